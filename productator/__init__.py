@@ -1,0 +1,1 @@
+"""Productator: products and their offers, served over HTTP."""

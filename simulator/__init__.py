@@ -1,0 +1,1 @@
+"""A stand-in for the external Offers service, with faults on demand."""
