@@ -1,0 +1,56 @@
+"""What the contract and the faults exchange: a call as it arrived, and the answer to it."""
+
+import re
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from simulator.listings import encoded
+
+BASE_PATH = "/api/v1"
+CALLS = ("auth", "register", "offers")
+_OFFERS_PATH = re.compile(rf"{BASE_PATH}/products/([^/]+)/offers")
+
+
+class Call(NamedTuple):
+    """One call of the Offers service; `product` is the text of the path."""
+
+    name: str
+    bearer: str | None = None
+    product: str | None = None
+    body: bytes = b""
+
+
+class Answer(NamedTuple):
+    """A whole answer; `tick` is set when the body shows the market of that tick."""
+
+    status: int
+    body: bytes
+    content_type: str = "application/json"
+    headers: tuple[tuple[str, str], ...] = ()
+    tick: int | None = None
+
+
+def json_answer(status: int, content: Any) -> Answer:
+    return Answer(status, encoded(content))
+
+
+class ImpossibleError(Exception):
+    """A wish of the control that cannot be met; its text is one sentence."""
+
+
+class Route(NamedTuple):
+    """Where a path leads."""
+
+    call: str
+    method: str
+    product: str | None = None
+
+
+def find_route(path: str) -> Route | None:
+    if match := _OFFERS_PATH.fullmatch(path):
+        return Route("offers", "GET", unquote(match[1]))
+    if path == f"{BASE_PATH}/products/register":
+        return Route("register", "POST")
+    if path == f"{BASE_PATH}/auth":
+        return Route("auth", "POST")
+    return None

@@ -1,0 +1,99 @@
+"""Faults inside an answer: refusals instead of the true answer, and true answers made false. Pure."""
+
+import json
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, Protocol
+
+from simulator.answers import Answer, Call, json_answer
+from simulator.faults import Rule
+
+_HUGE = 2**70
+_WRONG: dict[str, Any] = {"string": "12", "float": 12.5, "bool": True, "null": None}
+_HTML = "text/html"
+
+
+class ErrorShapes(Protocol):
+    """How a generation words its errors."""
+
+    def problem(self, status: int, text: str) -> Answer: ...
+    def unauthorized(self) -> Answer: ...
+    def not_registered(self) -> Answer: ...
+
+
+def refuse(rule: Rule, errors: ErrorShapes, *, elsewhere: str) -> Answer:
+    """The answer of a kind that refuses the call; `elsewhere` is where a redirect leads by default."""
+    match rule.kind:
+        case "unauthorized":
+            return errors.unauthorized()
+        case "unregistered":
+            return errors.not_registered()
+        case "too_many":
+            wait = rule.settings["retry_after"]
+            return _retry_after(errors.problem(429, "Too many requests"), 1 if wait is None else wait)
+        case "redirect":
+            return Answer(302, b"", _HTML, (("Location", rule.settings["location"] or elsewhere),))
+        case _:
+            return _retry_after(_with_status(rule.settings["status"], errors), rule.settings["retry_after"])
+
+
+def _with_status(status: int, errors: ErrorShapes) -> Answer:
+    phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else "Error"
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Answer(status, _page(f"{status} {phrase}"), _HTML)
+    return errors.problem(status, phrase)
+
+
+def _retry_after(answer: Answer, wait: int | str | None) -> Answer:
+    return answer if wait is None else answer._replace(headers=(("Retry-After", str(wait)),))
+
+
+def _page(title: str) -> bytes:
+    return f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>".encode()
+
+
+def distort(rule: Rule, call: Call, answer: Answer) -> Answer:
+    """The true, successful answer made false (or, with `extra_fields`, only unusual)."""
+    if rule.kind == "invalid_json":
+        return answer._replace(body=answer.body[:-1] + b',{"id":', tick=None)
+    if rule.kind == "html":
+        return Answer(200, _page("Welcome"), _HTML)
+    content = json.loads(answer.body)
+    if rule.kind == "extra_fields":
+        return json_answer(answer.status, _with_extra_fields(content))._replace(tick=answer.tick)
+    if rule.kind == "wrong_shape":
+        wrong = {"offers": content} if call.name == "offers" else [content]
+        return json_answer(answer.status, wrong)
+    if rule.kind == "empty":
+        return json_answer(answer.status, [])
+    return json_answer(answer.status, _with_one_bad_offer(rule, content))
+
+
+def _with_extra_fields(content: Any) -> Any:
+    if isinstance(content, list):
+        return [_with_extra_fields(offer) for offer in content]
+    return {"seller": {"name": "Ours", "rating": 4.5}, **dict(reversed(content.items())), "tags": ["new"]}
+
+
+def _with_one_bad_offer(rule: Rule, offers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Only the last offer is bad: whoever stores offers one by one has stored the others by then."""
+    # A product without offers gets one, so that a fault that fired can always be seen.
+    *good, last = offers or [{"id": 1, "price": 100, "items_in_stock": 1}]
+    return [*good, *_BAD_OFFERS[rule.kind](last, rule.settings)]
+
+
+def _duplicated(offer: dict[str, Any], _settings: dict[str, Any]) -> list[dict[str, Any]]:
+    return [offer, offer | {"price": offer["price"] + 1}]
+
+
+def _without_field(offer: dict[str, Any], settings: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{name: value for name, value in offer.items() if name != settings["field"]}]
+
+
+_BAD_OFFERS: dict[str, Callable[[dict[str, Any], dict[str, Any]], list[dict[str, Any]]]] = {
+    "duplicate_ids": _duplicated,
+    "missing_field": _without_field,
+    "negative": lambda offer, settings: [offer | {settings["field"]: -1}],
+    "huge": lambda offer, settings: [offer | {settings["field"]: _HUGE}],
+    "wrong_types": lambda offer, settings: [offer | {settings["field"]: _WRONG[settings["as"]]}],
+}

@@ -1,0 +1,71 @@
+"""The contract of 2020: permanent tokens, integer offer ids, errors as code and msg."""
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+from simulator.answers import Answer, Call, json_answer
+from simulator.identities import Identity, PermanentTokens
+from simulator.listings import Listings
+
+_ODD_CODES = {400: "BAD_REQUEST", 404: "NOT FOUND"}
+
+
+class Generation1:
+    """Answers calls as the service of generation 1 does."""
+
+    def __init__(self, listings: Listings) -> None:
+        self.tokens = PermanentTokens()
+        self._listings = listings
+
+    def canonical_id(self, product: object) -> str:
+        return str(product)
+
+    def problem(self, status: int, text: str) -> Answer:
+        code = _ODD_CODES.get(status, HTTPStatus(status).phrase.upper())
+        return json_answer(status, {"code": code, "msg": text})
+
+    def unauthorized(self) -> Answer:
+        return self.problem(401, "Access token is missing or unknown")
+
+    def not_registered(self) -> Answer:
+        return self.problem(404, "Product does not exist")
+
+    def answer(self, call: Call) -> Answer:
+        if call.name == "auth":
+            return json_answer(201, {"access_token": self.tokens.issue()})
+        identity = self.tokens.identity(call.bearer)
+        if identity is None:
+            return self.unauthorized()
+        if call.name == "register":
+            return self._register(identity, call.body)
+        return self._offers(identity, str(call.product))
+
+    def _register(self, identity: Identity, body: bytes) -> Answer:
+        try:
+            product = json.loads(body)
+        except ValueError:
+            return self.problem(400, "The body is not JSON")
+        if complaint := _complaint(product):
+            return self.problem(400, complaint)
+        # A second registration is undocumented; it is taken like the first.
+        identity.products.add(self.canonical_id(product["id"]))
+        return json_answer(201, {"id": product["id"]})
+
+    def _offers(self, identity: Identity, product: str) -> Answer:
+        if product not in identity.products:
+            return self.not_registered()
+        tick, body = self._listings.now(product)
+        return Answer(200, body, tick=tick)
+
+
+def _complaint(product: Any) -> str | None:
+    if not isinstance(product, dict):
+        return "The body is not an object"
+    product_id = product.get("id")
+    if not isinstance(product_id, int | str) or isinstance(product_id, bool) or product_id == "":
+        return "id must be an integer or a text"
+    for field in ("name", "description"):
+        if not isinstance(product.get(field), str):
+            return f"{field} must be a text"
+    return None
