@@ -1,0 +1,1 @@
+"""The REST API: routes, and one module for each convention they share."""

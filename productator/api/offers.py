@@ -1,0 +1,113 @@
+"""Routes of a product's offers, and of the offers of all products."""
+
+from datetime import datetime, timedelta
+
+from flask import Blueprint, Response, current_app, url_for
+from flask.typing import ResponseReturnValue
+
+from productator.api.paging import page_json, position_of
+from productator.api.requests import PATCH_TYPES, read_body, read_query
+from productator.api.schemas import (
+    OfferIn,
+    OfferPatch,
+    OffersQuery,
+    ProductOffersQuery,
+    json_response,
+    offer_json,
+    time_json,
+)
+from productator.db import reading, retried, transaction
+from productator.domain import utc_now
+from productator.services import offers as service
+
+offers = Blueprint("offers", __name__, url_prefix="/api/v1")
+
+STALE_AFTER_PERIODS = 3
+
+
+@offers.get("/offers")
+def list_offers() -> Response:
+    """Offers of all products, in pages."""
+    query = read_query(OffersQuery)
+    with reading() as connection:
+        page = service.page(
+            connection,
+            query.filter(),
+            product_id=query.product_id,
+            sort=query.sort,
+            limit=query.limit,
+            position=position_of(query.cursor),
+        )
+    return json_response(page_json(page, [offer_json(row, currency=_currency()) for row in page.rows]))
+
+
+@offers.get("/products/<id:product_id>/offers")
+def list_offers_of_product(product_id: int) -> Response:
+    """All offers of a product, and how fresh they are."""
+    query = read_query(ProductOffersQuery)
+    with reading() as connection:
+        found = service.of_product(connection, product_id, query.filter(), sort=query.sort)
+    return json_response(
+        {
+            "items": [offer_json(row, currency=_currency()) for row in found.rows],
+            "next": None,
+            "refreshed_at": time_json(found.refreshed_at),
+            "stale": _is_stale(found.refreshed_at, now=utc_now()),
+        }
+    )
+
+
+@offers.post("/products/<id:product_id>/offers")
+@retried
+def create_offer(product_id: int) -> Response:
+    """Add an own offer; the refresher never touches it."""
+    body = read_body(OfferIn)
+    with transaction() as session:
+        offer = service.create(session, product_id, body.data(), now=utc_now())
+        location = url_for("offers.get_offer", product_id=product_id, offer_id=offer.id, _external=True)
+        return json_response(offer_json(offer, currency=_currency()), 201, {"Location": location})
+
+
+@offers.get("/products/<id:product_id>/offers/<id:offer_id>")
+def get_offer(product_id: int, offer_id: int) -> Response:
+    with reading() as connection:
+        return json_response(offer_json(service.get(connection, product_id, offer_id), currency=_currency()))
+
+
+@offers.put("/products/<id:product_id>/offers/<id:offer_id>")
+@retried
+def replace_offer(product_id: int, offer_id: int) -> Response:
+    body = read_body(OfferIn)
+    return _change(product_id, offer_id, {"price": body.price, "items_in_stock": body.items_in_stock})
+
+
+@offers.patch("/products/<id:product_id>/offers/<id:offer_id>")
+@retried
+def patch_offer(product_id: int, offer_id: int) -> Response:
+    """Change the named fields (RFC 7396)."""
+    return _change(product_id, offer_id, read_body(OfferPatch, types=PATCH_TYPES).changes())
+
+
+@offers.delete("/products/<id:product_id>/offers/<id:offer_id>")
+@retried
+def delete_offer(product_id: int, offer_id: int) -> ResponseReturnValue:
+    with transaction() as session:
+        service.remove(session, product_id, offer_id)
+    return "", 204
+
+
+def _change(product_id: int, offer_id: int, changes: dict[str, int]) -> Response:
+    with transaction() as session:
+        offer = service.change(session, product_id, offer_id, changes, now=utc_now())
+        return json_response(offer_json(offer, currency=_currency()))
+
+
+def _currency() -> str | None:
+    currency: str | None = current_app.config["CURRENCY"]
+    return currency
+
+
+def _is_stale(refreshed_at: datetime | None, *, now: datetime) -> bool:
+    """Offers never fetched, or not for three periods."""
+    age = timedelta(seconds=STALE_AFTER_PERIODS * current_app.config["REFRESHER_PERIOD_S"])
+    return refreshed_at is None or now - refreshed_at > age

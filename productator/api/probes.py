@@ -1,0 +1,35 @@
+"""Probes for whoever runs the API: alive, and ready for traffic."""
+
+import logging
+
+from flask import Blueprint, Response
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from productator import schema
+from productator.api.schemas import json_response
+from productator.db import reading
+
+log = logging.getLogger(__name__)
+
+probes = Blueprint("probes", __name__)
+
+
+@probes.get("/livez")
+def livez() -> Response:
+    """The process answers; touches nothing else, so that a lost database restarts no one."""
+    return json_response({"status": "alive"})
+
+
+@probes.get("/readyz")
+def readyz() -> Response:
+    """The database answers and has the schema this version was built for."""
+    try:
+        with reading() as connection:
+            found = schema.revision(connection)
+    except (DBAPIError, PoolTimeout) as error:
+        log.warning("not ready", extra={"error": str(error.__cause__ or error)})
+        return json_response({"status": "not ready", "reason": "the database does not answer"}, 503)
+    if found != schema.newest_revision():
+        return json_response({"status": "not ready", "reason": "the schema is not migrated"}, 503)
+    return json_response({"status": "ready"})

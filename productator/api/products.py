@@ -1,0 +1,83 @@
+"""Routes of /api/v1/products."""
+
+from flask import Blueprint, Response, url_for
+from flask.typing import ResponseReturnValue
+
+from productator.api.paging import page_json, position_of
+from productator.api.requests import PATCH_TYPES, read_body, read_query
+from productator.api.schemas import (
+    ProductIn,
+    ProductPatch,
+    ProductsQuery,
+    json_response,
+    product_json,
+    time_json,
+)
+from productator.db import reading, retried, transaction
+from productator.domain import utc_now
+from productator.services import products as catalogue
+
+products = Blueprint("products", __name__, url_prefix="/api/v1/products")
+
+
+@products.get("")
+def list_products() -> Response:
+    """Products by id, in pages."""
+    query = read_query(ProductsQuery)
+    with reading() as connection:
+        page = catalogue.page(connection, text=query.q, limit=query.limit, position=position_of(query.cursor))
+    return json_response(page_json(page, [product_json(row) for row in page.rows]))
+
+
+@products.post("")
+@retried
+def create_product() -> Response:
+    """Create a product; the refresher registers it and fetches its first offers within about a second."""
+    body = read_body(ProductIn)
+    with transaction() as session:
+        product = catalogue.create(session, body.draft(), now=utc_now())
+        location = url_for("products.get_product", product_id=product.id, _external=True)
+        return json_response(product_json(product), 201, {"Location": location})
+
+
+@products.get("/<id:product_id>")
+def get_product(product_id: int) -> Response:
+    with reading() as connection:
+        return json_response(product_json(catalogue.get(connection, product_id)))
+
+
+@products.put("/<id:product_id>")
+@retried
+def replace_product(product_id: int) -> Response:
+    body = read_body(ProductIn)
+    changes = {"name": body.name, "description": body.description}
+    with transaction() as session:
+        return json_response(product_json(catalogue.change(session, product_id, changes, now=utc_now())))
+
+
+@products.patch("/<id:product_id>")
+@retried
+def patch_product(product_id: int) -> Response:
+    """Change the named fields (RFC 7396)."""
+    changes = read_body(ProductPatch, types=PATCH_TYPES).changes()
+    with transaction() as session:
+        return json_response(product_json(catalogue.change(session, product_id, changes, now=utc_now())))
+
+
+@products.delete("/<id:product_id>")
+@retried
+def delete_product(product_id: int) -> ResponseReturnValue:
+    """Delete a product with its offers."""
+    with transaction() as session:
+        catalogue.remove(session, product_id)
+    return "", 204
+
+
+@products.post("/<id:product_id>/refresh")
+@retried
+def refresh_product(product_id: int) -> Response:
+    """Ask for fresh offers now instead of at the product's next slot."""
+    now = utc_now()
+    with transaction() as session:
+        catalogue.refresh_now(session, product_id, now=now)
+    return json_response({"product_id": product_id, "due_at": time_json(now)}, 202)

@@ -1,0 +1,101 @@
+"""What every request goes through: its id, and the reading of its body and query."""
+
+import re
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from flask import Flask, Response, g, request
+from pydantic import BaseModel, ValidationError
+from werkzeug.exceptions import LengthRequired, UnsupportedMediaType
+from werkzeug.routing import BaseConverter
+from werkzeug.routing import ValidationError as NoMatch
+
+from productator.domain import MAX_ID
+from productator.errors import InvalidInput, MalformedRequest
+
+Schema = TypeVar("Schema", bound=BaseModel)
+
+MAX_BODY_BYTES = 1024 * 1024
+JSON_TYPES = ("application/json",)
+PATCH_TYPES = ("application/merge-patch+json", "application/json")
+_SANE_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+
+
+class RowId(BaseConverter):
+    """Digits that name a row; anything else, however similar, is not found."""
+
+    regex = "[1-9][0-9]{0,18}"
+
+    def to_python(self, value: str) -> int:
+        number = int(value)
+        if number > MAX_ID:
+            raise NoMatch
+        return number
+
+
+def init_app(app: Flask) -> None:
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.url_map.converters["id"] = RowId
+    app.url_map.strict_slashes = True
+    app.url_map.redirect_defaults = False
+    app.url_map.merge_slashes = False
+    app.before_request(_name_request)
+    app.after_request(_echo_request_id)
+
+
+def _name_request() -> None:
+    given = request.headers.get("X-Request-Id", "")
+    g.request_id = given if _SANE_ID.fullmatch(given) else uuid4().hex
+
+
+def current_request_id() -> str:
+    return str(g.request_id)
+
+
+def _echo_request_id(response: Response) -> Response:
+    response.headers["X-Request-Id"] = current_request_id()
+    return response
+
+
+def read_body(schema: type[Schema], *, types: tuple[str, ...] = JSON_TYPES) -> Schema:
+    """The JSON body as a `schema`; raises for every way in which it is not one."""
+    if request.mimetype not in types:
+        raise UnsupportedMediaType(f"Send the body as {' or '.join(types)}.")
+    try:
+        return schema.model_validate_json(_bytes())
+    except ValidationError as exc:
+        raise _refusal(exc) from exc
+
+
+def _bytes() -> bytes:
+    # A server that does not decode chunks would hand the body over as empty.
+    if "Transfer-Encoding" in request.headers and not request.environ.get("wsgi.input_terminated"):
+        raise LengthRequired("Send the body with a Content-Length.")
+    return request.get_data(cache=False)
+
+
+def read_query(schema: type[Schema]) -> Schema:
+    """The query as a `schema`; a name given twice is refused like any other wrong value."""
+    given: dict[str, Any] = {}
+    for name, values in request.args.lists():
+        given[name] = values[0] if len(values) == 1 else values
+    try:
+        return schema.model_validate_strings(given)
+    except ValidationError as exc:
+        raise _refusal(exc) from exc
+
+
+def _refusal(error: ValidationError) -> InvalidInput | MalformedRequest:
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    for each in found:
+        if each["type"] == "json_invalid":
+            return MalformedRequest(f"The body is not JSON: {each['msg'].removeprefix('Invalid JSON: ')}.")
+    return InvalidInput([(_pointer(each["loc"]), _sentence(each["msg"])) for each in found])
+
+
+def _pointer(location: tuple[int | str, ...]) -> str:
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+
+
+def _sentence(message: str) -> str:
+    return message.removeprefix("Value error, ")[:1].upper() + message.removeprefix("Value error, ")[1:] + "."

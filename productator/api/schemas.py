@@ -1,0 +1,157 @@
+"""JSON to domain values, rows to JSON."""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from flask import Response, current_app
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from sqlalchemy import Row
+
+from productator.domain import DESCRIPTION_LENGTH, MAX_AMOUNT, MAX_ID, NAME_LENGTH, OwnOffer, ProductDraft
+from productator.models import Offer, Product
+from productator.services.offers import Filter
+
+MAX_PAGE = 200
+
+
+def _storable(text: str) -> str:
+    # Not every database keeps a NUL in a text.
+    if "\x00" in text:
+        raise ValueError("a NUL character is not allowed")
+    return text
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be blank")
+    return text
+
+
+Name = Annotated[
+    str, Field(min_length=1, max_length=NAME_LENGTH), AfterValidator(_not_blank), AfterValidator(_storable)
+]
+Description = Annotated[str, Field(max_length=DESCRIPTION_LENGTH), AfterValidator(_storable)]
+Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class ProductIn(_Body):
+    name: Name
+    description: Description = ""
+
+    def draft(self) -> ProductDraft:
+        return ProductDraft(self.name, self.description)
+
+
+class ProductPatch(_Body):
+    """A merge patch: what is absent stays, and null removes."""
+
+    name: Name = ""
+    description: Description | None = None
+
+    def changes(self) -> dict[str, str]:
+        return {field: getattr(self, field) or "" for field in self.model_fields_set}
+
+
+class OfferIn(_Body):
+    price: Amount
+    items_in_stock: Amount
+
+    def data(self) -> OwnOffer:
+        return OwnOffer(self.price, self.items_in_stock)
+
+
+class OfferPatch(_Body):
+    price: Amount = 0
+    items_in_stock: Amount = 0
+
+    def changes(self) -> dict[str, int]:
+        return {field: getattr(self, field) for field in self.model_fields_set}
+
+
+class _Query(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+def _plain_digits(text: object) -> object:
+    # Left alone, "1_000", " 7 " and "5.0" would count as whole numbers.
+    if not isinstance(text, str) or not re.fullmatch("-?[0-9]{1,30}", text, re.ASCII):
+        raise ValueError("must be a whole number")
+    return text
+
+
+Whole = Annotated[int, BeforeValidator(_plain_digits)]
+Price = Annotated[Whole, Field(ge=0, le=MAX_AMOUNT)]
+Limit = Annotated[Whole, Field(ge=1), AfterValidator(lambda limit: min(limit, MAX_PAGE))]
+
+
+class ProductsQuery(_Query):
+    q: Annotated[str, Field(max_length=NAME_LENGTH), AfterValidator(_storable)] | None = None
+    limit: Limit = 50
+    cursor: str | None = None
+
+
+class _OfferFilters(_Query):
+    in_stock: Literal["true", "false"] | None = None
+    min_price: Price | None = None
+    max_price: Price | None = None
+
+    def filter(self) -> Filter:
+        in_stock = None if self.in_stock is None else self.in_stock == "true"
+        return Filter(in_stock, self.min_price, self.max_price)
+
+
+class ProductOffersQuery(_OfferFilters):
+    sort: Literal["id", "price", "-price"] = "id"
+
+
+class OffersQuery(ProductOffersQuery):
+    product_id: Annotated[Whole, Field(ge=1, le=MAX_ID)] | None = None
+    limit: Limit = 50
+    cursor: str | None = None
+
+
+def product_json(product: Product | Row[Any]) -> dict[str, Any]:
+    return {
+        "id": product.id,
+        "name": product.name,
+        "description": product.description,
+        "registration": "registered" if product.registered_at else "pending",
+        "created_at": time_json(product.created_at),
+        "updated_at": time_json(product.updated_at),
+    }
+
+
+def offer_json(offer: Offer | Row[Any], *, currency: str | None) -> dict[str, Any]:
+    return {
+        "id": offer.id,
+        "product_id": offer.product_id,
+        "source": "own" if offer.remote_id is None else "external",
+        "external_id": offer.remote_id,
+        "price": offer.price,
+        "currency": currency,
+        "items_in_stock": offer.items_in_stock,
+        "created_at": time_json(offer.created_at),
+        "updated_at": time_json(offer.updated_at),
+    }
+
+
+def time_json(time: datetime | None) -> str | None:
+    return None if time is None else time.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def json_response(
+    body: Mapping[str, Any],
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    *,
+    content_type: str = "application/json",
+) -> Response:
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return current_app.response_class(text, status=status, headers=headers, content_type=content_type)

@@ -1,0 +1,25 @@
+"""Builds and wires the web application; decides nothing."""
+
+from flask import Flask
+
+from productator import db
+from productator.api import paging, problems, requests
+from productator.api.offers import offers
+from productator.api.probes import probes
+from productator.api.products import products
+from productator.config import Settings
+from productator.ops.chunked import ChunkedBodies
+
+
+def create_app(settings: Settings) -> Flask:
+    app = Flask("productator", static_folder=None)
+    app.config["CURRENCY"] = settings.currency
+    app.config["REFRESHER_PERIOD_S"] = settings.refresher_period_s
+    db.init_app(app, settings.database_url)
+    requests.init_app(app)
+    problems.init_app(app)
+    paging.init_app(app, settings.secret_key)
+    app.wsgi_app = ChunkedBodies(app.wsgi_app, max_bytes=requests.MAX_BODY_BYTES)  # type: ignore[method-assign]
+    for blueprint in (products, offers, probes):
+        app.register_blueprint(blueprint)
+    return app

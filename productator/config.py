@@ -1,0 +1,230 @@
+"""The settings of all programs: read from an INI file, then from the environment, into one frozen object."""
+
+import configparser
+import hashlib
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from productator.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the programs are told from outside. Secrets stay out of `repr`."""
+
+    database_url: str = field(repr=False)
+    offers_address: str
+    offers_token: str | None = field(repr=False)
+    offers_refresh_token: str | None = field(repr=False)
+    offers_timeout_s: float
+    refresher_period_s: float
+    refresher_concurrency: int
+    refresher_metrics_port: int
+    port: int
+    listen_host: str
+    currency: str | None
+    secret_key: str = field(repr=False)
+    log_format: str
+
+    @classmethod
+    def load(cls, path: str, env: Mapping[str, str]) -> "Settings":
+        """Reads the file at `path` and lets `env` override it; raises ConfigError with one sentence."""
+        values = _read(Path(path), env)
+        if values["token"] and values["refresh_token"]:
+            raise ConfigError(
+                "OFFERS_MS_TOKEN and OFFERS_MS_REFRESH_TOKEN exclude each other: give the one issued to you."
+            )
+        database_url = _database_url(values, Path(path).resolve().parent)
+        return cls(
+            database_url=database_url,
+            offers_address=values["address"],
+            offers_token=values["token"],
+            offers_refresh_token=values["refresh_token"],
+            offers_timeout_s=values["timeout"],
+            refresher_period_s=values["period"],
+            refresher_concurrency=values["concurrency"],
+            refresher_metrics_port=values["metrics_port"],
+            port=values["port"],
+            listen_host=values["listen_host"],
+            currency=values["currency"],
+            secret_key=values["secret_key"] or _derived_key(database_url),
+            log_format=values["log_format"],
+        )
+
+
+Parser = Callable[[str], object]
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _whole(lowest: int, highest: int) -> Parser:
+    def parse(value: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", value) or not lowest <= int(value) <= highest:
+            raise ValueError(f"a whole number from {lowest} to {highest}")
+        return int(value)
+
+    return parse
+
+
+def _seconds(value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds <= 86_400:  # noqa: PLR2004 - a day
+        raise ValueError("a number of seconds above 0 and at most 86400")
+    return seconds
+
+
+def _address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("an http or https address")
+    return value.rstrip("/")
+
+
+def _token(value: str) -> str:
+    if not re.fullmatch(r"[!-~]+", value):
+        raise ValueError("printable ASCII without spaces")
+    return value
+
+
+def _currency(value: str) -> str:
+    if not re.fullmatch(r"[A-Z]{3}", value):
+        raise ValueError("an ISO 4217 code such as EUR")
+    return value
+
+
+def _log_format(value: str) -> str:
+    if value not in {"text", "json"}:
+        raise ValueError("'text' or 'json'")
+    return value
+
+
+@dataclass(frozen=True)
+class _Option:
+    section: str
+    key: str
+    variable: str
+    parse: Parser
+    required: bool = True
+    secret: bool = False
+
+    @property
+    def name(self) -> str:
+        return "database_" + self.key if self.section == "database" else self.key
+
+
+OPTIONS = (
+    _Option("database", "url", "DATABASE_URL", _text, required=False, secret=True),
+    _Option("database", "host", "DATABASE_HOST", _text, required=False),
+    _Option("database", "port", "DATABASE_PORT", _whole(1, 65535)),
+    _Option("database", "user", "DATABASE_USER", _text),
+    _Option("database", "password", "DATABASE_PASSWORD", _text, required=False, secret=True),
+    _Option("database", "name", "DATABASE_NAME", _text),
+    _Option("offers_service", "address", "OFFERS_MS_ADDRESS", _address),
+    _Option("offers_service", "token", "OFFERS_MS_TOKEN", _token, required=False, secret=True),
+    _Option(
+        "offers_service", "refresh_token", "OFFERS_MS_REFRESH_TOKEN", _token, required=False, secret=True
+    ),
+    _Option("offers_service", "timeout", "OFFERS_MS_TIMEOUT", _seconds),
+    _Option("refresher", "period", "REFRESHER_PERIOD", _seconds),
+    _Option("refresher", "concurrency", "REFRESHER_CONCURRENCY", _whole(1, 2_000)),
+    _Option("refresher", "metrics_port", "REFRESHER_METRICS_PORT", _whole(0, 65535)),
+    _Option("api", "port", "PORT", _whole(0, 65535)),
+    _Option("api", "currency", "PRODUCTATOR_CURRENCY", _currency, required=False),
+    _Option("api", "secret_key", "PRODUCTATOR_SECRET_KEY", _text, required=False, secret=True),
+    _Option("programs", "listen_host", "LISTEN_HOST", _text),
+    _Option("programs", "log_format", "LOG_FORMAT", _log_format),
+)
+
+
+def _read(path: Path, env: Mapping[str, str]) -> dict:  # type: ignore[type-arg]  # values are typed by their parser
+    file = _parsed_file(path)
+    _refuse_unknown(file, path)
+    return {option.name: _value(option, file, path, env) for option in OPTIONS}
+
+
+def _parsed_file(path: Path) -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(interpolation=None, default_section="")
+    try:
+        parser.read_string(path.read_text(encoding="utf-8"), source=str(path))
+    except OSError as exc:
+        raise ConfigError(f"{path}: the config file cannot be read: {exc.strerror}.") from exc
+    except (configparser.Error, UnicodeDecodeError) as exc:
+        raise ConfigError(f"{path}: not a config file: {' '.join(str(exc).split())}.") from exc
+    return parser
+
+
+def _refuse_unknown(file: configparser.ConfigParser, path: Path) -> None:
+    known = {(option.section, option.key) for option in OPTIONS}
+    for section in file.sections():
+        if section not in {option.section for option in OPTIONS}:
+            raise ConfigError(f"{path}: there is no section [{section}].")
+        for key in file[section]:
+            if (section, key) not in known:
+                raise ConfigError(f"{path}: [{section}] has no key '{key}'.")
+
+
+def _value(option: _Option, file: configparser.ConfigParser, path: Path, env: Mapping[str, str]) -> object:
+    source, text = _from_environment(option, env)
+    if not text:
+        source = f"{path}: [{option.section}] {option.key}"
+        text = file.get(option.section, option.key, fallback="")
+    if not text:
+        if option.required:
+            raise ConfigError(f"{source} is missing.")
+        return None
+    try:
+        return option.parse(text)
+    except ValueError as exc:
+        shown = "the given value" if option.secret else repr(text)
+        raise ConfigError(f"{source} must be {exc}, not {shown}.") from exc
+
+
+def _from_environment(option: _Option, env: Mapping[str, str]) -> tuple[str, str]:
+    """The source's name and the text; an empty variable counts as not set."""
+    text = env.get(option.variable, "")
+    file_variable = option.variable + "_FILE"
+    file_name = env.get(file_variable, "") if option.secret else ""
+    if not file_name:
+        return option.variable, text
+    if text:
+        raise ConfigError(f"{option.variable} and {file_variable} exclude each other.")
+    try:
+        return file_variable, Path(file_name).read_text(encoding="utf-8").strip()
+    except OSError as exc:
+        raise ConfigError(f"{file_variable}: {file_name} cannot be read: {exc.strerror}.") from exc
+
+
+def _database_url(values: Mapping[str, object], folder: Path) -> str:
+    """A given URL, else MySQL on the given host, else an SQLite file beside the config file."""
+    if values["database_url"]:
+        try:
+            return make_url(str(values["database_url"])).render_as_string(hide_password=False)
+        except ArgumentError as exc:
+            raise ConfigError("DATABASE_URL is not a database address.") from exc
+    if values["database_host"]:
+        return URL.create(
+            "mysql+pymysql",
+            username=str(values["database_user"]),
+            password=str(values["database_password"] or ""),
+            host=str(values["database_host"]),
+            port=int(str(values["database_port"])),
+            database=str(values["database_name"]),
+        ).render_as_string(hide_password=False)
+    return f"sqlite:///{folder / 'var' / 'productator.db'}"
+
+
+def _derived_key(database_url: str) -> str:
+    """A key that all processes on one database share without being told; the URL holds the password."""
+    return hashlib.sha256(b"productator signing key:" + database_url.encode()).hexdigest()

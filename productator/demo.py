@@ -1,0 +1,56 @@
+"""The first minutes with Productator: a few products, and what to type."""
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import sessionmaker
+
+from productator.config import Settings
+from productator.domain import ProductDraft, utc_now
+from productator.services import products
+
+PRODUCTS = (
+    ProductDraft("Espresso machine Lelia PL41", "15 bar pump, steam wand, 2.7 l tank"),
+    ProductDraft("Burr grinder Mignon Crono", "50 mm flat burrs, stepless adjustment"),
+    ProductDraft("Trekking backpack Alpin 45", "45 l, rain cover, 1.6 kg"),
+    ProductDraft("Down jacket Kolga", "750 fill power, packs into its own pocket, 380 g"),
+    ProductDraft("Mechanical keyboard K87", "87 keys, hot-swappable tactile switches, USB-C"),
+    ProductDraft("27-inch monitor Vista 2715", "2560 x 1440, 165 Hz, IPS"),
+    ProductDraft("Noise-cancelling headphones Calm 3", "Over-ear, 35 h battery, folding"),
+    ProductDraft("E-reader Page 7", "7-inch 300 ppi screen, warm light, waterproof"),
+    ProductDraft("Robot vacuum Rover S5", "Lidar mapping, mop, 5200 mAh"),
+    ProductDraft("Cast-iron pan 28 cm", "Pre-seasoned, fits induction hobs"),
+    ProductDraft("City bike Vltava 28", "8 gears, belt drive, dynamo lights"),
+    ProductDraft("Wooden train set Posázaví", "92 pieces, from three years of age"),
+)
+
+
+def load(engine: Engine) -> int:
+    """Creates the demo products unless there are products already; returns how many were created."""
+    with sessionmaker(engine).begin() as session:
+        if products.count(session):
+            return 0
+        for draft in PRODUCTS:
+            products.create(session, draft, now=utc_now())
+        return len(PRODUCTS)
+
+
+def banner(settings: Settings, loaded: int) -> str:
+    api = f"http://127.0.0.1:{settings.port}"
+    return "\n".join(
+        [
+            "",
+            f"  Productator's API      {api}/api/v1/products",
+            f"  Refresher's metrics    http://127.0.0.1:{settings.refresher_metrics_port}/metrics",
+            f"  Offers service (sim.)  {settings.offers_address}",
+            f"  {loaded} demo products loaded."
+            if loaded
+            else "  The products of the last run are still here.",
+            "",
+            "  Try this in another terminal; prices move every few seconds,",
+            f"  and are fetched every {settings.refresher_period_s:g} s:",
+            "",
+            f"    curl '{api}/api/v1/products/1/offers?sort=price'",
+            "",
+            "  Ctrl-C stops everything.",
+            "",
+        ]
+    )

@@ -1,0 +1,40 @@
+"""Values that travel between the layers; nothing here knows of a database, HTTP or Flask."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+NAME_LENGTH = 450
+DESCRIPTION_LENGTH = 10_000
+REMOTE_ID_LENGTH = 64
+MAX_ID = 2**63 - 1
+# The largest integer that every JSON reader keeps exact (RFC 7493); sums of many still fit a BIGINT.
+MAX_AMOUNT = 2**53 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class ProductDraft:
+    """What a client may say of a product."""
+
+    name: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnOffer:
+    """What a client may say of an offer of its own."""
+
+    price: int
+    items_in_stock: int
+
+
+@dataclass(frozen=True, slots=True)
+class OfferData:
+    """An offer as the Offers service tells it; `id` is unique within its product only."""
+
+    id: str
+    price: int
+    items_in_stock: int
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)

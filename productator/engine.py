@@ -1,0 +1,103 @@
+"""How both programs talk to the database: engines that fit each kind, and transactions that are retried."""
+
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+Result = TypeVar("Result")
+
+CONNECT_TIMEOUT_S = 5
+# Longer than any statement of ours takes, shorter than a caller waits.
+STATEMENT_TIMEOUT_S = 20
+SQLITE_BUSY_TIMEOUT_S = 15
+
+# MySQL: lock wait timeout, deadlock, server gone, connection lost, connection refused, Galera not ready,
+# server shutting down, read-only (a failover is under way).
+_TRANSIENT = {1205, 1213, 2006, 2013, 2003, 1047, 1053, 1290, 1836}
+ATTEMPTS = 6
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """Arguments for create_engine, in one place for both programs."""
+    if make_url(url).get_backend_name() == "sqlite":
+        return {"connect_args": {"timeout": SQLITE_BUSY_TIMEOUT_S}}
+    return {
+        # A lost update needs compare-and-set whatever the level; this one never locks gaps.
+        "isolation_level": "READ COMMITTED",
+        # Below the shortest idle timeout that proxies are commonly set to.
+        "pool_recycle": 240,
+        "pool_timeout": CONNECT_TIMEOUT_S,
+        "connect_args": {
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "read_timeout": STATEMENT_TIMEOUT_S,
+            "write_timeout": STATEMENT_TIMEOUT_S,
+            "charset": "utf8mb4",
+        },
+    }
+
+
+def make_engine(url: str) -> Engine:
+    engine = create_engine(url, **engine_options(url))
+    prepare(engine)
+    return engine
+
+
+def autocommit_options(url: str) -> dict[str, Any]:
+    """For single-statement reads: one round trip, no transaction around it."""
+    return engine_options(url) | {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
+
+
+def prepare(engine: Engine, *, autocommit: bool = False) -> None:
+    """Makes an SQLite engine keep the promises that the servers keep by themselves."""
+    if engine.dialect.name != "sqlite":
+        return
+    if engine.url.database:
+        Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+    event.listen(engine, "connect", _set_pragmas)
+    if not autocommit:
+        event.listen(engine, "begin", _begin_immediate)
+
+
+def _set_pragmas(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    for pragma in ("foreign_keys = ON", "journal_mode = WAL"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_immediate(connection: Connection) -> None:
+    # A transaction that reads first and writes later would fail at once, whatever the timeout, when another
+    # process wrote in between; taking the write lock at its start makes it wait in line instead.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def is_transient(error: DBAPIError) -> bool:
+    """Whether the same transaction may succeed when it is run again."""
+    if error.connection_invalidated:
+        return True
+    code = error.orig.args[0] if error.orig is not None and error.orig.args else None
+    if isinstance(error, OperationalError) and isinstance(code, str):
+        return "database is locked" in code  # SQLite tells it in words
+    return code in _TRANSIENT
+
+
+def run_transaction(sessions: sessionmaker[Session], work: Callable[[Session], Result]) -> Result:
+    """Runs `work` in a transaction, again as a whole after a transient failure, with growing pauses.
+
+    Only for work that does no harm when run twice: after a commit whose answer was lost it is.
+    """
+    for attempt in range(ATTEMPTS):
+        try:
+            with sessions.begin() as session:
+                return work(session)
+        except DBAPIError as error:
+            if attempt == ATTEMPTS - 1 or not is_transient(error):
+                raise
+        time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, not a secret
+    raise AssertionError("unreachable")

@@ -1,0 +1,67 @@
+"""What can go wrong, as types. Nothing here knows of HTTP; `api/problems.py` gives each a status."""
+
+
+class ProductatorError(Exception):
+    """Base of the failures that a caller of ours is told about."""
+
+
+class ProductNotFound(ProductatorError):
+    def __init__(self, product_id: int) -> None:
+        super().__init__(f"There is no product {product_id}.")
+
+
+class OfferNotFound(ProductatorError):
+    def __init__(self, product_id: int, offer_id: int) -> None:
+        super().__init__(f"Product {product_id} has no offer {offer_id}.")
+
+
+class OfferIsExternal(ProductatorError):
+    def __init__(self, offer_id: int) -> None:
+        super().__init__(f"Offer {offer_id} belongs to the Offers service; only own offers can be changed.")
+
+
+class InvalidInput(ProductatorError):
+    """A request that was understood but not acceptable: each wrong field as (JSON pointer, sentence)."""
+
+    def __init__(self, errors: list[tuple[str, str]]) -> None:
+        self.errors = errors
+        super().__init__("The request names values that are not acceptable; `errors` lists each.")
+
+
+class MalformedRequest(ProductatorError):
+    """A request that could not be read at all; the reason is a sentence for the caller."""
+
+
+class CommitUnknown(ProductatorError):
+    def __init__(self) -> None:
+        super().__init__(
+            "The database was lost while the change was being committed, so it may or may not have been made."
+        )
+
+
+class ConfigError(Exception):
+    """The settings are wrong; the message is the one sentence the operator needs."""
+
+
+class OffersServiceError(Exception):
+    """Base of what can go wrong with the external Offers service."""
+
+
+class OffersUnavailable(OffersServiceError):
+    """The service cannot serve now: a later try may succeed."""
+
+    def __init__(self, reason: str, *, retry_after_s: float | None = None) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(reason)
+
+
+class OffersProtocolError(OffersServiceError):
+    """The service answered outside its contract: trying again will not help until someone has looked."""
+
+
+class TokenRejected(OffersProtocolError):
+    """The service did not accept our access token (401)."""
+
+
+class ProductNotRegistered(OffersServiceError):
+    """The service does not know the product: it has to be registered (again)."""

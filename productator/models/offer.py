@@ -1,0 +1,30 @@
+"""Offers: the external ones, which the refresher keeps true, and own ones, made through the API."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from productator.domain import REMOTE_ID_LENGTH
+from productator.models.base import TABLE_OPTIONS, Base, BigId, UtcDateTime, exact_text
+
+
+class Offer(Base):
+    __tablename__ = "offers"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    product_id: Mapped[int] = mapped_column(BigId, ForeignKey("products.id", ondelete="CASCADE"))
+    # The Offers service's id, unique within the product only; null: an own offer.
+    remote_id: Mapped[str | None] = mapped_column(exact_text(REMOTE_ID_LENGTH))
+    price: Mapped[int] = mapped_column(BigId, index=True)
+    items_in_stock: Mapped[int] = mapped_column(BigId)
+    version: Mapped[int] = mapped_column(BigId, default=1)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    __table_args__ = (
+        UniqueConstraint("product_id", "remote_id"),
+        CheckConstraint("price >= 0", name="price_not_negative"),
+        CheckConstraint("items_in_stock >= 0", name="stock_not_negative"),
+        TABLE_OPTIONS,
+    )

@@ -1,0 +1,49 @@
+"""Products, and beside each the row that the refresher rewrites every period."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from productator.domain import NAME_LENGTH
+from productator.models.base import TABLE_OPTIONS, Base, BigId, UtcDateTime, exact_text
+
+LAST_ERROR_LENGTH = 500
+
+
+class Product(Base):
+    __tablename__ = "products"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    name: Mapped[str] = mapped_column(String(NAME_LENGTH))
+    description: Mapped[str] = mapped_column(Text)
+    # Our UUID towards the Offers service: the idempotency key of the registration.
+    remote_id: Mapped[str] = mapped_column(exact_text(36))
+    version: Mapped[int] = mapped_column(BigId, default=1)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # Null: the registration is pending.
+    registered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    __table_args__ = (
+        UniqueConstraint("remote_id"),
+        CheckConstraint("name <> ''", name="name_given"),
+        TABLE_OPTIONS,
+    )
+
+
+class Refresh(Base):
+    """When a product is due and who holds it; apart from the product, which readers read far more often."""
+
+    __tablename__ = "refreshes"
+
+    product_id: Mapped[int] = mapped_column(
+        BigId, ForeignKey("products.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    claim_token: Mapped[str | None] = mapped_column(exact_text(32))
+    refreshed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    failures: Mapped[int] = mapped_column(default=0)
+    last_error: Mapped[str | None] = mapped_column(String(LAST_ERROR_LENGTH))
+
+    __table_args__ = (CheckConstraint("failures >= 0", name="failures_counted"), TABLE_OPTIONS)

@@ -1,0 +1,1 @@
+"""What operating the programs needs: logging, and the server's peculiarities."""

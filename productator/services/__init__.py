@@ -1,0 +1,1 @@
+"""Use cases on products and offers, given a database session or connection."""

@@ -1,0 +1,79 @@
+"""Products: creating, reading, changing and deleting them, and asking for a refresh."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy.orm import Session
+
+from productator.domain import ProductDraft
+from productator.errors import ProductNotFound
+from productator.models import Product, Refresh
+from productator.services.paging import Order, Page, Position, read_page
+
+_PRODUCTS = Product.__table__
+_BY_ID = Order(Product.id, Product.id)
+
+
+def create(session: Session, draft: ProductDraft, *, now: datetime) -> Product:
+    """A product that is due now: the refresher registers it and fetches its first offers."""
+    product = Product(
+        name=draft.name, description=draft.description, remote_id=str(uuid4()), created_at=now, updated_at=now
+    )
+    session.add(product)
+    session.flush()
+    session.add(Refresh(product_id=product.id, due_at=now))
+    return product
+
+
+def get(connection: Connection, product_id: int) -> Row[Any]:
+    row = connection.execute(select(_PRODUCTS).where(Product.id == product_id)).one_or_none()
+    if row is None:
+        raise ProductNotFound(product_id)
+    return row
+
+
+def page(connection: Connection, *, text: str | None, limit: int, position: Position | None) -> Page:
+    """Products by id; `text` keeps those whose name contains it, in any case."""
+    query = select(_PRODUCTS)
+    if text:
+        query = query.where(Product.name.icontains(text, autoescape=True))
+    return read_page(connection, query, _BY_ID, limit=limit, position=position)
+
+
+def count(session: Session) -> int:
+    return session.scalar(select(func.count()).select_from(Product)) or 0
+
+
+def change(session: Session, product_id: int, changes: Mapping[str, str], *, now: datetime) -> Product:
+    """Sets the named fields; a change of nothing leaves version and time as they are.
+
+    The Offers service has no way to update a product, so it keeps the name it was registered with.
+    """
+    product = session.get(Product, product_id, with_for_update=True)
+    if product is None:
+        raise ProductNotFound(product_id)
+    if any(getattr(product, field) != value for field, value in changes.items()):
+        for field, value in changes.items():
+            setattr(product, field, value)
+        product.version += 1
+        product.updated_at = now
+        session.flush()
+    return product
+
+
+def remove(session: Session, product_id: int) -> None:
+    """Deletes the product with its offers."""
+    # The refresher locks this row first, too: the same order everywhere means no deadlock.
+    session.execute(select(Refresh.product_id).where(Refresh.product_id == product_id).with_for_update())
+    if not session.execute(delete(Product).where(Product.id == product_id)).rowcount:  # type: ignore[attr-defined]
+        raise ProductNotFound(product_id)
+
+
+def refresh_now(session: Session, product_id: int, *, now: datetime) -> None:
+    """Makes the product due; a refresh that is under way is done again."""
+    statement = update(Refresh).where(Refresh.product_id == product_id).values(due_at=now)
+    if not session.execute(statement).rowcount:  # type: ignore[attr-defined]
+        raise ProductNotFound(product_id)

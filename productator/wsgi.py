@@ -1,0 +1,15 @@
+"""The WSGI application that uWSGI and Flask's development server load."""
+
+import os
+
+from productator.app import create_app
+from productator.config import Settings
+from productator.errors import ConfigError
+from productator.ops import logging
+
+try:
+    settings = Settings.load(os.environ.get("PRODUCTATOR_CONFIG") or "config.cfg", os.environ)
+except ConfigError as error:
+    raise SystemExit(f"productator: {error}") from error
+logging.configure(settings.log_format)
+app = create_app(settings)
