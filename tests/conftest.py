@@ -1,0 +1,139 @@
+"""The databases, the application on each of them, and no skips where everything is required."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session, sessionmaker
+
+from productator import schema
+from productator.app import create_app
+from productator.config import Settings
+from productator.db import db
+from productator.engine import make_engine
+from productator.models import Base
+from tests import databases, factories
+
+
+@pytest.fixture(scope="session")
+def sqlite_files(tmp_path_factory: pytest.TempPathFactory) -> databases.Databases:
+    return databases.SqliteFiles(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[databases.Databases]:
+    with ExitStack() as running:
+        with missing_is_told():
+            url = running.enter_context(databases.mariadb_url())
+        yield databases.Server(url)
+
+
+@pytest.fixture(scope="session")
+def mysql_server() -> databases.Databases:
+    with missing_is_told():
+        return databases.Server(databases.mysql_url())
+
+
+@pytest.fixture(scope="session", params=databases.NAMES)
+def server(request: pytest.FixtureRequest) -> Iterator[databases.Databases]:
+    """Where databases of one kind come from; whatever uses this runs once for each kind."""
+    fixture = {"sqlite": "sqlite_files", "mariadb": "mariadb_server", "mysql": "mysql_server"}[request.param]
+    found: databases.Databases = request.getfixturevalue(fixture)
+    yield found
+    found.drop_all()
+
+
+@pytest.fixture(scope="session")
+def migrated_engine(server: databases.Databases) -> Iterator[Engine]:
+    """The session's one database, with the newest schema."""
+    engine = make_engine(server.new())
+    schema.migrate(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def database_url(migrated_engine: Engine) -> str:
+    """A database with the newest schema and no rows."""
+    with migrated_engine.begin() as connection:
+        for table in reversed(Base.metadata.sorted_tables):
+            connection.execute(table.delete())
+    return migrated_engine.url.render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def empty_database_url(server: databases.Databases) -> str:
+    """A database without even a schema."""
+    return server.new()
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    engine = make_engine(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def sessions(engine: Engine) -> sessionmaker[Session]:
+    return sessionmaker(engine)
+
+
+@pytest.fixture
+def settings(database_url: str) -> Settings:
+    return factories.settings(database_url=database_url)
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[Flask]:
+    app = create_app(settings)
+    yield app
+    dispose_of(app)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+def dispose_of(app: Flask) -> None:
+    """Closes the application's database connections."""
+    with app.app_context():
+        for engine in db.engines.values():
+            engine.dispose()
+
+
+@contextmanager
+def missing_is_told() -> Iterator[None]:
+    """Skips, or fails where everything is required, with the reason why there is no such database."""
+    try:
+        yield
+    except databases.Missing as missing:
+        if os.environ.get(databases.REQUIRE_ALL):
+            raise
+        pytest.skip(str(missing))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if _wrongly_skipped(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(config: pytest.Config) -> None:
+    skipped = _wrongly_skipped(config)
+    if skipped:
+        terminal = config.pluginmanager.get_plugin("terminalreporter")
+        terminal.write_line(f"{databases.REQUIRE_ALL} is set, but {skipped} were skipped.", red=True)
+
+
+def _wrongly_skipped(config: pytest.Config) -> int:
+    """How many tests and files were skipped although the environment asks for all of them."""
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if not os.environ.get(databases.REQUIRE_ALL) or terminal is None:
+        return 0
+    return len(terminal.stats.get("skipped", []))

@@ -1,0 +1,164 @@
+"""The databases that tests run on: SQLite files, and databases of our own on MariaDB and MySQL servers.
+
+A server's address, of a user who may create databases, stands in TEST_MARIADB_URL or TEST_MYSQL_URL.
+Without the former a private MariaDB is started from the programs found on this machine.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Protocol
+
+import pymysql
+from sqlalchemy import NullPool, create_engine, make_url, text
+
+NAMES = ("sqlite", "mariadb", "mysql")
+REQUIRE_ALL = "TESTS_REQUIRE_ALL"
+
+_START_TIMEOUT_S = 60
+_STOP_TIMEOUT_S = 30
+
+
+class Missing(Exception):
+    """A database that cannot be had here; the message says how to have it."""
+
+
+class Databases(Protocol):
+    """Where new, empty databases come from."""
+
+    def new(self) -> str:
+        """The address of a database that nobody else uses."""
+
+    def drop_all(self) -> None:
+        """Removes everything that `new` made."""
+
+
+@dataclass(frozen=True)
+class SqliteFiles:
+    folder: Path
+    _numbers: Iterator[int] = field(default_factory=count)
+
+    def new(self) -> str:
+        return f"sqlite:///{self.folder / str(next(self._numbers))}.db"
+
+    def drop_all(self) -> None:
+        shutil.rmtree(self.folder)
+
+
+@dataclass(frozen=True)
+class Server:
+    url: str
+    _names: list[str] = field(default_factory=list)
+
+    def new(self) -> str:
+        # The process id keeps test runs apart that share a server.
+        name = f"productator_test_{os.getpid()}_{len(self._names)}"
+        self._run(f"CREATE DATABASE {name}")
+        self._names.append(name)
+        return make_url(self.url).set(database=name).render_as_string(hide_password=False)
+
+    def drop_all(self) -> None:
+        while self._names:
+            self._run(f"DROP DATABASE {self._names.pop()}")
+
+    def _run(self, statement: str) -> None:
+        engine = create_engine(self.url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(statement))
+
+
+@contextmanager
+def mariadb_url() -> Iterator[str]:
+    """The address of the given MariaDB server, or of one that lives as long as this context."""
+    given = os.environ.get("TEST_MARIADB_URL")
+    if given:
+        yield given
+        return
+    with tempfile.TemporaryDirectory(prefix="productator-mariadb-") as folder:
+        yield from _private_mariadb(Path(folder))
+
+
+def mysql_url() -> str:
+    given = os.environ.get("TEST_MYSQL_URL")
+    if not given:
+        raise Missing(
+            "Tests on MySQL need TEST_MYSQL_URL, such as mysql+pymysql://root:root@127.0.0.1:3306/test."
+        )
+    return given
+
+
+def _private_mariadb(folder: Path) -> Iterator[str]:
+    data, log, port = folder / "data", folder / "log", _free_port()
+    # Its own user is the one who runs the tests, which the server refuses for root unless told.
+    shared = ["--no-defaults", f"--datadir={data}", *(["--user=root"] if os.geteuid() == 0 else [])]
+    _install(shared)
+    arguments = [
+        _program("mariadbd"),
+        *shared,
+        "--bind-address=127.0.0.1",
+        f"--port={port}",
+        f"--socket={folder / 'socket'}",
+        f"--pid-file={folder / 'pid'}",
+        "--skip-log-bin",
+        "--innodb-flush-log-at-trx-commit=2",
+        "--innodb-buffer-pool-size=64M",
+        "--innodb-log-file-size=32M",
+        "--max-connections=300",
+    ]
+    with log.open("wb") as output, subprocess.Popen(arguments, stdout=output, stderr=output) as server:
+        try:
+            _wait_until_it_answers(server, port, log)
+            yield f"mysql+pymysql://root@127.0.0.1:{port}"
+        finally:
+            _stop(server)
+
+
+def _install(shared: list[str]) -> None:
+    arguments = [_program("mariadb-install-db"), *shared]
+    options = ["--auth-root-authentication-method=normal", "--skip-test-db"]
+    done = subprocess.run([*arguments, *options], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"mariadb-install-db failed: {done.stdout}{done.stderr}")
+
+
+def _program(name: str) -> str:
+    # Debian keeps servers where only root's PATH leads.
+    found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"]))
+    if found is None:
+        raise Missing(f"Tests on MariaDB need {name} (of mariadb-server) on the PATH, or TEST_MARIADB_URL.")
+    return found
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_it_answers(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while True:
+        try:
+            pymysql.connect(host="127.0.0.1", port=port, user="root").close()
+        except pymysql.OperationalError:
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"MariaDB did not start: {log.read_text()}") from None
+            time.sleep(0.1)
+        else:
+            return
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    server.terminate()
+    try:
+        server.wait(_STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        server.kill()

@@ -1,0 +1,88 @@
+"""Builders with defaults: a test names only what matters to it."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session, sessionmaker
+
+from productator.config import Settings
+from productator.domain import ProductDraft
+from productator.models import Offer
+from productator.services import products
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+def settings(**over: Any) -> Settings:
+    """Settings as tests want them; no file and no environment take part."""
+    defaults: dict[str, Any] = {
+        "database_url": "sqlite://",
+        "offers_address": "http://127.0.0.1:9/api/v1",
+        "offers_token": None,
+        "offers_refresh_token": None,
+        "offers_timeout_s": 5.0,
+        "refresher_period_s": 30.0,
+        "refresher_concurrency": 8,
+        "refresher_metrics_port": 0,
+        "port": 0,
+        "listen_host": "127.0.0.1",
+        "currency": None,
+        "secret_key": "signs the cursors of tests",
+        "log_format": "text",
+    }
+    return Settings(**(defaults | over))
+
+
+def product_draft(name: str = "Espresso machine", description: str = "15 bar pump") -> ProductDraft:
+    return ProductDraft(name, description)
+
+
+def stored_product(sessions: sessionmaker[Session], *, now: datetime = NOW, **draft: str) -> int:
+    """The id of a new product, made through the service: pending, and due at `now`."""
+    with sessions.begin() as session:
+        product = products.create(session, product_draft(**draft), now=now)
+        session.flush()
+        return product.id
+
+
+def external_offer(
+    sessions: sessionmaker[Session],
+    product_id: int,
+    *,
+    remote_id: str | None = None,
+    price: int = 100,
+    items_in_stock: int = 5,
+    now: datetime = NOW,
+) -> int:
+    """The id of a new offer of the Offers service, inserted as the refresher would."""
+    offer = Offer(
+        product_id=product_id,
+        remote_id=remote_id or str(uuid4()),
+        price=price,
+        items_in_stock=items_in_stock,
+        created_at=now,
+        updated_at=now,
+    )
+    with sessions.begin() as session:
+        session.add(offer)
+        session.flush()
+        return offer.id
+
+
+def posted_product(client: FlaskClient, **over: Any) -> dict[str, Any]:
+    """A product created through HTTP, as it was answered."""
+    response = client.post("/api/v1/products", json={"name": "Espresso machine"} | over)
+    assert response.status_code == 201, response.text
+    body: dict[str, Any] = response.json
+    return body
+
+
+def posted_offer(client: FlaskClient, product_id: int, **over: Any) -> dict[str, Any]:
+    """An own offer created through HTTP, as it was answered."""
+    offer = {"price": 100, "items_in_stock": 5} | over
+    response = client.post(f"/api/v1/products/{product_id}/offers", json=offer)
+    assert response.status_code == 201, response.text
+    body: dict[str, Any] = response.json
+    return body
