@@ -108,8 +108,9 @@ def _alone(connection: Connection) -> Iterator[None]:
         with connection.begin():  # takes the write lock, and makes the whole upgrade one transaction
             yield
         return
-    # The lock belongs to the server, so its name has to tell databases apart.
-    name = "MD5(CONCAT('productator migrate ', DATABASE()))"
+    # The lock belongs to the server, so its name has to tell databases apart in at most 64 characters.
+    # (MySQL 9.6 and later have no MD5 without a component.)
+    name = "SHA2(CONCAT('productator migrate ', DATABASE()), 256)"
     if connection.scalar(text(f"SELECT GET_LOCK({name}, {_LOCK_TIMEOUT_S})")) != 1:
         raise MigrationLocked
     try:
