@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, CursorResult, Delete, Engine, Update, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -85,6 +85,12 @@ def is_transient(error: DBAPIError) -> bool:
     if isinstance(error, OperationalError) and isinstance(code, str):
         return "database is locked" in code  # SQLite tells it in words
     return code in _TRANSIENT
+
+
+def changed_rows(session: Session, statement: Update | Delete) -> int:
+    """Executes the statement; returns how many rows it found, whether or not their values differ now."""
+    result = session.execute(statement)
+    return result.rowcount if isinstance(result, CursorResult) else 0
 
 
 def run_transaction(sessions: sessionmaker[Session], work: Callable[[Session], Result]) -> Result:

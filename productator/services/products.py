@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from productator.domain import ProductDraft
+from productator.engine import changed_rows
 from productator.errors import ProductNotFound
 from productator.models import Product, Refresh
 from productator.services.paging import Order, Page, Position, read_page
@@ -68,12 +69,12 @@ def remove(session: Session, product_id: int) -> None:
     """Deletes the product with its offers."""
     # The refresher locks this row first, too: the same order everywhere means no deadlock.
     session.execute(select(Refresh.product_id).where(Refresh.product_id == product_id).with_for_update())
-    if not session.execute(delete(Product).where(Product.id == product_id)).rowcount:  # type: ignore[attr-defined]
+    if not changed_rows(session, delete(Product).where(Product.id == product_id)):
         raise ProductNotFound(product_id)
 
 
 def refresh_now(session: Session, product_id: int, *, now: datetime) -> None:
     """Makes the product due; a refresh that is under way is done again."""
     statement = update(Refresh).where(Refresh.product_id == product_id).values(due_at=now)
-    if not session.execute(statement).rowcount:  # type: ignore[attr-defined]
+    if not changed_rows(session, statement):
         raise ProductNotFound(product_id)

@@ -1,0 +1,1 @@
+"""The external Offers service, as Productator sees it."""

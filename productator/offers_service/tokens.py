@@ -1,0 +1,168 @@
+"""The access token that all processes share: read, renewed by one of them, waited for by the others.
+
+A process that kept its token to itself would be locked out after a restart: generation 2 gives no new token
+while the last one is valid, and generation 1 makes a new identity with every token.
+"""
+
+import hashlib
+import time
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from sqlalchemy import Update, insert, or_, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, sessionmaker
+
+from productator.domain import utc_now
+from productator.engine import changed_rows, run_transaction
+from productator.errors import OffersProtocolError, OffersServiceError, OffersUnavailable, TokenRejected
+from productator.models import ServiceToken
+from productator.offers_service import contract
+from productator.offers_service.client import OffersClient
+from productator.offers_service.contract import AccessToken
+
+# A token that was rejected sooner after its making is not at fault: asking for the next would be a storm.
+MIN_AGE = timedelta(seconds=10)
+# After a renewal that failed; long enough not to be a storm, short enough not to be noticed.
+RETRY_PAUSE = timedelta(seconds=10)
+_POLL_S = 0.1
+
+
+class SharedToken:
+    """Where the token is kept: the row of this identity, and who may renew it."""
+
+    def __init__(self, sessions: sessionmaker[Session], identity: str, *, lease: timedelta) -> None:
+        self._sessions = sessions
+        self._identity = identity
+        self._lease = lease
+        self._me = uuid4().hex
+
+    def read(self) -> ServiceToken | None:
+        with self._sessions() as session:
+            return session.get(ServiceToken, self._identity)
+
+    def take_lease(self, *, seen: str | None, now: datetime) -> bool:
+        """Whether this process may replace the token it has `seen`; while the lease lasts nobody else may."""
+        self._make_row()
+        unchanged = ServiceToken.access_token.is_(None) if seen is None else ServiceToken.access_token == seen
+        statement = (
+            update(ServiceToken)
+            .where(ServiceToken.identity == self._identity, unchanged)
+            .where(or_(ServiceToken.renewer_until.is_(None), ServiceToken.renewer_until <= now))
+            .where(or_(ServiceToken.retry_at.is_(None), ServiceToken.retry_at <= now))
+            .values(renewer=self._me, renewer_until=now + self._lease)
+        )
+        return self._applies(statement)
+
+    def store(self, token: AccessToken, *, now: datetime) -> bool:
+        """Whether the token is everybody's now; not so when the lease was lost meanwhile."""
+        return self._end_lease(
+            access_token=token.value, obtained_at=now, expires_at=token.expires_at, retry_at=None
+        )
+
+    def give_up(self, *, retry_at: datetime) -> None:
+        self._end_lease(retry_at=retry_at)
+
+    def _end_lease(self, **values: object) -> bool:
+        statement = (
+            update(ServiceToken)
+            .where(ServiceToken.identity == self._identity, ServiceToken.renewer == self._me)
+            .values(renewer=None, renewer_until=None, **values)
+        )
+        return self._applies(statement)
+
+    def _applies(self, statement: Update) -> bool:
+        return run_transaction(self._sessions, lambda session: changed_rows(session, statement) == 1)
+
+    def _make_row(self) -> None:
+        if self.read() is not None:
+            return
+        try:
+            with self._sessions.begin() as session:
+                session.execute(insert(ServiceToken).values(identity=self._identity))
+        except IntegrityError:
+            pass  # another process made it in between
+
+
+class TokenKeeper:
+    """Gives the token to use, renewing it when it has to be."""
+
+    def __init__(
+        self,
+        client: OffersClient,
+        sessions: sessionmaker[Session],
+        *,
+        address: str,
+        refresh_token: str | None,
+        timeout_s: float,
+    ) -> None:
+        self._client = client
+        self._refresh_token = refresh_token
+        # A renewal is one call; whoever holds the lease longer was killed.
+        self._patience_s = timeout_s + 5
+        self._shared = SharedToken(
+            sessions, _identity(address, refresh_token), lease=timedelta(seconds=self._patience_s)
+        )
+
+    def obtain(self, *, rejected: str | None = None) -> AccessToken:
+        """A token that is valid as far as we know, and is not the `rejected` one.
+
+        Raises OffersUnavailable when there is none now, OffersProtocolError when someone must look.
+        """
+        deadline = time.monotonic() + self._patience_s
+        while time.monotonic() < deadline:
+            row = self._shared.read()
+            now = utc_now()
+            if row is not None and _is_usable(row, rejected, now=now):
+                return AccessToken(str(row.access_token), row.expires_at)
+            self._check_may_renew(row, rejected, now=now)
+            if self._shared.take_lease(seen=row.access_token if row else None, now=now):
+                return self._renew()
+            time.sleep(_POLL_S)
+        raise OffersUnavailable("Another process is renewing the access token.")
+
+    def _check_may_renew(self, row: ServiceToken | None, rejected: str | None, *, now: datetime) -> None:
+        if row is None:
+            return
+        if row.retry_at is not None and row.retry_at > now:
+            raise OffersUnavailable("The last renewal of the access token failed; waiting before the next.")
+        is_young = row.obtained_at is not None and now - row.obtained_at < MIN_AGE
+        if is_young and rejected is not None and row.access_token == rejected:
+            raise OffersProtocolError("The Offers service rejects a token that it gave a moment ago.")
+
+    def _renew(self) -> AccessToken:
+        now = utc_now()
+        try:
+            answer = self._client.send(contract.authentication(), token=self._refresh_token)
+            token = contract.access_token(answer, refreshing=self._refresh_token is not None, now=now)
+        except OffersServiceError:
+            self._shared.give_up(retry_at=utc_now() + RETRY_PAUSE)
+            raise
+        if not self._shared.store(token, now=now):
+            raise OffersUnavailable("The renewal took so long that another process took it over.")
+        return token
+
+
+class GivenToken:
+    """An access token from the settings: there is nothing to renew it with."""
+
+    def __init__(self, value: str) -> None:
+        self._token = AccessToken(value, None)
+
+    def obtain(self, *, rejected: str | None = None) -> AccessToken:
+        if rejected == self._token.value:
+            raise TokenRejected("The Offers service does not accept the access token of the settings.")
+        return self._token
+
+
+def _is_usable(row: ServiceToken, rejected: str | None, *, now: datetime) -> bool:
+    return (
+        row.access_token is not None
+        and row.access_token != rejected
+        and (row.expires_at is None or row.expires_at > now)
+    )
+
+
+def _identity(address: str, refresh_token: str | None) -> str:
+    """Generation 1 names nobody, so its one identity of an installation belongs to the address."""
+    return hashlib.sha256(f"{address} {refresh_token or ''}".encode()).hexdigest()

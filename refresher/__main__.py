@@ -1,0 +1,140 @@
+"""Starts the refresher: `python -m refresher`, for ever, or `python -m refresher --once`."""
+
+import logging
+import os
+import signal
+import sys
+from datetime import timedelta
+
+import click
+import requests
+from prometheus_client import CollectorRegistry
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session, sessionmaker
+
+from productator.config import Settings
+from productator.domain import utc_now
+from productator.engine import make_engine
+from productator.errors import ConfigError
+from productator.models import Refresh
+from productator.offers_service.client import OffersClient
+from productator.offers_service.tokens import GivenToken, TokenKeeper
+from productator.ops import logging as log_lines
+from refresher import probes
+from refresher.fetch import Fetcher, Tokens
+from refresher.health import ServiceHealth
+from refresher.report import Report
+from refresher.transport import Transport
+from refresher.worker import Rhythm, StopFlag, Worker
+
+log = logging.getLogger("refresher")
+
+# Of the ten seconds that a stop may take; the rest is for storing.
+GRACE_S = 6.0
+_STALLED_AFTER_PERIODS = 2
+
+
+@click.command()
+@click.option(
+    "--once", is_flag=True, help="Refresh everything that is due, once; exit code 1 if anything failed."
+)
+def main(*, once: bool) -> None:
+    """Keeps the offers of all products fresh."""
+    try:
+        settings = Settings.load(os.environ.get("REFRESHER_CONFIG") or "config.cfg", os.environ)
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from error
+    log_lines.configure(settings.log_format)
+    stop = _stop_flag()
+    if once:
+        sys.exit(_refresh_once(settings, stop))
+    _refresh_for_ever(settings, stop)
+
+
+def _stop_flag() -> StopFlag:
+    stop = StopFlag()
+
+    def request_stop(_signal: int, _frame: object) -> None:
+        stop.requested = True
+
+    signal.signal(signal.SIGTERM, request_stop)
+    signal.signal(signal.SIGINT, request_stop)
+    return stop
+
+
+def _refresh_for_ever(settings: Settings, stop: StopFlag) -> None:
+    registry = CollectorRegistry()
+    heartbeat = probes.Heartbeat(longest_s=max(_STALLED_AFTER_PERIODS * settings.refresher_period_s, 30))
+    if settings.refresher_metrics_port:
+        try:
+            probes.serve(
+                settings.listen_host, settings.refresher_metrics_port, heartbeat=heartbeat, registry=registry
+            )
+        except OSError as error:
+            port = settings.refresher_metrics_port
+            raise click.ClickException(
+                f"REFRESHER_METRICS_PORT {port} cannot be had: {error.strerror}."
+            ) from error
+    worker = _worker(settings, sessionmaker(make_engine(settings.database_url)), registry)
+    log.info("refreshing every %g s from %s", settings.refresher_period_s, settings.offers_address)
+    worker.run(stop, on_turn=heartbeat.beat)
+    worker.finish(grace_s=GRACE_S)
+    log.info("stopped")
+
+
+def _refresh_once(settings: Settings, stop: StopFlag) -> int:
+    sessions = sessionmaker(make_engine(settings.database_url))
+    try:
+        due = _count_due(sessions)
+    except SQLAlchemyError as error:
+        raise click.ClickException(f"The database cannot be used: {error.__cause__ or error}") from error
+    worker = _worker(settings, sessions, CollectorRegistry())
+    with click.progressbar(
+        length=due, label=f"Refreshing {due} products", hidden=not sys.stdout.isatty()
+    ) as bar:
+        succeeded = worker.run_once(stop, on_progress=bar.update)
+    worker.finish(grace_s=GRACE_S)
+    return 0 if succeeded else 1
+
+
+def _count_due(sessions: sessionmaker[Session]) -> int:
+    with sessions() as session:
+        return (
+            session.scalar(select(func.count()).select_from(Refresh).where(Refresh.due_at <= utc_now())) or 0
+        )
+
+
+def _worker(settings: Settings, sessions: sessionmaker[Session], registry: CollectorRegistry) -> Worker:
+    timeout_s = settings.offers_timeout_s
+    transport = Transport(
+        settings.offers_address, concurrency=settings.refresher_concurrency, timeout_s=timeout_s
+    )
+    return Worker(
+        sessions,
+        Fetcher(transport, _tokens(settings, sessions)),
+        ServiceHealth(probe_every_s=settings.refresher_period_s),
+        Report(registry),
+        rhythm=Rhythm(
+            period=timedelta(seconds=settings.refresher_period_s),
+            # Registering, reading, each tried again after a new token, and storing.
+            lease=timedelta(seconds=4 * timeout_s + 5),
+            most_held=2 * settings.refresher_concurrency,
+        ),
+    )
+
+
+def _tokens(settings: Settings, sessions: sessionmaker[Session]) -> Tokens:
+    if settings.offers_token is not None:
+        return GivenToken(settings.offers_token)
+    return TokenKeeper(
+        OffersClient(requests.Session(), settings.offers_address, timeout_s=settings.offers_timeout_s),
+        sessions,
+        address=settings.offers_address,
+        refresh_token=settings.offers_refresh_token,
+        timeout_s=settings.offers_timeout_s,
+    )
+
+
+if __name__ == "__main__":
+    main()

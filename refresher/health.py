@@ -1,0 +1,69 @@
+"""How the Offers service is doing, judged by what came of the calls to it."""
+
+from collections import deque
+from dataclasses import dataclass
+
+# In a row, with no success between: the service is down, and is only probed until it answers again.
+_DOWN_AFTER = 5
+_WINDOW = 50
+_FAILING_SHARE = 0.2
+_FAILING_PRODUCTS = 5
+LONGEST_PAUSE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    product_id: int
+    succeeded: bool
+
+
+class ServiceHealth:
+    """A circuit breaker; all times are a monotonic clock's."""
+
+    def __init__(self, *, probe_every_s: float) -> None:
+        self._probe_every_s = probe_every_s
+        self._recent: deque[_Call] = deque(maxlen=_WINDOW)
+        self._failed_in_row = 0
+        self._paused_until = 0.0
+        self._was_failing = False
+
+    @property
+    def is_down(self) -> bool:
+        return self._failed_in_row >= _DOWN_AFTER
+
+    @property
+    def is_failing(self) -> bool:
+        """So many products fail that it is the service's fault, not theirs."""
+        failed = [call for call in self._recent if not call.succeeded]
+        return self.is_down or (
+            len(failed) >= _FAILING_SHARE * len(self._recent)
+            and len({call.product_id for call in failed}) >= _FAILING_PRODUCTS
+        )
+
+    def allowed(self, wanted: int, *, now: float) -> int:
+        """How many of the `wanted` products may be fetched now."""
+        if now < self._paused_until:
+            return 0
+        if not self.is_down:
+            return wanted
+        # One probe, and the next not before its interval is over.
+        self._paused_until = now + self._probe_every_s
+        return min(1, wanted)
+
+    def record(self, product_id: int, *, succeeded: bool, now: float) -> bool:
+        """Takes note of an outcome; returns whether the service has just recovered."""
+        was_down = self.is_down
+        self._recent.append(_Call(product_id, succeeded))
+        self._failed_in_row = 0 if succeeded else self._failed_in_row + 1
+        if self.is_down and not was_down:
+            self._paused_until = now + self._probe_every_s
+        if was_down and not self.is_down:
+            self._recent.clear()
+            self._paused_until = 0.0
+        recovered = self._was_failing and not self.is_failing
+        self._was_failing = self.is_failing
+        return recovered
+
+    def pause(self, seconds: float, *, now: float) -> None:
+        """The service asked for it; what it asks for is capped."""
+        self._paused_until = max(self._paused_until, now + min(seconds, LONGEST_PAUSE_S))

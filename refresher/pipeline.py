@@ -1,0 +1,42 @@
+"""One product's journey: register it if that is pending, then read its offers."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from productator.domain import OfferData
+from productator.errors import OffersServiceError, ProductNotRegistered
+from productator.offers_service import contract
+from productator.offers_service.contract import Answer, Request
+from refresher.claims import Claim
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a claim. `offers` is None when they could not be read; then `error` says why."""
+
+    claim: Claim
+    offers: list[OfferData] | None
+    error: OffersServiceError | None = None
+    newly_registered: bool = False
+
+    @property
+    def is_unknown(self) -> bool:
+        """The service does not know the product: its registration is pending again."""
+        return isinstance(self.error, ProductNotRegistered)
+
+
+Journey = Generator[Request, Answer, Outcome]
+
+
+def journey(claim: Claim) -> Journey:
+    """Yields requests and takes their answers; thrown an OffersServiceError when there was none."""
+    newly_registered = False
+    try:
+        if claim.draft is not None:
+            name, description = claim.draft
+            contract.check_registered((yield contract.registration(claim.remote_id, name, description)))
+            newly_registered = True
+        offers = contract.offers((yield contract.reading(claim.remote_id)))
+    except OffersServiceError as error:
+        return Outcome(claim, None, error, newly_registered=newly_registered)
+    return Outcome(claim, offers, newly_registered=newly_registered)

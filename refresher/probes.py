@@ -1,0 +1,69 @@
+"""The refresher's probes and metrics, served from a thread of their own."""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+Answer = tuple[HTTPStatus, str, bytes]
+
+
+class Heartbeat:
+    """Beaten once a turn of the loop; a loop that hangs cannot keep it young."""
+
+    def __init__(self, *, longest_s: float) -> None:
+        self._longest_s = longest_s
+        self._last = time.monotonic()
+
+    def beat(self) -> None:
+        self._last = time.monotonic()
+
+    @property
+    def is_alive(self) -> bool:
+        return time.monotonic() - self._last <= self._longest_s
+
+
+def serve(host: str, port: int, *, heartbeat: Heartbeat, registry: CollectorRegistry) -> ThreadingHTTPServer:
+    """Starts serving; raises OSError when the port cannot be had."""
+    routes: dict[str, Callable[[], Answer]] = {
+        "/livez": lambda: _liveness(heartbeat),
+        "/readyz": lambda: _liveness(heartbeat),
+        "/metrics": lambda: (HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(registry)),
+    }
+
+    class Handler(BaseHTTPRequestHandler):
+        timeout = 10
+
+        def do_GET(self) -> None:
+            status, content_type, body = routes.get(self.path.partition("?")[0], _nothing)()
+            self.send_response(status)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+            """Probes every second are no news."""
+
+    server = ThreadingHTTPServer((host, port), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, name="probes", daemon=True).start()
+    return server
+
+
+def _liveness(heartbeat: Heartbeat) -> Answer:
+    if heartbeat.is_alive:
+        return _json(HTTPStatus.OK, "alive")
+    return _json(HTTPStatus.SERVICE_UNAVAILABLE, "the loop has stalled")
+
+
+def _nothing() -> Answer:
+    return _json(HTTPStatus.NOT_FOUND, "there is only /livez, /readyz and /metrics")
+
+
+def _json(status: HTTPStatus, text: str) -> Answer:
+    return status, "application/json", json.dumps({"status": text}).encode()

@@ -1,0 +1,72 @@
+"""What the refresher says of its work: one readable line a cycle, and figures for Prometheus."""
+
+import logging
+import time
+from collections import Counter as Tally
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from refresher.store import Stored
+
+log = logging.getLogger(__name__)
+
+_MOST_ERRORS_NAMED = 3
+# When work never pauses, a line comes this often all the same.
+_LONGEST_CYCLE_S = 30.0
+
+
+class Report:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.failed = 0
+        self._cycle = Stored()
+        self._cycle_began = time.monotonic()
+        self._products = Counter(
+            "productator_refreshes_total", "Refreshes of products by outcome", ["outcome"], registry=registry
+        )
+        self._changes = Counter(
+            "productator_offer_changes_total", "Changes of offers by kind", ["kind"], registry=registry
+        )
+        self._last_success = Gauge(
+            "productator_last_success_timestamp_seconds",
+            "When a product was last refreshed",
+            registry=registry,
+        )
+
+    def add(self, stored: Stored, *, idle: bool) -> None:
+        """Counts what was stored; at the end of a cycle, says it."""
+        self._count(stored)
+        self._cycle.add(stored)
+        worked = self._cycle.refreshed or self._cycle.failed or self._cycle.lost
+        took_s = time.monotonic() - self._cycle_began
+        if worked and (idle or took_s > _LONGEST_CYCLE_S):
+            self._say(took_s)
+        if idle or took_s > _LONGEST_CYCLE_S:
+            self._cycle = Stored()
+            self._cycle_began = time.monotonic()
+
+    def _count(self, stored: Stored) -> None:
+        self.failed += stored.failed
+        for outcome in ("refreshed", "failed", "lost"):
+            self._products.labels(outcome).inc(getattr(stored, outcome))
+        for kind in ("added", "changed", "removed"):
+            self._changes.labels(kind).inc(getattr(stored, kind))
+        if stored.refreshed:
+            self._last_success.set_to_current_time()
+
+    def _say(self, took_s: float) -> None:
+        cycle = self._cycle
+        log.info(
+            f"{cycle.refreshed} products refreshed",  # noqa: G004 - the number is what one looks for
+            extra={
+                "offers_added": cycle.added,
+                "changed": cycle.changed,
+                "removed": cycle.removed,
+                "registered": cycle.registered,
+                "failed": cycle.failed,
+                "seconds": round(took_s, 1),
+            },
+        )
+        reasons = Tally(reason for _, reason in cycle.errors)
+        for reason, times in reasons.most_common(_MOST_ERRORS_NAMED):
+            example = next(product_id for product_id, each in cycle.errors if each == reason)
+            log.warning("not refreshed", extra={"products": times, "for_example": example, "reason": reason})

@@ -1,0 +1,215 @@
+"""Reads what is stored and applies what came of a batch of claims, in one transaction."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from sqlalchemy import Table, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from productator.domain import OfferData
+from productator.models import Offer, Product, Refresh
+from productator.models.product import LAST_ERROR_LENGTH
+from refresher import schedule
+from refresher.pipeline import Outcome
+from refresher.reconcile import OfferChanges, reconcile
+
+_OFFERS = cast("Table", Offer.__table__)
+_REFRESHES = cast("Table", Refresh.__table__)
+_PRODUCTS = cast("Table", Product.__table__)
+_ROWS_A_STATEMENT = 1_000
+
+
+@dataclass
+class Stored:
+    """What a transaction did."""
+
+    refreshed: int = 0
+    registered: int = 0
+    failed: int = 0
+    lost: int = 0
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    errors: list[tuple[int, str]] = field(default_factory=list)
+
+    def add(self, other: "Stored") -> None:
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How the next due time of a product is found."""
+
+    period: timedelta
+    jitter: Callable[[float, float], float]
+    # The service is in trouble: failures say nothing of the product.
+    service_failing: bool = False
+
+    def after(self, outcome: Outcome, *, now: datetime) -> tuple[datetime, int]:
+        """The next due time and the count of failures in a row."""
+        claim = outcome.claim
+        if outcome.offers is not None:
+            return schedule.next_slot(claim.slot, now=now, period=self.period), 0
+        if outcome.is_unknown and not claim.failures:
+            return schedule.on_grid(now), 1
+        if self.service_failing:
+            return schedule.next_slot(claim.slot, now=now, period=self.period), claim.failures
+        failures = claim.failures + 1
+        due_at = schedule.after_failure(
+            claim.slot, failures=failures, now=now, period=self.period, jitter=self.jitter
+        )
+        return due_at, failures
+
+
+def store(session: Session, outcomes: Sequence[Outcome], plan: Schedule, *, now: datetime) -> Stored:
+    """Applies the outcomes of claims that are still ours; of the others nothing is written."""
+    held = _lock_held(session, outcomes)
+    done = Stored(lost=len(outcomes) - len(held))
+    _store_offers(session, [outcome for outcome in held if outcome.offers is not None], done, now=now)
+    _store_registrations(session, held, done, now=now)
+    _store_schedule(session, held, plan, done, now=now)
+    return done
+
+
+def _lock_held(session: Session, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The outcomes whose claims still stand, by product; locked, so that they stand until the commit."""
+    query = (
+        select(_REFRESHES.c.product_id, _REFRESHES.c.claim_token)
+        .where(_REFRESHES.c.product_id.in_(sorted(outcome.claim.product_id for outcome in outcomes)))
+        # A fixed order, so that two workers wait for each other instead of deadlocking.
+        .order_by(_REFRESHES.c.product_id)
+        .with_for_update()
+    )
+    tokens = dict(session.execute(query).tuples().all())
+    ours = [outcome for outcome in outcomes if tokens.get(outcome.claim.product_id) == outcome.claim.token]
+    return sorted(ours, key=lambda outcome: outcome.claim.product_id)
+
+
+def _store_offers(session: Session, outcomes: Sequence[Outcome], done: Stored, *, now: datetime) -> None:
+    stored = _stored_offers(session, [outcome.claim.product_id for outcome in outcomes])
+    changes = {
+        outcome.claim.product_id: reconcile(stored[outcome.claim.product_id], outcome.offers or [])
+        for outcome in outcomes
+    }
+    _remove(session, changes)
+    _change(session, changes, now=now)
+    _add(session, changes, now=now)
+    done.refreshed = len(outcomes)
+    done.added = sum(len(each.added) for each in changes.values())
+    done.changed = sum(len(each.changed) for each in changes.values())
+    done.removed = sum(len(each.removed) for each in changes.values())
+
+
+def _stored_offers(session: Session, product_ids: Sequence[int]) -> dict[int, list[OfferData]]:
+    """The external offers of the products; own ones are none of the refresher's business."""
+    columns = (_OFFERS.c.product_id, _OFFERS.c.remote_id, _OFFERS.c.price, _OFFERS.c.items_in_stock)
+    query = select(*columns).where(_OFFERS.c.product_id.in_(product_ids), _OFFERS.c.remote_id.is_not(None))
+    stored: dict[int, list[OfferData]] = defaultdict(list)
+    for product_id, remote_id, price, items_in_stock in session.execute(query):
+        stored[product_id].append(OfferData(remote_id, price, items_in_stock))
+    return stored
+
+
+def _remove(session: Session, changes: dict[int, OfferChanges]) -> None:
+    gone = [(product_id, each.removed) for product_id, each in changes.items() if each.removed]
+    for some in _slices(gone, _ROWS_A_STATEMENT // 10):
+        per_product = [
+            and_(_OFFERS.c.product_id == product_id, _OFFERS.c.remote_id.in_(remote_ids))
+            for product_id, remote_ids in some
+        ]
+        session.execute(delete(_OFFERS).where(or_(*per_product)))
+
+
+def _change(session: Session, changes: dict[int, OfferChanges], *, now: datetime) -> None:
+    rows = [
+        {
+            "of_product": product_id,
+            "of_remote": offer.id,
+            "price": offer.price,
+            "items_in_stock": offer.items_in_stock,
+        }
+        for product_id, each in changes.items()
+        for offer in each.changed
+    ]
+    if rows:
+        statement = (
+            update(_OFFERS)
+            .where(
+                _OFFERS.c.product_id == bindparam("of_product"), _OFFERS.c.remote_id == bindparam("of_remote")
+            )
+            .values(
+                price=bindparam("price"),
+                items_in_stock=bindparam("items_in_stock"),
+                version=_OFFERS.c.version + 1,
+                updated_at=now,
+            )
+        )
+        session.connection().execute(statement, rows)
+
+
+def _add(session: Session, changes: dict[int, OfferChanges], *, now: datetime) -> None:
+    rows = [
+        {
+            "product_id": product_id,
+            "remote_id": offer.id,
+            "price": offer.price,
+            "items_in_stock": offer.items_in_stock,
+            "version": 1,
+            # As parameters: with a function of SQL the rows would travel one by one.
+            "created_at": now,
+            "updated_at": now,
+        }
+        for product_id, each in changes.items()
+        for offer in each.added
+    ]
+    for some in _slices(rows, _ROWS_A_STATEMENT):
+        session.execute(insert(_OFFERS), some)
+
+
+def _store_registrations(session: Session, held: Sequence[Outcome], done: Stored, *, now: datetime) -> None:
+    unknown = [outcome.claim.product_id for outcome in held if outcome.is_unknown]
+    registered = [
+        outcome.claim.product_id for outcome in held if outcome.newly_registered and not outcome.is_unknown
+    ]
+    done.registered = len(registered)
+    for product_ids, value in ((registered, now), (unknown, None)):
+        if product_ids:
+            session.execute(
+                update(_PRODUCTS).where(_PRODUCTS.c.id.in_(product_ids)).values(registered_at=value)
+            )
+
+
+def _store_schedule(
+    session: Session, held: Sequence[Outcome], plan: Schedule, done: Stored, *, now: datetime
+) -> None:
+    """Writes the products of one next due time together; slots lie on a grid, so that they are few."""
+    together: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+    for outcome in held:
+        due_at, failures = plan.after(outcome, now=now)
+        error = None if outcome.error is None else str(outcome.error)[:LAST_ERROR_LENGTH]
+        together[due_at, failures, error, outcome.offers is not None].append(outcome.claim.product_id)
+        if error is not None:
+            done.failed += 1
+            done.errors.append((outcome.claim.product_id, error))
+    for (due_at, failures, error, is_refreshed), product_ids in together.items():
+        values = {"claim_token": None, "due_at": due_at, "failures": failures, "last_error": error}
+        if is_refreshed:
+            values["refreshed_at"] = now
+        session.execute(update(_REFRESHES).where(_REFRESHES.c.product_id.in_(product_ids)).values(values))
+
+
+def forgive(session: Session, *, now: datetime) -> None:
+    """After the service's recovery: products that were put off because of it are due now."""
+    session.execute(
+        update(_REFRESHES)
+        .where(_REFRESHES.c.failures > 0, _REFRESHES.c.claim_token.is_(None), _REFRESHES.c.due_at > now)
+        .values(due_at=schedule.on_grid(now))
+    )
+
+
+def _slices(rows: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
+    return (rows[start : start + size] for start in range(0, len(rows), size))

@@ -1,0 +1,212 @@
+"""The loop: claim, hand over, wait, store."""
+
+import logging
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session, sessionmaker
+
+from productator.domain import utc_now
+from productator.engine import is_transient, run_transaction
+from productator.errors import OffersProtocolError, OffersUnavailable
+from refresher import claims, store
+from refresher.fetch import Fetcher
+from refresher.health import ServiceHealth
+from refresher.pipeline import Outcome
+from refresher.report import Report
+from refresher.store import Stored
+
+log = logging.getLogger(__name__)
+
+# How soon a product that has become due is noticed.
+IDLE_S = 0.4
+_BATCH = 500
+_LONGEST_BUFFERED_S = 0.2
+_DATABASE_PAUSE_S = 1.0
+
+
+@dataclass
+class StopFlag:
+    """A plain flag: setting a threading.Event in a signal handler can deadlock."""
+
+    requested: bool = False
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    period: timedelta
+    # How long a claim lasts: longer than the slowest batch.
+    lease: timedelta
+    # How many products may be held at once.
+    most_held: int
+
+
+class Worker:
+    """Single-threaded; whatever fails, the loop goes on."""
+
+    def __init__(
+        self,
+        sessions: sessionmaker[Session],
+        fetcher: Fetcher,
+        health: ServiceHealth,
+        report: Report,
+        *,
+        rhythm: Rhythm,
+    ) -> None:
+        self._sessions = sessions
+        self._fetcher = fetcher
+        self._health = health
+        self._report = report
+        self._rhythm = rhythm
+        self._outcomes: list[Outcome] = []
+        self._buffered_since = 0.0
+        self._claim_at = 0.0
+        self._all_claimed = False
+
+    def run(self, stop: StopFlag, *, on_turn: Callable[[], None]) -> None:
+        """Refreshes what is due until asked to stop."""
+        while not stop.requested:
+            self.turn(due_by=None)
+            on_turn()
+
+    def run_once(self, stop: StopFlag, *, on_progress: Callable[[int], None]) -> bool:
+        """Refreshes everything that is due now, once; returns whether all of it succeeded."""
+        due_by = utc_now()
+        while not (stop.requested or self._health.is_down or (self._all_claimed and self._is_idle)):
+            stored = self.turn(due_by=due_by)
+            on_progress(stored.refreshed + stored.failed)
+        return not (stop.requested or self._health.is_down or self._report.failed)
+
+    def turn(self, *, due_by: datetime | None) -> Stored:
+        """One turn: claims products due by then (None: by now), takes answers; returns what it stored."""
+        try:
+            self._claim(due_by)
+            self._collect()
+            stored = self._store_when_worthwhile()
+        except DBAPIError as error:
+            self._put_up_with(error)
+            return Stored()
+        self._report.add(stored, idle=self._is_idle)
+        return stored
+
+    def finish(self, *, grace_s: float) -> None:
+        """Stores what is under way, as far as it arrives in time, and gives back the other claims."""
+        deadline = time.monotonic() + grace_s
+        try:
+            self._give_back(self._fetcher.drop_waiting())
+            while self._fetcher.held or self._fetcher.is_renewing:
+                left_s = deadline - time.monotonic()
+                if left_s <= 0:
+                    break
+                self._outcomes += self._fetcher.finished(min(left_s, IDLE_S))
+            self._report.add(self._store(), idle=True)
+            self._give_back(self._fetcher.drop_all())
+        except DBAPIError as error:
+            log.warning("claims are left to lapse", extra={"error": str(error.orig)})
+
+    @property
+    def _is_idle(self) -> bool:
+        return not self._fetcher.held and not self._outcomes
+
+    def _claim(self, due_by: datetime | None) -> None:
+        now_s = time.monotonic()
+        room = self._rhythm.most_held - self._fetcher.held - len(self._outcomes)
+        # Few claims of many products cost less than many of few.
+        if now_s < self._claim_at or room < self._rhythm.most_held // 4:
+            return
+        allowed = self._health.allowed(min(room, _BATCH), now=now_s)
+        if not allowed:
+            return
+        now = utc_now()
+        claim = partial(
+            claims.claim_due, limit=allowed, due_by=due_by or now, now=now, lease=self._rhythm.lease
+        )
+        found = run_transaction(self._sessions, claim)
+        self._all_claimed = len(found) < allowed
+        if self._all_claimed:
+            self._claim_at = now_s + IDLE_S
+        self._fetcher.start(found)
+
+    def _collect(self) -> None:
+        wait_s = IDLE_S
+        if self._outcomes:
+            wait_s = max(0.0, self._buffered_since + _LONGEST_BUFFERED_S - time.monotonic())
+        outcomes = self._fetcher.finished(wait_s)
+        if outcomes and not self._outcomes:
+            self._buffered_since = time.monotonic()
+        self._outcomes += outcomes
+        for outcome in outcomes:
+            self._judge(outcome)
+
+    def _judge(self, outcome: Outcome) -> None:
+        """Lets the service's health follow from an outcome, and acts when it turns."""
+        now_s = time.monotonic()
+        was_down = self._health.is_down
+        answered = outcome.error is None or outcome.is_unknown
+        recovered = self._health.record(outcome.claim.product_id, succeeded=answered, now=now_s)
+        if isinstance(outcome.error, OffersUnavailable) and outcome.error.retry_after_s is not None:
+            self._health.pause(outcome.error.retry_after_s, now=now_s)
+        if self._health.is_down and not was_down:
+            log.warning(
+                "the Offers service is down, probing it once a period", extra={"error": str(outcome.error)}
+            )
+            self._give_back(self._fetcher.drop_waiting())
+        if recovered:
+            log.info("the Offers service is well again")
+            run_transaction(self._sessions, partial(store.forgive, now=utc_now()))
+            self._claim_at = 0.0
+
+    def _store_when_worthwhile(self) -> Stored:
+        is_old = time.monotonic() - self._buffered_since >= _LONGEST_BUFFERED_S
+        if self._outcomes and (is_old or len(self._outcomes) >= _BATCH or not self._fetcher.held):
+            return self._store()
+        return Stored()
+
+    def _store(self) -> Stored:
+        outcomes, self._outcomes = self._outcomes, []
+        if not outcomes:
+            return Stored()
+        try:
+            return self._store_together(outcomes)
+        except DBAPIError as error:
+            if is_transient(error):
+                raise
+        # One of them cannot be stored: it must not take the others with it.
+        log.error("a batch cannot be stored, storing its products one by one", exc_info=True)
+        done = Stored()
+        for outcome in outcomes:
+            done.add(self._store_alone(outcome))
+        return done
+
+    def _store_together(self, outcomes: Sequence[Outcome]) -> Stored:
+        plan = store.Schedule(self._rhythm.period, random.uniform, service_failing=self._health.is_failing)
+        return run_transaction(
+            self._sessions, partial(store.store, outcomes=outcomes, plan=plan, now=utc_now())
+        )
+
+    def _store_alone(self, outcome: Outcome) -> Stored:
+        try:
+            return self._store_together([outcome])
+        except DBAPIError as error:
+            if is_transient(error):
+                raise
+            refused = OffersProtocolError("The database refuses what the Offers service answered.")
+            return self._store_together([replace(outcome, offers=None, error=refused)])
+
+    def _give_back(self, unserved: Sequence[claims.Claim]) -> None:
+        if unserved:
+            run_transaction(self._sessions, partial(claims.give_back, claims=unserved))
+
+    def _put_up_with(self, error: DBAPIError) -> None:
+        """Lets go of what could not be stored: its claims lapse, and it is fetched again."""
+        if not is_transient(error):
+            log.error("the database refuses a statement", exc_info=error)
+        else:
+            log.warning("the database is not available", extra={"error": str(error.orig)})
+        self._outcomes = []
+        time.sleep(_DATABASE_PAUSE_S)
