@@ -1,12 +1,23 @@
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap lock
+.PHONY: help run bootstrap run-api refresh serve simulator tests lint format dump lock clean
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# What is started finds the environment's programs first, and its output is seen at once.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PYTHONUNBUFFERED := 1
 
 help: ## Lists the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: export OFFERS_MS_ADDRESS := $(or $(OFFERS_MS_ADDRESS),http://127.0.0.1:$(or $(SIMULATOR_PORT),6607)/api/v1)
+run: export API_PORT := $(PORT)# honcho gives every process a PORT of its own choice
+run: bootstrap ## Starts simulator, API and refresher together, with demo products; Ctrl-C stops all
+	@mkdir -p var
+	@productator migrate
+	@productator demo
+	@trap : INT; honcho start || [ $$? -eq 130 ]
 
 bootstrap: $(VENV)/.installed ## Creates .venv with everything installed
 
@@ -17,8 +28,42 @@ $(VENV)/.installed: requirements-build.txt requirements-dev.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
-LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+run-api: bootstrap ## The API on Flask's development server
+	productator migrate --wait 30
+	exec productator serve --development
+
+refresh: bootstrap ## The refresher
+	productator migrate --wait 30
+	exec python -m refresher
+
+serve: bootstrap ## The API under uWSGI, as in production
+	productator migrate --wait 30
+	exec productator serve
+
+simulator: bootstrap ## The stand-in for the Offers service
+	exec python -m simulator
+
+tests: bootstrap ## The whole test suite, on every database that can be had
+	pytest
+
+lint: bootstrap ## Format check, linter, types
+	ruff format --check .
+	ruff check .
+	mypy
+
+format: bootstrap ## Formats the code
+	ruff format .
+	ruff check --fix .
+
+dump: bootstrap ## Rewrites dump.sql from the models
+	productator dump > dump.sql.new
+	mv dump.sql.new dump.sql
+
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 lock: bootstrap ## Pins the newest versions of all dependencies, with hashes
 	$(LOCK) --upgrade requirements-build.in -o requirements-build.txt
 	$(LOCK) --upgrade requirements.in -o requirements.txt
 	$(LOCK) --upgrade -c requirements.txt requirements-dev.in -o requirements-dev.txt
+
+clean: ## Removes the environment and the embedded database
+	rm -rf $(VENV) var

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec
+from typing import NoReturn, ParamSpec
 
 import click
 from sqlalchemy.exc import SQLAlchemyError
@@ -61,15 +61,22 @@ def dump() -> None:
 
 
 @main.command()
+@click.option("--development", is_flag=True, help="Use Flask's development server instead.")
 @told_in_a_sentence
-def serve() -> None:
+def serve(*, development: bool) -> None:
     """Serves the API with uWSGI; this process becomes its master."""
     settings = _settings()
-    uwsgi = Path(sys.executable).parent / "uwsgi"
-    address = f"{settings.listen_host}:{settings.port}"
-    arguments = ["--ini", str(_UWSGI_INI), "--http-socket", address, "--virtualenv", sys.prefix]
+    host, port = settings.listen_host, str(settings.port)
+    if development:
+        _become("flask", "--app", "productator.wsgi", "run", "--host", host, "--port", port)
+    _become("uwsgi", "--ini", str(_UWSGI_INI), "--http-socket", f"{host}:{port}", "--virtualenv", sys.prefix)
+
+
+def _become(program: str, *arguments: str) -> NoReturn:
+    """Replaces this process by a program of the same environment."""
     sys.stdout.flush()
-    os.execv(uwsgi, [str(uwsgi), *arguments])  # noqa: S606 - no shell is wanted
+    path = Path(sys.executable).parent / program
+    os.execv(path, [program, *arguments])  # noqa: S606 - no shell is wanted
 
 
 @main.command(name="demo")

@@ -7,6 +7,9 @@ import structlog
 from structlog.typing import Processor
 
 
+_TIME = {"text": "%Y-%m-%d %H:%M:%S", "json": "iso"}
+
+
 def configure(log_format: str) -> None:
     """Sends all records to standard output, as 'text' or 'json'."""
     handler = logging.StreamHandler(sys.stdout)
@@ -15,7 +18,7 @@ def configure(log_format: str) -> None:
             foreign_pre_chain=[
                 structlog.stdlib.add_log_level,
                 structlog.stdlib.ExtraAdder(),
-                structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+                structlog.processors.TimeStamper(fmt=_TIME[log_format], utc=True, key="time"),
             ],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers(log_format)],
         )
