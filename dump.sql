@@ -37,13 +37,15 @@ CREATE TABLE offers (
   created_at DATETIME(6) NOT NULL,
   updated_at DATETIME(6) NOT NULL,
   CONSTRAINT pk_offers PRIMARY KEY (id),
-  CONSTRAINT uq_offers_product_id_remote_id UNIQUE (product_id, remote_id),
+  CONSTRAINT uq_offers_remote_id_product_id UNIQUE (remote_id, product_id),
   CONSTRAINT ck_offers_price_not_negative CHECK (price >= 0),
   CONSTRAINT ck_offers_stock_not_negative CHECK (items_in_stock >= 0),
   CONSTRAINT fk_offers_product_id FOREIGN KEY(product_id) REFERENCES products (id) ON DELETE CASCADE
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_unicode_ci;
 
 CREATE INDEX ix_offers_price ON offers (price);
+
+CREATE INDEX ix_offers_product_id ON offers (product_id);
 
 CREATE TABLE refreshes (
   product_id BIGINT NOT NULL,

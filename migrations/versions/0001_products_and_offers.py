@@ -60,7 +60,7 @@ def upgrade() -> None:
         sa.Column("created_at", _TIME, nullable=False),
         sa.Column("updated_at", _TIME, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_offers"),
-        sa.UniqueConstraint("product_id", "remote_id", name="uq_offers_product_id_remote_id"),
+        sa.UniqueConstraint("remote_id", "product_id", name="uq_offers_remote_id_product_id"),
         sa.CheckConstraint("price >= 0", name="ck_offers_price_not_negative"),
         sa.CheckConstraint("items_in_stock >= 0", name="ck_offers_stock_not_negative"),
         sa.ForeignKeyConstraint(
@@ -69,6 +69,7 @@ def upgrade() -> None:
         **_OPTIONS,
     )
     op.create_index("ix_offers_price", "offers", ["price"])
+    op.create_index("ix_offers_product_id", "offers", ["product_id"])
     op.create_table(
         "refreshes",
         sa.Column("product_id", _BIG_ID, nullable=False, autoincrement=False),

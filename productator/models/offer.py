@@ -13,7 +13,7 @@ class Offer(Base):
     __tablename__ = "offers"
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    product_id: Mapped[int] = mapped_column(BigId, ForeignKey("products.id", ondelete="CASCADE"))
+    product_id: Mapped[int] = mapped_column(BigId, ForeignKey("products.id", ondelete="CASCADE"), index=True)
     # The Offers service's id, unique within the product only; null: an own offer.
     remote_id: Mapped[str | None] = mapped_column(exact_text(REMOTE_ID_LENGTH))
     price: Mapped[int] = mapped_column(BigId, index=True)
@@ -23,7 +23,9 @@ class Offer(Base):
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
     __table_args__ = (
-        UniqueConstraint("product_id", "remote_id"),
+        # Not the other way round: MySQL 9.7 would take this index for the foreign key, and does not check a
+        # row at all when any column of that index is null, which `remote_id` is in each offer of our own.
+        UniqueConstraint("remote_id", "product_id"),
         CheckConstraint("price >= 0", name="price_not_negative"),
         CheckConstraint("items_in_stock >= 0", name="stock_not_negative"),
         TABLE_OPTIONS,
