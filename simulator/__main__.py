@@ -18,6 +18,9 @@ from simulator.market import Market
 from simulator.options import Options, read_options
 from simulator.server import OffersServer
 
+# To aiohttp 0 would mean for ever; whoever waits for an answer now gets none.
+_HANDLERS_END_WITHIN_S = 0.02
+
 
 def main() -> int:
     options = read_options(sys.argv[1:], os.environ)
@@ -36,7 +39,7 @@ async def _serve(options: Options) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     # Cancelling a handler whose client went is what ends a `timeout` fault.
     server = web.Server(_offers_server(options).handle, handler_cancellation=True)
-    runner = web.ServerRunner(server, shutdown_timeout=0)
+    runner = web.ServerRunner(server, shutdown_timeout=_HANDLERS_END_WITHIN_S)
     await runner.setup()
     await web.TCPSite(runner, options.host, options.port, backlog=1024).start()
     sys.stdout.write(f"simulator: generation {options.generation} at {_address(runner)}{BASE_PATH}\n")

@@ -1,12 +1,14 @@
 """What the contract and the faults exchange: a call as it arrived, and the answer to it."""
 
 import re
+from http import HTTPStatus
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from simulator.listings import encoded
 
 BASE_PATH = "/api/v1"
+_KNOWN_STATUSES = frozenset(HTTPStatus)
 CALLS = ("auth", "register", "offers")
 _OFFERS_PATH = re.compile(rf"{BASE_PATH}/products/([^/]+)/offers")
 
@@ -32,6 +34,10 @@ class Answer(NamedTuple):
 
 def json_answer(status: int, content: Any) -> Answer:
     return Answer(status, encoded(content))
+
+
+def reason_of(status: int) -> str:
+    return HTTPStatus(status).phrase if status in _KNOWN_STATUSES else "Error"
 
 
 class ImpossibleError(Exception):

@@ -1,7 +1,7 @@
 """Control of the simulator, under /control, for tests and demonstrations: JSON, no token.
 
 GET    /control/faults                the fault rules in force, each with how often it "fired"
-PUT    /control/faults                a list of rules (see rules.py), replacing all; an impossible one: 422
+PUT    /control/faults                a list of rules (see rules.py), replacing all (204; impossible: 422)
 DELETE /control/faults                no rules any more (204)
 GET    /control/clock                 {"tick", "tick_seconds"}
 POST   /control/tick                  {"ticks": n}: moves the market at once; answers {"tick"}
@@ -86,7 +86,8 @@ class Control:
             if (request.method, name) == ("GET", "log"):
                 lines = self._log.json_lines(since=_count_in(parameters, "since", default=0))
                 return await _send_lines(request, lines)
-            content = _parsed(await request.read())
+            # Not request.read(): its limit of 1 MiB is too little for the ids of 100,000 products.
+            content = _parsed(await request.content.read())
             return response_of(self._answer(request.method, name, parameters, content))
         except ImpossibleError as error:
             return response_of(_error(422, str(error)))

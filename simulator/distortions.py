@@ -5,7 +5,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Protocol
 
-from simulator.answers import Answer, Call, json_answer
+from simulator.answers import Answer, Call, json_answer, reason_of
 from simulator.faults import Rule
 
 _HUGE = 2**70
@@ -38,10 +38,9 @@ def refuse(rule: Rule, errors: ErrorShapes, *, elsewhere: str) -> Answer:
 
 
 def _with_status(status: int, errors: ErrorShapes) -> Answer:
-    phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else "Error"
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Answer(status, _page(f"{status} {phrase}"), _HTML)
-    return errors.problem(status, phrase)
+        return Answer(status, _page(f"{status} {reason_of(status)}"), _HTML)
+    return errors.problem(status, reason_of(status))
 
 
 def _retry_after(answer: Answer, wait: int | str | None) -> Answer:

@@ -1,10 +1,9 @@
 """The contract of 2020: permanent tokens, integer offer ids, errors as code and msg."""
 
 import json
-from http import HTTPStatus
 from typing import Any
 
-from simulator.answers import Answer, Call, json_answer
+from simulator.answers import Answer, Call, json_answer, reason_of
 from simulator.identities import Identity, PermanentTokens
 from simulator.listings import Listings
 
@@ -22,7 +21,7 @@ class Generation1:
         return str(product)
 
     def problem(self, status: int, text: str) -> Answer:
-        code = _ODD_CODES.get(status, HTTPStatus(status).phrase.upper())
+        code = _ODD_CODES.get(status, reason_of(status).upper())
         return json_answer(status, {"code": code, "msg": text})
 
     def unauthorized(self) -> Answer:

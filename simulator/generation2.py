@@ -1,7 +1,6 @@
 """The contract of 2022 on: access tokens of five minutes, UUIDs, errors as FastAPI words them."""
 
 import json
-from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -27,7 +26,7 @@ class Generation2:
         return str(_uuid(product) or product)
 
     def problem(self, status: int, text: str) -> Answer:
-        return json_answer(status, {"detail": text or HTTPStatus(status).phrase})
+        return json_answer(status, {"detail": text})
 
     def unauthorized(self) -> Answer:
         return self.problem(401, "Bad access token")

@@ -6,7 +6,6 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-_CHUNK = 100_000
 _NOTHING = -1
 
 
@@ -50,8 +49,9 @@ class _Chunk:
 class RequestLog:
     """Requests in the order of their answers, numbered from 1; numbers are never used twice."""
 
-    def __init__(self, *, limit: int = 2_000_000) -> None:
-        self._chunk_limit = max(1, limit // _CHUNK)
+    def __init__(self, *, limit: int = 2_000_000, chunk: int = 100_000) -> None:
+        self._chunk = chunk
+        self._chunk_limit = max(1, limit // chunk)
         self._next = 1
         self.clear()
 
@@ -63,7 +63,7 @@ class RequestLog:
 
     def append(self, time: float, outcome: Outcome, *, product: str | None, tick: int | None) -> None:
         chunk = self._chunks[-1]
-        if len(chunk) == _CHUNK:
+        if len(chunk) == self._chunk:
             chunk = _Chunk(self._next)
             self._chunks.append(chunk)
         number = self._outcomes.of(outcome)

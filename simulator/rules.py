@@ -152,7 +152,7 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "arrives": (lambda value: isinstance(value, bool), "true or false"),
     "field": (lambda value: value in FIELDS, f"one of {', '.join(FIELDS)}"),
     "as": (lambda value: value in WRONG_TYPES, f"one of {', '.join(WRONG_TYPES)}"),
-    "size": (lambda value: is_count(value) and value > 1, "a number of bytes above 1"),
+    "size": (lambda value: is_count(value) and value > len("[]"), "a number of bytes above 2"),
     "declared": (lambda value: isinstance(value, bool), "true or false"),
     "location": (lambda value: isinstance(value, str), "an address"),
 }

@@ -4,12 +4,11 @@ import asyncio
 import socket
 import struct
 from collections.abc import Awaitable, Callable
-from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
 
-from simulator.answers import Answer
+from simulator.answers import Answer, reason_of
 
 # An aborted connection with this option makes the kernel send RST instead of FIN.
 _NO_LINGER = struct.pack("ii", 1, 0)
@@ -27,7 +26,11 @@ def response_of(answer: Answer) -> web.Response:
 async def send_badly(
     kind: str, request: web.BaseRequest, answer: Answer, settings: dict[str, Any]
 ) -> web.StreamResponse:
-    return await _SENDERS[kind](request, answer, **settings)
+    try:
+        return await _SENDERS[kind](request, answer, **settings)
+    except ConnectionResetError:
+        # The client had enough of it, which is what these faults are for.
+        return _hang_up(request)
 
 
 async def _send_late(_request: web.BaseRequest, answer: Answer, *, seconds: float) -> web.StreamResponse:
@@ -79,7 +82,7 @@ async def _drip(request: web.BaseRequest, answer: Answer, *, seconds: float) -> 
 
 async def _drip_headers(request: web.BaseRequest, answer: Answer, *, seconds: float) -> web.StreamResponse:
     """Byte by byte past the server's own machinery, which sends all headers at once."""
-    status = f"{answer.status} {HTTPStatus(answer.status).phrase}"
+    status = f"{answer.status} {reason_of(answer.status)}"
     head = f"HTTP/1.1 {status}\r\nContent-Type: {answer.content_type}\r\nConnection: close\r\n"
     for byte in f"{head}Content-Length: {len(answer.body)}\r\n\r\n".encode():
         if request.transport is None:
