@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 
 from flask import Blueprint, Response, current_app, url_for
-from flask.typing import ResponseReturnValue
 
 from productator.api.paging import page_json, position_of
 from productator.api.requests import PATCH_TYPES, read_body, read_query
@@ -13,6 +12,7 @@ from productator.api.schemas import (
     OffersQuery,
     ProductOffersQuery,
     json_response,
+    no_content,
     offer_json,
     time_json,
 )
@@ -90,10 +90,10 @@ def patch_offer(product_id: int, offer_id: int) -> Response:
 
 @offers.delete("/products/<id:product_id>/offers/<id:offer_id>")
 @retried
-def delete_offer(product_id: int, offer_id: int) -> ResponseReturnValue:
+def delete_offer(product_id: int, offer_id: int) -> Response:
     with transaction() as session:
         service.remove(session, product_id, offer_id)
-    return "", 204
+    return no_content()
 
 
 def _change(product_id: int, offer_id: int, changes: dict[str, int]) -> Response:

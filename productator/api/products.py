@@ -1,7 +1,6 @@
 """Routes of /api/v1/products."""
 
 from flask import Blueprint, Response, url_for
-from flask.typing import ResponseReturnValue
 
 from productator.api.paging import page_json, position_of
 from productator.api.requests import PATCH_TYPES, read_body, read_query
@@ -10,6 +9,7 @@ from productator.api.schemas import (
     ProductPatch,
     ProductsQuery,
     json_response,
+    no_content,
     product_json,
     time_json,
 )
@@ -66,11 +66,11 @@ def patch_product(product_id: int) -> Response:
 
 @products.delete("/<id:product_id>")
 @retried
-def delete_product(product_id: int) -> ResponseReturnValue:
+def delete_product(product_id: int) -> Response:
     """Delete a product with its offers."""
     with transaction() as session:
         catalogue.remove(session, product_id)
-    return "", 204
+    return no_content()
 
 
 @products.post("/<id:product_id>/refresh")

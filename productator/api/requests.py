@@ -1,11 +1,12 @@
 """What every request goes through: its id, and the reading of its body and query."""
 
 import re
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import uuid4
 
 from flask import Flask, Response, g, request
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 from werkzeug.exceptions import LengthRequired, UnsupportedMediaType
 from werkzeug.routing import BaseConverter
 from werkzeug.routing import ValidationError as NoMatch
@@ -62,9 +63,14 @@ def read_body(schema: type[Schema], *, types: tuple[str, ...] = JSON_TYPES) -> S
     if request.mimetype not in types:
         raise UnsupportedMediaType(f"Send the body as {' or '.join(types)}.")
     try:
-        return schema.model_validate_json(_bytes())
+        # pydantic's own way from bytes to a model would take NaN and Infinity, which are not JSON.
+        document = from_json(_bytes(), allow_inf_nan=False)
+    except ValueError as exc:
+        raise MalformedRequest(f"The body is not JSON: {exc}.") from exc
+    try:
+        return schema.model_validate(document)
     except ValidationError as exc:
-        raise _refusal(exc) from exc
+        raise InvalidInput(_wrong_fields(exc)) from exc
 
 
 def _bytes() -> bytes:
@@ -76,21 +82,21 @@ def _bytes() -> bytes:
 
 def read_query(schema: type[Schema]) -> Schema:
     """The query as a `schema`; a name given twice is refused like any other wrong value."""
-    given: dict[str, Any] = {}
-    for name, values in request.args.lists():
-        given[name] = values[0] if len(values) == 1 else values
+    errors = [
+        (_pointer((name,)), "Must be given once.") for name, values in request.args.lists() if len(values) > 1
+    ]
     try:
-        return schema.model_validate_strings(given)
+        query = schema.model_validate_strings(request.args.to_dict())
     except ValidationError as exc:
-        raise _refusal(exc) from exc
+        raise InvalidInput(errors + _wrong_fields(exc)) from exc
+    if errors:
+        raise InvalidInput(errors)
+    return query
 
 
-def _refusal(error: ValidationError) -> InvalidInput | MalformedRequest:
+def _wrong_fields(error: ValidationError) -> list[tuple[str, str]]:
     found = error.errors(include_url=False, include_input=False, include_context=False)
-    for each in found:
-        if each["type"] == "json_invalid":
-            return MalformedRequest(f"The body is not JSON: {each['msg'].removeprefix('Invalid JSON: ')}.")
-    return InvalidInput([(_pointer(each["loc"]), _sentence(each["msg"])) for each in found])
+    return [(_pointer(each["loc"]), _sentence(each["msg"])) for each in found]
 
 
 def _pointer(location: tuple[int | str, ...]) -> str:

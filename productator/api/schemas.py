@@ -155,3 +155,9 @@ def json_response(
 ) -> Response:
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     return current_app.response_class(text, status=status, headers=headers, content_type=content_type)
+
+
+def no_content() -> Response:
+    response = current_app.response_class(status=204)
+    del response.headers["Content-Type"]
+    return response

@@ -6,7 +6,6 @@ import sys
 import structlog
 from structlog.typing import Processor
 
-
 _TIME = {"text": "%Y-%m-%d %H:%M:%S", "json": "iso"}
 
 
