@@ -13,7 +13,7 @@ CREATE TABLE products (
   registered_at DATETIME(6),
   CONSTRAINT pk_products PRIMARY KEY (id),
   CONSTRAINT uq_products_remote_id UNIQUE (remote_id),
-  CONSTRAINT ck_products_name_given CHECK (name <> '')
+  CONSTRAINT ck_products_name_given CHECK (length(name) > 0)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_unicode_ci;
 
 CREATE TABLE service_tokens (

@@ -34,7 +34,7 @@ def upgrade() -> None:
         sa.Column("registered_at", _TIME, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_products"),
         sa.UniqueConstraint("remote_id", name="uq_products_remote_id"),
-        sa.CheckConstraint("name <> ''", name="ck_products_name_given"),
+        sa.CheckConstraint("length(name) > 0", name="ck_products_name_given"),
         **_OPTIONS,
     )
     op.create_table(

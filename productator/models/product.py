@@ -27,7 +27,8 @@ class Product(Base):
 
     __table_args__ = (
         UniqueConstraint("remote_id"),
-        CheckConstraint("name <> ''", name="name_given"),
+        # Not a comparison with '': to MySQL's collation a name of accents or control characters equals it.
+        CheckConstraint("length(name) > 0", name="name_given"),
         TABLE_OPTIONS,
     )
 
