@@ -13,6 +13,7 @@ from productator.models import Offer
 from productator.services import products
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+FAR_FUTURE = datetime(2999, 1, 1, tzinfo=UTC)
 
 
 def settings(**over: Any) -> Settings:

@@ -1,0 +1,64 @@
+"""What tests of the API keep asking: the one shape of problems, and what all pages hold together."""
+
+from http import HTTPStatus
+from typing import Any
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+PRODUCTS = "/api/v1/products"
+OFFERS = "/api/v1/offers"
+
+
+def problem(response: TestResponse, status: int) -> dict[str, Any]:
+    """The body of a problem, after holding it to the one shape that all have."""
+    assert response.status_code == status, response.text
+    assert response.content_type == "application/problem+json"
+    body: dict[str, Any] = response.get_json(force=True)
+    assert body.keys() - {"errors"} == {"type", "title", "status", "detail", "instance", "request_id"}
+    assert body["type"] == "about:blank"
+    assert body["title"] == HTTPStatus(status).phrase
+    assert body["status"] == status
+    assert body["detail"].strip()
+    assert body["instance"] == response.request.path
+    assert body["request_id"] == response.headers["X-Request-Id"]
+    assert ("errors" in body) == (status == HTTPStatus.UNPROCESSABLE_ENTITY)
+    assert not tells_of_the_database(response.text)
+    return body
+
+
+def wrong_fields(response: TestResponse) -> set[str]:
+    """The JSON pointers of an invalid request's fields."""
+    errors = problem(response, 422)["errors"]
+    assert all(error.keys() == {"pointer", "detail"} and error["detail"] for error in errors)
+    return {error["pointer"] for error in errors}
+
+
+def tells_of_the_database(text: str) -> bool:
+    words = ("select ", "insert ", "update ", "delete from", "sqlalchemy", "pymysql", "sqlite", "traceback")
+    return any(word in text.lower() for word in words)
+
+
+def pages(client: FlaskClient, url: str) -> list[list[dict[str, Any]]]:
+    """All pages from `url` on."""
+    found = []
+    following: str | None = url
+    while following:
+        response = client.get(following)
+        assert response.status_code == 200, response.text
+        found.append(response.json["items"])
+        following = response.json["next"]
+    return found
+
+
+def items(client: FlaskClient, url: str) -> list[dict[str, Any]]:
+    """The items of all pages from `url` on."""
+    return [item for page in pages(client, url) for item in page]
+
+
+def offers_url(product: dict[str, Any]) -> str:
+    return f"{PRODUCTS}/{product['id']}/offers"
+
+
+def offer_url(offer: dict[str, Any]) -> str:
+    return f"{PRODUCTS}/{offer['product_id']}/offers/{offer['id']}"

@@ -1,0 +1,43 @@
+"""Rows that most tests of the API begin with."""
+
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session, sessionmaker
+
+from productator.models import Product, Refresh
+from tests import factories
+
+
+@pytest.fixture
+def product(client: FlaskClient) -> dict[str, Any]:
+    return factories.posted_product(client)
+
+
+@pytest.fixture
+def other_product(client: FlaskClient) -> dict[str, Any]:
+    return factories.posted_product(client, name="Burr grinder")
+
+
+@pytest.fixture
+def offer(client: FlaskClient, product: dict[str, Any]) -> dict[str, Any]:
+    """An own offer of the product."""
+    return factories.posted_offer(client, product["id"])
+
+
+@pytest.fixture
+def registered_product(sessions: sessionmaker[Session], product: dict[str, Any]) -> dict[str, Any]:
+    """A product that the Offers service knows."""
+    with sessions.begin() as session:
+        session.get_one(Product, product["id"]).registered_at = factories.NOW
+    return product
+
+
+@pytest.fixture
+def refreshed_product(sessions: sessionmaker[Session], product: dict[str, Any]) -> dict[str, Any]:
+    """A product whose offers were fetched at `factories.NOW`, and which is not due for long."""
+    with sessions.begin() as session:
+        refresh = session.get_one(Refresh, product["id"])
+        refresh.refreshed_at, refresh.due_at = factories.NOW, factories.FAR_FUTURE
+    return product

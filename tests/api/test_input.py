@@ -1,0 +1,307 @@
+"""Requests that cannot be read, or that name what is not acceptable."""
+
+import json
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests import factories
+from tests.api.checks import OFFERS, PRODUCTS, offer_url, offers_url, problem, wrong_fields
+
+Json = dict[str, Any]
+
+NOT_JSON = {
+    "empty": b"",
+    "blank": b"  \n",
+    "cut off": b'{"name": "Ket',
+    "a word": b"name",
+    "single quotes": b"{'name': 'Kettle'}",
+    "a trailing comma": b'{"name": "Kettle",}',
+    "two documents": b'{"name": "Kettle"} {}',
+    "a comment": b'{"name": "Kettle"} // mine',
+    "NaN": b'{"name": NaN}',
+    "NaN in an unknown field": b'{"name": "Kettle", "x": [NaN]}',
+    "Infinity": b'{"name": Infinity}',
+    "minus Infinity": b'{"name": -Infinity}',
+    "a lone surrogate": b'{"name": "\\ud83d"}',
+    "a lone second surrogate": b'{"name": "\\ude00x"}',
+    "a lone surrogate in a key": b'{"name": "Kettle", "\\ud83d": 1}',
+    "invalid UTF-8": b'{"name": "\xff"}',
+    "a surrogate in UTF-8": b'{"name": "\xed\xa0\xbd"}',
+    "UTF-16": '{"name": "Kettle"}'.encode("utf-16"),
+    "a raw NUL": b'{"name": "Ket\x00tle"}',
+    "a number of 5,000 digits": b'{"name": ' + b"1" * 5000 + b"}",
+    "100,000 brackets": b"[" * 100_000,
+    "100,000 closed brackets": b"[" * 100_000 + b"]" * 100_000,
+    "100,000 objects": b'{"name":' * 100_000,
+    "a deep unknown field": b'{"name": "Kettle", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+}
+
+
+@pytest.mark.parametrize("body", NOT_JSON.values(), ids=NOT_JSON.keys())
+def test_a_body_that_is_not_json_is_refused(client: FlaskClient, body: bytes) -> None:
+    problem(client.post(PRODUCTS, data=body, content_type="application/json"), 400)
+
+    assert client.get(PRODUCTS).json["items"] == []
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_every_method_that_reads_a_body_refuses_what_is_not_json(
+    client: FlaskClient, offer: Json, method: str
+) -> None:
+    problem(client.open(offer_url(offer), method=method, data="{", content_type="application/json"), 400)
+
+
+@pytest.mark.parametrize("body", ["[]", "5", "null", '"Kettle"', "true", '[{"name": "Kettle"}]'])
+def test_json_that_is_no_object_is_refused(client: FlaskClient, body: str) -> None:
+    assert wrong_fields(client.post(PRODUCTS, data=body, content_type="application/json")) == {""}
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "application/x-www-form-urlencoded", "application/xml", "json", ""]
+)
+def test_another_content_type_is_refused(client: FlaskClient, content_type: str) -> None:
+    problem(client.post(PRODUCTS, data='{"name": "Kettle"}', content_type=content_type), 415)
+
+
+def test_a_body_without_content_type_is_refused(client: FlaskClient) -> None:
+    problem(client.post(PRODUCTS, data='{"name": "Kettle"}'), 415)
+
+
+def test_a_merge_patch_is_no_content_for_put(client: FlaskClient, offer: Json) -> None:
+    response = client.put(offer_url(offer), data="{}", content_type="application/merge-patch+json")
+
+    problem(response, 415)
+
+
+@pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "Application/JSON"])
+def test_parameters_and_case_of_the_content_type_do_not_matter(
+    client: FlaskClient, content_type: str
+) -> None:
+    response = client.post(PRODUCTS, data='{"name": "Kettle"}', content_type=content_type)
+
+    assert response.status_code == 201
+
+
+def test_a_body_over_one_mebibyte_is_refused(client: FlaskClient) -> None:
+    body = b'{"name": "Kettle"}'.ljust(1024 * 1024 + 1)
+
+    problem(client.post(PRODUCTS, data=body, content_type="application/json"), 413)
+
+
+def test_a_body_of_one_mebibyte_is_read(client: FlaskClient) -> None:
+    body = b'{"name": "Kettle"}'.ljust(1024 * 1024)
+
+    assert client.post(PRODUCTS, data=body, content_type="application/json").status_code == 201
+
+
+def test_a_chunked_body_is_never_taken_as_empty(client: FlaskClient, product: Json) -> None:
+    response = client.patch(
+        f"{PRODUCTS}/{product['id']}",
+        data="{}",
+        content_type="application/json",
+        headers={"Transfer-Encoding": "chunked"},
+    )
+
+    problem(response, 411)
+
+
+def test_a_chunked_body_is_read_where_the_server_decodes_it(client: FlaskClient) -> None:
+    response = client.post(
+        PRODUCTS,
+        data='{"name": "Kettle"}',
+        content_type="application/json",
+        headers={"Transfer-Encoding": "chunked"},
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+
+    assert response.status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("body", "pointers"),
+    [
+        ({}, {"/name"}),
+        ({"name": None}, {"/name"}),
+        ({"name": 5}, {"/name"}),
+        ({"name": ["Kettle"]}, {"/name"}),
+        ({"name": ""}, {"/name"}),
+        ({"name": " \t\n"}, {"/name"}),
+        ({"name": "\u3000\u2003"}, {"/name"}),
+        ({"name": "x" * 451}, {"/name"}),
+        ({"name": "Ket\0tle"}, {"/name"}),
+        ({"name": "Kettle", "description": None}, {"/description"}),
+        ({"name": "Kettle", "description": 1.5}, {"/description"}),
+        ({"name": "Kettle", "description": "x" * 10_001}, {"/description"}),
+        ({"name": "Kettle", "description": "\0"}, {"/description"}),
+        ({"name": "Kettle", "id": 7}, {"/id"}),
+        ({"name": "Kettle", "Name": "Kettle"}, {"/Name"}),
+        ({"name": "Kettle", "registration": "registered"}, {"/registration"}),
+        ({"name": "Kettle", "remote_id": "x", "version": 3}, {"/remote_id", "/version"}),
+        ({"name": "", "description": 5, "a/b~c": {}}, {"/name", "/description", "/a~1b~0c"}),
+    ],
+)
+def test_a_product_names_all_its_wrong_fields_at_once(
+    client: FlaskClient, body: Json, pointers: set[str]
+) -> None:
+    assert wrong_fields(client.post(PRODUCTS, json=body)) == pointers
+    assert client.get(PRODUCTS).json["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "pointers"),
+    [
+        ({"name": None}, {"/name"}),
+        ({"name": ""}, {"/name"}),
+        ({"name": "x" * 451, "description": 7}, {"/name", "/description"}),
+        ({"id": 7}, {"/id"}),
+        ({"created_at": "2026-01-01T00:00:00Z"}, {"/created_at"}),
+    ],
+)
+@pytest.mark.parametrize("method", ["PATCH"])
+def test_a_wrong_patch_changes_nothing(
+    client: FlaskClient, product: Json, method: str, body: Json, pointers: set[str]
+) -> None:
+    response = client.open(f"{PRODUCTS}/{product['id']}", method=method, json={"description": "new"} | body)
+
+    assert wrong_fields(response) == pointers
+    assert client.get(PRODUCTS).json["items"] == [product]
+
+
+@pytest.mark.parametrize(
+    "value", ["true", '"5"', "5.5", "5.0", "1e2", "null", "-1", "[5]", "{}", str(2**53), "1" * 400]
+)
+@pytest.mark.parametrize("field", ["price", "items_in_stock"])
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_amounts_are_whole_numbers_within_bounds(
+    client: FlaskClient, offer: Json, method: str, field: str, value: str
+) -> None:
+    body = json.dumps({"price": 1, "items_in_stock": 1} | {field: "?"}).replace('"?"', value)
+
+    response = client.open(offer_url(offer), method=method, data=body, content_type="application/json")
+
+    assert wrong_fields(response) == {f"/{field}"}
+    assert client.get(offer_url(offer)).json == offer
+
+
+@pytest.mark.parametrize(
+    ("body", "pointers"),
+    [
+        ({}, {"/price", "/items_in_stock"}),
+        ({"price": 1}, {"/items_in_stock"}),
+        ({"price": True, "items_in_stock": -1, "id": 7}, {"/price", "/items_in_stock", "/id"}),
+        ({"price": 1, "items_in_stock": 1, "external_id": "x"}, {"/external_id"}),
+        ({"price": 1, "items_in_stock": 1, "source": "own"}, {"/source"}),
+        ({"price": 1, "items_in_stock": 1, "product_id": 2}, {"/product_id"}),
+        ({"price": 1, "items_in_stock": 1, "currency": "EUR"}, {"/currency"}),
+    ],
+)
+def test_an_offer_names_all_its_wrong_fields_at_once(
+    client: FlaskClient, product: Json, body: Json, pointers: set[str]
+) -> None:
+    assert wrong_fields(client.post(offers_url(product), json=body)) == pointers
+    assert client.get(offers_url(product)).json["items"] == []
+
+
+TEXTS = {
+    "emoji of four bytes, to the limit": "\N{AUTOMOBILE}" * 450,
+    "one character": "x",
+    "spaces around": "  Kettle  ",
+    "markup": "<script>alert('x')</script>",
+    "SQL": "Robert'); DROP TABLE products;--",
+    "backslashes and quotes": "\\ \" ' \\' %s %(name)s {0} :name",
+    "an accent alone": "\N{COMBINING ACUTE ACCENT}",
+    "a control character": "\x01",
+    "what has no weight in sorting": "\N{SOFT HYPHEN}",
+    "Czech": "Příliš žluťoučký kůň",
+    "right to left": "\N{RIGHT-TO-LEFT OVERRIDE}elttek",
+    "line ends": "a\nb\r\nc",
+}
+
+
+@pytest.mark.parametrize("name", TEXTS.values(), ids=TEXTS.keys())
+def test_names_are_kept_exactly(client: FlaskClient, name: str) -> None:
+    product = factories.posted_product(client, name=name)
+
+    assert product["name"] == name
+    assert client.get(f"{PRODUCTS}/{product['id']}").json["name"] == name
+
+
+def test_a_description_of_the_greatest_length_is_kept(client: FlaskClient) -> None:
+    product = factories.posted_product(client, description="\N{AUTOMOBILE}" * 10_000)
+
+    assert client.get(PRODUCTS).json["items"] == [product]
+
+
+@pytest.mark.parametrize(
+    "limit",
+    ["0", "-1", "1.5", "1_0", " 5", "+5", "5 ", "five", "", "\N{ARABIC-INDIC DIGIT FIVE}", "0x10", "1e1"],
+)
+@pytest.mark.parametrize("path", [PRODUCTS, OFFERS])
+def test_a_limit_that_is_no_positive_whole_number_is_refused(
+    client: FlaskClient, path: str, limit: str
+) -> None:
+    assert wrong_fields(client.get(path, query_string={"limit": limit})) == {"/limit"}
+
+
+@pytest.mark.parametrize(
+    ("query", "pointers"),
+    [
+        ("color=red", {"/color"}),
+        ("Limit=5", {"/Limit"}),
+        ("limit=5&limit=6", {"/limit"}),
+        ("limit=5&limit=6&q=%00", {"/limit", "/q"}),
+        ("limit=x&offset=3", {"/limit", "/offset"}),
+        ("q=%00", {"/q"}),
+        ("q=" + "x" * 451, {"/q"}),
+        ("sort=price", {"/sort"}),
+    ],
+)
+def test_the_list_of_products_refuses_wrong_and_unknown_parameters(
+    client: FlaskClient, query: str, pointers: set[str]
+) -> None:
+    assert wrong_fields(client.get(f"{PRODUCTS}?{query}")) == pointers
+
+
+WRONG_FILTERS = [
+    ("in_stock=True", {"/in_stock"}),
+    ("in_stock=1", {"/in_stock"}),
+    ("in_stock=", {"/in_stock"}),
+    ("in_stock=yes", {"/in_stock"}),
+    ("min_price=-1", {"/min_price"}),
+    ("min_price=1.5", {"/min_price"}),
+    ("min_price=", {"/min_price"}),
+    (f"max_price={2**53}", {"/max_price"}),
+    ("max_price=" + "9" * 40, {"/max_price"}),
+    ("sort=Price", {"/sort"}),
+    ("sort=price,id", {"/sort"}),
+    ("sort=price&sort=-price", {"/sort"}),
+    ("sort=stock&min_price=x&color=red", {"/sort", "/min_price", "/color"}),
+]
+
+
+@pytest.mark.parametrize(("query", "pointers"), WRONG_FILTERS)
+def test_the_list_of_a_products_offers_refuses_wrong_and_unknown_parameters(
+    client: FlaskClient, product: Json, query: str, pointers: set[str]
+) -> None:
+    assert wrong_fields(client.get(f"{offers_url(product)}?{query}")) == pointers
+
+
+@pytest.mark.parametrize(
+    ("query", "pointers"),
+    [
+        *WRONG_FILTERS,
+        ("product_id=0", {"/product_id"}),
+        ("product_id=abc", {"/product_id"}),
+        (f"product_id={2**63}", {"/product_id"}),
+    ],
+)
+def test_the_list_of_all_offers_refuses_wrong_and_unknown_parameters(
+    client: FlaskClient, query: str, pointers: set[str]
+) -> None:
+    assert wrong_fields(client.get(f"{OFFERS}?{query}")) == pointers
+
+
+def test_wrong_input_is_told_before_an_unknown_product(client: FlaskClient) -> None:
+    wrong_fields(client.put(f"{PRODUCTS}/1", json={}))
