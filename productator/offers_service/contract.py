@@ -5,7 +5,6 @@ where it is silent, the comment says what is assumed.
 """
 
 import base64
-import binascii
 import json
 import re
 from dataclasses import dataclass, field
@@ -145,6 +144,8 @@ def _expiry(token: str, now: datetime) -> datetime:
     try:
         payload = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        return datetime.fromtimestamp(claims["expires"], UTC)
-    except (IndexError, KeyError, TypeError, ValueError, OverflowError, OSError, binascii.Error):
+        expires_at = datetime.fromtimestamp(claims["expires"], UTC)
+    except (LookupError, TypeError, ValueError, OverflowError, OSError, RecursionError):
         return now + DEFAULT_TOKEN_LIFETIME
+    # A token that was given this moment has not expired: then it is our clock that is ahead of the service's.
+    return expires_at if expires_at > now else now + DEFAULT_TOKEN_LIFETIME

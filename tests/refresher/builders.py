@@ -1,0 +1,98 @@
+"""Builders with defaults for what the refresher handles, and fakes for its borders."""
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from productator.domain import OfferData
+from productator.errors import OffersServiceError
+from productator.offers_service.contract import AccessToken, Answer, Request
+from refresher.claims import Claim
+from refresher.pipeline import Outcome
+from refresher.store import Schedule
+from refresher.transport import Reply
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+PERIOD = timedelta(seconds=30)
+LEASE = timedelta(seconds=25)
+REMOTE_ID = "8b4d4f1e-6f0a-4a53-9d0e-0c7f0f6f8d11"
+
+
+def offer(id: str = "1", price: int = 100, items_in_stock: int = 5) -> OfferData:  # noqa: A002 - the field's name
+    return OfferData(id, price, items_in_stock)
+
+
+def listed(**over: Any) -> dict[str, Any]:
+    """An offer as the Offers service writes it."""
+    return {"id": 1, "price": 100, "items_in_stock": 5} | over
+
+
+def answer(content: Any = (), *, status: int = 200, retry_after_s: float | None = None) -> Answer:
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return Answer(status, body, retry_after_s)
+
+
+def claim(product_id: int = 7, *, draft: tuple[str, str] | None = None, failures: int = 0) -> Claim:
+    return Claim(product_id, "a" * 32, NOW, failures, f"{REMOTE_ID[:-4]}{product_id:04}", draft)
+
+
+def outcome(
+    claim: Claim, *offers: OfferData, error: OffersServiceError | None = None, newly_registered: bool = False
+) -> Outcome:
+    found = None if error is not None else list(offers)
+    return Outcome(claim, found, error, newly_registered=newly_registered)
+
+
+def plan(*, service_failing: bool = False) -> Schedule:
+    """Without jitter: pauses have their whole length."""
+    return Schedule(PERIOD, lambda _low, high: high, service_failing=service_failing)
+
+
+class FakeTokens:
+    """Gives the tokens of a list, one after the other; an error in it is raised."""
+
+    def __init__(self, *given: str | OffersServiceError) -> None:
+        self._given = list(given)
+        self.asked: list[str | None] = []
+
+    def obtain(self, *, rejected: str | None = None) -> AccessToken:
+        self.asked.append(rejected)
+        each = self._given.pop(0)
+        if isinstance(each, OffersServiceError):
+            raise each
+        return AccessToken(each, None)
+
+
+class FakeTransport:
+    """Keeps what is sent until the test answers it."""
+
+    def __init__(self, *, concurrency: int = 100) -> None:
+        self._concurrency = concurrency
+        self._replies: list[tuple[Any, Reply]] = []
+        self.under_way: list[tuple[Any, Request, str]] = []
+        self.sent: list[tuple[str, str]] = []
+
+    @property
+    def room(self) -> int:
+        return self._concurrency - len(self.under_way)
+
+    def send(self, key: Any, request: Request, *, token: str) -> None:
+        assert self.room > 0
+        self.under_way.append((key, request, token))
+        self.sent.append((request.path, token))
+
+    def receive(self, _wait_s: float) -> list[tuple[Any, Reply]]:
+        replies, self._replies = self._replies, []
+        return replies
+
+    def reply(self, *replies: Reply) -> None:
+        """Answers the oldest calls under way."""
+        self._replies += [(self.under_way.pop(0)[0], reply) for reply in replies]
+
+    def reply_to_all(self, reply: Reply) -> None:
+        self.reply(*[reply] * len(self.under_way))
+
+
+def by_product(outcomes: Iterable[Outcome]) -> dict[int, Outcome]:
+    return {each.claim.product_id: each for each in outcomes}
