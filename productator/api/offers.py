@@ -1,8 +1,11 @@
 """Routes of a product's offers, and of the offers of all products."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from flask import Blueprint, Response, current_app, url_for
+from sqlalchemy import Row
 
 from productator.api.paging import page_json, position_of
 from productator.api.requests import PATCH_TYPES, read_body, read_query
@@ -38,7 +41,7 @@ def list_offers() -> Response:
             limit=query.limit,
             position=position_of(query.cursor),
         )
-    return json_response(page_json(page, [offer_json(row, currency=_currency()) for row in page.rows]))
+    return json_response(page_json(page, _items(page.rows)))
 
 
 @offers.get("/products/<id:product_id>/offers")
@@ -49,7 +52,7 @@ def list_offers_of_product(product_id: int) -> Response:
         found = service.of_product(connection, product_id, query.filter(), sort=query.sort)
     return json_response(
         {
-            "items": [offer_json(row, currency=_currency()) for row in found.rows],
+            "items": _items(found.rows),
             "next": None,
             "refreshed_at": time_json(found.refreshed_at),
             "stale": _is_stale(found.refreshed_at, now=utc_now()),
@@ -100,6 +103,11 @@ def _change(product_id: int, offer_id: int, changes: dict[str, int]) -> Response
     with transaction() as session:
         offer = service.change(session, product_id, offer_id, changes, now=utc_now())
         return json_response(offer_json(offer, currency=_currency()))
+
+
+def _items(rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
+    currency = _currency()
+    return [offer_json(row, currency=currency) for row in rows]
 
 
 def _currency() -> str | None:

@@ -143,7 +143,8 @@ def offer_json(offer: Offer | Row[Any], *, currency: str | None) -> dict[str, An
 
 
 def time_json(time: datetime | None) -> str | None:
-    return None if time is None else time.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    # All times are UTC, so what is cut off is "+00:00".
+    return None if time is None else time.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def json_response(

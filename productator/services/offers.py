@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -15,6 +16,10 @@ from productator.models import Offer, Product, Refresh
 from productator.services.paging import Order, Page, Position, read_page
 
 _OFFERS = Offer.__table__
+
+_ONE_OFFER = select(_OFFERS).where(
+    Offer.id == bindparam("offer_id"), Offer.product_id == bindparam("product_id")
+)
 
 ORDERS = {
     "id": Order(Offer.id, Offer.id),
@@ -29,15 +34,27 @@ class Filter:
     min_price: int | None = None
     max_price: int | None = None
 
+    @property
+    def shape(self) -> "Filter":
+        """The same for all filters that differ in their prices only: they share one statement."""
+        return Filter(
+            self.in_stock, None if self.min_price is None else 0, None if self.max_price is None else 0
+        )
+
     def conditions(self) -> list[ColumnElement[bool]]:
+        """With the prices as parameters, to be taken from `values`."""
         conditions = []
         if self.in_stock is not None:
             conditions.append(Offer.items_in_stock > 0 if self.in_stock else Offer.items_in_stock == 0)
         if self.min_price is not None:
-            conditions.append(Offer.price >= self.min_price)
+            conditions.append(Offer.price >= bindparam("min_price"))
         if self.max_price is not None:
-            conditions.append(Offer.price <= self.max_price)
+            conditions.append(Offer.price <= bindparam("max_price"))
         return conditions
+
+    @property
+    def values(self) -> dict[str, int | None]:
+        return {"min_price": self.min_price, "max_price": self.max_price}
 
 
 @dataclass(frozen=True)
@@ -48,19 +65,25 @@ class ProductOffers:
 
 def of_product(connection: Connection, product_id: int, wanted: Filter, *, sort: str) -> ProductOffers:
     """All offers of a product that pass the filter."""
-    # One statement, so that the offers and the time of their refresh belong together.
-    query = (
-        select(Refresh.refreshed_at, *_OFFERS.c)
-        .select_from(Product)
-        .join(Refresh, Refresh.product_id == Product.id)
-        .outerjoin(Offer, and_(Offer.product_id == Product.id, *wanted.conditions()))
-        .where(Product.id == product_id)
-        .order_by(*ORDERS[sort].clauses())
-    )
-    rows = connection.execute(query).all()
+    values = {"product_id": product_id, **wanted.values}
+    rows = connection.execute(_of_product(wanted.shape, sort), values).all()
     if not rows:
         raise ProductNotFound(product_id)
     return ProductOffers(rows[0].refreshed_at, [row for row in rows if row.id is not None])
+
+
+@cache
+def _of_product(shape: Filter, sort: str) -> Select[Any]:
+    # Building a statement takes longer than running it, so each is built once. It is one statement, so that
+    # the offers and the time of their refresh belong together.
+    return (
+        select(Refresh.refreshed_at, *_OFFERS.c)
+        .select_from(Product)
+        .join(Refresh, Refresh.product_id == Product.id)
+        .outerjoin(Offer, and_(Offer.product_id == Product.id, *shape.conditions()))
+        .where(Product.id == bindparam("product_id"))
+        .order_by(*ORDERS[sort].clauses())
+    )
 
 
 def page(
@@ -73,15 +96,14 @@ def page(
     position: Position | None,
 ) -> Page:
     """Offers of all products, or of one."""
-    query = select(_OFFERS).where(*wanted.conditions())
+    query = select(_OFFERS).where(*wanted.conditions()).params(wanted.values)
     if product_id is not None:
         query = query.where(Offer.product_id == product_id)
     return read_page(connection, query, ORDERS[sort], limit=limit, position=position)
 
 
 def get(connection: Connection, product_id: int, offer_id: int) -> Row[Any]:
-    query = select(_OFFERS).where(Offer.id == offer_id, Offer.product_id == product_id)
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_ONE_OFFER, {"offer_id": offer_id, "product_id": product_id}).one_or_none()
     if row is None:
         raise OfferNotFound(product_id, offer_id)
     return row

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from productator.domain import ProductDraft
@@ -15,6 +15,7 @@ from productator.models import Product, Refresh
 from productator.services.paging import Order, Page, Position, read_page
 
 _PRODUCTS = Product.__table__
+_ONE_PRODUCT = select(_PRODUCTS).where(Product.id == bindparam("product_id"))
 _BY_ID = Order(Product.id, Product.id)
 
 
@@ -30,7 +31,7 @@ def create(session: Session, draft: ProductDraft, *, now: datetime) -> Product:
 
 
 def get(connection: Connection, product_id: int) -> Row[Any]:
-    row = connection.execute(select(_PRODUCTS).where(Product.id == product_id)).one_or_none()
+    row = connection.execute(_ONE_PRODUCT, {"product_id": product_id}).one_or_none()
     if row is None:
         raise ProductNotFound(product_id)
     return row
