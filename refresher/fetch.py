@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Protocol
 
 from productator.domain import utc_now
-from productator.errors import OffersServiceError, OffersUnavailable
+from productator.errors import OffersServiceError, OffersUnavailable, TokenRejected
 from productator.offers_service.contract import AccessToken, Answer, Request
 from refresher.claims import Claim
 from refresher.pipeline import Journey, Outcome, journey
@@ -66,6 +66,8 @@ class Fetcher:
             self._under_way.discard(step)
             self._take(step, reply)
         self._send_waiting()
+        if not self._waiting:
+            self._take_renewal()
         outcomes, self._outcomes = self._outcomes, []
         return outcomes
 
@@ -97,12 +99,19 @@ class Fetcher:
             return True
         if self._renewal is None:
             self._renewal = _in_background(self._tokens, self._rejected)
-        if not self._renewal.done():
+        return self._take_renewal()
+
+    def _take_renewal(self) -> bool:
+        """Whether there is a new token. A failure is for those who wait now, and for nobody who comes later."""
+        if self._renewal is None or not self._renewal.done():
             return False
         renewal, self._renewal = self._renewal, None
         try:
             self._token = renewal.result()
         except OffersServiceError as error:
+            if isinstance(error, TokenRejected):
+                # There is no other token: this one may be accepted again, and only trying it can tell.
+                self._rejected = None
             self._fail_waiting(error)
             return False
         return True

@@ -1,0 +1,315 @@
+"""Leading many journeys at once, with a transport and tokens that the test holds in its hands."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from productator.errors import OffersProtocolError, OffersUnavailable, TokenRejected
+from productator.offers_service.contract import AccessToken
+from productator.offers_service.tokens import GivenToken
+from refresher.fetch import Fetcher, Tokens
+from refresher.pipeline import Outcome
+from tests.refresher.builders import FakeTokens, FakeTransport, answer, by_product, claim, listed, offer
+
+PATIENCE_S = 10
+OFFERS = answer([listed()])
+REJECTED = answer({}, status=401)
+
+
+@pytest.fixture
+def transport() -> FakeTransport:
+    return FakeTransport()
+
+
+def fetcher_with(transport: FakeTransport, tokens: Tokens) -> Fetcher:
+    return Fetcher(transport, tokens)  # type: ignore[arg-type]
+
+
+def until_sent(fetcher: Fetcher, transport: FakeTransport, count: int) -> None:
+    """Lets the fetcher go on until so many calls are under way; the token comes from a thread."""
+    deadline = time.monotonic() + PATIENCE_S
+    while len(transport.under_way) < count:
+        assert time.monotonic() < deadline
+        assert fetcher.finished(0.01) == []
+
+
+def until_finished(fetcher: Fetcher, count: int) -> list[Outcome]:
+    deadline = time.monotonic() + PATIENCE_S
+    outcomes: list[Outcome] = []
+    while len(outcomes) < count:
+        assert time.monotonic() < deadline
+        outcomes += fetcher.finished(0.01)
+    return outcomes
+
+
+def test_a_product_is_read_with_the_shared_token(transport: FakeTransport) -> None:
+    fetcher = fetcher_with(transport, FakeTokens("one"))
+    fetcher.start([claim(7)])
+    until_sent(fetcher, transport, 1)
+    transport.reply(OFFERS)
+
+    assert until_finished(fetcher, 1) == [Outcome(claim(7), [offer()])]
+    assert [token for _, token in transport.sent] == ["one"]
+
+
+def test_a_pending_product_is_registered_and_read(transport: FakeTransport) -> None:
+    fetcher = fetcher_with(transport, FakeTokens("one"))
+    fetcher.start([claim(7, draft=("Lamp", ""))])
+    until_sent(fetcher, transport, 1)
+    transport.reply(answer({}, status=201))
+    until_sent(fetcher, transport, 1)
+    transport.reply(OFFERS)
+
+    assert until_finished(fetcher, 1)[0].newly_registered
+    assert transport.sent[0] == ("/products/register", "one")
+
+
+def test_answers_belong_to_the_products_they_were_asked_for(transport: FakeTransport) -> None:
+    fetcher = fetcher_with(transport, FakeTokens("one"))
+    fetcher.start([claim(1), claim(2)])
+    until_sent(fetcher, transport, 2)
+    transport.under_way.reverse()
+    transport.reply(answer([listed(id="of-2")]), answer([listed(id="of-1")]))
+    found = by_product(until_finished(fetcher, 2))
+
+    assert {key: each.offers for key, each in found.items()} == {1: [offer("of-1")], 2: [offer("of-2")]}
+
+
+def test_no_more_calls_are_under_way_than_there_is_room() -> None:
+    narrow = FakeTransport(concurrency=3)
+    fetcher = fetcher_with(narrow, FakeTokens("one"))
+    fetcher.start(claim(product_id) for product_id in range(10))
+    until_sent(fetcher, narrow, 3)
+
+    assert (fetcher.held, narrow.room) == (10, 0)
+
+
+def test_each_end_makes_room_for_the_next() -> None:
+    narrow = FakeTransport(concurrency=1)
+    fetcher = fetcher_with(narrow, FakeTokens("one"))
+    fetcher.start(claim(product_id) for product_id in range(2))
+    until_sent(fetcher, narrow, 1)
+    narrow.reply(OFFERS)
+    until_finished(fetcher, 1)
+
+    assert len(narrow.sent) == 2
+
+
+def test_a_401_renews_the_token_and_retries_the_call_once(transport: FakeTransport) -> None:
+    tokens = FakeTokens("old", "new")
+    fetcher = fetcher_with(transport, tokens)
+    fetcher.start([claim(7)])
+    until_sent(fetcher, transport, 1)
+    transport.reply(REJECTED)
+    until_sent(fetcher, transport, 1)
+    transport.reply(OFFERS)
+
+    assert until_finished(fetcher, 1) == [Outcome(claim(7), [offer()])]
+    assert tokens.asked == [None, "old"]
+    assert [token for _, token in transport.sent] == ["old", "new"]
+
+
+def test_a_second_401_is_an_outcome(transport: FakeTransport) -> None:
+    fetcher = fetcher_with(transport, FakeTokens("old", "new"))
+    fetcher.start([claim(7)])
+    until_sent(fetcher, transport, 1)
+    transport.reply(REJECTED)
+    until_sent(fetcher, transport, 1)
+    transport.reply(REJECTED)
+    (end,) = until_finished(fetcher, 1)
+
+    assert isinstance(end.error, TokenRejected)
+    assert len(transport.sent) == 2
+
+
+def test_registering_and_reading_may_each_meet_an_expired_token(transport: FakeTransport) -> None:
+    fetcher = fetcher_with(transport, FakeTokens("one", "two", "three"))
+    fetcher.start([claim(7, draft=("Lamp", ""))])
+    until_sent(fetcher, transport, 1)
+    transport.reply(REJECTED)
+    until_sent(fetcher, transport, 1)
+    transport.reply(answer({}, status=201))
+    until_sent(fetcher, transport, 1)
+    transport.reply(REJECTED)
+    until_sent(fetcher, transport, 1)
+    transport.reply(OFFERS)
+
+    assert until_finished(fetcher, 1)[0].error is None
+
+
+def test_many_401s_at_once_cause_one_renewal(transport: FakeTransport) -> None:
+    tokens = FakeTokens("old", "new")
+    fetcher = fetcher_with(transport, tokens)
+    fetcher.start(claim(product_id) for product_id in range(50))
+    until_sent(fetcher, transport, 50)
+    transport.reply_to_all(REJECTED)
+    until_sent(fetcher, transport, 50)
+
+    assert tokens.asked == [None, "old"]
+
+
+def test_a_401_that_comes_after_the_renewal_causes_no_other(transport: FakeTransport) -> None:
+    tokens = FakeTokens("old", "new")
+    fetcher = fetcher_with(transport, tokens)
+    fetcher.start([claim(1), claim(2)])
+    until_sent(fetcher, transport, 2)
+    transport.reply(REJECTED)
+    fetcher.finished(0)
+    until_sent(fetcher, transport, 2)
+    transport.reply(REJECTED)
+    until_sent(fetcher, transport, 2)
+
+    assert tokens.asked == [None, "old"]
+
+
+def test_an_expired_token_is_renewed_before_it_is_sent(transport: FakeTransport) -> None:
+    class ExpiringTokens(FakeTokens):
+        def obtain(self, *, rejected: str | None = None) -> AccessToken:
+            token = super().obtain(rejected=rejected)
+            return AccessToken(token.value, claim().slot.replace(year=2000))
+
+    tokens = ExpiringTokens("one", "two")
+    fetcher = fetcher_with(transport, tokens)
+    fetcher.start([claim(1)])
+    until_sent(fetcher, transport, 1)
+    fetcher.start([claim(2)])
+    until_sent(fetcher, transport, 2)
+
+    assert [token for _, token in transport.sent] == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    "error", [OffersUnavailable("later"), OffersProtocolError("look"), TokenRejected("no")]
+)
+def test_a_token_that_cannot_be_had_fails_those_that_wait_for_it(
+    transport: FakeTransport, error: OffersUnavailable
+) -> None:
+    fetcher = fetcher_with(transport, FakeTokens(error))
+    fetcher.start([claim(1), claim(2)])
+
+    assert [each.error for each in until_finished(fetcher, 2)] == [error, error]
+    assert (fetcher.held, transport.sent) == (0, [])
+
+
+def test_a_bug_in_getting_the_token_fails_those_that_wait_for_it(transport: FakeTransport) -> None:
+    fetcher = fetcher_with(transport, FakeTokens())
+    fetcher.start([claim(1)])
+
+    assert isinstance(until_finished(fetcher, 1)[0].error, OffersUnavailable)
+
+
+def test_after_a_token_could_not_be_had_the_next_product_asks_anew(transport: FakeTransport) -> None:
+    tokens = FakeTokens(OffersUnavailable("later"), "one")
+    fetcher = fetcher_with(transport, tokens)
+    fetcher.start([claim(1)])
+    until_finished(fetcher, 1)
+    fetcher.start([claim(2)])
+    until_sent(fetcher, transport, 1)
+
+    assert tokens.asked == [None, None]
+
+
+def test_a_given_token_that_was_rejected_for_a_while_is_tried_again(transport: FakeTransport) -> None:
+    fetcher = fetcher_with(transport, GivenToken("given"))
+    fetcher.start([claim(1)])
+    until_sent(fetcher, transport, 1)
+    transport.reply(REJECTED)
+    (end,) = until_finished(fetcher, 1)
+    fetcher.start([claim(2)])
+    until_sent(fetcher, transport, 1)
+    transport.reply(OFFERS)
+
+    assert isinstance(end.error, TokenRejected)
+    assert until_finished(fetcher, 1)[0].error is None
+
+
+def test_a_call_without_an_answer_is_an_outcome(transport: FakeTransport) -> None:
+    silence = OffersUnavailable("silence")
+    fetcher = fetcher_with(transport, FakeTokens("one"))
+    fetcher.start([claim(7)])
+    until_sent(fetcher, transport, 1)
+    transport.reply(silence)
+
+    assert until_finished(fetcher, 1) == [Outcome(claim(7), None, silence)]
+
+
+def test_one_product_that_fails_leaves_the_others_alone(transport: FakeTransport) -> None:
+    fetcher = fetcher_with(transport, FakeTokens("one"))
+    fetcher.start([claim(1), claim(2), claim(3)])
+    until_sent(fetcher, transport, 3)
+    transport.reply(OFFERS, answer(b"garbage"), OFFERS)
+    found = by_product(until_finished(fetcher, 3))
+
+    assert [found[key].offers for key in (1, 2, 3)] == [[offer()], None, [offer()]]
+
+
+def test_products_that_wait_can_be_dropped() -> None:
+    narrow = FakeTransport(concurrency=1)
+    fetcher = fetcher_with(narrow, FakeTokens("one"))
+    fetcher.start([claim(1), claim(2), claim(3)])
+    until_sent(fetcher, narrow, 1)
+
+    assert fetcher.drop_waiting() == [claim(2), claim(3)]
+    assert fetcher.held == 1
+
+
+def test_products_under_way_can_be_dropped_too() -> None:
+    narrow = FakeTransport(concurrency=1)
+    fetcher = fetcher_with(narrow, FakeTokens("one"))
+    fetcher.start([claim(1), claim(2)])
+    until_sent(fetcher, narrow, 1)
+
+    assert fetcher.drop_all() == [claim(1), claim(2)]
+    assert fetcher.held == 0
+
+
+class SlowTokens:
+    """Gives its tokens when it is told to."""
+
+    def __init__(self) -> None:
+        self.go_on = threading.Event()
+        self.given = FakeTokens(OffersUnavailable("an old failure"), "one")
+
+    def obtain(self, *, rejected: str | None = None) -> AccessToken:
+        self.go_on.wait(PATIENCE_S)
+        return self.given.obtain(rejected=rejected)
+
+
+@pytest.fixture
+def slow_tokens() -> Iterator[SlowTokens]:
+    tokens = SlowTokens()
+    yield tokens
+    tokens.go_on.set()
+
+
+def test_it_tells_that_a_token_is_being_asked_for(transport: FakeTransport, slow_tokens: SlowTokens) -> None:
+    fetcher = fetcher_with(transport, slow_tokens)
+    fetcher.start([claim(1)])
+
+    assert fetcher.finished(0) == []
+    assert fetcher.is_renewing
+
+
+def test_the_failure_of_an_old_renewal_is_not_held_against_a_later_product(
+    transport: FakeTransport, slow_tokens: SlowTokens
+) -> None:
+    fetcher = fetcher_with(transport, slow_tokens)
+    fetcher.start([claim(1)])
+    fetcher.finished(0)
+    fetcher.drop_waiting()
+    slow_tokens.go_on.set()
+    until_renewed(fetcher)
+    fetcher.finished(0)
+    fetcher.start([claim(2)])
+    until_sent(fetcher, transport, 1)
+
+    assert [token for _, token in transport.sent] == ["one"]
+
+
+def until_renewed(fetcher: Fetcher) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while fetcher.is_renewing:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
