@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run bootstrap run-api refresh serve simulator tests lint format dump lock clean
+.PHONY: help run bootstrap run-api refresh serve simulator tests lint format bench dump lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -54,6 +54,9 @@ lint: bootstrap ## Format check, linter, types
 format: bootstrap ## Formats the code
 	ruff format .
 	ruff check --fix .
+
+bench: bootstrap ## How fast the refresher is beside the obvious loop
+	python bench/refresher.py
 
 dump: bootstrap ## Rewrites dump.sql from the models
 	productator dump > dump.sql.new

@@ -102,7 +102,7 @@ class Fetcher:
         return self._take_renewal()
 
     def _take_renewal(self) -> bool:
-        """Whether there is a new token. A failure is for those who wait now, and for nobody who comes later."""
+        """Whether there is a new token. A failure is for those who wait now, not for who comes later."""
         if self._renewal is None or not self._renewal.done():
             return False
         renewal, self._renewal = self._renewal, None
