@@ -38,9 +38,7 @@ def claim_due(
             .where(Refresh.due_at <= due_by)
             .order_by(Refresh.due_at, Refresh.product_id)
             .limit(limit)
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     if not due:
         return []

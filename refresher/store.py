@@ -84,7 +84,7 @@ def _lock_held(session: Session, outcomes: Sequence[Outcome]) -> list[Outcome]:
         .order_by(_REFRESHES.c.product_id)
         .with_for_update()
     )
-    tokens = dict(session.execute(query).tuples().all())
+    tokens = dict(session.execute(query).all())
     ours = [outcome for outcome in outcomes if tokens.get(outcome.claim.product_id) == outcome.claim.token]
     return sorted(ours, key=lambda outcome: outcome.claim.product_id)
 

@@ -1,0 +1,70 @@
+"""What stands in the database, in the words of the tests."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, text, update
+from sqlalchemy.orm import Session, sessionmaker
+
+from productator.domain import OfferData
+from productator.models import Offer, Product, Refresh
+from productator.services import products
+from refresher.claims import Claim, claim_due
+from tests import factories
+from tests.refresher.builders import LEASE, NOW
+
+Sessions = sessionmaker[Session]
+
+
+def stored_products(sessions: Sessions, count: int, *, now: datetime = NOW) -> list[int]:
+    """The ids of new products that are due now."""
+    with sessions.begin() as session:
+        draft = factories.product_draft()
+        return [products.create(session, draft, now=now).id for _ in range(count)]
+
+
+def stored_offers(sessions: Sessions, product_id: int) -> set[OfferData]:
+    """The external offers of a product."""
+    query = select(Offer).where(Offer.product_id == product_id, Offer.remote_id.is_not(None))
+    with sessions() as session:
+        return {
+            OfferData(str(row.remote_id), row.price, row.items_in_stock) for row in session.scalars(query)
+        }
+
+
+def offer_rows(sessions: Sessions, product_id: int) -> list[tuple[Any, ...]]:
+    """Every column of a product's offers, own ones included."""
+    query = select(Offer.__table__).where(Offer.product_id == product_id).order_by(Offer.id)
+    with sessions() as session:
+        return [tuple(row) for row in session.execute(query)]
+
+
+def refresh_of(sessions: Sessions, product_id: int) -> Refresh:
+    with sessions() as session:
+        return session.get_one(Refresh, product_id)
+
+
+def product_of(sessions: Sessions, product_id: int) -> Product:
+    with sessions() as session:
+        return session.get_one(Product, product_id)
+
+
+def set_refresh(sessions: Sessions, product_id: int, **values: Any) -> None:
+    with sessions.begin() as session:
+        session.execute(update(Refresh).where(Refresh.product_id == product_id).values(**values))
+
+
+def set_product(sessions: Sessions, product_id: int, **values: Any) -> None:
+    with sessions.begin() as session:
+        session.execute(update(Product).where(Product.id == product_id).values(**values))
+
+
+def claimed(sessions: Sessions, *, limit: int = 1_000, now: datetime = NOW) -> list[Claim]:
+    with sessions.begin() as session:
+        return claim_due(session, limit=limit, due_by=now, now=now, lease=LEASE)
+
+
+def inserts_so_far(session: Session) -> int:
+    """How many INSERT statements this connection has sent; servers only."""
+    row = session.execute(text("SHOW SESSION STATUS LIKE 'Com_insert'")).one()
+    return int(row[1])

@@ -1,0 +1,151 @@
+"""Claims: leases on due products, on every database."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Barrier
+
+import pytest
+from sqlalchemy.orm import sessionmaker
+
+from productator.engine import make_engine, run_transaction
+from productator.services import products
+from refresher.claims import Claim, claim_due, give_back
+from tests.refresher.builders import LEASE, NOW, PERIOD
+from tests.refresher.rows import (
+    Sessions,
+    claimed,
+    product_of,
+    refresh_of,
+    set_product,
+    set_refresh,
+    stored_products,
+)
+
+TENTH = PERIOD / 300
+
+
+def test_a_new_product_is_claimed_with_what_to_register_it_with(sessions: Sessions) -> None:
+    (product_id,) = stored_products(sessions, 1)
+    product = product_of(sessions, product_id)
+    (claim,) = claimed(sessions)
+
+    assert claim == Claim(
+        product_id, claim.token, NOW, 0, product.remote_id, (product.name, product.description)
+    )
+
+
+def test_a_registered_product_is_claimed_without(sessions: Sessions) -> None:
+    (product_id,) = stored_products(sessions, 1)
+    set_product(sessions, product_id, registered_at=NOW)
+
+    assert claimed(sessions)[0].draft is None
+
+
+def test_a_product_that_is_not_due_yet_is_not_claimed(sessions: Sessions) -> None:
+    stored_products(sessions, 1, now=NOW + TENTH)
+
+    assert claimed(sessions) == []
+
+
+def test_a_product_that_waited_longest_is_claimed_first(sessions: Sessions) -> None:
+    for late in (1, 3, 2):
+        stored_products(sessions, 1, now=NOW - late * PERIOD)
+
+    assert [claimed(sessions, limit=1)[0].slot for _ in range(3)] == [
+        NOW - late * PERIOD for late in (3, 2, 1)
+    ]
+
+
+def test_no_more_products_are_claimed_than_asked_for(sessions: Sessions) -> None:
+    stored_products(sessions, 5)
+
+    assert len(claimed(sessions, limit=3)) == 3
+    assert len(claimed(sessions, limit=3)) == 2
+
+
+def test_a_claimed_product_is_due_again_when_its_lease_ends(sessions: Sessions) -> None:
+    (product_id,) = stored_products(sessions, 1)
+    (claim,) = claimed(sessions)
+    row = refresh_of(sessions, product_id)
+
+    assert (row.claim_token, row.due_at) == (claim.token, NOW + LEASE)
+
+
+def test_a_claimed_product_is_not_claimed_again(sessions: Sessions) -> None:
+    stored_products(sessions, 3)
+    claimed(sessions)
+
+    assert claimed(sessions, now=NOW + LEASE - TENTH) == []
+
+
+def test_a_product_whose_lease_has_ended_is_claimed_anew(sessions: Sessions) -> None:
+    stored_products(sessions, 1)
+    (first,) = claimed(sessions)
+    (second,) = claimed(sessions, now=NOW + LEASE)
+
+    assert second.product_id == first.product_id
+    assert second.token != first.token
+
+
+def test_a_claim_that_is_given_back_is_due_as_it_was(sessions: Sessions) -> None:
+    (product_id,) = stored_products(sessions, 1)
+    with sessions.begin() as session:
+        give_back(session, claimed(sessions))
+    row = refresh_of(sessions, product_id)
+
+    assert (row.claim_token, row.due_at) == (None, NOW)
+
+
+def test_a_claim_that_is_somebody_elses_by_now_cannot_be_given_back(sessions: Sessions) -> None:
+    (product_id,) = stored_products(sessions, 1)
+    lost = claimed(sessions)
+    (theirs,) = claimed(sessions, now=NOW + LEASE)
+    with sessions.begin() as session:
+        give_back(session, lost)
+    row = refresh_of(sessions, product_id)
+
+    assert (row.claim_token, row.due_at) == (theirs.token, NOW + LEASE + LEASE)
+
+
+def test_giving_back_a_product_that_was_deleted_meanwhile_does_nothing(sessions: Sessions) -> None:
+    (product_id,) = stored_products(sessions, 1)
+    lost = claimed(sessions)
+    with sessions.begin() as session:
+        products.remove(session, product_id)
+    with sessions.begin() as session:
+        give_back(session, lost)
+
+    assert claimed(sessions, now=NOW + PERIOD) == []
+
+
+def test_failures_travel_with_the_claim(sessions: Sessions) -> None:
+    (product_id,) = stored_products(sessions, 1)
+    set_refresh(sessions, product_id, failures=3)
+
+    assert claimed(sessions)[0].failures == 3
+
+
+def claim_until_nothing_is_due(url: str, start: Barrier) -> list[int]:
+    """A worker with connections of its own; a short round may mean that another was quicker."""
+    engine = make_engine(url)
+    claim = partial(claim_due, limit=7, due_by=NOW, now=NOW, lease=LEASE)
+    held: list[int] = []
+    start.wait()
+    for _ in range(120):
+        held += [each.product_id for each in run_transaction(sessionmaker(engine), claim)]
+    engine.dispose()
+    return held
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_racing_workers_never_hold_the_same_product_and_together_hold_all(
+    sessions: Sessions, database_url: str, workers: int
+) -> None:
+    product_ids = stored_products(sessions, 200)
+    start = Barrier(workers)
+    with ThreadPoolExecutor(workers) as pool:
+        races = [pool.submit(claim_until_nothing_is_due, database_url, start) for _ in range(workers)]
+        held = [product_id for race in races for product_id in race.result()]
+
+    assert Counter(held) == Counter(product_ids)

@@ -1,0 +1,362 @@
+"""Storing the outcomes of claims, on every database."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event
+
+from productator.domain import OwnOffer
+from productator.errors import (
+    OffersProtocolError,
+    OffersServiceError,
+    OffersUnavailable,
+    ProductNotRegistered,
+)
+from productator.models.product import LAST_ERROR_LENGTH
+from productator.services import offers as own_offers
+from productator.services import products
+from refresher import store
+from refresher.claims import Claim
+from refresher.pipeline import Outcome
+from refresher.store import Schedule, Stored
+from tests import factories
+from tests.refresher.builders import LEASE, NOW, PERIOD, offer, outcome, plan
+from tests.refresher.rows import (
+    Sessions,
+    claimed,
+    inserts_so_far,
+    offer_rows,
+    product_of,
+    refresh_of,
+    set_product,
+    set_refresh,
+    stored_offers,
+    stored_products,
+)
+
+LATER = NOW + PERIOD / 10
+UNAVAILABLE = OffersUnavailable("The Offers service answered 503 when reading offers.")
+MALFORMED = OffersProtocolError("The offers are not a list.")
+UNKNOWN = ProductNotRegistered("The Offers service does not know the product.")
+FAILURES = [UNAVAILABLE, MALFORMED, UNKNOWN]
+
+
+@pytest.fixture
+def claim(sessions: Sessions) -> Claim:
+    """A claimed product without offers."""
+    stored_products(sessions, 1)
+    return claimed(sessions)[0]
+
+
+@pytest.fixture
+def statements(engine: Engine) -> Iterator[list[str]]:
+    """The statements that the engine has sent since the start of the test."""
+    sent: list[str] = []
+
+    def note(*call: Any) -> None:
+        sent.append(call[2])
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield sent
+    event.remove(engine, "before_cursor_execute", note)
+
+
+def apply(sessions: Sessions, *outcomes: Outcome, by: Schedule | None = None) -> Stored:
+    with sessions.begin() as session:
+        return store.store(session, outcomes, by or plan(), now=LATER)
+
+
+def with_offers(sessions: Sessions, product_id: int, *remote_ids: str) -> None:
+    for remote_id in remote_ids:
+        factories.external_offer(sessions, product_id, remote_id=remote_id)
+
+
+# --- offers
+
+
+def test_new_offers_are_added(sessions: Sessions, claim: Claim) -> None:
+    done = apply(sessions, outcome(claim, offer("1"), offer("2", price=0)))
+
+    assert stored_offers(sessions, claim.product_id) == {offer("1"), offer("2", price=0)}
+    assert (done.refreshed, done.added) == (1, 2)
+
+
+def test_a_changed_offer_gets_its_new_values_and_a_new_version(sessions: Sessions, claim: Claim) -> None:
+    with_offers(sessions, claim.product_id, "1")
+    (before,) = offer_rows(sessions, claim.product_id)
+    done = apply(sessions, outcome(claim, offer("1", price=120, items_in_stock=0)))
+    (after,) = offer_rows(sessions, claim.product_id)
+
+    assert after == (before[0], claim.product_id, "1", 120, 0, before[5] + 1, NOW, LATER)
+    assert done.changed == 1
+
+
+def test_an_offer_that_is_gone_is_removed(sessions: Sessions, claim: Claim) -> None:
+    with_offers(sessions, claim.product_id, "1", "2")
+    done = apply(sessions, outcome(claim, offer("2")))
+
+    assert stored_offers(sessions, claim.product_id) == {offer("2")}
+    assert done.removed == 1
+
+
+def test_an_empty_answer_removes_all_external_offers(sessions: Sessions, claim: Claim) -> None:
+    with_offers(sessions, claim.product_id, "1", "2")
+    apply(sessions, outcome(claim))
+
+    assert stored_offers(sessions, claim.product_id) == set()
+
+
+def test_ids_that_differ_in_case_only_are_two_offers(sessions: Sessions, claim: Claim) -> None:
+    apply(sessions, outcome(claim, offer("a"), offer("A")))
+
+    assert stored_offers(sessions, claim.product_id) == {offer("a"), offer("A")}
+
+
+def test_the_largest_amounts_and_the_longest_ids_are_kept_exactly(sessions: Sessions, claim: Claim) -> None:
+    largest = offer("z" * 64, price=2**53 - 1, items_in_stock=2**53 - 1)
+    apply(sessions, outcome(claim, largest))
+
+    assert stored_offers(sessions, claim.product_id) == {largest}
+
+
+def test_one_remote_id_under_two_products_is_two_offers(sessions: Sessions) -> None:
+    stored_products(sessions, 2)
+    first, second = claimed(sessions)
+    apply(sessions, outcome(first, offer("1", price=10)), outcome(second, offer("1", price=20)))
+
+    assert stored_offers(sessions, first.product_id) == {offer("1", price=10)}
+    assert stored_offers(sessions, second.product_id) == {offer("1", price=20)}
+
+
+def test_own_offers_are_never_touched(sessions: Sessions, claim: Claim) -> None:
+    with sessions.begin() as session:
+        own_offers.create(session, claim.product_id, OwnOffer(price=5, items_in_stock=1), now=NOW)
+    before = offer_rows(sessions, claim.product_id)
+    apply(sessions, outcome(claim))
+
+    assert offer_rows(sessions, claim.product_id) == before
+
+
+def test_unchanged_offers_are_not_written(sessions: Sessions, statements: list[str], claim: Claim) -> None:
+    apply(sessions, outcome(claim, offer("1"), offer("2")))
+    before = offer_rows(sessions, claim.product_id)
+    (again,) = claimed(sessions, now=NOW + 2 * PERIOD)
+    statements.clear()
+    apply(sessions, outcome(again, offer("2"), offer("1")))
+
+    assert offer_rows(sessions, claim.product_id) == before
+    assert [each for each in statements if "offers" in each and not each.startswith("SELECT")] == []
+
+
+def test_unchanged_offers_use_up_no_ids(sessions: Sessions, claim: Claim) -> None:
+    apply(sessions, outcome(claim, offer("1")))
+    first = offer_rows(sessions, claim.product_id)[0][0]
+    for turn in range(1, 4):
+        (again,) = claimed(sessions, now=NOW + (turn + 1) * PERIOD)
+        apply(sessions, outcome(again, offer("1")))
+    next_id = factories.external_offer(sessions, claim.product_id)
+
+    assert next_id == first + 1
+
+
+# SQLite counts no statements.
+@pytest.mark.parametrize("server", ["mariadb", "mysql"], indirect=True)
+def test_many_new_offers_are_one_insert(sessions: Sessions) -> None:
+    stored_products(sessions, 20)
+    claims = claimed(sessions)
+    outcomes = [outcome(each, *(offer(str(number)) for number in range(50))) for each in claims]
+    with sessions.begin() as session:
+        before = inserts_so_far(session)
+        store.store(session, outcomes, plan(), now=LATER)
+
+        assert inserts_so_far(session) - before == 1
+
+
+def test_more_offers_than_fit_one_statement_are_stored(sessions: Sessions, claim: Claim) -> None:
+    many = [offer(str(number)) for number in range(10_000)]
+    apply(sessions, outcome(claim, *many))
+    (again,) = claimed(sessions, now=NOW + 2 * PERIOD)
+    done = apply(sessions, outcome(again, *many[:1]))
+
+    assert done.removed == 9_999
+    assert stored_offers(sessions, claim.product_id) == {many[0]}
+
+
+# --- claims that do not stand any more
+
+
+def test_a_claim_that_was_lost_meanwhile_writes_nothing(sessions: Sessions, claim: Claim) -> None:
+    with_offers(sessions, claim.product_id, "1")
+    (theirs,) = claimed(sessions, now=NOW + LEASE)
+    done = apply(sessions, outcome(claim, offer("2"), newly_registered=True))
+
+    assert (done.lost, done.refreshed, done.registered) == (1, 0, 0)
+    assert stored_offers(sessions, claim.product_id) == {offer("1")}
+    assert product_of(sessions, claim.product_id).registered_at is None
+    assert refresh_of(sessions, claim.product_id).claim_token == theirs.token
+
+
+def test_an_outcome_that_was_stored_already_is_not_stored_again(sessions: Sessions, claim: Claim) -> None:
+    apply(sessions, outcome(claim, offer("1")))
+
+    assert apply(sessions, outcome(claim, offer("2"))).lost == 1
+    assert stored_offers(sessions, claim.product_id) == {offer("1")}
+
+
+def test_of_two_claims_of_one_product_only_the_newer_is_stored(sessions: Sessions, claim: Claim) -> None:
+    (newer,) = claimed(sessions, now=NOW + LEASE)
+    done = apply(sessions, outcome(newer, offer("2")), outcome(claim, offer("1")))
+
+    assert (done.refreshed, done.lost) == (1, 1)
+    assert stored_offers(sessions, claim.product_id) == {offer("2")}
+
+
+def test_a_product_that_was_deleted_meanwhile_is_an_outcome(sessions: Sessions) -> None:
+    gone, _ = stored_products(sessions, 2)
+    claims = claimed(sessions)
+    with sessions.begin() as session:
+        products.remove(session, gone)
+    done = apply(sessions, *(outcome(each, offer()) for each in claims))
+
+    assert (done.lost, done.refreshed) == (1, 1)
+
+
+# --- registration
+
+
+def test_a_new_registration_is_kept(sessions: Sessions, claim: Claim) -> None:
+    done = apply(sessions, outcome(claim, offer(), newly_registered=True))
+
+    assert product_of(sessions, claim.product_id).registered_at == LATER
+    assert done.registered == 1
+
+
+def test_a_registration_is_kept_although_reading_failed(sessions: Sessions, claim: Claim) -> None:
+    apply(sessions, outcome(claim, error=UNAVAILABLE, newly_registered=True))
+
+    assert product_of(sessions, claim.product_id).registered_at == LATER
+
+
+def test_reading_alone_leaves_the_time_of_the_registration(sessions: Sessions, claim: Claim) -> None:
+    set_product(sessions, claim.product_id, registered_at=NOW)
+    apply(sessions, outcome(claim, offer()))
+
+    assert product_of(sessions, claim.product_id).registered_at == NOW
+
+
+def test_an_unknown_product_is_pending_again_and_due_at_once(sessions: Sessions, claim: Claim) -> None:
+    set_product(sessions, claim.product_id, registered_at=NOW)
+    apply(sessions, outcome(claim, error=UNKNOWN))
+
+    assert product_of(sessions, claim.product_id).registered_at is None
+    assert refresh_of(sessions, claim.product_id).due_at <= LATER
+
+
+def test_a_product_that_stays_unknown_is_not_asked_for_again_and_again(
+    sessions: Sessions, claim: Claim
+) -> None:
+    set_refresh(sessions, claim.product_id, failures=1)
+    (again,) = claimed(sessions, now=NOW + LEASE)
+    apply(sessions, outcome(again, error=UNKNOWN, newly_registered=True))
+
+    assert refresh_of(sessions, claim.product_id).due_at == LATER + 2 * PERIOD
+    assert product_of(sessions, claim.product_id).registered_at is None
+
+
+# --- the next due time
+
+
+def test_a_success_makes_the_product_due_at_its_next_slot(sessions: Sessions, claim: Claim) -> None:
+    apply(sessions, outcome(claim, offer()))
+    row = refresh_of(sessions, claim.product_id)
+
+    assert (row.due_at, row.refreshed_at, row.claim_token) == (NOW + PERIOD, LATER, None)
+    assert (row.failures, row.last_error) == (0, None)
+
+
+@pytest.mark.parametrize("error", FAILURES, ids=lambda error: type(error).__name__)
+def test_a_failure_is_counted_and_kept_and_ends_the_claim(
+    sessions: Sessions, claim: Claim, error: OffersServiceError
+) -> None:
+    done = apply(sessions, outcome(claim, error=error))
+    row = refresh_of(sessions, claim.product_id)
+
+    assert (row.failures, row.last_error, row.claim_token) == (1, str(error), None)
+    assert row.refreshed_at is None
+    assert (done.failed, done.errors) == (1, [(claim.product_id, str(error))])
+
+
+@pytest.mark.parametrize("error", FAILURES, ids=lambda error: type(error).__name__)
+def test_no_failure_touches_an_offer(sessions: Sessions, claim: Claim, error: OffersServiceError) -> None:
+    with_offers(sessions, claim.product_id, "1", "2")
+    before = offer_rows(sessions, claim.product_id)
+    apply(sessions, outcome(claim, error=error))
+
+    assert offer_rows(sessions, claim.product_id) == before
+
+
+def test_a_success_ends_a_row_of_failures(sessions: Sessions, claim: Claim) -> None:
+    set_refresh(sessions, claim.product_id, failures=4, last_error="The offers are not a list.")
+    (again,) = claimed(sessions, now=NOW + LEASE)
+    apply(sessions, outcome(again, offer()))
+    row = refresh_of(sessions, claim.product_id)
+
+    assert (row.failures, row.last_error) == (0, None)
+
+
+def test_while_the_service_fails_a_product_keeps_its_rhythm(sessions: Sessions, claim: Claim) -> None:
+    apply(sessions, outcome(claim, error=UNAVAILABLE), by=plan(service_failing=True))
+    row = refresh_of(sessions, claim.product_id)
+
+    assert (row.due_at, row.failures) == (NOW + PERIOD, 0)
+
+
+def test_an_endless_error_is_cut(sessions: Sessions, claim: Claim) -> None:
+    apply(sessions, outcome(claim, error=OffersProtocolError("é" * 10_000)))
+
+    assert refresh_of(sessions, claim.product_id).last_error == "é" * LAST_ERROR_LENGTH
+
+
+def test_in_a_batch_each_product_has_its_own_outcome(sessions: Sessions) -> None:
+    stored_products(sessions, 3)
+    good, bad, unknown = claimed(sessions)
+    done = apply(
+        sessions, outcome(unknown, error=UNKNOWN), outcome(bad, error=MALFORMED), outcome(good, offer())
+    )
+
+    assert (done.refreshed, done.failed) == (1, 2)
+    assert [refresh_of(sessions, each.product_id).failures for each in (good, bad, unknown)] == [0, 1, 1]
+
+
+def test_products_of_one_slot_are_scheduled_in_one_statement(
+    sessions: Sessions, statements: list[str]
+) -> None:
+    stored_products(sessions, 50)
+    claims = claimed(sessions)
+    statements.clear()
+    apply(sessions, *(outcome(each) for each in claims))
+
+    assert len([each for each in statements if each.startswith("UPDATE refreshes")]) == 1
+
+
+# --- forgiving
+
+
+def forgiven(sessions: Sessions, product_ids: Sequence[int]) -> list[int]:
+    with sessions.begin() as session:
+        store.forgive(session, now=LATER)
+    return [each for each in product_ids if refresh_of(sessions, each).due_at <= LATER]
+
+
+def test_after_a_recovery_products_that_had_failed_are_due_now(sessions: Sessions) -> None:
+    failed, well = stored_products(sessions, 2, now=NOW + 10 * PERIOD)
+    set_refresh(sessions, failed, failures=2)
+
+    assert forgiven(sessions, [failed, well]) == [failed]
+
+
+def test_a_recovery_takes_no_claim_away(sessions: Sessions, claim: Claim) -> None:
+    set_refresh(sessions, claim.product_id, failures=2)
+
+    assert forgiven(sessions, [claim.product_id]) == []
