@@ -77,7 +77,8 @@ def _bytes() -> bytes:
     # A server that does not decode chunks would hand the body over as empty.
     if "Transfer-Encoding" in request.headers and not request.environ.get("wsgi.input_terminated"):
         raise LengthRequired("Send the body with a Content-Length.")
-    return request.get_data(cache=False)
+    # Kept, because a view that is retried reads it again.
+    return request.get_data()
 
 
 def read_query(schema: type[Schema]) -> Schema:
