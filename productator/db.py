@@ -72,7 +72,8 @@ def retried(view: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
             try:
                 return view(*args, **kwargs)
             except DBAPIError as error:
-                if not engine.is_transient(error):
+                # Who has waited for a connection in vain is not made to wait for the next one.
+                if not engine.is_transient(error) or engine.is_out_of_reach(error):
                     raise
         return view(*args, **kwargs)
 

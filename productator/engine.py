@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Delete, Engine, Update, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
 Result = TypeVar("Result")
@@ -17,9 +17,11 @@ CONNECT_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_S = 20
 SQLITE_BUSY_TIMEOUT_S = 15
 
-# MySQL: lock wait timeout, deadlock, server gone, connection lost, connection refused, Galera not ready,
-# server shutting down, read-only (a failover is under way).
-_TRANSIENT = {1205, 1213, 2006, 2013, 2003, 1047, 1053, 1290, 1836}
+# MySQL: connection refused, too many connections, too many of this user. SQLite tells it in words.
+_OUT_OF_REACH = {2003, 1040, 1203, "unable to open database file"}
+# MySQL: lock wait timeout, deadlock, server gone, connection lost, Galera not ready, server shutting down,
+# read-only (a failover is under way).
+_TRANSIENT = {1205, 1213, 2006, 2013, 1047, 1053, 1290, 1836, "database is locked"} | _OUT_OF_REACH
 ATTEMPTS = 6
 
 
@@ -69,6 +71,12 @@ def _set_pragmas(connection: Any, _record: object) -> None:
     for pragma in ("foreign_keys = ON", "journal_mode = WAL"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+    # SQLite's own knows the case of ASCII letters only, so a search for ČAJ would not find čaj.
+    connection.create_function("lower", 1, _lower, deterministic=True)
+
+
+def _lower(value: str | None) -> str | None:
+    return None if value is None else value.lower()
 
 
 def _begin_immediate(connection: Connection) -> None:
@@ -79,12 +87,16 @@ def _begin_immediate(connection: Connection) -> None:
 
 def is_transient(error: DBAPIError) -> bool:
     """Whether the same transaction may succeed when it is run again."""
-    if error.connection_invalidated:
-        return True
-    code = error.orig.args[0] if error.orig is not None and error.orig.args else None
-    if isinstance(error, OperationalError) and isinstance(code, str):
-        return "database is locked" in code  # SQLite tells it in words
-    return code in _TRANSIENT
+    return error.connection_invalidated or _code(error) in _TRANSIENT
+
+
+def is_out_of_reach(error: DBAPIError) -> bool:
+    """Whether there was no connection at all."""
+    return _code(error) in _OUT_OF_REACH
+
+
+def _code(error: DBAPIError) -> object:
+    return error.orig.args[0] if error.orig is not None and error.orig.args else None
 
 
 def changed_rows(session: Session, statement: Update | Delete) -> int:

@@ -29,6 +29,7 @@ STALE_AFTER_PERIODS = 3
 
 
 @offers.get("/offers")
+@retried
 def list_offers() -> Response:
     """Offers of all products, in pages."""
     query = read_query(OffersQuery)
@@ -45,6 +46,7 @@ def list_offers() -> Response:
 
 
 @offers.get("/products/<id:product_id>/offers")
+@retried
 def list_offers_of_product(product_id: int) -> Response:
     """All offers of a product, and how fresh they are."""
     query = read_query(ProductOffersQuery)
@@ -72,6 +74,7 @@ def create_offer(product_id: int) -> Response:
 
 
 @offers.get("/products/<id:product_id>/offers/<id:offer_id>")
+@retried
 def get_offer(product_id: int, offer_id: int) -> Response:
     with reading() as connection:
         return json_response(offer_json(service.get(connection, product_id, offer_id), currency=_currency()))

@@ -8,7 +8,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from productator import schema
 from productator.api.schemas import json_response
-from productator.db import reading
+from productator.db import reading, retried
 
 log = logging.getLogger(__name__)
 
@@ -25,11 +25,16 @@ def livez() -> Response:
 def readyz() -> Response:
     """The database answers and has the schema this version was built for."""
     try:
-        with reading() as connection:
-            found = schema.revision(connection)
+        found = _revision()
     except (DBAPIError, PoolTimeout) as error:
         log.warning("not ready", extra={"error": str(error.__cause__ or error)})
         return json_response({"status": "not ready", "reason": "the database does not answer"}, 503)
     if found != schema.newest_revision():
         return json_response({"status": "not ready", "reason": "the schema is not migrated"}, 503)
     return json_response({"status": "ready"})
+
+
+@retried
+def _revision() -> str | None:
+    with reading() as connection:
+        return schema.revision(connection)

@@ -21,6 +21,7 @@ products = Blueprint("products", __name__, url_prefix="/api/v1/products")
 
 
 @products.get("")
+@retried
 def list_products() -> Response:
     """Products by id, in pages."""
     query = read_query(ProductsQuery)
@@ -41,6 +42,7 @@ def create_product() -> Response:
 
 
 @products.get("/<id:product_id>")
+@retried
 def get_product(product_id: int) -> Response:
     with reading() as connection:
         return json_response(product_json(catalogue.get(connection, product_id)))
