@@ -87,3 +87,20 @@ def posted_offer(client: FlaskClient, product_id: int, **over: Any) -> dict[str,
     assert response.status_code == 201, response.text
     body: dict[str, Any] = response.json
     return body
+
+
+def external_offers(sessions: sessionmaker[Session], product_id: int, *, count: int) -> None:
+    """Many offers of the Offers service at once."""
+    offers = [
+        Offer(
+            product_id=product_id,
+            remote_id=str(number),
+            price=number,
+            items_in_stock=1,
+            created_at=NOW,
+            updated_at=NOW,
+        )
+        for number in range(count)
+    ]
+    with sessions.begin() as session:
+        session.add_all(offers)

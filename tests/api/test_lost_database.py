@@ -1,0 +1,233 @@
+"""When the database is away, comes back, or gives up in the middle: probes, problems and retries."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pymysql
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy.exc import OperationalError
+
+from productator import schema
+from productator.app import create_app
+from productator.db import db
+from productator.engine import make_engine
+from tests import factories
+from tests.api.checks import OFFERS, PRODUCTS, offer_url, problem, tells_of_the_database
+from tests.conftest import dispose_of
+
+Json = dict[str, Any]
+
+REQUESTS = [
+    ("GET", PRODUCTS, None),
+    ("GET", f"{PRODUCTS}/1", None),
+    ("GET", f"{PRODUCTS}/1/offers", None),
+    ("GET", f"{PRODUCTS}/1/offers/1", None),
+    ("GET", OFFERS, None),
+    ("POST", PRODUCTS, {"name": "Kettle"}),
+    ("PUT", f"{PRODUCTS}/1", {"name": "Kettle"}),
+    ("PATCH", f"{PRODUCTS}/1", {"name": "Kettle"}),
+    ("DELETE", f"{PRODUCTS}/1", None),
+    ("POST", f"{PRODUCTS}/1/refresh", None),
+    ("POST", f"{PRODUCTS}/1/offers", {"price": 1, "items_in_stock": 1}),
+    ("DELETE", f"{PRODUCTS}/1/offers/1", None),
+]
+
+
+@pytest.fixture(params=["sqlite", "server"])
+def away(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FlaskClient]:
+    """A client of an application whose database cannot be reached."""
+    tmp_path.joinpath("folder.db").mkdir()
+    urls = {
+        "sqlite": f"sqlite:///{tmp_path / 'folder.db'}",
+        "server": "mysql+pymysql://root:hidden@127.0.0.1:1/test",
+    }
+    app = create_app(factories.settings(database_url=urls[request.param]))
+    yield app.test_client()
+    dispose_of(app)
+
+
+@pytest.fixture
+def unmigrated(empty_database_url: str) -> Iterator[FlaskClient]:
+    app = create_app(factories.settings(database_url=empty_database_url))
+    yield app.test_client()
+    dispose_of(app)
+
+
+@pytest.fixture
+def own_app(database_url: str) -> Iterator[Flask]:
+    """An application that shares its connections with no other test."""
+    app = create_app(factories.settings(database_url=database_url))
+    yield app
+    dispose_of(app)
+
+
+@pytest.fixture
+def failures(app: Flask) -> Iterator[list[Exception]]:
+    """What the next commits of the application fail with, each with the last of the list."""
+    planned: list[Exception] = []
+
+    def fail(_connection: Connection) -> None:
+        if planned:
+            raise planned.pop()
+
+    with app.app_context():
+        committing = db.engine
+    event.listen(committing, "commit", fail)
+    yield planned
+    event.remove(committing, "commit", fail)
+
+
+def failure(code: int, *, connection_lost: bool = False) -> OperationalError:
+    error = pymysql.OperationalError(code, "told by the server")
+    return OperationalError("UPDATE products", {}, error, connection_invalidated=connection_lost)
+
+
+def end_connections(engine: Engine, app: Flask) -> None:
+    """Ends the connections of the application from the server's side; SQLite has none to end."""
+    with app.app_context():
+        pools = [each for each in db.engines.values() if each.dialect.name != "sqlite"]
+    for pool in pools:
+        with pool.connect() as connection:
+            number = connection.scalar(text("SELECT CONNECTION_ID()"))
+        with engine.connect() as killer:
+            killer.execute(text(f"KILL {number}"))
+
+
+@pytest.mark.parametrize(("method", "path", "body"), REQUESTS)
+def test_a_lost_database_is_a_503_that_asks_to_come_again(
+    away: FlaskClient, method: str, path: str, body: Json | None
+) -> None:
+    response = away.open(path, method=method, json=body)
+
+    problem(response, 503)
+    assert int(response.headers["Retry-After"]) > 0
+    assert "hidden" not in response.text
+
+
+def test_what_can_be_told_without_a_database_is_told(away: FlaskClient) -> None:
+    problem(away.get("/nowhere"), 404)
+    problem(away.post(PRODUCTS, json={}), 422)
+
+
+def test_a_lost_database_leaves_the_api_alive_but_not_ready(away: FlaskClient) -> None:
+    ready = away.get("/readyz")
+
+    assert away.get("/livez").status_code == 200
+    assert ready.status_code == 503
+    assert ready.json == {"status": "not ready", "reason": "the database does not answer"}
+
+
+def test_an_api_with_its_database_is_alive_and_ready(client: FlaskClient) -> None:
+    assert (client.get("/livez").status_code, client.get("/livez").json) == (200, {"status": "alive"})
+    assert (client.get("/readyz").status_code, client.get("/readyz").json) == (200, {"status": "ready"})
+
+
+def test_a_database_without_its_schema_is_not_ready(unmigrated: FlaskClient) -> None:
+    ready = unmigrated.get("/readyz")
+
+    assert unmigrated.get("/livez").status_code == 200
+    assert ready.status_code == 503
+    assert ready.json == {"status": "not ready", "reason": "the schema is not migrated"}
+
+
+def test_the_api_gets_ready_once_the_schema_is_there(
+    unmigrated: FlaskClient, empty_database_url: str
+) -> None:
+    engine = make_engine(empty_database_url)
+    schema.migrate(engine)
+    engine.dispose()
+
+    assert unmigrated.get("/readyz").status_code == 200
+
+
+def test_a_missing_schema_is_our_fault_and_tells_no_sql(unmigrated: FlaskClient) -> None:
+    response = unmigrated.get(PRODUCTS)
+
+    assert problem(response, 500)["detail"] == "Something went wrong on our side; the request id names it."
+    assert not tells_of_the_database(response.text)
+
+
+def test_a_read_survives_the_end_of_its_pooled_connection(engine: Engine, own_app: Flask) -> None:
+    client = own_app.test_client()
+    product = factories.posted_product(client)
+    client.get(PRODUCTS)
+
+    end_connections(engine, own_app)
+
+    assert client.get(PRODUCTS).json["items"] == [product]
+
+
+def test_a_write_survives_the_end_of_its_pooled_connection(engine: Engine, own_app: Flask) -> None:
+    client = own_app.test_client()
+    product = factories.posted_product(client)
+
+    end_connections(engine, own_app)
+
+    assert client.patch(f"{PRODUCTS}/{product['id']}", json={"name": "Teapot"}).status_code == 200
+
+
+def test_the_api_is_ready_again_after_its_connections_ended(engine: Engine, own_app: Flask) -> None:
+    client = own_app.test_client()
+    client.get("/readyz")
+
+    end_connections(engine, own_app)
+
+    assert client.get("/readyz").status_code == 200
+
+
+def test_a_change_that_failed_halfway_is_not_made(
+    client: FlaskClient, offer: Json, failures: list[Exception]
+) -> None:
+    failures.append(RuntimeError("UPDATE offers"))
+
+    problem(client.patch(offer_url(offer), json={"price": 1}), 500)
+
+    assert client.get(offer_url(offer)).json == offer
+
+
+@pytest.mark.parametrize(
+    ("method", "body"),
+    [("PUT", {"price": 1, "items_in_stock": 1}), ("PATCH", {"price": 1}), ("DELETE", None)],
+)
+def test_a_transaction_that_the_database_gave_up_is_run_again(
+    client: FlaskClient, offer: Json, failures: list[Exception], method: str, body: Json | None
+) -> None:
+    failures += [failure(1205), failure(1213), failure(1213)]
+
+    assert client.open(offer_url(offer), method=method, json=body).status_code in {200, 204}
+    assert failures == []
+
+
+def test_a_creation_that_is_run_again_creates_one_product(
+    client: FlaskClient, failures: list[Exception]
+) -> None:
+    failures += [failure(1213)] * 2
+
+    product = factories.posted_product(client)
+
+    assert client.get(PRODUCTS).json["items"] == [product]
+
+
+def test_a_transaction_that_is_given_up_every_time_is_a_503(
+    client: FlaskClient, offer: Json, failures: list[Exception]
+) -> None:
+    failures += [failure(1213)] * 20
+
+    problem(client.patch(offer_url(offer), json={"price": 1}), 503)
+
+    assert client.get(offer_url(offer)).json == offer
+
+
+def test_a_commit_whose_answer_was_lost_is_told_as_unknown_and_not_run_again(
+    client: FlaskClient, failures: list[Exception]
+) -> None:
+    failures += [failure(2013, connection_lost=True)]
+
+    response = client.post(PRODUCTS, json={"name": "Kettle"})
+
+    assert "may or may not" in problem(response, 503)["detail"]
+    assert failures == []

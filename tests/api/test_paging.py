@@ -1,0 +1,229 @@
+"""Pages: complete, without repetition, and only with cursors of ours."""
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session, sessionmaker
+
+from productator.app import create_app
+from tests import factories
+from tests.api.checks import OFFERS, PRODUCTS, items, offer_url, offers_url, pages, problem
+from tests.conftest import dispose_of
+
+Json = dict[str, Any]
+
+PRICES = [5, 7, 7, 7, 7, 0, 9, 7, 2**53 - 1, 5, 5, 1]
+
+
+@pytest.fixture
+def five_products(client: FlaskClient) -> list[Json]:
+    return [factories.posted_product(client, name=f"Kettle {number}") for number in range(5)]
+
+
+@pytest.fixture
+def many_offers(
+    client: FlaskClient, sessions: sessionmaker[Session], five_products: list[Json]
+) -> list[Json]:
+    """Own and external offers of two products, many of equal price."""
+    for price in PRICES:
+        factories.posted_offer(client, five_products[0]["id"], price=price)
+        factories.external_offer(sessions, five_products[1]["id"], price=price)
+    found: list[Json] = client.get(f"{OFFERS}?limit=200").json["items"]
+    return found
+
+
+def cursor_of(response_json: Json) -> str:
+    return parse_qs(urlsplit(response_json["next"]).query)["cursor"][0]
+
+
+@pytest.mark.parametrize(("limit", "sizes"), [(1, [1, 1, 1, 1, 1]), (2, [2, 2, 1]), (4, [4, 1]), (5, [5])])
+def test_the_pages_of_products_hold_each_product_once(
+    client: FlaskClient, five_products: list[Json], limit: int, sizes: list[int]
+) -> None:
+    found = pages(client, f"{PRODUCTS}?limit={limit}")
+
+    assert [len(page) for page in found] == sizes
+    assert [product for page in found for product in page] == five_products
+
+
+@pytest.mark.parametrize("sort", ["id", "price", "-price"])
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 24])
+def test_the_pages_of_offers_together_are_the_whole_list(
+    client: FlaskClient, many_offers: list[Json], sort: str, limit: int
+) -> None:
+    whole = client.get(f"{OFFERS}?limit=200&sort={sort}").json["items"]
+
+    assert len(whole) == len(many_offers)
+    assert items(client, f"{OFFERS}?limit={limit}&sort={sort}") == whole
+
+
+def test_pages_keep_their_filters(client: FlaskClient, many_offers: list[Json]) -> None:
+    product_id = many_offers[0]["product_id"]
+
+    found = items(client, f"{OFFERS}?limit=2&min_price=6&in_stock=true&product_id={product_id}&sort=price")
+
+    assert [offer["price"] for offer in found] == [7, 7, 7, 7, 7, 9, 2**53 - 1]
+    assert {offer["product_id"] for offer in found} == {product_id}
+
+
+@pytest.mark.parametrize("text", ["Kettle", "ket tle&limit=9", "č%_\\"])
+def test_pages_keep_the_text_that_is_searched(client: FlaskClient, text: str) -> None:
+    made = [factories.posted_product(client, name=f"{text} {number}") for number in range(3)]
+    factories.posted_product(client, name="Teapot")
+
+    first = client.get(PRODUCTS, query_string={"q": text, "limit": 1}).json
+
+    assert first["items"] + items(client, first["next"]) == made
+
+
+def test_an_empty_list_has_no_next_page(client: FlaskClient) -> None:
+    assert client.get(PRODUCTS).json == {"items": [], "next": None}
+    assert client.get(OFFERS).json == {"items": [], "next": None}
+
+
+def test_the_last_page_has_no_next_one(client: FlaskClient, five_products: list[Json]) -> None:
+    assert client.get(f"{PRODUCTS}?limit=5").json["next"] is None
+
+
+def test_fifty_are_shown_where_no_limit_is_given(
+    client: FlaskClient, sessions: sessionmaker[Session], product: Json
+) -> None:
+    made = [factories.external_offer(sessions, product["id"]) for _ in range(51)]
+
+    assert [offer["id"] for offer in client.get(OFFERS).json["items"]] == made[:50]
+
+
+@pytest.mark.parametrize("limit", ["200", "201", "1000", "9" * 25])
+def test_a_page_never_holds_more_than_two_hundred(
+    client: FlaskClient, sessions: sessionmaker[Session], product: Json, limit: str
+) -> None:
+    factories.external_offers(sessions, product["id"], count=201)
+
+    assert [len(page) for page in pages(client, f"{OFFERS}?limit={limit}")] == [200, 1]
+
+
+def test_a_products_own_list_is_not_paged(
+    client: FlaskClient, sessions: sessionmaker[Session], product: Json
+) -> None:
+    factories.external_offers(sessions, product["id"], count=201)
+
+    assert len(client.get(offers_url(product)).json["items"]) == 201
+
+
+@pytest.mark.parametrize("sort", ["id", "price", "-price"])
+def test_what_exists_throughout_is_neither_skipped_nor_repeated(
+    client: FlaskClient, many_offers: list[Json], sort: str
+) -> None:
+    own = [offer for offer in items(client, f"{OFFERS}?sort={sort}") if offer["source"] == "own"]
+    first = client.get(f"{OFFERS}?limit=7&sort={sort}").json
+
+    client.delete(offer_url(own[0]))  # already shown
+    client.delete(offer_url(own[-1]))  # still to come
+    added = {factories.posted_offer(client, own[0]["product_id"], price=price)["id"] for price in (0, 5, 9)}
+    shown = [offer["id"] for offer in first["items"] + items(client, first["next"])]
+
+    throughout = {offer["id"] for offer in many_offers} - {own[0]["id"], own[-1]["id"]}
+    assert len(shown) == len(set(shown))
+    assert throughout <= set(shown) <= throughout | added | {own[0]["id"]}
+
+
+@pytest.mark.parametrize("sort", ["id", "price", "-price"])
+def test_a_cursor_survives_the_deletion_of_its_row(client: FlaskClient, product: Json, sort: str) -> None:
+    made = [factories.posted_offer(client, product["id"], price=7) for _ in range(4)]
+    first = client.get(f"{OFFERS}?limit=2&sort={sort}").json
+    whole = client.get(f"{OFFERS}?sort={sort}").json["items"]
+
+    client.delete(offer_url(first["items"][-1]))
+
+    assert items(client, first["next"]) == whole[2:]
+    assert len(whole) == len(made)
+
+
+def test_a_product_created_between_two_pages_is_on_the_last(
+    client: FlaskClient, five_products: list[Json]
+) -> None:
+    first = client.get(f"{PRODUCTS}?limit=3").json
+    added = factories.posted_product(client)
+
+    assert items(client, first["next"]) == [*five_products[3:], added]
+
+
+def test_a_cursor_may_be_used_twice(client: FlaskClient, five_products: list[Json]) -> None:
+    following = client.get(f"{PRODUCTS}?limit=2").json["next"]
+
+    assert client.get(following).json == client.get(following).json
+
+
+def test_the_size_of_pages_may_change_on_the_way(client: FlaskClient, five_products: list[Json]) -> None:
+    cursor = cursor_of(client.get(f"{PRODUCTS}?limit=2").json)
+
+    found = client.get(PRODUCTS, query_string={"cursor": cursor, "limit": 3}).json
+
+    assert found == {"items": five_products[2:], "next": None}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        PRODUCTS,
+        f"{OFFERS}?sort=-price",
+        f"{OFFERS}?sort=price&min_price=1",
+        f"{OFFERS}?sort=price&product_id=1",
+        f"{OFFERS}?sort=price&in_stock=true",
+        f"{OFFERS}",
+    ],
+)
+def test_a_cursor_belongs_to_its_list_and_filters(
+    client: FlaskClient, many_offers: list[Json], path: str
+) -> None:
+    cursor = cursor_of(client.get(f"{OFFERS}?sort=price&limit=2").json)
+
+    problem(client.get(path + ("&" if "?" in path else "?") + f"cursor={cursor}"), 400)
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "",
+        "x",
+        ".",
+        "WzFd",
+        "WzFd.",
+        "WyJ4Il0.AAAA",
+        "..",
+        "%00",
+        "%ff",
+        "čaj",
+        "0" * 5000,
+        "' OR 1=1 --",
+        "null",
+    ],
+)
+@pytest.mark.parametrize("path", [PRODUCTS, OFFERS])
+def test_a_cursor_that_is_not_ours_is_refused(client: FlaskClient, path: str, cursor: str) -> None:
+    problem(client.get(path, query_string={"cursor": cursor}), 400)
+
+
+@pytest.mark.parametrize("place", [0, 5, -30, -1])
+def test_a_tampered_cursor_is_refused(client: FlaskClient, five_products: list[Json], place: int) -> None:
+    signs = list(cursor_of(client.get(f"{PRODUCTS}?limit=2").json))
+    signs[place] = "A" if signs[place] != "A" else "Q"
+
+    problem(client.get(PRODUCTS, query_string={"cursor": "".join(signs)}), 400)
+
+
+def test_a_cursor_signed_with_another_key_is_refused(client: FlaskClient, database_url: str) -> None:
+    other = create_app(factories.settings(database_url=database_url, secret_key="another"))
+    factories.posted_product(client)
+    factories.posted_product(client)
+
+    cursor = cursor_of(other.test_client().get(f"{PRODUCTS}?limit=1").json)
+    dispose_of(other)
+
+    problem(client.get(PRODUCTS, query_string={"cursor": cursor}), 400)
+
+
+def test_a_cursor_tells_nothing_of_the_secret(client: FlaskClient, five_products: list[Json]) -> None:
+    assert "cursors of tests" not in client.get(f"{PRODUCTS}?limit=1").text
