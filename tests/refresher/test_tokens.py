@@ -1,0 +1,334 @@
+"""The shared access token: asked for once, renewed by one, waited for by the others."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
+from typing import Any
+
+import pytest
+import requests
+import responses
+from sqlalchemy import select, update
+
+from productator.domain import utc_now
+from productator.errors import OffersProtocolError, OffersServiceError, OffersUnavailable, TokenRejected
+from productator.models import ServiceToken
+from productator.offers_service.client import OffersClient
+from productator.offers_service.contract import AccessToken
+from productator.offers_service.tokens import GivenToken, SharedToken, TokenKeeper
+from simulator.options import DEFAULT_REFRESH_TOKEN
+from tests.refresher.rows import Sessions
+from tests.simulator.conftest import RunningSimulator, running_simulator
+
+TIMEOUT_S = 5.0
+HOUR = timedelta(hours=1)
+
+
+def keeper_at(
+    address: str, sessions: Sessions, *, refresh_token: str | None = None, timeout_s: float = TIMEOUT_S
+) -> TokenKeeper:
+    client = OffersClient(requests.Session(), address, timeout_s=timeout_s)
+    return TokenKeeper(client, sessions, address=address, refresh_token=refresh_token, timeout_s=timeout_s)
+
+
+def keeper1(simulator: RunningSimulator, sessions: Sessions) -> TokenKeeper:
+    return keeper_at(simulator.address, sessions)
+
+
+def keeper2(simulator: RunningSimulator, sessions: Sessions) -> TokenKeeper:
+    return keeper_at(simulator.address, sessions, refresh_token=DEFAULT_REFRESH_TOKEN)
+
+
+@pytest.fixture(params=[("generation1", keeper1), ("generation2", keeper2)], ids=["1", "2"])
+def new_keeper(request: pytest.FixtureRequest, sessions: Sessions) -> Callable[[], TokenKeeper]:
+    """Makes keepers of either generation, each as a process of its own would have it."""
+    fixture, make = request.param
+    simulator = request.getfixturevalue(fixture)
+    return lambda: make(simulator, sessions)
+
+
+@pytest.fixture
+def asked(request: pytest.FixtureRequest, new_keeper: object) -> Callable[[], dict[str, int]]:
+    """How often the service was asked for a token, by the status of its answer."""
+    running = [request.getfixturevalue(name) for name in ("generation1", "generation2")]
+    return lambda: {
+        status: count
+        for simulator in running
+        for status, count in simulator.control("GET", "counts")["auth"].items()
+    }
+
+
+@pytest.fixture
+def busy_generation2(generation2: RunningSimulator) -> RunningSimulator:
+    """A service where a valid token was given to somebody who has lost it."""
+    generation2.access_token(DEFAULT_REFRESH_TOKEN)
+    return generation2
+
+
+@pytest.fixture(scope="module")
+def short_lived() -> Iterator[RunningSimulator]:
+    with running_simulator("--generation", "2", "--token-lifetime", "1") as simulator:
+        yield simulator
+
+
+def row_of(sessions: Sessions) -> ServiceToken:
+    with sessions() as session:
+        return session.scalars(select(ServiceToken)).one()
+
+
+def set_row(sessions: Sessions, **values: Any) -> None:
+    """As if time had passed, or another process had been at it."""
+    with sessions.begin() as session:
+        session.execute(update(ServiceToken).values(**values))
+
+
+def auth_counts(simulator: RunningSimulator) -> dict[str, int]:
+    counts: dict[str, int] = simulator.control("GET", "counts")["auth"]
+    return counts
+
+
+def obtained_at_once(keepers: list[TokenKeeper], **arguments: Any) -> set[AccessToken]:
+    start = Barrier(len(keepers))
+
+    def obtain(keeper: TokenKeeper) -> AccessToken:
+        start.wait()
+        return keeper.obtain(**arguments)
+
+    with ThreadPoolExecutor(len(keepers)) as pool:
+        return set(pool.map(obtain, keepers))
+
+
+def failures_of(keeper: TokenKeeper, times: int, **arguments: Any) -> list[type[OffersServiceError]]:
+    return [failure_of(keeper, **arguments) for _ in range(times)]
+
+
+def failure_of(keeper: TokenKeeper, **arguments: Any) -> type[OffersServiceError]:
+    with pytest.raises(OffersServiceError) as caught:
+        keeper.obtain(**arguments)
+    return caught.type
+
+
+# --- the first token
+
+
+def test_the_first_token_is_asked_for_once_though_eight_processes_want_it(
+    new_keeper: Callable[[], TokenKeeper], asked: Callable[[], dict[str, int]]
+) -> None:
+    tokens = obtained_at_once([new_keeper() for _ in range(8)])
+
+    assert len(tokens) == 1
+    assert asked() == {"201": 1}
+
+
+def test_a_token_survives_the_process_that_asked_for_it(
+    new_keeper: Callable[[], TokenKeeper], asked: Callable[[], dict[str, int]]
+) -> None:
+    first = new_keeper().obtain()
+
+    assert new_keeper().obtain() == first
+    assert asked() == {"201": 1}
+
+
+def test_a_token_of_generation_1_does_not_expire(generation1: RunningSimulator, sessions: Sessions) -> None:
+    assert keeper1(generation1, sessions).obtain().expires_at is None
+
+
+def test_a_token_of_generation_2_lasts_five_minutes(
+    generation2: RunningSimulator, sessions: Sessions
+) -> None:
+    expires_at = keeper2(generation2, sessions).obtain().expires_at
+
+    assert expires_at is not None
+    assert timedelta(minutes=4) < expires_at - utc_now() <= timedelta(minutes=5)
+
+
+# --- generation 2 gives no second token
+
+
+def test_a_valid_token_of_somebody_else_is_waited_out_without_a_storm(
+    busy_generation2: RunningSimulator, sessions: Sessions
+) -> None:
+    keeper = keeper2(busy_generation2, sessions)
+
+    assert failures_of(keeper, 20) == [OffersUnavailable] * 20
+    assert auth_counts(busy_generation2) == {"201": 1, "400": 1}
+
+
+def test_other_processes_wait_with_it(busy_generation2: RunningSimulator, sessions: Sessions) -> None:
+    failure_of(keeper2(busy_generation2, sessions))
+    failure_of(keeper2(busy_generation2, sessions))
+
+    assert auth_counts(busy_generation2) == {"201": 1, "400": 1}
+
+
+def test_once_it_has_expired_a_token_is_had(busy_generation2: RunningSimulator, sessions: Sessions) -> None:
+    keeper = keeper2(busy_generation2, sessions)
+    failure_of(keeper)
+    busy_generation2.control("POST", "expire")
+    set_row(sessions, retry_at=utc_now())
+
+    assert keeper.obtain().value == row_of(sessions).access_token
+
+
+# --- renewal
+
+
+def test_an_expired_token_is_renewed_by_one_of_many(
+    short_lived: RunningSimulator, sessions: Sessions
+) -> None:
+    old = keeper2(short_lived, sessions).obtain()
+    set_row(sessions, expires_at=utc_now() - HOUR)
+    short_lived.control("POST", "expire")
+    short_lived.control("DELETE", "log")
+    (new,) = obtained_at_once([keeper2(short_lived, sessions) for _ in range(8)])
+
+    assert new.value != old.value
+    assert auth_counts(short_lived) == {"201": 1}
+
+
+def test_a_rejected_token_is_renewed_by_one_of_many(
+    new_keeper: Callable[[], TokenKeeper],
+    asked: Callable[[], dict[str, int]],
+    sessions: Sessions,
+    generation1: RunningSimulator,
+    generation2: RunningSimulator,
+) -> None:
+    old = new_keeper().obtain()
+    set_row(sessions, obtained_at=utc_now() - HOUR)
+    generation1.control("POST", "expire")
+    generation2.control("POST", "expire")
+    (new,) = obtained_at_once([new_keeper() for _ in range(8)], rejected=old.value)
+
+    assert new.value != old.value
+    assert asked() == {"201": 2}
+
+
+def test_a_rejected_token_that_somebody_else_renewed_is_only_read_again(
+    new_keeper: Callable[[], TokenKeeper], asked: Callable[[], dict[str, int]], sessions: Sessions
+) -> None:
+    keeper = new_keeper()
+    old = keeper.obtain()
+    set_row(sessions, access_token="renewed")
+
+    assert keeper.obtain(rejected=old.value).value == "renewed"
+    assert asked() == {"201": 1}
+
+
+def test_a_young_token_that_is_rejected_is_not_renewed(
+    new_keeper: Callable[[], TokenKeeper], asked: Callable[[], dict[str, int]]
+) -> None:
+    keeper = new_keeper()
+    token = keeper.obtain()
+
+    assert failures_of(keeper, 20, rejected=token.value) == [OffersProtocolError] * 20
+    assert asked() == {"201": 1}
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ({"kind": "status", "status": 500}, OffersUnavailable),
+        ({"kind": "too_many"}, OffersUnavailable),
+        ({"kind": "close"}, OffersUnavailable),
+        ({"kind": "unauthorized"}, TokenRejected),
+        ({"kind": "html"}, OffersProtocolError),
+        ({"kind": "wrong_shape"}, OffersProtocolError),
+    ],
+    ids=lambda value: value["kind"] if isinstance(value, dict) else "",
+)
+def test_after_a_failed_renewal_nobody_asks_for_a_while(
+    generation2: RunningSimulator, sessions: Sessions, fault: dict[str, Any], error: type[Exception]
+) -> None:
+    generation2.set_faults(fault | {"calls": ["auth"]})
+
+    assert failure_of(keeper2(generation2, sessions)) is error
+    assert failure_of(keeper2(generation2, sessions)) is OffersUnavailable
+    assert sum(auth_counts(generation2).values()) == 1
+
+
+def test_a_renewer_that_was_killed_is_replaced_when_its_lease_ends(
+    generation1: RunningSimulator, sessions: Sessions
+) -> None:
+    keeper1(generation1, sessions).obtain()
+    killed = utc_now()
+    set_row(sessions, access_token=None, renewer="killed", renewer_until=killed + timedelta(seconds=0.5))
+    token = keeper1(generation1, sessions).obtain()
+
+    assert row_of(sessions).access_token == token.value
+    assert utc_now() >= killed + timedelta(seconds=0.5)
+
+
+def test_who_waits_for_a_renewal_that_does_not_end_is_told_so(
+    generation1: RunningSimulator, sessions: Sessions
+) -> None:
+    keeper1(generation1, sessions).obtain()
+    set_row(sessions, access_token=None, renewer="another", renewer_until=utc_now() + HOUR)
+
+    # Patience is five seconds longer than the timeout.
+    assert failure_of(keeper_at(generation1.address, sessions, timeout_s=-4.5)) is OffersUnavailable
+
+
+def test_a_renewer_that_lost_its_lease_stores_nothing(sessions: Sessions) -> None:
+    slow, quick = (SharedToken(sessions, "identity", lease=timedelta(seconds=10)) for _ in range(2))
+    now = utc_now()
+    slow.take_lease(seen=None, now=now)
+
+    assert quick.take_lease(seen=None, now=now + timedelta(seconds=10))
+    assert not slow.store(AccessToken("stale", None), now=now)
+    assert quick.store(AccessToken("fresh", None), now=now)
+    assert row_of(sessions).access_token == "fresh"
+
+
+def test_a_lease_is_only_for_the_token_that_was_seen(sessions: Sessions) -> None:
+    shared = SharedToken(sessions, "identity", lease=timedelta(seconds=10))
+    shared.take_lease(seen=None, now=utc_now())
+    shared.store(AccessToken("one", None), now=utc_now())
+
+    assert not shared.take_lease(seen=None, now=utc_now())
+    assert not shared.take_lease(seen="another", now=utc_now())
+    assert shared.take_lease(seen="one", now=utc_now())
+
+
+# --- whose token it is
+
+
+@pytest.mark.parametrize("other", [{"address": "http://b.test"}, {"refresh_token": "another"}], ids=str)
+@responses.activate
+def test_another_service_or_owner_never_gets_the_token(sessions: Sessions, other: dict[str, str]) -> None:
+    responses.post("http://a.test/auth", status=201, json={"access_token": "one"})
+    responses.post("http://a.test/auth", status=201, json={"access_token": "two"})
+    responses.post("http://b.test/auth", status=201, json={"access_token": "three"})
+    ours = {"address": "http://a.test", "refresh_token": "mine"}
+    first = keeper_at(sessions=sessions, **ours).obtain()
+    second = keeper_at(sessions=sessions, **(ours | other)).obtain()
+
+    assert first.value != second.value
+    assert keeper_at(sessions=sessions, **ours).obtain().value == first.value
+
+
+@responses.activate
+def test_generation_2_sends_its_refresh_token_and_generation_1_nothing(sessions: Sessions) -> None:
+    responses.post("http://a.test/auth", status=201, json={"access_token": "one"})
+    keeper_at("http://a.test", sessions, refresh_token="mine").obtain()
+    keeper_at("http://a.test", sessions).obtain()
+
+    assert [call.request.headers.get("Bearer") for call in responses.calls] == ["mine", None]
+
+
+def test_a_refresh_token_is_not_stored(generation2: RunningSimulator, sessions: Sessions) -> None:
+    keeper2(generation2, sessions).obtain()
+
+    assert DEFAULT_REFRESH_TOKEN not in row_of(sessions).identity
+
+
+# --- a token from the settings
+
+
+def test_a_given_token_is_used_as_it_is() -> None:
+    assert GivenToken("given").obtain() == AccessToken("given", None)
+
+
+def test_a_given_token_that_is_rejected_cannot_be_renewed() -> None:
+    with pytest.raises(TokenRejected):
+        GivenToken("given").obtain(rejected="given")
