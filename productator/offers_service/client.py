@@ -1,6 +1,8 @@
 """Carries the contract over HTTP with `requests`, one call at a time."""
 
+import threading
 import time
+from concurrent.futures import Future
 
 import requests
 import urllib3
@@ -20,6 +22,23 @@ class OffersClient:
 
     def send(self, request: Request, *, token: str | None) -> Answer:
         """One call; raises OffersUnavailable when no whole answer arrives in time."""
+        # The timeout of `requests` starts anew with each byte that arrives, and headers can come in drips:
+        # when its time is over the call is left behind in a thread of its own.
+        answer: Future[Answer] = Future()
+        call = (answer, request, token)
+        threading.Thread(target=self._fulfil, args=call, name="offers-service", daemon=True).start()
+        try:
+            return answer.result(self._timeout_s)
+        except TimeoutError as exc:
+            raise OffersUnavailable("The Offers service did not answer in time.") from exc
+
+    def _fulfil(self, answer: Future[Answer], request: Request, token: str | None) -> None:
+        try:
+            answer.set_result(self._call(request, token))
+        except Exception as exc:  # noqa: BLE001 - whatever it is, it is raised where the answer is awaited
+            answer.set_exception(exc)
+
+    def _call(self, request: Request, token: str | None) -> Answer:
         headers = {"Bearer": token} if token else {}
         if request.body is not None:
             headers["Content-Type"] = "application/json"
@@ -42,7 +61,7 @@ class OffersClient:
 
 def _bounded_body(response: requests.Response, deadline: float) -> bytes:
     body = bytearray()
-    # The timeout of `requests` starts anew with each piece that arrives: a slow drip needs this clock.
+    # Nobody awaits the answer any more after the deadline: this ends the thread.
     while piece := response.raw.read1(_PIECE, decode_content=True):
         body += piece
         if len(body) > MAX_ANSWER_BYTES:
