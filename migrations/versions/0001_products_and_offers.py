@@ -34,7 +34,7 @@ def upgrade() -> None:
         sa.Column("registered_at", _TIME, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_products"),
         sa.UniqueConstraint("remote_id", name="uq_products_remote_id"),
-        sa.CheckConstraint("length(name) > 0", name="ck_products_name_given"),
+        sa.CheckConstraint("length(name) > 0", name=op.f("ck_products_name_given")),
         **_OPTIONS,
     )
     op.create_table(
@@ -61,8 +61,8 @@ def upgrade() -> None:
         sa.Column("updated_at", _TIME, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_offers"),
         sa.UniqueConstraint("remote_id", "product_id", name="uq_offers_remote_id_product_id"),
-        sa.CheckConstraint("price >= 0", name="ck_offers_price_not_negative"),
-        sa.CheckConstraint("items_in_stock >= 0", name="ck_offers_stock_not_negative"),
+        sa.CheckConstraint("price >= 0", name=op.f("ck_offers_price_not_negative")),
+        sa.CheckConstraint("items_in_stock >= 0", name=op.f("ck_offers_stock_not_negative")),
         sa.ForeignKeyConstraint(
             ["product_id"], ["products.id"], name="fk_offers_product_id", ondelete="CASCADE"
         ),
@@ -79,7 +79,7 @@ def upgrade() -> None:
         sa.Column("failures", sa.Integer, nullable=False),
         sa.Column("last_error", sa.String(500), nullable=True),
         sa.PrimaryKeyConstraint("product_id", name="pk_refreshes"),
-        sa.CheckConstraint("failures >= 0", name="ck_refreshes_failures_counted"),
+        sa.CheckConstraint("failures >= 0", name=op.f("ck_refreshes_failures_counted")),
         sa.ForeignKeyConstraint(
             ["product_id"], ["products.id"], name="fk_refreshes_product_id", ondelete="CASCADE"
         ),
