@@ -86,10 +86,26 @@ def _seconds(value: str) -> float:
 
 
 def _address(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:  # a bracket without its pair, or a port that is no number
+        usable = False
+    if not usable:
         raise ValueError("an http or https address")
     return value.rstrip("/")
+
+
+def _database_address(value: str) -> str:
+    try:
+        usable = make_url(value).drivername in {"sqlite", "mysql+pymysql", "mariadb+pymysql"}
+    except (ArgumentError, ValueError):
+        usable = False
+    if not usable:
+        raise ValueError(
+            "a database address that begins with mysql+pymysql://, mariadb+pymysql:// or sqlite:///"
+        )
+    return value
 
 
 def _token(value: str) -> str:
@@ -125,7 +141,7 @@ class _Option:
 
 
 OPTIONS = (
-    _Option("database", "url", "DATABASE_URL", _text, required=False, secret=True),
+    _Option("database", "url", "DATABASE_URL", _database_address, required=False, secret=True),
     _Option("database", "host", "DATABASE_HOST", _text, required=False),
     _Option("database", "port", "DATABASE_PORT", _whole(1, 65535)),
     _Option("database", "user", "DATABASE_USER", _text),
@@ -161,8 +177,17 @@ def _parsed_file(path: Path) -> configparser.ConfigParser:
     except OSError as exc:
         raise ConfigError(f"{path}: the config file cannot be read: {exc.strerror}.") from exc
     except (configparser.Error, UnicodeDecodeError) as exc:
-        raise ConfigError(f"{path}: not a config file: {' '.join(str(exc).split())}.") from exc
+        raise ConfigError(f"{path}: not a config file: {_complaint(exc)}.") from exc
     return parser
+
+
+def _complaint(error: configparser.Error | UnicodeDecodeError) -> str:
+    """What is wrong where; a line that could not be read is not shown, since it may hold a secret."""
+    if isinstance(error, configparser.MissingSectionHeaderError):
+        return f"line {error.lineno} stands in no section"
+    if isinstance(error, configparser.ParsingError):
+        return f"line {error.errors[0][0]} is no 'key = value'"
+    return " ".join(str(error).split())
 
 
 def _refuse_unknown(file: configparser.ConfigParser, path: Path) -> None:
@@ -201,18 +226,20 @@ def _from_environment(option: _Option, env: Mapping[str, str]) -> tuple[str, str
     if text:
         raise ConfigError(f"{option.variable} and {file_variable} exclude each other.")
     try:
-        return file_variable, Path(file_name).read_text(encoding="utf-8").strip()
+        secret = Path(file_name).read_text(encoding="utf-8").strip()
     except OSError as exc:
         raise ConfigError(f"{file_variable}: {file_name} cannot be read: {exc.strerror}.") from exc
+    except UnicodeDecodeError as exc:
+        raise ConfigError(f"{file_variable}: {file_name} is not text in UTF-8.") from exc
+    if not secret:
+        raise ConfigError(f"{file_variable}: {file_name} is empty.")
+    return file_variable, secret
 
 
 def _database_url(values: Mapping[str, object], folder: Path) -> str:
     """A given URL, else MySQL on the given host, else an SQLite file beside the config file."""
     if values["database_url"]:
-        try:
-            return make_url(str(values["database_url"])).render_as_string(hide_password=False)
-        except ArgumentError as exc:
-            raise ConfigError("DATABASE_URL is not a database address.") from exc
+        return str(values["database_url"])
     if values["database_host"]:
         return URL.create(
             "mysql+pymysql",
