@@ -20,8 +20,10 @@ from tests import databases, factories
 
 
 @pytest.fixture(scope="session")
-def sqlite_files(tmp_path_factory: pytest.TempPathFactory) -> databases.Databases:
-    return databases.SqliteFiles(tmp_path_factory.mktemp("sqlite"))
+def sqlite_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[databases.Databases]:
+    files = databases.SqliteFiles(tmp_path_factory.mktemp("sqlite"))
+    yield files
+    files.drop_all()
 
 
 @pytest.fixture(scope="session")
@@ -29,22 +31,26 @@ def mariadb_server() -> Iterator[databases.Databases]:
     with ExitStack() as running:
         with missing_is_told():
             url = running.enter_context(databases.mariadb_url())
-        yield databases.Server(url)
+        server = databases.Server(url)
+        yield server
+        server.drop_all()
 
 
 @pytest.fixture(scope="session")
-def mysql_server() -> databases.Databases:
+def mysql_server() -> Iterator[databases.Databases]:
     with missing_is_told():
-        return databases.Server(databases.mysql_url())
+        url = databases.mysql_url()
+    server = databases.Server(url)
+    yield server
+    server.drop_all()
 
 
 @pytest.fixture(scope="session", params=databases.NAMES)
-def server(request: pytest.FixtureRequest) -> Iterator[databases.Databases]:
+def server(request: pytest.FixtureRequest) -> databases.Databases:
     """Where databases of one kind come from; whatever uses this runs once for each kind."""
     fixture = {"sqlite": "sqlite_files", "mariadb": "mariadb_server", "mysql": "mysql_server"}[request.param]
     found: databases.Databases = request.getfixturevalue(fixture)
-    yield found
-    found.drop_all()
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,163 @@
+"""One schema, however it came about: by migrations, by the models or by dump.sql."""
+
+import multiprocessing
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from click.testing import CliRunner
+from sqlalchemy import Engine, inspect, text
+
+from productator import cli, schema
+from productator.engine import make_engine
+from productator.models import Base
+from tests.databases import Databases
+
+ROOT = Path(__file__).parents[2]
+COLUMNS = """SELECT table_name, column_name, ordinal_position, column_default, is_nullable, column_type,
+    character_set_name, collation_name, extra FROM information_schema.columns"""
+INDEXES = """SELECT table_name, index_name, non_unique, seq_in_index, column_name, collation
+    FROM information_schema.statistics"""
+TABLES = "SELECT table_name, engine, table_collation FROM information_schema.tables"
+FOREIGN_KEYS = """SELECT constraint_name, table_name, unique_constraint_name, referenced_table_name,
+    update_rule, delete_rule FROM information_schema.referential_constraints"""
+CHECKS = "SELECT constraint_name, check_clause FROM information_schema.check_constraints"
+QUERIES = {
+    "tables": TABLES,
+    "columns": COLUMNS,
+    "indexes": INDEXES,
+    "foreign keys": FOREIGN_KEYS,
+    "checks": CHECKS,
+}
+SCHEMA_COLUMN = {FOREIGN_KEYS: "constraint_schema", CHECKS: "constraint_schema"}
+
+
+@pytest.fixture
+def empty_engine(empty_database_url: str) -> Iterator[Engine]:
+    engine = make_engine(empty_database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(params=["mariadb_server", "mysql_server"], ids=["mariadb", "mysql"])
+def real_server(request: pytest.FixtureRequest) -> Databases:
+    server: Databases = request.getfixturevalue(request.param)
+    return server
+
+
+@pytest.fixture
+def imported(real_server: Databases) -> Iterator[Engine]:
+    """A database that dump.sql was imported into."""
+    dump = ROOT.joinpath("dump.sql").read_text(encoding="utf-8")
+    engine = make_engine(real_server.new())
+    with engine.begin() as connection:
+        for statement in dump.rstrip().rstrip(";").split(";\n"):
+            connection.exec_driver_sql(statement)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def migrated_beside(real_server: Databases) -> Iterator[Engine]:
+    """A migrated database on the same server."""
+    engine = make_engine(real_server.new())
+    schema.migrate(engine)
+    yield engine
+    engine.dispose()
+
+
+def facts(engine: Engine, query: str) -> list[tuple[Any, ...]]:
+    """What the server says of the database, without the database's name."""
+    named = f"{query} WHERE {SCHEMA_COLUMN.get(query, 'table_schema')} = DATABASE()"
+    with engine.connect() as connection:
+        return sorted((tuple(row) for row in connection.execute(text(named))), key=repr)
+
+
+def test_migrations_and_models_give_one_schema(engine: Engine) -> None:
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_migrations_and_models_name_the_same_constraints(engine: Engine, empty_engine: Engine) -> None:
+    Base.metadata.create_all(empty_engine)
+
+    assert constraints(engine) == constraints(empty_engine)
+
+
+def constraints(engine: Engine) -> set[tuple[str, str, str]]:
+    """Kind, name and contents of all constraints and indexes of our tables."""
+    found = inspect(engine)
+    return {
+        (kind, each["name"], repr(sorted(each.items())))
+        for table in Base.metadata.tables
+        for kind, all_of_a_kind in {
+            "check": found.get_check_constraints(table),
+            "foreign key": found.get_foreign_keys(table),
+            "index": found.get_indexes(table),
+            "unique": found.get_unique_constraints(table),
+        }.items()
+        for each in all_of_a_kind
+    }
+
+
+@pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
+def test_the_dump_gives_the_migrated_schema(imported: Engine, migrated_beside: Engine, query: str) -> None:
+    expected = facts(migrated_beside, query)
+
+    assert expected
+    assert facts(imported, query) == expected
+
+
+def test_a_database_from_the_dump_needs_no_migration(imported: Engine) -> None:
+    assert schema.migrate(imported) == (schema.newest_revision(), schema.newest_revision())
+
+
+def test_migrating_twice_does_nothing_the_second_time(empty_engine: Engine) -> None:
+    assert schema.migrate(empty_engine) == (None, schema.newest_revision())
+    assert schema.migrate(empty_engine) == (schema.newest_revision(), schema.newest_revision())
+
+
+def test_eight_processes_may_migrate_at_once(empty_database_url: str, empty_engine: Engine) -> None:
+    context = multiprocessing.get_context("fork")
+    start, told = context.Barrier(8), context.SimpleQueue()
+    processes = [
+        context.Process(target=migrate_in_a_process, args=(empty_database_url, start, told)) for _ in range(8)
+    ]
+    with ExitStack() as running:
+        for process in processes:
+            process.start()
+            running.callback(process.join)
+
+    assert [process.exitcode for process in processes] == [0] * 8
+    assert Counter(told.get() for _ in processes) == {None: 1, schema.newest_revision(): 7}
+    assert set(Base.metadata.tables) < set(inspect(empty_engine).get_table_names())
+
+
+def migrate_in_a_process(url: str, start: Barrier, told: Any) -> None:
+    """Tells the version that the migration found."""
+    engine = make_engine(url)
+    start.wait()
+    before, _ = schema.migrate(engine)
+    told.put(before)
+
+
+def test_the_command_tells_what_it_did_and_hides_the_password(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    environment = {"DATABASE_URL": empty_database_url, "PRODUCTATOR_CONFIG": ""}
+
+    first, second = (CliRunner().invoke(cli.main, ["migrate"], env=environment) for _ in range(2))
+
+    assert (first.exit_code, second.exit_code) == (0, 0)
+    assert f"schema {schema.newest_revision()}, was empty" in first.output
+    assert "nothing to do" in second.output
+    assert ":root@" not in first.output + second.output

@@ -1,0 +1,261 @@
+"""Settings: file, then environment, into one object that refuses to be wrong with one sentence."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url
+
+from productator.config import OPTIONS, Settings
+from productator.errors import ConfigError
+
+SHIPPED = Path(__file__).parents[2] / "config.cfg"
+SECRETS = [option.variable for option in OPTIONS if option.secret]
+Load = Callable[..., Settings]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A copy of the shipped config file, for a test to change."""
+    copy = tmp_path / "config.cfg"
+    copy.write_text(SHIPPED.read_text(encoding="utf-8"), encoding="utf-8")
+    return copy
+
+
+@pytest.fixture
+def load(file: Path) -> Load:
+    """Loads the copy with these variables as the whole environment."""
+    return lambda **env: Settings.load(str(file), env)
+
+
+def refusal(load: Load, **env: str) -> str:
+    """The one sentence that stops the start."""
+    with pytest.raises(ConfigError) as refused:
+        load(**env)
+    sentence = str(refused.value)
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+    return sentence
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_the_shipped_file_is_enough(load: Load, file: Path) -> None:
+    settings = load()
+
+    assert settings.database_url == f"sqlite:///{file.parent / 'var' / 'productator.db'}"
+    assert settings.offers_address == "http://127.0.0.1:6607/api/v1"
+    assert (settings.port, settings.refresher_metrics_port) == (6606, 6608)
+    assert settings.refresher_period_s == 30
+    assert (settings.offers_token, settings.offers_refresh_token, settings.currency) == (None, None, None)
+
+
+def test_the_environment_overrides_the_file(load: Load) -> None:
+    settings = load(
+        OFFERS_MS_ADDRESS="https://offers.example/api/v1/", REFRESHER_PERIOD="2.5", PRODUCTATOR_CURRENCY="CZK"
+    )
+
+    assert settings.offers_address == "https://offers.example/api/v1"
+    assert (settings.refresher_period_s, settings.currency) == (2.5, "CZK")
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.variable)
+def test_an_empty_variable_counts_as_not_set(load: Load, option: object) -> None:
+    assert load(**{option.variable: ""}) == load()
+
+
+def test_a_host_makes_an_address_of_a_server(load: Load) -> None:
+    settings = load(DATABASE_HOST="db", DATABASE_PASSWORD="p@ss/w:rd", DATABASE_NAME="shop")
+
+    url = make_url(settings.database_url)
+    assert (url.drivername, url.host, url.port, url.database) == ("mysql+pymysql", "db", 3306, "shop")
+    assert (url.username, url.password) == ("productator", "p@ss/w:rd")
+
+
+def test_an_address_of_the_database_wins_over_its_parts(load: Load) -> None:
+    assert load(DATABASE_URL="sqlite:///x.db", DATABASE_HOST="db").database_url == "sqlite:///x.db"
+
+
+def test_variables_of_others_do_not_matter(load: Load) -> None:
+    assert load(PATH="/bin", API_PORT="x", LC_ALL="C") == load()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("PORT", "65536"),
+        ("PORT", "-1"),
+        ("PORT", "66 06"),
+        ("PORT", "6606.0"),
+        ("PORT", "٦"),
+        ("DATABASE_PORT", "0"),
+        ("REFRESHER_PERIOD", "0"),
+        ("REFRESHER_PERIOD", "-30"),
+        ("REFRESHER_PERIOD", "nan"),
+        ("REFRESHER_PERIOD", "inf"),
+        ("REFRESHER_PERIOD", "86401"),
+        ("REFRESHER_PERIOD", "soon"),
+        ("OFFERS_MS_TIMEOUT", "0"),
+        ("REFRESHER_CONCURRENCY", "0"),
+        ("REFRESHER_CONCURRENCY", "2001"),
+        ("REFRESHER_CONCURRENCY", "1e3"),
+        ("REFRESHER_METRICS_PORT", "70000"),
+        ("PRODUCTATOR_CURRENCY", "czk"),
+        ("PRODUCTATOR_CURRENCY", "EURO"),
+        ("PRODUCTATOR_CURRENCY", "€"),
+        ("OFFERS_MS_ADDRESS", "offers.example"),
+        ("OFFERS_MS_ADDRESS", "ftp://offers.example"),
+        ("OFFERS_MS_ADDRESS", "http://"),
+        ("OFFERS_MS_ADDRESS", "http://[::1"),
+        ("OFFERS_MS_ADDRESS", "http://offers.example:99999"),
+        ("OFFERS_MS_ADDRESS", "http://offers.example:port"),
+        ("OFFERS_MS_TOKEN", "two words"),
+        ("OFFERS_MS_TOKEN", "čaj"),
+        ("LOG_FORMAT", "xml"),
+        ("DATABASE_URL", "productator.db"),
+        ("DATABASE_URL", "postgresql://u:p@h/d"),
+        ("DATABASE_URL", "mysql://u:p@h/d"),
+        ("DATABASE_URL", "mysql+pymysql://u:p@h:port/d"),
+    ],
+)
+def test_an_impossible_value_is_refused_by_name(load: Load, variable: str, value: str) -> None:
+    assert variable in refusal(load, **{variable: value})
+
+
+def test_an_impossible_value_in_the_file_is_refused_by_file_and_key(load: Load, file: Path) -> None:
+    edit(file, "period = 30", "period = 0")
+
+    assert f"{file}: [refresher] period must be" in refusal(load)
+
+
+def test_an_impossible_address_in_the_file_is_refused_by_file_and_key(load: Load, file: Path) -> None:
+    edit(file, "url =", "url = mysql://u:hidden@h/d")
+
+    sentence = refusal(load)
+
+    assert f"{file}: [database] url must be" in sentence
+    assert "hidden" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("period = 30", "periode = 30", "[refresher] has no key 'periode'"),
+        ("[refresher]", "[refreshers]", "no section [refreshers]"),
+        ("[programs]", "[DEFAULT]\nx = 1\n[programs]", "no section [DEFAULT]"),
+        ("period = 30", "", "[refresher] period is missing"),
+        ("port = 6606", "port =", "[api] port is missing"),
+        ("period = 30", "period = 30\nperiod = 40", "period"),
+        ("[api]", "[refresher]", "refresher"),
+        ("[database]", "", "not a config file"),
+    ],
+)
+def test_a_wrong_file_is_refused_by_name_and_place(
+    load: Load, file: Path, old: str, new: str, named: str
+) -> None:
+    edit(file, old, new)
+
+    sentence = refusal(load)
+
+    assert named in sentence
+    assert str(file) in sentence
+
+
+def test_a_missing_file_is_refused_by_name(load: Load, file: Path) -> None:
+    file.unlink()
+
+    assert str(file) in refusal(load)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"\x00"])
+def test_a_file_that_is_no_text_is_refused_by_name(load: Load, file: Path, content: bytes) -> None:
+    file.write_bytes(content)
+
+    assert str(file) in refusal(load)
+
+
+def test_a_percent_sign_is_a_percent_sign(load: Load, file: Path) -> None:
+    edit(file, "refresh_token =", "refresh_token = 100%(x)s%")
+
+    assert load().offers_refresh_token == "100%(x)s%"
+
+
+@pytest.mark.parametrize("variable", SECRETS)
+def test_a_secret_may_stand_in_a_file(load: Load, tmp_path: Path, variable: str) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("sqlite:///hidden.db\n", encoding="utf-8")
+
+    assert load(**{f"{variable}_FILE": str(secret)}) == load(**{variable: "sqlite:///hidden.db"})
+
+
+def test_a_secret_and_its_file_exclude_each_other(load: Load, tmp_path: Path) -> None:
+    sentence = refusal(load, OFFERS_MS_TOKEN="hidden", OFFERS_MS_TOKEN_FILE=str(tmp_path / "token"))
+
+    assert "OFFERS_MS_TOKEN and OFFERS_MS_TOKEN_FILE" in sentence
+
+
+def test_a_secrets_file_that_is_missing_is_refused_by_name(load: Load, tmp_path: Path) -> None:
+    sentence = refusal(load, OFFERS_MS_TOKEN_FILE=str(tmp_path / "token"))
+
+    assert "OFFERS_MS_TOKEN_FILE" in sentence
+    assert str(tmp_path / "token") in sentence
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"", b"\n"])
+def test_a_secrets_file_without_a_secret_is_refused_by_name(
+    load: Load, tmp_path: Path, content: bytes
+) -> None:
+    tmp_path.joinpath("token").write_bytes(content)
+
+    assert "OFFERS_MS_TOKEN_FILE" in refusal(load, OFFERS_MS_TOKEN_FILE=str(tmp_path / "token"))
+
+
+def test_both_tokens_at_once_are_refused(load: Load) -> None:
+    sentence = refusal(load, OFFERS_MS_TOKEN="hidden-1", OFFERS_MS_REFRESH_TOKEN="hidden-2")
+
+    assert "OFFERS_MS_TOKEN and OFFERS_MS_REFRESH_TOKEN" in sentence
+    assert "hidden" not in sentence
+
+
+def test_no_secret_is_shown_by_the_settings(load: Load) -> None:
+    settings = load(
+        DATABASE_URL="mysql+pymysql://u:hidden-1@h/d",
+        OFFERS_MS_TOKEN="hidden-2",
+        PRODUCTATOR_SECRET_KEY="hidden-3",
+    )
+
+    assert "hidden" not in repr(settings) + str(settings)
+    assert "hidden-4" not in repr(load(OFFERS_MS_REFRESH_TOKEN="hidden-4"))
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("OFFERS_MS_TOKEN", "hidden word"), ("DATABASE_URL", "hidden word")]
+)
+def test_no_secret_is_shown_by_a_refusal(load: Load, variable: str, value: str) -> None:
+    assert "hidden" not in refusal(load, **{variable: value})
+
+
+def test_no_secret_is_shown_by_the_refusal_of_a_torn_line(load: Load, file: Path) -> None:
+    edit(file, "password = productator", "password hidden")
+
+    sentence = refusal(load)
+
+    assert "hidden" not in sentence
+    assert "line" in sentence
+
+
+def test_the_key_of_cursors_follows_from_the_database_unless_given(load: Load) -> None:
+    first, second = load(DATABASE_URL="sqlite:///a.db"), load(DATABASE_URL="sqlite:///b.db")
+
+    assert first.secret_key == load(DATABASE_URL="sqlite:///a.db").secret_key
+    assert first.secret_key != second.secret_key
+    assert load(PRODUCTATOR_SECRET_KEY="given").secret_key == "given"
+
+
+def test_settings_cannot_be_changed(load: Load) -> None:
+    with pytest.raises(AttributeError):
+        load().port = 7  # type: ignore[misc]
