@@ -1,0 +1,63 @@
+"""Bodies: what is acceptable is taken exactly, and nothing is bent into shape."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from productator.api.schemas import OfferIn, OfferPatch, ProductIn, ProductPatch
+from productator.domain import MAX_AMOUNT, NAME_LENGTH, OwnOffer, ProductDraft
+
+AMOUNTS = st.integers(0, MAX_AMOUNT)
+NAMES = st.text(
+    st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=NAME_LENGTH
+).filter(str.strip)
+NO_AMOUNTS = st.one_of(
+    st.integers(max_value=-1),
+    st.integers(min_value=MAX_AMOUNT + 1),
+    st.floats(),
+    st.booleans(),
+    st.text(),
+    st.none(),
+    st.lists(st.integers()),
+)
+
+
+@given(AMOUNTS, AMOUNTS)
+def test_amounts_within_bounds_are_taken_exactly(price: int, items_in_stock: int) -> None:
+    taken = OfferIn.model_validate({"price": price, "items_in_stock": items_in_stock})
+
+    assert taken.data() == OwnOffer(price, items_in_stock)
+
+
+@given(NO_AMOUNTS)
+def test_nothing_else_is_an_amount(value: object) -> None:
+    with pytest.raises(ValidationError):
+        OfferPatch.model_validate({"price": value})
+
+
+@given(NAMES)
+def test_a_name_is_taken_exactly(name: str) -> None:
+    assert ProductIn.model_validate({"name": name}).draft() == ProductDraft(name, "")
+
+
+@given(st.text(max_size=50), st.text(max_size=50))
+def test_no_name_holds_a_nul(before: str, after: str) -> None:
+    with pytest.raises(ValidationError):
+        ProductIn.model_validate({"name": f"{before}\0{after}"})
+
+
+@given(st.text(alphabet=" \t\r\n\u00a0\u2003\u3000", max_size=20))
+def test_blanks_are_no_name(blanks: str) -> None:
+    with pytest.raises(ValidationError):
+        ProductIn.model_validate({"name": blanks})
+
+
+@given(st.dictionaries(st.sampled_from(["price", "items_in_stock"]), AMOUNTS))
+def test_a_patch_changes_just_what_it_names(patch: dict[str, int]) -> None:
+    assert OfferPatch.model_validate(patch).changes() == patch
+
+
+def test_a_patch_tells_null_from_absent() -> None:
+    assert ProductPatch.model_validate({"description": None}).changes() == {"description": ""}
+    assert ProductPatch.model_validate({}).changes() == {}
