@@ -17,6 +17,7 @@ run: bootstrap ## Starts simulator, API and refresher together, with demo produc
 	@mkdir -p var
 	@productator migrate
 	@productator demo
+	@printf '  Ctrl-C stops everything.\n\n'
 	@trap : INT; honcho start || [ $$? -eq 130 ]
 
 bootstrap: $(VENV)/.installed ## Creates .venv with everything installed

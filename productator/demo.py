@@ -24,13 +24,16 @@ PRODUCTS = (
 
 
 def load(engine: Engine) -> int:
-    """Creates the demo products unless there are products already; returns how many were created."""
-    with sessionmaker(engine).begin() as session:
+    """Creates the demo products, unless there are or ever were products; returns how many were created."""
+    with sessionmaker(engine)() as session:
         if products.count(session):
             return 0
-        for draft in PRODUCTS:
-            products.create(session, draft, now=utc_now())
-        return len(PRODUCTS)
+        created = [products.create(session, draft, now=utc_now()) for draft in PRODUCTS]
+        # No id is given twice, so a higher one tells of products that may have been deleted on purpose.
+        if created[0].id > len(PRODUCTS):
+            return 0
+        session.commit()
+        return len(created)
 
 
 def banner(settings: Settings, loaded: int) -> str:
@@ -40,17 +43,15 @@ def banner(settings: Settings, loaded: int) -> str:
             "",
             f"  Productator's API      {api}/api/v1/products",
             f"  Refresher's metrics    http://127.0.0.1:{settings.refresher_metrics_port}/metrics",
-            f"  Offers service (sim.)  {settings.offers_address}",
+            f"  Offers service         {settings.offers_address}",
             f"  {loaded} demo products loaded."
             if loaded
-            else "  The products of the last run are still here.",
+            else "  No demo products loaded: there are or were others.",
             "",
             "  Try this in another terminal; prices move every few seconds,",
             f"  and are fetched every {settings.refresher_period_s:g} s:",
             "",
             f"    curl '{api}/api/v1/products/1/offers?sort=price'",
-            "",
-            "  Ctrl-C stops everything.",
             "",
         ]
     )

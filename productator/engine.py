@@ -20,8 +20,9 @@ SQLITE_BUSY_TIMEOUT_S = 15
 # MySQL: connection refused, too many connections, too many of this user. SQLite tells it in words.
 _OUT_OF_REACH = {2003, 1040, 1203, "unable to open database file"}
 # MySQL: lock wait timeout, deadlock, server gone, connection lost, Galera not ready, server shutting down,
-# read-only (a failover is under way).
-_TRANSIENT = {1205, 1213, 2006, 2013, 1047, 1053, 1290, 1836, "database is locked"} | _OUT_OF_REACH
+# read-only (a failover is under way), no such table (not migrated yet).
+_TRANSIENT = {1205, 1213, 2006, 2013, 1047, 1053, 1290, 1836, 1146} | _OUT_OF_REACH
+_TRANSIENT |= {"database is locked", "no such table"}
 ATTEMPTS = 6
 
 
@@ -96,7 +97,8 @@ def is_out_of_reach(error: DBAPIError) -> bool:
 
 
 def _code(error: DBAPIError) -> object:
-    return error.orig.args[0] if error.orig is not None and error.orig.args else None
+    code = error.orig.args[0] if error.orig is not None and error.orig.args else None
+    return code.partition(":")[0] if isinstance(code, str) else code
 
 
 def changed_rows(session: Session, statement: Update | Delete) -> int:
