@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Protocol
 
 from productator.domain import utc_now
-from productator.errors import OffersServiceError, OffersUnavailable, TokenRejected
+from productator.errors import OffersServiceError, OffersUnavailable
 from productator.offers_service.contract import AccessToken, Answer, Request
 from refresher.claims import Claim
 from refresher.pipeline import Journey, Outcome, journey
@@ -109,9 +109,8 @@ class Fetcher:
         try:
             self._token = renewal.result()
         except OffersServiceError as error:
-            if isinstance(error, TokenRejected):
-                # There is no other token: this one may be accepted again, and only trying it can tell.
-                self._rejected = None
+            # There is no other token: the rejected one may be accepted again, and only trying it can tell.
+            self._rejected = None
             self._fail_waiting(error)
             return False
         return True

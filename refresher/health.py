@@ -1,9 +1,10 @@
 """How the Offers service is doing, judged by what came of the calls to it."""
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
-# In a row, with no success between: the service is down, and is only probed until it answers again.
+# In a row, with no answer between: the service is down, and is only probed until it answers again.
 _DOWN_AFTER = 5
 _WINDOW = 50
 _FAILING_SHARE = 0.2
@@ -20,8 +21,11 @@ class _Call:
 class ServiceHealth:
     """A circuit breaker; all times are a monotonic clock's."""
 
-    def __init__(self, *, probe_every_s: float) -> None:
+    def __init__(self, *, probe_every_s: float, call_s: float = 0.0) -> None:
         self._probe_every_s = probe_every_s
+        # How long a call may last: a failure that is told now may have begun before the last answer.
+        self._call_s = call_s
+        self._answered_at = -math.inf
         self._recent: deque[_Call] = deque(maxlen=_WINDOW)
         self._failed_in_row = 0
         self._paused_until = 0.0
@@ -50,11 +54,19 @@ class ServiceHealth:
         self._paused_until = now + self._probe_every_s
         return min(1, wanted)
 
-    def record(self, product_id: int, *, succeeded: bool, now: float) -> bool:
-        """Takes note of an outcome; returns whether the service has just recovered."""
+    def record(self, product_id: int, *, succeeded: bool, now: float, answered: bool = False) -> bool:
+        """Takes note of an outcome; returns whether the service has just recovered.
+
+        A service that `answered`, though not as it should, is not down: what is wrong may be the product.
+        """
         was_down = self.is_down
         self._recent.append(_Call(product_id, succeeded))
-        self._failed_in_row = 0 if succeeded else self._failed_in_row + 1
+        if succeeded or answered:
+            self._failed_in_row = 0
+            self._answered_at = now
+        elif now - self._answered_at >= self._call_s:
+            # Products that hang while others are served must not stop those.
+            self._failed_in_row += 1
         if self.is_down and not was_down:
             self._paused_until = now + self._probe_every_s
         if was_down and not self.is_down:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from productator.domain import utc_now
 from productator.engine import is_transient, run_transaction
-from productator.errors import OffersProtocolError, OffersUnavailable
+from productator.errors import OffersProtocolError, OffersUnavailable, TokenRejected
 from refresher import claims, store
 from refresher.fetch import Fetcher
 from refresher.health import ServiceHealth
@@ -23,8 +23,6 @@ from refresher.store import Stored
 
 log = logging.getLogger(__name__)
 
-# How soon a product that has become due is noticed.
-IDLE_S = 0.4
 _BATCH = 500
 _LONGEST_BUFFERED_S = 0.2
 _DATABASE_PAUSE_S = 1.0
@@ -44,6 +42,8 @@ class Rhythm:
     lease: timedelta
     # How many products may be held at once.
     most_held: int
+    # How soon a product that has become due is noticed.
+    idle_s: float = 0.4
 
 
 class Worker:
@@ -103,7 +103,7 @@ class Worker:
                 left_s = deadline - time.monotonic()
                 if left_s <= 0:
                     break
-                self._outcomes += self._fetcher.finished(min(left_s, IDLE_S))
+                self._outcomes += self._fetcher.finished(min(left_s, self._rhythm.idle_s))
             self._report.add(self._store(), idle=True)
             self._give_back(self._fetcher.drop_all())
         except DBAPIError as error:
@@ -129,11 +129,11 @@ class Worker:
         found = run_transaction(self._sessions, claim)
         self._all_claimed = len(found) < allowed
         if self._all_claimed:
-            self._claim_at = now_s + IDLE_S
+            self._claim_at = now_s + self._rhythm.idle_s
         self._fetcher.start(found)
 
     def _collect(self) -> None:
-        wait_s = IDLE_S
+        wait_s = self._rhythm.idle_s
         if self._outcomes:
             wait_s = max(0.0, self._buffered_since + _LONGEST_BUFFERED_S - time.monotonic())
         outcomes = self._fetcher.finished(wait_s)
@@ -147,8 +147,13 @@ class Worker:
         """Lets the service's health follow from an outcome, and acts when it turns."""
         now_s = time.monotonic()
         was_down = self._health.is_down
-        answered = outcome.error is None or outcome.is_unknown
-        recovered = self._health.record(outcome.claim.product_id, succeeded=answered, now=now_s)
+        recovered = self._health.record(
+            outcome.claim.product_id,
+            succeeded=outcome.error is None or outcome.is_unknown,
+            # Without a token there is nothing that the service would answer.
+            answered=not isinstance(outcome.error, OffersUnavailable | TokenRejected),
+            now=now_s,
+        )
         if isinstance(outcome.error, OffersUnavailable) and outcome.error.retry_after_s is not None:
             self._health.pause(outcome.error.retry_after_s, now=now_s)
         if self._health.is_down and not was_down:

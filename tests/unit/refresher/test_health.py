@@ -47,6 +47,22 @@ def test_a_success_between_failures_keeps_it_up(health: ServiceHealth) -> None:
     assert not health.is_down
 
 
+def test_malformed_answers_do_not_mean_that_it_is_down(health: ServiceHealth) -> None:
+    for product in range(20):
+        health.record(product, succeeded=False, answered=True, now=0.0)
+
+    assert not health.is_down
+    assert health.is_failing
+
+
+def test_a_malformed_answer_to_a_probe_says_that_it_is_up_again(health: ServiceHealth) -> None:
+    fail(health, 1, 2, 3, 4, 5)
+    health.record(6, succeeded=False, answered=True, now=30.0)
+
+    assert not health.is_down
+    assert health.allowed(50, now=30.0) == 50
+
+
 def test_nothing_is_asked_right_after_it_went_down(health: ServiceHealth) -> None:
     fail(health, 1, 2, 3, 4, 5, now=100.0)
 
@@ -154,3 +170,21 @@ def test_a_shorter_pause_does_not_end_a_longer_one(health: ServiceHealth) -> Non
     health.pause(1, now=100.0)
 
     assert health.allowed(50, now=140.0) == 0
+
+
+def test_products_that_hang_while_others_are_served_do_not_take_it_down() -> None:
+    health = ServiceHealth(probe_every_s=PROBE_EVERY_S, call_s=10.0)
+    succeed(health, *range(100, 120), now=100.0)
+
+    fail(health, *range(10), now=109.9)
+
+    assert not health.is_down
+
+
+def test_failures_long_after_the_last_success_take_it_down() -> None:
+    health = ServiceHealth(probe_every_s=PROBE_EVERY_S, call_s=10.0)
+    succeed(health, 1, now=100.0)
+
+    fail(health, 1, 2, 3, 4, 5, now=110.0)
+
+    assert health.is_down

@@ -1,0 +1,147 @@
+"""A worker of the refresher beside a real Offers service, led by the test."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import requests
+from prometheus_client import CollectorRegistry
+from sqlalchemy import func, select, update
+
+from productator.domain import OfferData, utc_now
+from productator.models import Product, Refresh, ServiceToken
+from productator.offers_service.client import OffersClient
+from productator.offers_service.tokens import TokenKeeper
+from refresher.fetch import Fetcher
+from refresher.health import ServiceHealth
+from refresher.report import Report
+from refresher.transport import Transport
+from refresher.worker import Rhythm, StopFlag, Worker
+from tests.refresher.rows import Sessions, stored_offers, stored_products
+from tests.simulator.conftest import RunningSimulator
+
+PATIENCE_S = 20.0
+# Only where silence is awaited: on a busy machine a good answer may take longer.
+SHORT_S = 0.4
+CONCURRENCY = 8
+PERIOD = timedelta(seconds=30)
+
+
+def rhythm(period: timedelta = PERIOD) -> Rhythm:
+    return Rhythm(period=period, lease=timedelta(minutes=2), most_held=2 * CONCURRENCY, idle_s=0.02)
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A database, the Offers service that its products are registered at, and what opens it."""
+
+    sessions: Sessions
+    simulator: RunningSimulator
+    refresh_token: str | None
+
+    @contextmanager
+    def worker(
+        self,
+        *,
+        sessions: Sessions | None = None,
+        probe_every_s: float = 0.1,
+        period: timedelta = PERIOD,
+        timeout_s: float = PATIENCE_S,
+    ) -> Iterator[Worker]:
+        """A worker as `python -m refresher` wires it; stopped at the end."""
+        address, used = self.simulator.address, sessions or self.sessions
+        transport = Transport(address, concurrency=CONCURRENCY, timeout_s=timeout_s)
+        tokens = TokenKeeper(
+            OffersClient(requests.Session(), address, timeout_s=timeout_s),
+            used,
+            address=address,
+            refresh_token=self.refresh_token,
+            timeout_s=timeout_s,
+        )
+        worker = Worker(
+            used,
+            Fetcher(transport, tokens),
+            ServiceHealth(probe_every_s=probe_every_s),
+            Report(CollectorRegistry()),
+            rhythm=rhythm(period),
+        )
+        yield worker
+        worker.finish(grace_s=2)
+        transport.close()
+
+    def refresh_once(self, *, timeout_s: float = PATIENCE_S) -> bool:
+        """What `python -m refresher --once` does; whether all succeeded."""
+        with self.worker(timeout_s=timeout_s) as worker:
+            return worker.run_once(StopFlag(), on_progress=lambda _: None)
+
+    def new_products(self, count: int) -> list[int]:
+        return stored_products(self.sessions, count, now=utc_now())
+
+    def refreshed_products(self, count: int) -> list[int]:
+        """New products that are registered and have their offers, and are due again."""
+        product_ids = self.new_products(count)
+        assert self.refresh_once()
+        self.simulator.control("DELETE", "log")
+        self.make_due()
+        return product_ids
+
+    def make_due(self) -> None:
+        with self.sessions.begin() as session:
+            session.execute(update(Refresh).values(due_at=utc_now(), failures=0))
+
+    def age_token(self) -> None:
+        """As if it had been obtained long ago: a young one is not renewed."""
+        with self.sessions.begin() as session:
+            session.execute(update(ServiceToken).values(obtained_at=utc_now() - timedelta(hours=1)))
+
+    def forget_failed_renewals(self) -> None:
+        """As if the pause after a failed renewal of the token were over."""
+        with self.sessions.begin() as session:
+            session.execute(update(ServiceToken).values(retry_at=None))
+
+    def offers(self) -> dict[int, set[OfferData]]:
+        """What is stored."""
+        return {product_id: stored_offers(self.sessions, product_id) for product_id in self._remote_ids()}
+
+    def true_offers(self) -> dict[int, set[OfferData]]:
+        """What the Offers service would answer now."""
+        return {key: self._truth(remote_id) for key, remote_id in self._remote_ids().items()}
+
+    def is_fresh(self) -> bool:
+        return self.offers() == self.true_offers()
+
+    def count_pending(self) -> int:
+        query = select(func.count()).select_from(Product).where(Product.registered_at.is_(None))
+        with self.sessions() as session:
+            return session.scalar(query) or 0
+
+    def remote_ids(self, product_ids: list[int]) -> list[str]:
+        return [remote_id for key, remote_id in self._remote_ids().items() if key in product_ids]
+
+    def calls(self, name: str) -> dict[str, int]:
+        """How often the service was called since its log was cleared, by the status of the answer."""
+        counts: dict[str, int] = self.simulator.control("GET", "counts")[name]
+        return counts
+
+    def _remote_ids(self) -> dict[int, str]:
+        with self.sessions() as session:
+            return dict(session.execute(select(Product.id, Product.remote_id)).all())
+
+    def _truth(self, remote_id: str) -> set[OfferData]:
+        found: list[dict[str, Any]] = self.simulator.control("GET", f"products/{remote_id}/offers")["offers"]
+        return {OfferData(str(each["id"]), each["price"], each["items_in_stock"]) for each in found}
+
+
+def turn_until(worker: Worker, condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, "the worker does not get there"
+        worker.turn(due_by=None)
+
+
+def turn(worker: Worker, times: int) -> None:
+    for _ in range(times):
+        worker.turn(due_by=None)

@@ -1,0 +1,383 @@
+"""The whole worker: real databases, a real Offers service of either generation, every fault of it."""
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from itertools import cycle
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+from pymysql.err import OperationalError as DriverError
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from productator.domain import OfferData, utc_now
+from refresher.claims import Claim
+from refresher.health import ServiceHealth
+from refresher.pipeline import Outcome
+from refresher.report import Report
+from refresher.worker import Worker
+from simulator.options import DEFAULT_REFRESH_TOKEN
+from simulator.rules import KINDS
+from tests.refresher.builders import offer
+from tests.refresher.rows import Sessions, offer_rows, refresh_of, stored_offers, stored_products
+from tests.refresher.service import CONCURRENCY, PERIOD, SHORT_S, Installation, rhythm, turn, turn_until
+from tests.simulator.conftest import RunningSimulator
+
+PRODUCTS = 20
+QUICK = timedelta(seconds=0.5)
+LEGAL = {"empty", "extra_fields"}
+
+
+@pytest.fixture
+def installation1(sessions: Sessions, generation1: RunningSimulator) -> Installation:
+    return Installation(sessions, generation1, None)
+
+
+@pytest.fixture
+def installation2(sessions: Sessions, generation2: RunningSimulator) -> Installation:
+    return Installation(sessions, generation2, DEFAULT_REFRESH_TOKEN)
+
+
+@pytest.fixture(params=["installation1", "installation2"], ids=["1", "2"])
+def installation(request: pytest.FixtureRequest, sessions: Sessions) -> Installation:
+    """Either generation of the service."""
+    found: Installation = request.getfixturevalue(request.param)
+    return found
+
+
+def in_turn(*values: str) -> pytest.MarkDecorator:
+    """Each value with one generation: both see a half of them, which is quicker than all of them twice."""
+    pairs = list(zip(values, cycle(["installation1", "installation2"]), strict=False))
+    return pytest.mark.parametrize(("kind", "installation"), pairs, indirect=["installation"])
+
+
+# --- when all is well
+
+
+def test_new_products_become_registered_and_have_the_services_offers(
+    installation: Installation,
+) -> None:
+    installation.new_products(PRODUCTS)
+
+    assert installation.refresh_once()
+    assert installation.count_pending() == 0
+    assert installation.is_fresh()
+
+
+def test_each_product_is_registered_and_read_once(installation: Installation) -> None:
+    installation.new_products(PRODUCTS)
+    installation.refresh_once()
+
+    assert (installation.calls("register"), installation.calls("offers")) == (
+        {"201": PRODUCTS},
+        {"200": PRODUCTS},
+    )
+
+
+def test_a_registered_product_is_only_read(installation2: Installation) -> None:
+    installation2.refreshed_products(PRODUCTS)
+    installation2.refresh_once()
+
+    assert (installation2.calls("register"), installation2.calls("auth")) == ({}, {})
+    assert installation2.calls("offers") == {"200": PRODUCTS}
+
+
+def test_when_the_market_moves_the_stored_offers_follow(installation: Installation) -> None:
+    installation.refreshed_products(PRODUCTS)
+    installation.simulator.control("POST", "tick", {"ticks": 40})
+    assert not installation.is_fresh()
+
+    assert installation.refresh_once()
+    assert installation.is_fresh()
+
+
+def test_nothing_due_is_nothing_done(installation2: Installation) -> None:
+    stored_products(installation2.sessions, PRODUCTS, now=utc_now() + PERIOD)
+
+    assert installation2.refresh_once()
+    assert installation2.calls("auth") == {}
+
+
+def test_two_workers_share_the_products(installation2: Installation) -> None:
+    installation2.refreshed_products(3 * PRODUCTS)
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(lambda _: installation2.refresh_once(), range(2)))
+
+    assert done == [True, True]
+    assert installation2.calls("offers") == {"200": 3 * PRODUCTS}
+
+
+# --- when the service has a fault
+
+
+@in_turn(*sorted(set(KINDS) - LEGAL - {"latency"}))
+def test_no_fault_touches_a_stored_offer_and_without_it_all_is_fresh(
+    installation: Installation, kind: str
+) -> None:
+    product_ids = installation.refreshed_products(PRODUCTS)
+    before = [offer_rows(installation.sessions, each) for each in product_ids]
+    installation.simulator.control("POST", "tick", {"ticks": 40})
+    installation.simulator.set_faults({"kind": kind})
+    assert not installation.refresh_once(timeout_s=SHORT_S)
+    assert [offer_rows(installation.sessions, each) for each in product_ids] == before
+
+    installation.simulator.set_faults()
+    installation.make_due()
+    installation.forget_failed_renewals()
+    with installation.worker() as worker:
+        turn_until(worker, installation.is_fresh)
+
+
+@pytest.mark.parametrize("calls", [["register"], ["auth"]])
+@in_turn("status", "timeout", "html", "unauthorized")
+def test_a_fault_of_registering_or_of_tokens_leaves_new_products_pending(
+    installation: Installation, kind: str, calls: list[str]
+) -> None:
+    installation.new_products(PRODUCTS)
+    installation.simulator.set_faults({"kind": kind, "calls": calls})
+    # A registration's answer is not read: its status says all.
+    assert installation.refresh_once(timeout_s=1) is ((kind, calls) == ("html", ["register"]))
+
+
+def test_a_late_answer_is_taken_all_the_same(installation2: Installation) -> None:
+    installation2.new_products(PRODUCTS)
+    installation2.simulator.set_faults({"kind": "latency", "seconds": 0.1})
+
+    assert installation2.refresh_once()
+    assert installation2.is_fresh()
+
+
+def test_unknown_fields_do_not_matter(installation2: Installation) -> None:
+    installation2.new_products(PRODUCTS)
+    installation2.simulator.set_faults({"kind": "extra_fields"})
+
+    assert installation2.refresh_once()
+    assert installation2.is_fresh()
+
+
+def test_an_empty_list_removes_the_offers(installation2: Installation) -> None:
+    installation2.refreshed_products(PRODUCTS)
+    installation2.simulator.set_faults({"kind": "empty"})
+
+    assert installation2.refresh_once()
+    assert set(map(frozenset, installation2.offers().values())) == {frozenset()}
+
+
+def test_a_registration_whose_answer_was_lost_is_made_again_and_counts(installation: Installation) -> None:
+    installation.new_products(PRODUCTS)
+    installation.simulator.set_faults({"kind": "close", "calls": ["register"], "arrives": True, "times": 4})
+    installation.refresh_once()
+    installation.make_due()
+
+    assert installation.refresh_once()
+    assert installation.is_fresh()
+
+
+def test_lost_registrations_are_made_again(installation: Installation) -> None:
+    installation.refreshed_products(PRODUCTS)
+    installation.simulator.control("POST", "forget")
+    with installation.worker() as worker:
+        turn_until(worker, lambda: installation.calls("register") == {"201": PRODUCTS})
+        turn_until(worker, lambda: installation.count_pending() == 0)
+
+    assert installation.is_fresh()
+
+
+def test_a_lost_token_is_replaced_once_and_all_products_are_known_again(installation: Installation) -> None:
+    installation.refreshed_products(PRODUCTS)
+    installation.age_token()
+    installation.simulator.control("POST", "expire")
+    installation.simulator.control("POST", "tick", {"ticks": 40})
+    with installation.worker() as worker:
+        turn_until(worker, installation.is_fresh)
+
+    assert installation.calls("auth") == {"201": 1}
+
+
+# --- one product's failure
+
+
+def test_one_malformed_product_leaves_the_others_alone(installation2: Installation) -> None:
+    product_ids = installation2.refreshed_products(PRODUCTS)
+    bad = product_ids[0]
+    kept = offer_rows(installation2.sessions, bad)
+    installation2.simulator.control("POST", "tick", {"ticks": 40})
+    strike(installation2, "wrong_types", [bad])
+    assert not installation2.refresh_once()
+
+    assert offer_rows(installation2.sessions, bad) == kept
+    assert {**installation2.offers(), bad: set()} == {**installation2.true_offers(), bad: set()}
+
+
+def test_many_malformed_products_in_a_row_do_not_stop_the_others(installation2: Installation) -> None:
+    product_ids = installation2.refreshed_products(PRODUCTS)
+    strike(installation2, "missing_field", product_ids[:10])
+    installation2.refresh_once()
+
+    assert installation2.calls("offers") == {"200": PRODUCTS}
+    assert [refresh_of(installation2.sessions, each).failures for each in product_ids[10:]] == [0] * 10
+
+
+def test_one_product_that_times_out_leaves_the_others_alone(installation2: Installation) -> None:
+    product_ids = installation2.refreshed_products(PRODUCTS)
+    strike(installation2, "timeout", product_ids[:1])
+    installation2.refresh_once(timeout_s=2)
+
+    assert installation2.calls("offers") == {"200": PRODUCTS - 1, "none": 1}
+
+
+def test_a_product_that_cannot_be_registered_leaves_the_others_alone(installation2: Installation) -> None:
+    product_ids = installation2.new_products(PRODUCTS)
+    remote_ids = installation2.remote_ids(product_ids[:1])
+    installation2.simulator.set_faults(
+        {"kind": "status", "status": 400, "calls": ["register"], "products": remote_ids}
+    )
+    installation2.refresh_once()
+
+    assert installation2.count_pending() == 1
+    assert refresh_of(installation2.sessions, product_ids[0]).failures == 1
+
+
+def strike(installation: Installation, kind: str, product_ids: list[int]) -> None:
+    rule = {"kind": kind, "products": installation.remote_ids(product_ids), "calls": ["offers"]}
+    installation.simulator.set_faults(rule)
+
+
+# --- a service that is down
+
+
+def test_a_service_that_is_down_is_not_stormed(installation2: Installation) -> None:
+    installation2.refreshed_products(10 * PRODUCTS)
+    installation2.simulator.set_faults({"kind": "status"})
+    with installation2.worker(probe_every_s=3_600) as worker:
+        turn(worker, 60)
+
+    # What was under way when the fifth failure came is all.
+    assert 5 <= sum(installation2.calls("offers").values()) <= 5 + 2 * CONCURRENCY
+
+
+def test_what_a_service_that_is_down_cannot_serve_is_given_back(
+    installation2: Installation,
+) -> None:
+    product_ids = installation2.refreshed_products(10 * PRODUCTS)
+    installation2.simulator.set_faults({"kind": "status"})
+    with installation2.worker(probe_every_s=3_600) as worker:
+        turn(worker, 60)
+
+    assert {refresh_of(installation2.sessions, each).claim_token for each in product_ids} == {None}
+
+
+def test_an_outage_is_no_failure_of_the_products(installation2: Installation) -> None:
+    product_ids = installation2.refreshed_products(PRODUCTS)
+    installation2.simulator.set_faults({"kind": "status"})
+    with installation2.worker(period=QUICK) as worker:
+        turn(worker, 60)
+
+    assert max(refresh_of(installation2.sessions, each).failures for each in product_ids) <= 1
+
+
+@in_turn("unauthorized", "unauthorized", "status", "timeout", "close", "html", "too_many")
+def test_after_an_outage_the_same_worker_makes_everything_fresh(
+    installation: Installation, kind: str
+) -> None:
+    installation.refreshed_products(PRODUCTS)
+    installation.simulator.control("POST", "tick", {"ticks": 40})
+    installation.simulator.set_faults({"kind": kind, "calls": ["register", "offers"]})
+    with installation.worker(period=QUICK, timeout_s=SHORT_S) as worker:
+        turn(worker, 40)
+        installation.simulator.set_faults()
+        turn_until(worker, installation.is_fresh)
+
+
+# --- a database in trouble
+
+
+class FakeFetcher:
+    """Has an outcome for each claim at once."""
+
+    held = 0
+    is_renewing = False
+
+    def __init__(self, offers_of: dict[int, list[OfferData]]) -> None:
+        self._offers_of = offers_of
+        self._outcomes: list[Outcome] = []
+
+    def start(self, claims: Iterable[Claim]) -> None:
+        self._outcomes += [Outcome(each, self._offers_of[each.product_id]) for each in claims]
+
+    def finished(self, _wait_s: float) -> list[Outcome]:
+        outcomes, self._outcomes = self._outcomes, []
+        return outcomes
+
+    def drop_waiting(self) -> list[Claim]:
+        return []
+
+    drop_all = drop_waiting
+
+
+class LostSessions:
+    """A database that cannot be reached for a number of transactions."""
+
+    def __init__(self, sessions: Sessions, *, lost: int) -> None:
+        self._sessions = sessions
+        self.lost = lost
+
+    def begin(self) -> AbstractContextManager[Session]:
+        self.lost -= 1
+        if self.lost >= 0:
+            raise OperationalError("SELECT 1", {}, DriverError(2003, "Can't connect to MySQL server"))
+        return self._sessions.begin()
+
+
+def worker_with(sessions: Any, offers_of: dict[int, list[OfferData]]) -> Worker:
+    fetcher: Any = FakeFetcher(offers_of)
+    health = ServiceHealth(probe_every_s=30)
+    return Worker(sessions, fetcher, health, Report(CollectorRegistry()), rhythm=rhythm())
+
+
+def test_an_answer_that_the_database_refuses_does_not_take_the_others_with_it(sessions: Sessions) -> None:
+    product_ids = stored_products(sessions, 3, now=utc_now())
+    offers_of = {each: [offer()] for each in product_ids} | {product_ids[1]: [offer(price=-1)]}
+    worker_with(sessions, offers_of).turn(due_by=None)
+
+    assert [stored_offers(sessions, each) for each in product_ids] == [{offer()}, set(), {offer()}]
+    assert [refresh_of(sessions, each).failures for each in product_ids] == [0, 1, 0]
+
+
+def test_when_the_database_comes_back_the_worker_goes_on(sessions: Sessions) -> None:
+    (product_id,) = stored_products(sessions, 1, now=utc_now())
+    away = LostSessions(sessions, lost=8)
+    worker = worker_with(away, {product_id: [offer()]})
+    turn_until(worker, lambda: stored_offers(sessions, product_id) == {offer()})
+
+    assert away.lost < 0
+
+
+# --- stopping
+
+
+def test_a_worker_that_stops_gives_its_claims_back(installation2: Installation) -> None:
+    product_ids = installation2.refreshed_products(PRODUCTS)
+    slots = [refresh_of(installation2.sessions, each).due_at for each in product_ids]
+    installation2.simulator.set_faults({"kind": "timeout"})
+    with installation2.worker() as worker:
+        worker.turn(due_by=None)
+        worker.finish(grace_s=0)
+    rows = [refresh_of(installation2.sessions, each) for each in product_ids]
+
+    assert {each.claim_token for each in rows} == {None}
+    assert [each.due_at for each in rows] == slots
+
+
+def test_a_worker_that_stops_stores_what_arrives_in_time(installation2: Installation) -> None:
+    installation2.refreshed_products(CONCURRENCY)
+    installation2.simulator.control("POST", "tick", {"ticks": 40})
+    installation2.simulator.set_faults({"kind": "latency", "seconds": 1})
+    with installation2.worker() as worker:
+        turn_until(worker, lambda: installation2.calls("offers") == {"200": CONCURRENCY})
+        worker.finish(grace_s=20)
+
+    assert installation2.is_fresh()
