@@ -47,6 +47,7 @@ def pages(client: FlaskClient, url: str) -> list[list[dict[str, Any]]]:
         response = client.get(following)
         assert response.status_code == 200, response.text
         found.append(response.json["items"])
+        assert len(found) <= 100, "pages without an end"
         following = response.json["next"]
     return found
 

@@ -24,7 +24,7 @@ def test_failures_that_pass_are_transient(code: int) -> None:
         told(1045, "Access denied"),
         told(1049, "Unknown database"),
         told(1062, "Duplicate entry", kind=IntegrityError),
-        told(1146, "No such table", kind=ProgrammingError),
+        told(1064, "Syntax error", kind=ProgrammingError),
         told(),
     ],
 )
@@ -41,7 +41,7 @@ def test_a_lost_connection_is_transient_whatever_the_code() -> None:
     [
         ("database is locked", True, False),
         ("unable to open database file", True, True),
-        ("no such table: products", False, False),
+        ("no such column: colour", False, False),
     ],
 )
 def test_sqlite_tells_its_failures_in_words(words: str, transient: bool, out_of_reach: bool) -> None:
