@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
-from productator.domain import OwnOffer
+from productator.domain import OfferData, OwnOffer
 from productator.errors import (
     OffersProtocolError,
     OffersServiceError,
@@ -129,12 +129,25 @@ def test_one_remote_id_under_two_products_is_two_offers(sessions: Sessions) -> N
     assert stored_offers(sessions, second.product_id) == {offer("1", price=20)}
 
 
+@pytest.mark.parametrize("changed", [[offer("1", price=30)], []], ids=["change", "removal"])
+def test_what_becomes_of_an_offer_leaves_its_namesake_of_another_product_alone(
+    sessions: Sessions, changed: list[OfferData]
+) -> None:
+    for product_id in stored_products(sessions, 2):
+        with_offers(sessions, product_id, "1")
+    first, second = claimed(sessions)
+    apply(sessions, outcome(first, *changed), outcome(second, offer("1")))
+
+    assert stored_offers(sessions, first.product_id) == set(changed)
+    assert stored_offers(sessions, second.product_id) == {offer("1")}
+
+
 def test_own_offers_are_never_touched(sessions: Sessions, claim: Claim) -> None:
     with sessions.begin() as session:
         own_offers.create(session, claim.product_id, OwnOffer(price=5, items_in_stock=1), now=NOW)
     before = offer_rows(sessions, claim.product_id)
-    apply(sessions, outcome(claim))
 
+    assert apply(sessions, outcome(claim)).removed == 0
     assert offer_rows(sessions, claim.product_id) == before
 
 
