@@ -1,0 +1,26 @@
+"""The whole system as processes, and what is in its database."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from tests.processes import Catalogue, System
+
+PERIOD_S = 2
+
+
+@pytest.fixture
+def system(database_url: str, tmp_path: Path) -> Iterator[System]:
+    """Stops whatever the test has started; its output is shown when the test fails."""
+    system = System(database_url, tmp_path, {"REFRESHER_PERIOD": str(PERIOD_S), "OFFERS_MS_TIMEOUT": "1"})
+    yield system
+    left = system.stop_all()
+    print(system.report())  # noqa: T201 - pytest shows it with a failure
+    assert not left
+
+
+@pytest.fixture
+def catalogue(engine: Engine) -> Catalogue:
+    return Catalogue(engine)

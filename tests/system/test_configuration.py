@@ -1,0 +1,70 @@
+"""Programs that cannot start say why in one sentence."""
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.processes import HOST, REPOSITORY, Program, System
+
+Start = Callable[..., Program]
+
+pytestmark = pytest.mark.parametrize("server", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def start(system: System) -> Callable[..., Program]:
+    """Starts a program by its name without waiting for it."""
+    commands: dict[str, Callable[..., Program]] = {
+        "api": lambda **variables: system.productator("serve", **variables),
+        "refresher": lambda **variables: system.python("-m", "refresher", **variables),
+        "once": lambda **variables: system.python("-m", "refresher", "--once", **variables),
+        "simulator": lambda **variables: system.python("-m", "simulator", **variables),
+    }
+    return lambda name, **variables: commands[name](**variables)
+
+
+def complaint(program: Program) -> str:
+    """The one line that a program printed before it failed."""
+    assert program.end() not in {0, None}
+    printed = program.printed
+    assert "Traceback" not in printed
+    return printed
+
+
+@pytest.mark.parametrize("name", ["api", "refresher", "once"])
+def test_an_impossible_value_is_one_sentence(start: Start, name: str) -> None:
+    said = complaint(start(name, PORT="abc"))
+
+    assert said == "Error: PORT must be a whole number from 0 to 65535, not 'abc'.\n"
+
+
+def test_an_impossible_port_of_the_simulator_is_one_sentence(start: Start) -> None:
+    said = complaint(start("simulator", SIMULATOR_PORT="abc"))
+
+    assert said == "simulator: --port or SIMULATOR_PORT must be a port, not 'abc'.\n"
+
+
+@pytest.mark.parametrize("name", ["api", "refresher", "once"])
+def test_an_unknown_key_of_the_file_is_one_sentence(start: Start, name: str, tmp_path: Path) -> None:
+    file = tmp_path / "wrong.cfg"
+    file.write_text((REPOSITORY / "config.cfg").read_text().replace("[api]", "[api]\nprot = 1"))
+
+    said = complaint(start(name, PRODUCTATOR_CONFIG=str(file), REFRESHER_CONFIG=str(file)))
+
+    assert said == f"Error: {file}: [api] has no key 'prot'.\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [("api", "PORT"), ("refresher", "REFRESHER_METRICS_PORT"), ("simulator", "SIMULATOR_PORT")],
+)
+def test_a_port_that_is_taken_is_told(start: Start, name: str, variable: str) -> None:
+    with socket.create_server((HOST, 0)) as taken:
+        port = str(taken.getsockname()[1])
+
+        said = complaint(start(name, **{variable: port}))
+
+    assert port in said
+    assert "address already in use" in said.lower()

@@ -1,0 +1,138 @@
+"""What one types first: `make run` in a terminal and its curl; and `python -m refresher --once`."""
+
+import json
+import os
+import pty
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.processes import HOST, PATIENCE_S, REPOSITORY, Catalogue, Program, System, eventually, free_port
+
+pytestmark = pytest.mark.parametrize("server", ["sqlite"], indirect=True)
+
+# Makes the terminal on its standard input its own, so that Ctrl-C becomes a signal, and becomes the command.
+_IN_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
+class Terminal:
+    """A program that believes a person is watching."""
+
+    def __init__(self, command: list[str], environment: dict[str, str], output: Path) -> None:
+        self._ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-c", _IN_TERMINAL, *command],
+            cwd=REPOSITORY,
+            env=environment,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        self.program = Program("terminal", process, output)
+        self._reader = threading.Thread(target=self._copy)
+        self._reader.start()
+
+    def type(self, keys: bytes) -> None:
+        os.write(self._ours, keys)
+
+    def end(self) -> int:
+        exit_code = self.program.end()
+        self._reader.join(PATIENCE_S)
+        os.close(self._ours)
+        return exit_code
+
+    def _copy(self) -> None:
+        with self.program.output.open("wb", buffering=0) as output:
+            try:
+                while piece := os.read(self._ours, 65536):
+                    output.write(piece)
+            except OSError:
+                return  # the last one who had the terminal open has ended
+
+
+def in_terminal(system: System, *command: str, **variables: str) -> Terminal:
+    environment = system.environment(TERM="xterm", **variables)
+    terminal = Terminal(list(command), environment, system.folder / "terminal.txt")
+    terminal.program.output.touch()
+    system.programs.append(terminal.program)
+    return terminal
+
+
+@pytest.fixture
+def ports() -> dict[str, str]:
+    return {name: str(free_port()) for name in ("PORT", "SIMULATOR_PORT", "REFRESHER_METRICS_PORT")}
+
+
+def test_make_run_shows_products_with_offers_until_ctrl_c(
+    system: System, ports: dict[str, str], tmp_path: Path
+) -> None:
+    system.database_url = f"sqlite:///{tmp_path / 'run.db'}"
+    terminal = in_terminal(system, "make", "run", **ports)
+    shown = eventually(lambda: re.search(r"^\s*(curl '[^']+')\s*$", terminal.program.printed, re.MULTILINE))
+
+    offers = eventually(lambda: refreshed_offers(shown[1]), within_s=2 * PATIENCE_S)
+    terminal.type(b"\x03")
+
+    assert all(offer["source"] == "external" for offer in offers["items"])
+    assert f"http://{HOST}:{ports['PORT']}/api/v1/products" in terminal.program.printed
+    # Like every program that Ctrl-C ends, make tells its shell so.
+    assert terminal.end() in {0, -signal.SIGINT}
+    assert "Error" not in terminal.program.printed
+    assert "Traceback" not in terminal.program.printed
+    assert system.survivors() == {}
+
+
+def refreshed_offers(curl: str) -> dict[str, list[dict[str, str]]] | None:
+    """The answer to the command as it was printed, once the product has been refreshed."""
+    done = subprocess.run([*shlex.split(curl), "--silent"], capture_output=True, check=False)
+    if done.returncode:
+        return None
+    answer: dict[str, list[dict[str, str]]] = json.loads(done.stdout)
+    return answer if answer.get("refreshed_at") else None
+
+
+@pytest.fixture
+def products(catalogue: Catalogue) -> int:
+    catalogue.add_products(20)
+    return 20
+
+
+def test_once_refreshes_what_is_due(system: System, catalogue: Catalogue, products: int) -> None:
+    simulator = system.simulator()
+
+    once = system.python("-m", "refresher", "--once")
+
+    assert once.end() == 0
+    assert catalogue.listings() == {each: simulator.truth(each) for each in catalogue.listings()}
+    assert catalogue.held() == 0
+    assert "[####" not in once.printed
+
+
+def test_once_fails_when_a_product_failed(system: System, catalogue: Catalogue, products: int) -> None:
+    simulator = system.simulator()
+    failing = next(iter(catalogue.listings()))
+    simulator.set_faults({"kind": "status", "calls": ["offers"], "products": [failing]})
+
+    assert system.python("-m", "refresher", "--once").end() == 1
+
+
+def test_once_shows_its_progress_in_a_terminal(system: System, products: int) -> None:
+    system.simulator()
+
+    terminal = in_terminal(system, sys.executable, "-m", "refresher", "--once")
+
+    assert terminal.end() == 0
+    assert "[####" in terminal.program.printed
+    assert "100%" in terminal.program.printed

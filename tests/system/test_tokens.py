@@ -1,0 +1,32 @@
+"""Generation 2: one access token for the whole installation, whatever is restarted."""
+
+import random
+from collections import Counter
+
+import pytest
+
+from productator.domain import utc_now
+from tests.processes import NEVER, Catalogue, Program, System, eventually
+
+ON_ONE_SERVER = pytest.mark.parametrize("server", ["mysql"], indirect=True)
+LIFETIME_S = 4
+
+
+@ON_ONE_SERVER
+def test_restarts_ask_for_one_token_a_lifetime_and_lock_nobody_out(
+    system: System, catalogue: Catalogue
+) -> None:
+    simulator = system.simulator("--token-lifetime", str(LIFETIME_S), generation=2)
+    programs: list[Program] = [system.api(), system.refresher(), system.refresher()]
+    catalogue.add_products(20)
+    eventually(lambda: not catalogue.stale_since(NEVER))
+
+    system.restart_at_random(programs, chance=random.Random(1), for_s=20)
+    ended = utc_now()
+    eventually(lambda: not catalogue.stale_since(ended))
+
+    calls = simulator.log("auth")
+    lived_s = calls[-1]["time"] - calls[0]["time"]
+    # Expiries are whole seconds, so a lifetime may be cut by one.
+    assert Counter(entry["status"] for entry in calls)[201] <= lived_s / (LIFETIME_S - 1) + 1
+    assert [entry["status"] for entry in calls if entry["status"] != 201] == []
