@@ -113,7 +113,7 @@ def _worker(settings: Settings, sessions: sessionmaker[Session], registry: Colle
     return Worker(
         sessions,
         Fetcher(transport, _tokens(settings, sessions)),
-        ServiceHealth(probe_every_s=settings.refresher_period_s),
+        ServiceHealth(probe_every_s=settings.refresher_period_s, call_s=timeout_s),
         Report(registry),
         rhythm=Rhythm(
             period=timedelta(seconds=settings.refresher_period_s),

@@ -1,0 +1,137 @@
+"""Offers come and follow the market without anyone asking, whatever the service does."""
+
+from itertools import cycle
+
+import pytest
+
+from productator.domain import utc_now
+from tests.processes import (
+    FAULTS,
+    NEVER,
+    Catalogue,
+    Simulator,
+    System,
+    eventually,
+    periods_between_reads,
+    reads_by_product,
+    wrongly_stored,
+)
+from tests.system.conftest import PERIOD_S
+
+SLACK_S = 15
+
+
+def test_a_new_product_gets_its_offers_without_anyone_asking(system: System, catalogue: Catalogue) -> None:
+    simulator, api, _ = system.simulator(), system.api(), system.refresher()
+
+    product_id = api.posted()["id"]
+
+    eventually(lambda: api.request("GET", f"/products/{product_id}").json()["registration"] == "registered")
+    remote_id = catalogue.remote_ids()[product_id]
+    assert simulator.control("GET", "products")["products"] == [remote_id]
+    assert api.listing(product_id) == simulator.truth(remote_id)
+
+
+def test_stored_prices_follow_the_market(system: System, catalogue: Catalogue) -> None:
+    simulator, api, _ = system.simulator("--offers-exactly", "9"), system.api(), system.refresher()
+    product_id = api.posted()["id"]
+    remote_id = catalogue.remote_ids()[product_id]
+    before = eventually(lambda: api.listing(product_id))
+
+    simulator.control("POST", "tick", {"ticks": 5})
+
+    assert simulator.truth(remote_id) != before
+    eventually(lambda: api.listing(product_id) == simulator.truth(remote_id))
+
+
+def test_a_deleted_product_is_read_no_more(system: System, catalogue: Catalogue) -> None:
+    simulator, api, _ = system.simulator(), system.api(), system.refresher()
+    deleted, kept = api.posted()["id"], api.posted()["id"]
+    remote_ids = catalogue.remote_ids()
+    eventually(lambda: not catalogue.stale_since(NEVER))
+
+    assert api.request("DELETE", f"/products/{deleted}").status_code == 204
+    eventually(lambda: catalogue.held() == 0)
+    simulator.control("DELETE", "log")
+    eventually(lambda: len(reads_by_product(simulator.log())[remote_ids[kept]]) >= 2)
+
+    assert reads_by_product(simulator.log()).keys() == {remote_ids[kept]}
+    assert catalogue.listings().keys() == {remote_ids[kept]}
+
+
+def test_two_refreshers_together_read_every_product_once_a_period(
+    system: System, catalogue: Catalogue
+) -> None:
+    period_s = 3
+    system.variables |= {"REFRESHER_PERIOD": str(period_s), "REFRESHER_CONCURRENCY": "32"}
+    simulator = system.simulator()
+    # So slow that none of the two is done before the other looks for work.
+    simulator.set_faults({"kind": "latency", "seconds": 0.15})
+    catalogue.add_products(200)
+    refreshers = [system.refresher(), system.refresher()]
+    eventually(lambda: not catalogue.stale_since(NEVER))
+    simulator.control("DELETE", "log")
+
+    eventually(lambda: fewest_reads(simulator) >= 4)
+    shares = [refresher.refreshed for refresher in refreshers]
+    assert [refresher.stop() for refresher in refreshers] == [0, 0]
+
+    times = reads_by_product(simulator.log())
+    assert len(times) == 200
+    assert periods_between_reads(times, period_s).keys() == {1}
+    assert min(shares) > 0
+
+
+def fewest_reads(simulator: Simulator) -> int:
+    return min((len(times) for times in reads_by_product(simulator.log()).values()), default=0)
+
+
+def test_no_fault_of_the_service_changes_what_is_stored(system: System, catalogue: Catalogue) -> None:
+    simulator, refresher = system.simulator(), system.refresher(REFRESHER_PERIOD="1")
+    catalogue.add_products(30)
+    eventually(lambda: not catalogue.stale_since(NEVER))
+    remote_ids = list(catalogue.remote_ids().values())
+
+    # A loop, as it takes minutes to start everything anew for each kind. A third of the products suffers at a
+    # time, so that the refresher goes on asking for all of them.
+    for fault, first in zip(FAULTS, cycle((0, 10, 20))):
+        simulator.set_faults(fault | {"products": remote_ids[first : first + 10]})
+        # News that leak through the fault can be told from what was rightly shown before.
+        simulator.control("POST", "tick")
+        eventually(lambda: simulator.fired()[0] >= 10)
+        assert wrongly_stored(simulator, catalogue) == {}, fault
+    simulator.control("DELETE", "faults")
+
+    eventually(lambda: catalogue.listings() == {each: simulator.truth(each) for each in remote_ids})
+    assert refresher.is_running
+    assert simulator.is_running
+
+
+@pytest.mark.parametrize("server", ["sqlite"], indirect=True)
+def test_products_that_hang_do_not_stop_the_others(system: System, catalogue: Catalogue) -> None:
+    simulator, refresher = system.simulator(), system.refresher()
+    catalogue.add_products(30)
+    eventually(lambda: not catalogue.stale_since(NEVER))
+    hanging = list(catalogue.remote_ids().values())[:10]
+
+    simulator.set_faults({"kind": "timeout", "products": hanging})
+    eventually(lambda: f"products={len(hanging)} reason=" in refresher.printed)
+
+    assert "is down" not in refresher.printed
+
+
+def test_all_products_are_fresh_within_two_periods_of_the_service_s_return(
+    system: System, catalogue: Catalogue
+) -> None:
+    simulator, refresher = system.simulator(), system.refresher()
+    catalogue.add_products(30)
+    eventually(lambda: not catalogue.stale_since(NEVER))
+
+    simulator.set_faults({"kind": "close"})
+    eventually(lambda: "is down" in refresher.printed)
+    simulator.control("POST", "tick")
+    simulator.control("DELETE", "faults")
+    back = utc_now()
+
+    eventually(lambda: not catalogue.stale_since(back), within_s=2 * PERIOD_S + SLACK_S)
+    assert catalogue.listings() == {each: simulator.truth(each) for each in catalogue.listings()}
