@@ -12,7 +12,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
@@ -50,7 +50,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def eventually(condition: Callable[[], Found], *, within_s: float = PATIENCE_S) -> Found:
+def eventually(condition: Callable[[], Found | None], *, within_s: float = PATIENCE_S) -> Found:
     """What the condition returns once that is true; what it is waiting for is its name."""
     deadline = time.monotonic() + within_s
     while not (found := condition()):
@@ -354,12 +354,12 @@ class Catalogue:
 
     engine: Engine
 
-    def add_products(self, count: int) -> None:
-        """New products, all due now, in one transaction."""
-        now = utc_now()
+    def add_products(self, count: int, *, over_s: float = 0) -> None:
+        """New products in one transaction, all due now or one after the other."""
+        now, apart = utc_now(), timedelta(seconds=over_s / count)
         with sessionmaker(self.engine).begin() as session:
             for number in range(count):
-                products.create(session, ProductDraft(f"Product {number}", ""), now=now)
+                products.create(session, ProductDraft(f"Product {number}", ""), now=now + number * apart)
 
     def remote_ids(self) -> dict[int, str]:
         return dict(self._rows(select(Product.id, Product.remote_id).order_by(Product.id)))
