@@ -15,6 +15,7 @@ def create_app(settings: Settings) -> Flask:
     app = Flask("productator", static_folder=None)
     app.config["CURRENCY"] = settings.currency
     app.config["REFRESHER_PERIOD_S"] = settings.refresher_period_s
+    app.config["REQUIRE_IF_MATCH"] = settings.require_if_match
     db.init_app(app, settings.database_url)
     requests.init_app(app)
     problems.init_app(app)

@@ -30,6 +30,7 @@ class Settings:
     port: int
     listen_host: str
     currency: str | None
+    require_if_match: bool
     secret_key: str = field(repr=False)
     log_format: str
 
@@ -54,6 +55,7 @@ class Settings:
             port=values["port"],
             listen_host=values["listen_host"],
             currency=values["currency"],
+            require_if_match=values["require_if_match"],
             secret_key=values["secret_key"] or _derived_key(database_url),
             log_format=values["log_format"],
         )
@@ -120,6 +122,12 @@ def _currency(value: str) -> str:
     return value
 
 
+def _yes_or_no(value: str) -> bool:
+    if value not in {"yes", "no"}:
+        raise ValueError("'yes' or 'no'")
+    return value == "yes"
+
+
 def _log_format(value: str) -> str:
     if value not in {"text", "json"}:
         raise ValueError("'text' or 'json'")
@@ -158,6 +166,7 @@ OPTIONS = (
     _Option("refresher", "metrics_port", "REFRESHER_METRICS_PORT", _whole(0, 65535)),
     _Option("api", "port", "PORT", _whole(0, 65535)),
     _Option("api", "currency", "PRODUCTATOR_CURRENCY", _currency, required=False),
+    _Option("api", "require_if_match", "PRODUCTATOR_REQUIRE_IF_MATCH", _yes_or_no),
     _Option("api", "secret_key", "PRODUCTATOR_SECRET_KEY", _text, required=False, secret=True),
     _Option("programs", "listen_host", "LISTEN_HOST", _text),
     _Option("programs", "log_format", "LOG_FORMAT", _log_format),

@@ -10,6 +10,7 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import StaleDataError
 
 from productator import engine
 from productator.errors import CommitUnknown
@@ -71,6 +72,8 @@ def retried(view: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
         for _ in range(_ATTEMPTS - 1):
             try:
                 return view(*args, **kwargs)
+            except StaleDataError:
+                continue  # changed by another node of a cluster since it was read
             except DBAPIError as error:
                 # Who has waited for a connection in vain is not made to wait for the next one.
                 if not engine.is_transient(error) or engine.is_out_of_reach(error):

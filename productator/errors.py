@@ -20,6 +20,19 @@ class OfferIsExternal(ProductatorError):
         super().__init__(f"Offer {offer_id} belongs to the Offers service; only own offers can be changed.")
 
 
+class StaleVersion(ProductatorError):
+    def __init__(self, current: int) -> None:
+        self.current = current
+        super().__init__("It was changed meanwhile: none of the tags in If-Match is its current one.")
+
+
+class PreconditionRequired(ProductatorError):
+    def __init__(self) -> None:
+        super().__init__(
+            "This deployment wants If-Match on every change: send the ETag of what you have read."
+        )
+
+
 class InvalidInput(ProductatorError):
     """A request that was understood but not acceptable: each wrong field as (JSON pointer, sentence)."""
 

@@ -30,6 +30,7 @@ def settings(**over: Any) -> Settings:
         "port": 0,
         "listen_host": "127.0.0.1",
         "currency": None,
+        "require_if_match": False,
         "secret_key": "signs the cursors of tests",
         "log_format": "text",
     }

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, url_for
 from sqlalchemy import Row
 
+from productator.api.conditional import expected_version, offer_tag, tagged, tagged_list
 from productator.api.paging import page_json, position_of
 from productator.api.requests import PATCH_TYPES, read_body, read_query
 from productator.api.schemas import (
@@ -14,7 +15,6 @@ from productator.api.schemas import (
     OfferPatch,
     OffersQuery,
     ProductOffersQuery,
-    json_response,
     no_content,
     offer_json,
     time_json,
@@ -42,7 +42,7 @@ def list_offers() -> Response:
             limit=query.limit,
             position=position_of(query.cursor),
         )
-    return json_response(page_json(page, _items(page.rows)))
+    return tagged_list(page_json(page, _items(page.rows)))
 
 
 @offers.get("/products/<id:product_id>/offers")
@@ -52,7 +52,7 @@ def list_offers_of_product(product_id: int) -> Response:
     query = read_query(ProductOffersQuery)
     with reading() as connection:
         found = service.of_product(connection, product_id, query.filter(), sort=query.sort)
-    return json_response(
+    return tagged_list(
         {
             "items": _items(found.rows),
             "next": None,
@@ -70,14 +70,15 @@ def create_offer(product_id: int) -> Response:
     with transaction() as session:
         offer = service.create(session, product_id, body.data(), now=utc_now())
         location = url_for("offers.get_offer", product_id=product_id, offer_id=offer.id, _external=True)
-        return json_response(offer_json(offer, currency=_currency()), 201, {"Location": location})
+        return tagged(offer_json(offer, currency=_currency()), offer_tag(offer), 201, {"Location": location})
 
 
 @offers.get("/products/<id:product_id>/offers/<id:offer_id>")
 @retried
 def get_offer(product_id: int, offer_id: int) -> Response:
     with reading() as connection:
-        return json_response(offer_json(service.get(connection, product_id, offer_id), currency=_currency()))
+        offer = service.get(connection, product_id, offer_id)
+    return tagged(offer_json(offer, currency=_currency()), offer_tag(offer))
 
 
 @offers.put("/products/<id:product_id>/offers/<id:offer_id>")
@@ -98,14 +99,15 @@ def patch_offer(product_id: int, offer_id: int) -> Response:
 @retried
 def delete_offer(product_id: int, offer_id: int) -> Response:
     with transaction() as session:
-        service.remove(session, product_id, offer_id)
+        service.remove(session, product_id, offer_id, expected=expected_version())
     return no_content()
 
 
 def _change(product_id: int, offer_id: int, changes: dict[str, int]) -> Response:
+    expected = expected_version()
     with transaction() as session:
-        offer = service.change(session, product_id, offer_id, changes, now=utc_now())
-        return json_response(offer_json(offer, currency=_currency()))
+        offer = service.change(session, product_id, offer_id, changes, expected=expected, now=utc_now())
+        return tagged(offer_json(offer, currency=_currency()), offer_tag(offer))
 
 
 def _items(rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:

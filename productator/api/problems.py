@@ -19,6 +19,8 @@ STATUS_OF: dict[type[errors.ProductatorError], HTTPStatus] = {
     errors.ProductNotFound: HTTPStatus.NOT_FOUND,
     errors.OfferNotFound: HTTPStatus.NOT_FOUND,
     errors.OfferIsExternal: HTTPStatus.CONFLICT,
+    errors.StaleVersion: HTTPStatus.PRECONDITION_FAILED,
+    errors.PreconditionRequired: HTTPStatus.PRECONDITION_REQUIRED,
     errors.InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.MalformedRequest: HTTPStatus.BAD_REQUEST,
     errors.CommitUnknown: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -53,6 +55,8 @@ def _known(error: errors.ProductatorError) -> Response:
     if isinstance(error, errors.InvalidInput):
         details = [{"pointer": pointer, "detail": detail} for pointer, detail in error.errors]
         return problem(status, str(error), errors=details)
+    if isinstance(error, errors.StaleVersion):
+        return problem(status, str(error), {"ETag": f'"{error.current}"'})
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         return problem(status, str(error), {"Retry-After": str(RETRY_AFTER_S)})
     return problem(status, str(error))

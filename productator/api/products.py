@@ -2,6 +2,7 @@
 
 from flask import Blueprint, Response, url_for
 
+from productator.api.conditional import expected_version, product_tag, tagged, tagged_list
 from productator.api.paging import page_json, position_of
 from productator.api.requests import PATCH_TYPES, read_body, read_query
 from productator.api.schemas import (
@@ -27,7 +28,7 @@ def list_products() -> Response:
     query = read_query(ProductsQuery)
     with reading() as connection:
         page = catalogue.page(connection, text=query.q, limit=query.limit, position=position_of(query.cursor))
-    return json_response(page_json(page, [product_json(row) for row in page.rows]))
+    return tagged_list(page_json(page, [product_json(row) for row in page.rows]))
 
 
 @products.post("")
@@ -38,14 +39,15 @@ def create_product() -> Response:
     with transaction() as session:
         product = catalogue.create(session, body.draft(), now=utc_now())
         location = url_for("products.get_product", product_id=product.id, _external=True)
-        return json_response(product_json(product), 201, {"Location": location})
+        return tagged(product_json(product), product_tag(product), 201, {"Location": location})
 
 
 @products.get("/<id:product_id>")
 @retried
 def get_product(product_id: int) -> Response:
     with reading() as connection:
-        return json_response(product_json(catalogue.get(connection, product_id)))
+        product = catalogue.get(connection, product_id)
+    return tagged(product_json(product), product_tag(product))
 
 
 @products.put("/<id:product_id>")
@@ -53,8 +55,7 @@ def get_product(product_id: int) -> Response:
 def replace_product(product_id: int) -> Response:
     body = read_body(ProductIn)
     changes = {"name": body.name, "description": body.description}
-    with transaction() as session:
-        return json_response(product_json(catalogue.change(session, product_id, changes, now=utc_now())))
+    return _change(product_id, changes)
 
 
 @products.patch("/<id:product_id>")
@@ -62,8 +63,7 @@ def replace_product(product_id: int) -> Response:
 def patch_product(product_id: int) -> Response:
     """Change the named fields (RFC 7396)."""
     changes = read_body(ProductPatch, types=PATCH_TYPES).changes()
-    with transaction() as session:
-        return json_response(product_json(catalogue.change(session, product_id, changes, now=utc_now())))
+    return _change(product_id, changes)
 
 
 @products.delete("/<id:product_id>")
@@ -71,7 +71,7 @@ def patch_product(product_id: int) -> Response:
 def delete_product(product_id: int) -> Response:
     """Delete a product with its offers."""
     with transaction() as session:
-        catalogue.remove(session, product_id)
+        catalogue.remove(session, product_id, expected=expected_version())
     return no_content()
 
 
@@ -83,3 +83,10 @@ def refresh_product(product_id: int) -> Response:
     with transaction() as session:
         catalogue.refresh_now(session, product_id, now=now)
     return json_response({"product_id": product_id, "due_at": time_json(now)}, 202)
+
+
+def _change(product_id: int, changes: dict[str, str]) -> Response:
+    expected = expected_version()
+    with transaction() as session:
+        product = catalogue.change(session, product_id, changes, expected=expected, now=utc_now())
+        return tagged(product_json(product), product_tag(product))

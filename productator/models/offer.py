@@ -18,7 +18,7 @@ class Offer(Base):
     remote_id: Mapped[str | None] = mapped_column(exact_text(REMOTE_ID_LENGTH))
     price: Mapped[int] = mapped_column(BigId, index=True)
     items_in_stock: Mapped[int] = mapped_column(BigId)
-    version: Mapped[int] = mapped_column(BigId, default=1)
+    version: Mapped[int] = mapped_column(BigId)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
@@ -30,3 +30,5 @@ class Offer(Base):
         CheckConstraint("items_in_stock >= 0", name="stock_not_negative"),
         TABLE_OPTIONS,
     )
+    # An UPDATE or DELETE of a row names the version it was read with, and an UPDATE raises it.
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy wants a plain dict

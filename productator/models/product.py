@@ -19,7 +19,7 @@ class Product(Base):
     description: Mapped[str] = mapped_column(Text)
     # Our UUID towards the Offers service: the idempotency key of the registration.
     remote_id: Mapped[str] = mapped_column(exact_text(36))
-    version: Mapped[int] = mapped_column(BigId, default=1)
+    version: Mapped[int] = mapped_column(BigId)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
     # Null: the registration is pending.
@@ -31,6 +31,8 @@ class Product(Base):
         CheckConstraint("length(name) > 0", name="name_given"),
         TABLE_OPTIONS,
     )
+    # An UPDATE or DELETE of a row names the version it was read with, and an UPDATE raises it.
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy wants a plain dict
 
 
 class Refresh(Base):

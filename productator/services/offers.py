@@ -13,7 +13,9 @@ from sqlalchemy.orm import Session
 from productator.domain import OwnOffer
 from productator.errors import OfferIsExternal, OfferNotFound, ProductNotFound
 from productator.models import Offer, Product, Refresh
+from productator.services import versions
 from productator.services.paging import Order, Page, Position, read_page
+from productator.services.versions import Expected
 
 _OFFERS = Offer.__table__
 
@@ -127,28 +129,30 @@ def create(session: Session, product_id: int, data: OwnOffer, *, now: datetime) 
 
 
 def change(
-    session: Session, product_id: int, offer_id: int, changes: Mapping[str, int], *, now: datetime
+    session: Session,
+    product_id: int,
+    offer_id: int,
+    changes: Mapping[str, int],
+    *,
+    expected: Expected,
+    now: datetime,
 ) -> Offer:
-    """Sets the named fields of an own offer; a change of nothing leaves version and time as they are."""
-    offer = _own_offer(session, product_id, offer_id)
-    if any(getattr(offer, field) != value for field, value in changes.items()):
-        for field, value in changes.items():
-            setattr(offer, field, value)
-        offer.version += 1
-        offer.updated_at = now
-        session.flush()
+    """Sets the named fields of an own offer."""
+    offer = _own_offer(session, product_id, offer_id, expected)
+    versions.apply(session, offer, changes, now=now)
     return offer
 
 
-def remove(session: Session, product_id: int, offer_id: int) -> None:
-    session.delete(_own_offer(session, product_id, offer_id))
+def remove(session: Session, product_id: int, offer_id: int, *, expected: Expected) -> None:
+    session.delete(_own_offer(session, product_id, offer_id, expected))
     session.flush()
 
 
-def _own_offer(session: Session, product_id: int, offer_id: int) -> Offer:
+def _own_offer(session: Session, product_id: int, offer_id: int, expected: Expected) -> Offer:
     offer = session.get(Offer, offer_id, with_for_update=True)
     if offer is None or offer.product_id != product_id:
         raise OfferNotFound(product_id, offer_id)
     if offer.remote_id is not None:
         raise OfferIsExternal(offer_id)
+    versions.check(offer, expected)
     return offer

@@ -5,14 +5,16 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from productator.domain import ProductDraft
 from productator.engine import changed_rows
 from productator.errors import ProductNotFound
 from productator.models import Product, Refresh
+from productator.services import versions
 from productator.services.paging import Order, Page, Position, read_page
+from productator.services.versions import Expected
 
 _PRODUCTS = Product.__table__
 _ONE_PRODUCT = select(_PRODUCTS).where(Product.id == bindparam("product_id"))
@@ -49,29 +51,31 @@ def count(session: Session) -> int:
     return session.scalar(select(func.count()).select_from(Product)) or 0
 
 
-def change(session: Session, product_id: int, changes: Mapping[str, str], *, now: datetime) -> Product:
-    """Sets the named fields; a change of nothing leaves version and time as they are.
+def change(
+    session: Session, product_id: int, changes: Mapping[str, str], *, expected: Expected, now: datetime
+) -> Product:
+    """Sets the named fields.
 
     The Offers service has no way to update a product, so it keeps the name it was registered with.
     """
     product = session.get(Product, product_id, with_for_update=True)
     if product is None:
         raise ProductNotFound(product_id)
-    if any(getattr(product, field) != value for field, value in changes.items()):
-        for field, value in changes.items():
-            setattr(product, field, value)
-        product.version += 1
-        product.updated_at = now
-        session.flush()
+    versions.check(product, expected)
+    versions.apply(session, product, changes, now=now)
     return product
 
 
-def remove(session: Session, product_id: int) -> None:
+def remove(session: Session, product_id: int, *, expected: Expected) -> None:
     """Deletes the product with its offers."""
     # The refresher locks this row first, too: the same order everywhere means no deadlock.
     session.execute(select(Refresh.product_id).where(Refresh.product_id == product_id).with_for_update())
-    if not changed_rows(session, delete(Product).where(Product.id == product_id)):
+    product = session.get(Product, product_id, with_for_update=True)
+    if product is None:
         raise ProductNotFound(product_id)
+    versions.check(product, expected)
+    session.delete(product)
+    session.flush()
 
 
 def refresh_now(session: Session, product_id: int, *, now: datetime) -> None:
