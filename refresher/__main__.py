@@ -117,8 +117,8 @@ def _worker(settings: Settings, sessions: sessionmaker[Session], registry: Colle
         Report(registry),
         rhythm=Rhythm(
             period=timedelta(seconds=settings.refresher_period_s),
-            # Registering, reading, each tried again after a new token, and storing.
-            lease=timedelta(seconds=4 * timeout_s + 5),
+            # Registering and reading, behind others that do so, a wait for the token, and storing.
+            lease=timedelta(seconds=6 * timeout_s + 5),
             most_held=2 * settings.refresher_concurrency,
         ),
     )

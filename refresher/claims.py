@@ -1,5 +1,6 @@
 """Which products are ours for the next minute: leases, taken and given back."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -81,9 +82,13 @@ def _held(session: Session, token: str, due: dict[int, datetime]) -> list[Claim]
 
 def give_back(session: Session, claims: Sequence[Claim]) -> None:
     """Makes products that were claimed but not served due again as they were."""
+    together = defaultdict(list)
     for claim in claims:
+        together[claim.token, claim.slot].append(claim.product_id)
+    for (token, slot), product_ids in together.items():
         session.execute(
             update(Refresh)
-            .where(Refresh.product_id == claim.product_id, Refresh.claim_token == claim.token)
-            .values(claim_token=None, due_at=claim.slot)
+            .where(Refresh.product_id.in_(sorted(product_ids)), Refresh.claim_token == token)
+            .values(claim_token=None, due_at=slot)
+            .execution_options(synchronize_session=False)
         )

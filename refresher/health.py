@@ -54,6 +54,10 @@ class ServiceHealth:
         self._paused_until = now + self._probe_every_s
         return min(1, wanted)
 
+    def probe_unspent(self, *, now: float) -> None:
+        """Nothing was due to probe with: the next product that is may serve at once."""
+        self._paused_until = now
+
     def record(self, product_id: int, *, succeeded: bool, now: float, answered: bool = False) -> bool:
         """Takes note of an outcome; returns whether the service has just recovered.
 

@@ -71,7 +71,7 @@ class Worker:
     def run(self, stop: StopFlag, *, on_turn: Callable[[], None]) -> None:
         """Refreshes what is due until asked to stop."""
         while not stop.requested:
-            self.turn(due_by=None)
+            self._report.add(self.turn(due_by=None), idle=self._is_idle)
             on_turn()
 
     def run_once(self, stop: StopFlag, *, on_progress: Callable[[int], None]) -> bool:
@@ -79,6 +79,8 @@ class Worker:
         due_by = utc_now()
         while not (stop.requested or self._health.is_down or (self._all_claimed and self._is_idle)):
             stored = self.turn(due_by=due_by)
+            # Said once, at the end: lines in between would tear a progress bar.
+            self._report.add(stored, idle=False)
             on_progress(stored.refreshed + stored.failed)
         return not (stop.requested or self._health.is_down or self._report.failed)
 
@@ -91,7 +93,6 @@ class Worker:
         except DBAPIError as error:
             self._put_up_with(error)
             return Stored()
-        self._report.add(stored, idle=self._is_idle)
         return stored
 
     def finish(self, *, grace_s: float) -> None:
@@ -130,6 +131,8 @@ class Worker:
         self._all_claimed = len(found) < allowed
         if self._all_claimed:
             self._claim_at = now_s + self._rhythm.idle_s
+        if self._health.is_down and not found:
+            self._health.probe_unspent(now=now_s)
         self._fetcher.start(found)
 
     def _collect(self) -> None:

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 from sqlalchemy import Update, insert, or_, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator.domain import utc_now
-from productator.engine import changed_rows, run_transaction
+from productator.engine import changed_rows, is_transient, run_transaction
 from productator.errors import OffersProtocolError, OffersServiceError, OffersUnavailable, TokenRejected
 from productator.models import ServiceToken
 from productator.offers_service import contract
@@ -138,9 +138,20 @@ class TokenKeeper:
         except OffersServiceError:
             self._shared.give_up(retry_at=utc_now() + RETRY_PAUSE)
             raise
-        if not self._shared.store(token, now=now):
+        if not self._store(token, now=now):
             raise OffersUnavailable("The renewal took so long that another process took it over.")
         return token
+
+    def _store(self, token: AccessToken, *, now: datetime) -> bool:
+        """Stores it even when the database is away for a while: there is no other until this one expires."""
+        deadline = time.monotonic() + self._patience_s
+        while True:
+            try:
+                return self._shared.store(token, now=now)
+            except DBAPIError as error:
+                if not is_transient(error) or time.monotonic() > deadline:
+                    raise
+            time.sleep(_POLL_S)
 
 
 class GivenToken:

@@ -134,7 +134,7 @@ def change(
     offer_id: int,
     changes: Mapping[str, int],
     *,
-    expected: Expected,
+    expected: Expected = None,
     now: datetime,
 ) -> Offer:
     """Sets the named fields of an own offer."""
@@ -143,7 +143,7 @@ def change(
     return offer
 
 
-def remove(session: Session, product_id: int, offer_id: int, *, expected: Expected) -> None:
+def remove(session: Session, product_id: int, offer_id: int, *, expected: Expected = None) -> None:
     session.delete(_own_offer(session, product_id, offer_id, expected))
     session.flush()
 

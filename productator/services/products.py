@@ -52,7 +52,7 @@ def count(session: Session) -> int:
 
 
 def change(
-    session: Session, product_id: int, changes: Mapping[str, str], *, expected: Expected, now: datetime
+    session: Session, product_id: int, changes: Mapping[str, str], *, expected: Expected = None, now: datetime
 ) -> Product:
     """Sets the named fields.
 
@@ -66,7 +66,7 @@ def change(
     return product
 
 
-def remove(session: Session, product_id: int, *, expected: Expected) -> None:
+def remove(session: Session, product_id: int, *, expected: Expected = None) -> None:
     """Deletes the product with its offers."""
     # The refresher locks this row first, too: the same order everywhere means no deadlock.
     session.execute(select(Refresh.product_id).where(Refresh.product_id == product_id).with_for_update())
@@ -80,6 +80,7 @@ def remove(session: Session, product_id: int, *, expected: Expected) -> None:
 
 def refresh_now(session: Session, product_id: int, *, now: datetime) -> None:
     """Makes the product due; a refresh that is under way is done again."""
-    statement = update(Refresh).where(Refresh.product_id == product_id).values(due_at=now)
+    # Without its claim, a refresh under way can no longer put the next one off.
+    statement = update(Refresh).where(Refresh.product_id == product_id).values(due_at=now, claim_token=None)
     if not changed_rows(session, statement):
         raise ProductNotFound(product_id)

@@ -11,7 +11,8 @@ from sqlalchemy.orm import sessionmaker
 from productator.engine import make_engine, run_transaction
 from productator.services import products
 from refresher.claims import Claim, claim_due, give_back
-from tests.refresher.builders import LEASE, NOW, PERIOD
+from refresher.store import store
+from tests.refresher.builders import LEASE, NOW, PERIOD, outcome, plan
 from tests.refresher.rows import (
     Sessions,
     claimed,
@@ -149,3 +150,15 @@ def test_racing_workers_never_hold_the_same_product_and_together_hold_all(
         held = [product_id for race in races for product_id in race.result()]
 
     assert Counter(held) == Counter(product_ids)
+
+
+def test_a_refresh_asked_for_while_one_is_under_way_is_not_lost(sessions: Sessions) -> None:
+    (product_id,) = stored_products(sessions, 1)
+    (claim,) = claimed(sessions)
+    with sessions.begin() as session:
+        products.refresh_now(session, product_id, now=NOW + TENTH)
+    with sessions.begin() as session:
+        done = store(session, [outcome(claim)], plan(), now=NOW + 2 * TENTH)
+
+    assert done.lost == 1
+    assert refresh_of(sessions, product_id).due_at == NOW + TENTH

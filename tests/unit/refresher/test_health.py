@@ -188,3 +188,11 @@ def test_failures_long_after_the_last_success_take_it_down() -> None:
     fail(health, 1, 2, 3, 4, 5, now=110.0)
 
     assert health.is_down
+
+
+def test_a_probe_that_found_nothing_due_is_not_spent(health: ServiceHealth) -> None:
+    fail(health, 1, 2, 3, 4, 5)
+    health.allowed(50, now=30.0)
+    health.probe_unspent(now=30.0)
+
+    assert health.allowed(50, now=31.0) == 1

@@ -1,0 +1,57 @@
+"""The refresher's probes and metrics, over HTTP."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import requests
+from prometheus_client import CollectorRegistry, Counter
+
+from refresher import probes
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@contextmanager
+def served(registry: CollectorRegistry, *, longest_s: float = 3600) -> Iterator[str]:
+    heartbeat = probes.Heartbeat(longest_s=longest_s)
+    server = probes.serve("127.0.0.1", 0, heartbeat=heartbeat, registry=registry)
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def address(registry: CollectorRegistry) -> Iterator[str]:
+    with served(registry) as address:
+        yield address
+
+
+@pytest.fixture
+def stalled_address(registry: CollectorRegistry) -> Iterator[str]:
+    """Of a loop that has not turned for longer than it may."""
+    with served(registry, longest_s=-1) as address:
+        yield address
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/livez?verbose"])
+def test_a_loop_that_turns_is_alive(address: str, path: str) -> None:
+    assert requests.get(address + path, timeout=10).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+def test_a_loop_that_has_stalled_is_not(stalled_address: str, path: str) -> None:
+    assert requests.get(stalled_address + path, timeout=10).status_code == 503
+
+
+def test_metrics_are_served(address: str, registry: CollectorRegistry) -> None:
+    Counter("cups", "Cups of coffee", registry=registry).inc(2)
+
+    assert "cups_total 2.0" in requests.get(address + "/metrics", timeout=10).text
+
+
+def test_nothing_else_is_served(address: str) -> None:
+    assert requests.get(address + "/secrets", timeout=10).status_code == 404
