@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from tests.processes import Catalogue, System
 
-PERIOD_S = 2
+PERIOD_S = 1
 
 
 @pytest.fixture
