@@ -320,9 +320,12 @@ class System:
         """Processes of this system that still exist, with their command lines."""
         found = {}
         mark = f"{_MARK}={self._mark}".encode()
+        sessions = {program.pid for program in self.programs}
         for pid in _parents():
             try:
-                if mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+                # uWSGI writes its name over its environment, but stays in the session.
+                is_ours = mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+                if is_ours or os.getsid(pid) in sessions:
                     found[pid] = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
             except OSError:
                 continue  # it has ended since, or belongs to somebody else

@@ -6,6 +6,7 @@ import pty
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -92,6 +93,12 @@ def test_make_run_shows_products_with_offers_until_ctrl_c(
     assert "Error" not in terminal.program.printed
     assert "Traceback" not in terminal.program.printed
     assert system.survivors() == {}
+    assert [name for name, port in ports.items() if is_taken(int(port))] == []
+
+
+def is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
 
 
 def refreshed_offers(curl: str) -> dict[str, list[dict[str, str]]] | None:
