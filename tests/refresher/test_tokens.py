@@ -1,6 +1,6 @@
 """The shared access token: asked for once, renewed by one, waited for by the others."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
@@ -19,7 +19,7 @@ from productator.offers_service.contract import AccessToken
 from productator.offers_service.tokens import GivenToken, SharedToken, TokenKeeper
 from simulator.options import DEFAULT_REFRESH_TOKEN
 from tests.refresher.rows import Sessions
-from tests.simulator.conftest import RunningSimulator, running_simulator
+from tests.simulator.conftest import RunningSimulator
 
 TIMEOUT_S = 5.0
 HOUR = timedelta(hours=1)
@@ -64,12 +64,6 @@ def busy_generation2(generation2: RunningSimulator) -> RunningSimulator:
     """A service where a valid token was given to somebody who has lost it."""
     generation2.access_token(DEFAULT_REFRESH_TOKEN)
     return generation2
-
-
-@pytest.fixture(scope="module")
-def short_lived() -> Iterator[RunningSimulator]:
-    with running_simulator("--generation", "2", "--token-lifetime", "1") as simulator:
-        yield simulator
 
 
 def row_of(sessions: Sessions) -> ServiceToken:
@@ -175,16 +169,16 @@ def test_once_it_has_expired_a_token_is_had(busy_generation2: RunningSimulator, 
 
 
 def test_an_expired_token_is_renewed_by_one_of_many(
-    short_lived: RunningSimulator, sessions: Sessions
+    generation2: RunningSimulator, sessions: Sessions
 ) -> None:
-    old = keeper2(short_lived, sessions).obtain()
+    old = keeper2(generation2, sessions).obtain()
     set_row(sessions, expires_at=utc_now() - HOUR)
-    short_lived.control("POST", "expire")
-    short_lived.control("DELETE", "log")
-    (new,) = obtained_at_once([keeper2(short_lived, sessions) for _ in range(8)])
+    generation2.control("POST", "expire")
+    generation2.control("DELETE", "log")
+    (new,) = obtained_at_once([keeper2(generation2, sessions) for _ in range(8)])
 
     assert new.value != old.value
-    assert auth_counts(short_lived) == {"201": 1}
+    assert auth_counts(generation2) == {"201": 1}
 
 
 def test_a_rejected_token_is_renewed_by_one_of_many(
