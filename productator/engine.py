@@ -15,6 +15,8 @@ Result = TypeVar("Result")
 CONNECT_TIMEOUT_S = 5
 # Longer than any statement of ours takes, shorter than a caller waits.
 STATEMENT_TIMEOUT_S = 20
+# Locks are held for milliseconds; who waits longer had better try the whole transaction again.
+LOCK_TIMEOUT_S = 5
 SQLITE_BUSY_TIMEOUT_S = 15
 
 # MySQL: connection refused, too many connections, too many of this user. SQLite tells it in words.
@@ -41,6 +43,7 @@ def engine_options(url: str) -> dict[str, Any]:
             "read_timeout": STATEMENT_TIMEOUT_S,
             "write_timeout": STATEMENT_TIMEOUT_S,
             "charset": "utf8mb4",
+            "init_command": f"SET SESSION innodb_lock_wait_timeout = {LOCK_TIMEOUT_S}",
         },
     }
 
@@ -94,6 +97,11 @@ def is_transient(error: DBAPIError) -> bool:
 def is_out_of_reach(error: DBAPIError) -> bool:
     """Whether there was no connection at all."""
     return _code(error) in _OUT_OF_REACH
+
+
+def is_lock_timeout(error: DBAPIError) -> bool:
+    """Whether somebody else held a lock for longer than we wait."""
+    return _code(error) in {1205, "database is locked"}
 
 
 def _code(error: DBAPIError) -> object:

@@ -41,6 +41,16 @@ class InvalidInput(ProductatorError):
         super().__init__("The request names values that are not acceptable; `errors` lists each.")
 
 
+class KeyReused(InvalidInput):
+    def __init__(self) -> None:
+        super().__init__([("", "The Idempotency-Key has served another request: use a new one.")])
+
+
+class KeyInUse(ProductatorError):
+    def __init__(self) -> None:
+        super().__init__("The first request with this Idempotency-Key has not been answered yet.")
+
+
 class MalformedRequest(ProductatorError):
     """A request that could not be read at all; the reason is a sentence for the caller."""
 

@@ -24,6 +24,7 @@ from productator.ops import logging as log_lines
 from refresher import probes
 from refresher.fetch import Fetcher, Tokens
 from refresher.health import ServiceHealth
+from refresher.housekeeping import Housekeeping
 from refresher.report import Report
 from refresher.transport import Transport
 from refresher.worker import Rhythm, StopFlag, Worker
@@ -76,9 +77,16 @@ def _refresh_for_ever(settings: Settings, stop: StopFlag) -> None:
             raise click.ClickException(
                 f"REFRESHER_METRICS_PORT {port} cannot be had: {error.strerror}."
             ) from error
-    worker = _worker(settings, sessionmaker(make_engine(settings.database_url)), registry)
+    sessions = sessionmaker(make_engine(settings.database_url))
+    worker = _worker(settings, sessions, registry)
+    housekeeping = Housekeeping(sessions)
+
+    def on_turn() -> None:
+        heartbeat.beat()
+        housekeeping.turn()
+
     log.info("refreshing every %g s from %s", settings.refresher_period_s, settings.offers_address)
-    worker.run(stop, on_turn=heartbeat.beat)
+    worker.run(stop, on_turn=on_turn)
     worker.finish(grace_s=GRACE_S)
     log.info("stopped")
 

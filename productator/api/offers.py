@@ -6,8 +6,10 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, url_for
 from sqlalchemy import Row
+from sqlalchemy.orm import Session
 
 from productator.api.conditional import expected_version, offer_tag, tagged, tagged_list
+from productator.api.idempotency import once
 from productator.api.paging import page_json, position_of
 from productator.api.requests import PATCH_TYPES, read_body, read_query
 from productator.api.schemas import (
@@ -66,11 +68,14 @@ def list_offers_of_product(product_id: int) -> Response:
 @retried
 def create_offer(product_id: int) -> Response:
     """Add an own offer; the refresher never touches it."""
-    body = read_body(OfferIn)
-    with transaction() as session:
-        offer = service.create(session, product_id, body.data(), now=utc_now())
+    data = read_body(OfferIn).data()
+
+    def create(session: Session) -> Response:
+        offer = service.create(session, product_id, data, now=utc_now())
         location = url_for("offers.get_offer", product_id=product_id, offer_id=offer.id, _external=True)
         return tagged(offer_json(offer, currency=_currency()), offer_tag(offer), 201, {"Location": location})
+
+    return once(create)
 
 
 @offers.get("/products/<id:product_id>/offers/<id:offer_id>")

@@ -21,6 +21,8 @@ STATUS_OF: dict[type[errors.ProductatorError], HTTPStatus] = {
     errors.OfferIsExternal: HTTPStatus.CONFLICT,
     errors.StaleVersion: HTTPStatus.PRECONDITION_FAILED,
     errors.PreconditionRequired: HTTPStatus.PRECONDITION_REQUIRED,
+    errors.KeyInUse: HTTPStatus.CONFLICT,
+    errors.KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.MalformedRequest: HTTPStatus.BAD_REQUEST,
     errors.CommitUnknown: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -57,7 +59,7 @@ def _known(error: errors.ProductatorError) -> Response:
         return problem(status, str(error), errors=details)
     if isinstance(error, errors.StaleVersion):
         return problem(status, str(error), {"ETag": f'"{error.current}"'})
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if isinstance(error, errors.KeyInUse | errors.CommitUnknown):
         return problem(status, str(error), {"Retry-After": str(RETRY_AFTER_S)})
     return problem(status, str(error))
 

@@ -1,8 +1,10 @@
 """Routes of /api/v1/products."""
 
 from flask import Blueprint, Response, url_for
+from sqlalchemy.orm import Session
 
 from productator.api.conditional import expected_version, product_tag, tagged, tagged_list
+from productator.api.idempotency import once
 from productator.api.paging import page_json, position_of
 from productator.api.requests import PATCH_TYPES, read_body, read_query
 from productator.api.schemas import (
@@ -35,11 +37,14 @@ def list_products() -> Response:
 @retried
 def create_product() -> Response:
     """Create a product; the refresher registers it and fetches its first offers within about a second."""
-    body = read_body(ProductIn)
-    with transaction() as session:
-        product = catalogue.create(session, body.draft(), now=utc_now())
+    draft = read_body(ProductIn).draft()
+
+    def create(session: Session) -> Response:
+        product = catalogue.create(session, draft, now=utc_now())
         location = url_for("products.get_product", product_id=product.id, _external=True)
         return tagged(product_json(product), product_tag(product), 201, {"Location": location})
+
+    return once(create)
 
 
 @products.get("/<id:product_id>")
@@ -79,10 +84,13 @@ def delete_product(product_id: int) -> Response:
 @retried
 def refresh_product(product_id: int) -> Response:
     """Ask for fresh offers now instead of at the product's next slot."""
-    now = utc_now()
-    with transaction() as session:
+
+    def refresh(session: Session) -> Response:
+        now = utc_now()
         catalogue.refresh_now(session, product_id, now=now)
-    return json_response({"product_id": product_id, "due_at": time_json(now)}, 202)
+        return json_response({"product_id": product_id, "due_at": time_json(now)}, 202)
+
+    return once(refresh)
 
 
 def _change(product_id: int, changes: dict[str, str]) -> Response:

@@ -1,8 +1,9 @@
 """The tables, as plain typed SQLAlchemy classes that both programs share."""
 
 from productator.models.base import Base
+from productator.models.idempotency_key import IdempotencyKey
 from productator.models.offer import Offer
 from productator.models.product import Product, Refresh
 from productator.models.service_token import ServiceToken
 
-__all__ = ["Base", "Offer", "Product", "Refresh", "ServiceToken"]
+__all__ = ["Base", "IdempotencyKey", "Offer", "Product", "Refresh", "ServiceToken"]

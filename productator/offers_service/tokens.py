@@ -127,7 +127,8 @@ class TokenKeeper:
         if row.retry_at is not None and row.retry_at > now:
             raise OffersUnavailable("The last renewal of the access token failed; waiting before the next.")
         is_young = row.obtained_at is not None and now - row.obtained_at < MIN_AGE
-        if is_young and rejected is not None and row.access_token == rejected:
+        has_expired = row.expires_at is not None and row.expires_at <= now
+        if is_young and not has_expired and rejected is not None and row.access_token == rejected:
             raise OffersProtocolError("The Offers service rejects a token that it gave a moment ago.")
 
     def _renew(self) -> AccessToken:

@@ -1,0 +1,24 @@
+"""Answers kept for callers who repeat a request because they did not get the first answer."""
+
+from datetime import datetime
+
+from sqlalchemy import SmallInteger, Text
+from sqlalchemy.dialects import mysql
+from sqlalchemy.orm import Mapped, mapped_column
+
+from productator.models.base import TABLE_OPTIONS, Base, UtcDateTime, exact_text
+
+
+class IdempotencyKey(Base):
+    __tablename__ = "idempotency_keys"
+
+    # A digest of caller, path and key.
+    scope: Mapped[str] = mapped_column(exact_text(64), primary_key=True)
+    # A digest of the request: the same key must not serve another one.
+    fingerprint: Mapped[str] = mapped_column(exact_text(64))
+    status: Mapped[int] = mapped_column(SmallInteger)
+    headers: Mapped[str] = mapped_column(Text)
+    body: Mapped[str] = mapped_column(Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb"))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+    __table_args__ = (TABLE_OPTIONS,)

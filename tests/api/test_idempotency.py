@@ -1,0 +1,185 @@
+"""Idempotency-Key: whoever sends a POST again for want of an answer gets the first one, and one effect."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.orm import Session, sessionmaker
+from werkzeug.test import TestResponse
+
+from productator.domain import utc_now
+from productator.engine import run_transaction
+from productator.models import IdempotencyKey, Product
+from productator.services import idempotency
+from tests.api.checks import PRODUCTS, items, offers_url, problem, wrong_fields
+from tests.api.test_concurrency import at_once
+
+Json = dict[str, Any]
+KEY = {"Idempotency-Key": '"order-1"'}
+MILL = {"name": "Hand mill"}
+
+
+def post(client: FlaskClient, key: str = '"order-1"', **body: Any) -> TestResponse:
+    return client.post(PRODUCTS, json=MILL | body, headers={"Idempotency-Key": key})
+
+
+def test_the_same_request_gets_the_same_answer(client: FlaskClient) -> None:
+    first, second = post(client), post(client)
+
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json == second.json
+    assert [first.headers[name] for name in ("ETag", "Location", "Content-Type")] == [
+        second.headers[name] for name in ("ETag", "Location", "Content-Type")
+    ]
+
+
+def test_it_has_its_effect_once(client: FlaskClient) -> None:
+    post(client)
+    post(client)
+
+    assert len(items(client, PRODUCTS)) == 1
+
+
+def test_only_the_replay_says_that_it_is_one(client: FlaskClient) -> None:
+    first, second = post(client), post(client)
+
+    assert "Idempotency-Replayed" not in first.headers
+    assert second.headers["Idempotency-Replayed"] == "true"
+
+
+def test_a_replay_tells_what_was_then(client: FlaskClient) -> None:
+    first = post(client)
+    client.patch(first.headers["Location"], json={"name": "Renamed"})
+
+    assert post(client).json == first.json
+
+
+def test_another_key_is_another_request(client: FlaskClient) -> None:
+    assert post(client, '"a"').json["id"] != post(client, '"b"').json["id"]
+
+
+def test_without_a_key_each_request_counts(client: FlaskClient) -> None:
+    client.post(PRODUCTS, json=MILL)
+    client.post(PRODUCTS, json=MILL)
+
+    assert len(items(client, PRODUCTS)) == 2
+
+
+def test_a_key_does_not_serve_another_request(client: FlaskClient) -> None:
+    post(client)
+
+    assert wrong_fields(post(client, name="Another")) == {""}
+
+
+def test_the_order_of_fields_makes_no_other_request(client: FlaskClient) -> None:
+    first = client.post(
+        PRODUCTS, data='{"name":"a","description":"b"}', headers=KEY, content_type="application/json"
+    )
+    second = client.post(
+        PRODUCTS, data='{ "description": "b", "name": "a" }', headers=KEY, content_type="application/json"
+    )
+
+    assert first.json == second.json
+
+
+def test_a_key_counts_for_one_path(client: FlaskClient, product: Json, other_product: Json) -> None:
+    offer = {"price": 1, "items_in_stock": 1}
+    first, second = (
+        client.post(offers_url(each), json=offer, headers=KEY) for each in (product, other_product)
+    )
+
+    assert first.json["product_id"] != second.json["product_id"]
+
+
+def test_asking_for_a_refresh_can_be_repeated(client: FlaskClient, product: Json) -> None:
+    first, second = (client.post(f"{PRODUCTS}/{product['id']}/refresh", headers=KEY) for _ in range(2))
+
+    assert (first.status_code, first.json) == (second.status_code, second.json)
+    assert second.headers["Idempotency-Replayed"] == "true"
+
+
+@pytest.mark.parametrize("key", ["", '""', "a b", '"a', 'a"', "é", "a" * 256, '"\\a"', '"a", "b"'])
+def test_a_malformed_key_is_refused(client: FlaskClient, key: str) -> None:
+    problem(post(client, key), 400)
+
+
+@pytest.mark.parametrize("key", ["bare-key_1", '"quoted with spaces"', '"\\"quotes\\""', "a" * 255, "a,b"])
+def test_a_key_may_be_quoted_or_bare(client: FlaskClient, key: str) -> None:
+    assert [post(client, key).status_code for _ in range(2)] == [201, 201]
+
+
+def test_a_bare_key_is_the_quoted_one(client: FlaskClient) -> None:
+    assert post(client, "order-1").json == post(client, '"order-1"').json
+
+
+def test_a_refused_request_may_be_mended_under_its_key(client: FlaskClient) -> None:
+    problem(post(client, name=5), 422)
+
+    assert post(client).status_code == 201
+
+
+def test_a_failed_request_may_be_tried_again_under_its_key(client: FlaskClient) -> None:
+    offer = {"price": 1, "items_in_stock": 1}
+    problem(client.post(f"{PRODUCTS}/999999999/offers", json=offer, headers=KEY), 404)
+
+    problem(client.post(f"{PRODUCTS}/999999999/offers", json=offer, headers=KEY), 404)
+
+
+def test_a_key_is_forgotten_after_a_day(client: FlaskClient, sessions: sessionmaker[Session]) -> None:
+    first = post(client)
+    with sessions.begin() as session:
+        session.execute(update(IdempotencyKey).values(created_at=utc_now() - timedelta(hours=24, seconds=1)))
+
+    assert post(client, name="Another").json["id"] != first.json["id"]
+
+
+def test_expired_keys_are_deleted_a_few_at_a_time(
+    client: FlaskClient, sessions: sessionmaker[Session]
+) -> None:
+    for number in range(5):
+        post(client, f'"{number}"')
+    later = utc_now() + timedelta(hours=25)
+
+    deleted = [
+        run_transaction(sessions, lambda session: idempotency.prune(session, now=later, most=2))
+        for _ in range(4)
+    ]
+
+    assert deleted == [2, 2, 1, 0]
+
+
+def test_keys_that_count_are_not_deleted(client: FlaskClient, sessions: sessionmaker[Session]) -> None:
+    post(client)
+
+    assert run_transaction(sessions, lambda session: idempotency.prune(session, now=utc_now(), most=9)) == 0
+
+
+def test_of_concurrent_duplicates_one_has_the_effect(app: Flask, sessions: sessionmaker[Session]) -> None:
+    keys = [f'"{number}"' for number in range(10)]
+
+    answers = at_once(app, [lambda client: [post(client, key) for key in keys]] * 8)
+
+    with sessions() as session:
+        assert session.scalar(select(func.count()).select_from(Product)) == len(keys)
+    assert {answer.status_code for each in answers for answer in each} == {201}
+    assert len({answer.text for each in answers for answer in each}) == len(keys)
+
+
+@pytest.mark.parametrize("server", ["mariadb", "mysql"], indirect=True)
+def test_a_first_request_that_is_not_finished_is_a_conflict(
+    client: FlaskClient, sessions: sessionmaker[Session]
+) -> None:
+    post(client)
+    with sessions.begin() as session:
+        kept = session.execute(select(IdempotencyKey.__table__)).one()._asdict()
+    with sessions.begin() as session:
+        session.execute(delete(IdempotencyKey))
+    with sessions() as unfinished:
+        unfinished.execute(insert(IdempotencyKey).values(kept))
+        response = post(client)
+
+    problem(response, 409)
+    assert int(response.headers["Retry-After"]) > 0
