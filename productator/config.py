@@ -2,17 +2,14 @@
 
 import configparser
 import hashlib
-import math
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import URL
 
 from productator.errors import ConfigError
+from productator.options import OPTIONS, Option
 
 
 @dataclass(frozen=True)
@@ -61,118 +58,6 @@ class Settings:
         )
 
 
-Parser = Callable[[str], object]
-
-
-def _text(value: str) -> str:
-    return value
-
-
-def _whole(lowest: int, highest: int) -> Parser:
-    def parse(value: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,9}", value) or not lowest <= int(value) <= highest:
-            raise ValueError(f"a whole number from {lowest} to {highest}")
-        return int(value)
-
-    return parse
-
-
-def _seconds(value: str) -> float:
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds <= 86_400:  # noqa: PLR2004 - a day
-        raise ValueError("a number of seconds above 0 and at most 86400")
-    return seconds
-
-
-def _address(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError:  # a bracket without its pair, or a port that is no number
-        usable = False
-    if not usable:
-        raise ValueError("an http or https address")
-    return value.rstrip("/")
-
-
-def _database_address(value: str) -> str:
-    try:
-        usable = make_url(value).drivername in {"sqlite", "mysql+pymysql", "mariadb+pymysql"}
-    except (ArgumentError, ValueError):
-        usable = False
-    if not usable:
-        raise ValueError(
-            "a database address that begins with mysql+pymysql://, mariadb+pymysql:// or sqlite:///"
-        )
-    return value
-
-
-def _token(value: str) -> str:
-    if not re.fullmatch(r"[!-~]+", value):
-        raise ValueError("printable ASCII without spaces")
-    return value
-
-
-def _currency(value: str) -> str:
-    if not re.fullmatch(r"[A-Z]{3}", value):
-        raise ValueError("an ISO 4217 code such as EUR")
-    return value
-
-
-def _yes_or_no(value: str) -> bool:
-    if value not in {"yes", "no"}:
-        raise ValueError("'yes' or 'no'")
-    return value == "yes"
-
-
-def _log_format(value: str) -> str:
-    if value not in {"text", "json"}:
-        raise ValueError("'text' or 'json'")
-    return value
-
-
-@dataclass(frozen=True)
-class _Option:
-    section: str
-    key: str
-    variable: str
-    parse: Parser
-    required: bool = True
-    secret: bool = False
-
-    @property
-    def name(self) -> str:
-        return "database_" + self.key if self.section == "database" else self.key
-
-
-OPTIONS = (
-    _Option("database", "url", "DATABASE_URL", _database_address, required=False, secret=True),
-    _Option("database", "host", "DATABASE_HOST", _text, required=False),
-    _Option("database", "port", "DATABASE_PORT", _whole(1, 65535)),
-    _Option("database", "user", "DATABASE_USER", _text),
-    _Option("database", "password", "DATABASE_PASSWORD", _text, required=False, secret=True),
-    _Option("database", "name", "DATABASE_NAME", _text),
-    _Option("offers_service", "address", "OFFERS_MS_ADDRESS", _address),
-    _Option("offers_service", "token", "OFFERS_MS_TOKEN", _token, required=False, secret=True),
-    _Option(
-        "offers_service", "refresh_token", "OFFERS_MS_REFRESH_TOKEN", _token, required=False, secret=True
-    ),
-    _Option("offers_service", "timeout", "OFFERS_MS_TIMEOUT", _seconds),
-    _Option("refresher", "period", "REFRESHER_PERIOD", _seconds),
-    _Option("refresher", "concurrency", "REFRESHER_CONCURRENCY", _whole(1, 2_000)),
-    _Option("refresher", "metrics_port", "REFRESHER_METRICS_PORT", _whole(0, 65535)),
-    _Option("api", "port", "PORT", _whole(0, 65535)),
-    _Option("api", "currency", "PRODUCTATOR_CURRENCY", _currency, required=False),
-    _Option("api", "require_if_match", "PRODUCTATOR_REQUIRE_IF_MATCH", _yes_or_no),
-    _Option("api", "secret_key", "PRODUCTATOR_SECRET_KEY", _text, required=False, secret=True),
-    _Option("programs", "listen_host", "LISTEN_HOST", _text),
-    _Option("programs", "log_format", "LOG_FORMAT", _log_format),
-)
-
-
 def _read(path: Path, env: Mapping[str, str]) -> dict:  # type: ignore[type-arg]  # values are typed by their parser
     file = _parsed_file(path)
     _refuse_unknown(file, path)
@@ -209,7 +94,7 @@ def _refuse_unknown(file: configparser.ConfigParser, path: Path) -> None:
                 raise ConfigError(f"{path}: [{section}] has no key '{key}'.")
 
 
-def _value(option: _Option, file: configparser.ConfigParser, path: Path, env: Mapping[str, str]) -> object:
+def _value(option: Option, file: configparser.ConfigParser, path: Path, env: Mapping[str, str]) -> object:
     source, text = _from_environment(option, env)
     if not text:
         source = f"{path}: [{option.section}] {option.key}"
@@ -225,7 +110,7 @@ def _value(option: _Option, file: configparser.ConfigParser, path: Path, env: Ma
         raise ConfigError(f"{source} must be {exc}, not {shown}.") from exc
 
 
-def _from_environment(option: _Option, env: Mapping[str, str]) -> tuple[str, str]:
+def _from_environment(option: Option, env: Mapping[str, str]) -> tuple[str, str]:
     """The source's name and the text; an empty variable counts as not set."""
     text = env.get(option.variable, "")
     file_variable = option.variable + "_FILE"

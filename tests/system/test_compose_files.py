@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from productator.config import OPTIONS, Settings
+from productator.config import Settings
+from productator.options import OPTIONS
 from simulator.options import read_options
 
 ROOT = Path(__file__).parents[2]

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from productator.config import OPTIONS, Settings
+from productator.config import Settings
 from productator.errors import ConfigError
+from productator.options import OPTIONS
 
 SHIPPED = Path(__file__).parents[2] / "config.cfg"
 SECRETS = [option.variable for option in OPTIONS if option.secret]

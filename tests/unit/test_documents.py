@@ -9,7 +9,7 @@ from flask import Flask
 
 from productator import schema
 from productator.app import create_app
-from productator.config import OPTIONS
+from productator.options import OPTIONS
 from tests import factories
 from tests.conftest import dispose_of
 

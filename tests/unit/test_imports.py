@@ -14,7 +14,8 @@ FILES = sorted(path for program in PROGRAMS for path in (ROOT / program).rglob("
 PRODUCTATOR = {
     "domain": set(),
     "errors": set(),
-    "config": {"errors"},
+    "options": set(),
+    "config": {"errors", "options"},
     "engine": set(),
     "ops": set(),
     "models": {"domain"},

@@ -1,0 +1,120 @@
+"""What can be set: each option's place in the file, its variable, and what values it takes."""
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+# Raises ValueError with what the value has to be.
+Parser = Callable[[str], object]
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _whole(lowest: int, highest: int) -> Parser:
+    def parse(value: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", value) or not lowest <= int(value) <= highest:
+            raise ValueError(f"a whole number from {lowest} to {highest}")
+        return int(value)
+
+    return parse
+
+
+def _seconds(value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds <= 86_400:  # noqa: PLR2004 - a day
+        raise ValueError("a number of seconds above 0 and at most 86400")
+    return seconds
+
+
+def _address(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:  # a bracket without its pair, or a port that is no number
+        usable = False
+    if not usable:
+        raise ValueError("an http or https address")
+    return value.rstrip("/")
+
+
+def _database_address(value: str) -> str:
+    try:
+        usable = make_url(value).drivername in {"sqlite", "mysql+pymysql", "mariadb+pymysql"}
+    except (ArgumentError, ValueError):
+        usable = False
+    if not usable:
+        raise ValueError(
+            "a database address that begins with mysql+pymysql://, mariadb+pymysql:// or sqlite:///"
+        )
+    return value
+
+
+def _token(value: str) -> str:
+    if not re.fullmatch(r"[!-~]+", value):
+        raise ValueError("printable ASCII without spaces")
+    return value
+
+
+def _currency(value: str) -> str:
+    if not re.fullmatch(r"[A-Z]{3}", value):
+        raise ValueError("an ISO 4217 code such as EUR")
+    return value
+
+
+def _yes_or_no(value: str) -> bool:
+    if value not in {"yes", "no"}:
+        raise ValueError("'yes' or 'no'")
+    return value == "yes"
+
+
+def _log_format(value: str) -> str:
+    if value not in {"text", "json"}:
+        raise ValueError("'text' or 'json'")
+    return value
+
+
+@dataclass(frozen=True)
+class Option:
+    section: str
+    key: str
+    variable: str
+    parse: Parser
+    required: bool = True
+    secret: bool = False
+
+    @property
+    def name(self) -> str:
+        return "database_" + self.key if self.section == "database" else self.key
+
+
+OPTIONS = (
+    Option("database", "url", "DATABASE_URL", _database_address, required=False, secret=True),
+    Option("database", "host", "DATABASE_HOST", _text, required=False),
+    Option("database", "port", "DATABASE_PORT", _whole(1, 65535)),
+    Option("database", "user", "DATABASE_USER", _text),
+    Option("database", "password", "DATABASE_PASSWORD", _text, required=False, secret=True),
+    Option("database", "name", "DATABASE_NAME", _text),
+    Option("offers_service", "address", "OFFERS_MS_ADDRESS", _address),
+    Option("offers_service", "token", "OFFERS_MS_TOKEN", _token, required=False, secret=True),
+    Option("offers_service", "refresh_token", "OFFERS_MS_REFRESH_TOKEN", _token, required=False, secret=True),
+    Option("offers_service", "timeout", "OFFERS_MS_TIMEOUT", _seconds),
+    Option("refresher", "period", "REFRESHER_PERIOD", _seconds),
+    Option("refresher", "concurrency", "REFRESHER_CONCURRENCY", _whole(1, 2_000)),
+    Option("refresher", "metrics_port", "REFRESHER_METRICS_PORT", _whole(0, 65535)),
+    Option("api", "port", "PORT", _whole(0, 65535)),
+    Option("api", "currency", "PRODUCTATOR_CURRENCY", _currency, required=False),
+    Option("api", "require_if_match", "PRODUCTATOR_REQUIRE_IF_MATCH", _yes_or_no),
+    Option("api", "secret_key", "PRODUCTATOR_SECRET_KEY", _text, required=False, secret=True),
+    Option("programs", "listen_host", "LISTEN_HOST", _text),
+    Option("programs", "log_format", "LOG_FORMAT", _log_format),
+)
