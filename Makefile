@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run bootstrap run-api refresh serve simulator tests lint format bench dump lock clean
+.PHONY: help run bootstrap run-api refresh serve simulator tests lint format bench dump openapi lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -62,6 +62,11 @@ bench: bootstrap ## How fast the refresher is beside the obvious loop
 dump: bootstrap ## Rewrites dump.sql from the models
 	productator dump > dump.sql.new
 	mv dump.sql.new dump.sql
+
+openapi: bootstrap ## Writes the API's OpenAPI document to var/openapi.json
+	@mkdir -p var
+	productator openapi > var/openapi.json.new
+	mv var/openapi.json.new var/openapi.json
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 lock: bootstrap ## Pins the newest versions of all dependencies, with hashes

@@ -4,6 +4,7 @@ from flask import Flask
 
 from productator import db
 from productator.api import paging, problems, requests
+from productator.api.docs import docs
 from productator.api.offers import offers
 from productator.api.probes import probes
 from productator.api.products import products
@@ -21,6 +22,6 @@ def create_app(settings: Settings) -> Flask:
     problems.init_app(app)
     paging.init_app(app, settings.secret_key)
     app.wsgi_app = ChunkedBodies(app.wsgi_app, max_bytes=requests.MAX_BODY_BYTES)  # type: ignore[method-assign]
-    for blueprint in (products, offers, probes):
+    for blueprint in (products, offers, probes, docs):
         app.register_blueprint(blueprint)
     return app

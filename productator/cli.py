@@ -1,5 +1,6 @@
 """The `productator` command."""
 
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -11,6 +12,8 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from productator import demo, schema
+from productator.api.openapi import document
+from productator.app import create_app
 from productator.config import Settings
 from productator.engine import make_engine
 from productator.errors import ConfigError
@@ -58,6 +61,13 @@ def migrate(wait: float) -> None:
 def dump() -> None:
     """Prints the newest schema in MySQL's SQL."""
     click.echo(schema.dump(), nl=False)
+
+
+@main.command()
+@told_in_a_sentence
+def openapi() -> None:
+    """Prints the OpenAPI document of the API."""
+    click.echo(json.dumps(document.build(create_app(_settings())), ensure_ascii=False, indent=2))
 
 
 @main.command()

@@ -54,8 +54,11 @@ def tagged(
 
 
 def tagged_list(body: Mapping[str, Any]) -> Response:
-    """A list; its tag is a digest of what is sent."""
-    response = json_response(body)
+    return tagged_content(json_response(body))
+
+
+def tagged_content(response: Response) -> Response:
+    """An answer without a version; its tag is a digest of what is sent."""
     tag = hashlib.sha256(response.get_data()).hexdigest()[:32]
     if request.if_none_match.contains_weak(tag):
         return _not_modified(tag)

@@ -30,10 +30,22 @@ def _not_blank(text: str) -> str:
     return text
 
 
+# The two rules above as the OpenAPI document tells them; its "\\s" would mean other blanks than Python's.
+_BLANKS = r"\t-\r\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+STORABLE_PATTERN = r"^[^\u0000]*$"
+NAME_PATTERN = rf"^[^\u0000]*[^\u0000{_BLANKS}][^\u0000]*$"
+
 Name = Annotated[
-    str, Field(min_length=1, max_length=NAME_LENGTH), AfterValidator(_not_blank), AfterValidator(_storable)
+    str,
+    Field(min_length=1, max_length=NAME_LENGTH, json_schema_extra={"pattern": NAME_PATTERN}),
+    AfterValidator(_not_blank),
+    AfterValidator(_storable),
 ]
-Description = Annotated[str, Field(max_length=DESCRIPTION_LENGTH), AfterValidator(_storable)]
+Description = Annotated[
+    str,
+    Field(max_length=DESCRIPTION_LENGTH, json_schema_extra={"pattern": STORABLE_PATTERN}),
+    AfterValidator(_storable),
+]
 Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT)]
 
 
@@ -49,7 +61,17 @@ class ProductIn(_Body):
         return ProductDraft(self.name, self.description)
 
 
-class ProductPatch(_Body):
+def _without_defaults(schema: dict[str, Any]) -> None:
+    # They only stand for "not given", so a reader of the OpenAPI document is not told of them.
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
+class _Patch(_Body):
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+
+class ProductPatch(_Patch):
     """A merge patch: what is absent stays, and null removes."""
 
     name: Name = ""
@@ -67,7 +89,7 @@ class OfferIn(_Body):
         return OwnOffer(self.price, self.items_in_stock)
 
 
-class OfferPatch(_Body):
+class OfferPatch(_Patch):
     price: Amount = 0
     items_in_stock: Amount = 0
 
@@ -86,15 +108,31 @@ def _plain_digits(text: object) -> object:
     return text
 
 
-Whole = Annotated[int, BeforeValidator(_plain_digits)]
-Price = Annotated[Whole, Field(ge=0, le=MAX_AMOUNT)]
-Limit = Annotated[Whole, Field(ge=1), AfterValidator(lambda limit: min(limit, MAX_PAGE))]
+_Digits = BeforeValidator(_plain_digits)
+Price = Annotated[int, Field(ge=0, le=MAX_AMOUNT), _Digits]
+Limit = Annotated[
+    int,
+    Field(ge=1, description=f"More than {MAX_PAGE} is cut to {MAX_PAGE}."),
+    _Digits,
+    AfterValidator(lambda limit: min(limit, MAX_PAGE)),
+]
+Cursor = Annotated[str, Field(description="Opaque: taken from `next`, with the same filters.")]
+
+SearchText = Annotated[
+    str,
+    Field(
+        max_length=NAME_LENGTH,
+        description="A text in the name, in any case.",
+        json_schema_extra={"pattern": STORABLE_PATTERN},
+    ),
+    AfterValidator(_storable),
+]
 
 
 class ProductsQuery(_Query):
-    q: Annotated[str, Field(max_length=NAME_LENGTH), AfterValidator(_storable)] | None = None
+    q: SearchText | None = None
     limit: Limit = 50
-    cursor: str | None = None
+    cursor: Cursor | None = None
 
 
 class _OfferFilters(_Query):
@@ -112,9 +150,9 @@ class ProductOffersQuery(_OfferFilters):
 
 
 class OffersQuery(ProductOffersQuery):
-    product_id: Annotated[Whole, Field(ge=1, le=MAX_ID)] | None = None
+    product_id: Annotated[int, Field(ge=1, le=MAX_ID), _Digits] | None = None
     limit: Limit = 50
-    cursor: str | None = None
+    cursor: Cursor | None = None
 
 
 def product_json(product: Product | Row[Any]) -> dict[str, Any]:

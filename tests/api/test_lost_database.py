@@ -118,7 +118,7 @@ def test_a_lost_database_leaves_the_api_alive_but_not_ready(away: FlaskClient) -
 
     assert away.get("/livez").status_code == 200
     assert ready.status_code == 503
-    assert ready.json == {"status": "not ready", "reason": "the database does not answer"}
+    assert problem(ready, 503)["detail"] == "The database does not answer."
 
 
 def test_an_api_with_its_database_is_alive_and_ready(client: FlaskClient) -> None:
@@ -131,7 +131,7 @@ def test_a_database_without_its_schema_is_not_ready(unmigrated: FlaskClient) -> 
 
     assert unmigrated.get("/livez").status_code == 200
     assert ready.status_code == 503
-    assert ready.json == {"status": "not ready", "reason": "the schema is not migrated"}
+    assert problem(ready, 503)["detail"] == "The schema is not migrated."
 
 
 def test_the_api_gets_ready_once_the_schema_is_there(

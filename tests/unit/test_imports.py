@@ -25,7 +25,7 @@ PRODUCTATOR = {
     "db": {"models", "engine", "errors"},
     "api": {"services", "models", "db", "domain", "errors", "engine", "schema"},
     "demo": {"config", "domain", "services", "engine"},
-    "cli": {"config", "demo", "engine", "errors", "schema", "services", "domain", "models"},
+    "cli": {"api", "app", "config", "demo", "engine", "errors", "schema", "services", "domain", "models"},
 }
 ANYTHING = {"app", "wsgi"}
 REFRESHER = {"services", "offers_service", "models", "domain", "errors", "config", "ops", "engine", "schema"}

@@ -1,0 +1,187 @@
+"""The parts that the document's operations share: schemas, parameters and headers."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from productator.api.openapi import problems
+from productator.api.schemas import OfferIn, OfferPatch, ProductIn, ProductPatch
+from productator.domain import DESCRIPTION_LENGTH, MAX_AMOUNT, MAX_ID, NAME_LENGTH, REMOTE_ID_LENGTH
+
+Json = dict[str, Any]
+
+_ID: Json = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID}
+_TIME: Json = {"type": "string", "format": "date-time"}
+_AMOUNT: Json = {"type": "integer", "format": "int64", "minimum": 0, "maximum": MAX_AMOUNT}
+_TEXT: Json = {"type": "string"}
+_NEXT: Json = {
+    "type": ["string", "null"],
+    "format": "uri",
+    "description": "The address of the next page, or null on the last one.",
+}
+
+
+def components() -> Json:
+    return {
+        "schemas": _schemas(),
+        "parameters": PARAMETERS,
+        "headers": _HEADERS,
+        "responses": problems.responses(),
+    }
+
+
+def _schemas() -> Json:
+    bodies = (ProductIn, ProductPatch, OfferIn, OfferPatch)
+    return {body.__name__: body_schema(body) for body in bodies} | _ANSWERS
+
+
+def body_schema(model: type[BaseModel]) -> Json:
+    """What pydantic tells of a model, without the titles that it makes of the names."""
+    schema = model.model_json_schema()
+    del schema["title"]
+    for field in schema["properties"].values():
+        del field["title"]
+    return schema
+
+
+def _object(properties: Json, *, optional: tuple[str, ...] = ()) -> Json:
+    required = [name for name in properties if name not in optional]
+    return {"type": "object", "properties": properties, "required": required}
+
+
+def _list_of(name: str) -> Json:
+    return {"type": "array", "items": {"$ref": f"#/components/schemas/{name}"}}
+
+
+_ANSWERS: Json = {
+    "Product": _object(
+        {
+            "id": _ID,
+            "name": _TEXT | {"minLength": 1, "maxLength": NAME_LENGTH},
+            "description": _TEXT | {"maxLength": DESCRIPTION_LENGTH},
+            "registration": {
+                "enum": ["pending", "registered"],
+                "description": "`pending` until the refresher has registered it with the Offers service.",
+            },
+            "created_at": _TIME,
+            "updated_at": _TIME,
+        }
+    ),
+    "Offer": _object(
+        {
+            "id": _ID,
+            "product_id": _ID,
+            "source": {
+                "enum": ["external", "own"],
+                "description": "`external`: the Offers service's; only `own` ones can be changed.",
+            },
+            "external_id": {
+                "type": ["string", "null"],
+                "maxLength": REMOTE_ID_LENGTH,
+                "description": "The Offers service's id.",
+            },
+            "price": _AMOUNT,
+            "currency": {
+                "type": ["string", "null"],
+                "pattern": "^[A-Z]{3}$",
+                "description": "ISO 4217; the deployment's one currency, if it names any.",
+            },
+            "items_in_stock": _AMOUNT,
+            "created_at": _TIME,
+            "updated_at": _TIME,
+        }
+    ),
+    "ProductPage": _object({"items": _list_of("Product"), "next": _NEXT}),
+    "OfferPage": _object({"items": _list_of("Offer"), "next": _NEXT}),
+    "ProductOffers": _object(
+        {
+            "items": _list_of("Offer"),
+            "next": {"type": "null", "description": "All offers of a product stand on one page."},
+            "refreshed_at": {
+                "type": ["string", "null"],
+                "format": "date-time",
+                "description": "When the Offers service was last read.",
+            },
+            "stale": {
+                "type": "boolean",
+                "description": "Whether that was more than three periods ago, or never.",
+            },
+        }
+    ),
+    "Refresh": _object({"product_id": _ID, "due_at": _TIME}),
+    "Alive": _object({"status": {"const": "alive"}}),
+    "Ready": _object({"status": {"const": "ready"}}),
+    "OpenApi": {"type": "object", "description": "An OpenAPI 3.1 document: this one."},
+    "Html": _TEXT,
+    "File": _TEXT,
+    "Problem": _object(
+        {
+            "type": {"type": "string", "format": "uri-reference"},
+            "title": _TEXT,
+            "status": {"type": "integer", "minimum": 400, "maximum": 599},
+            "detail": _TEXT,
+            "instance": {"type": "string", "description": "The path that was asked for."},
+            "request_id": {"type": "string", "description": "The answer's `X-Request-Id`."},
+            "errors": _list_of("WrongValue")
+            | {"description": "With 422: every unacceptable field or query parameter."},
+        },
+        optional=("errors",),
+    ),
+    "WrongValue": _object({"pointer": {"type": "string", "format": "json-pointer"}, "detail": _TEXT}),
+}
+
+# Headers are described rather than bounded: an unfit one is replaced or matches nothing, but never refused.
+PARAMETERS: Json = {
+    "id": {"name": "id", "in": "path", "required": True, "description": "The product.", "schema": _ID},
+    "offer_id": {
+        "name": "offer_id",
+        "in": "path",
+        "required": True,
+        "description": "The offer.",
+        "schema": _ID,
+    },
+    "file": {"name": "file", "in": "path", "required": True, "schema": _TEXT, "example": "swagger-ui.css"},
+    "If-Match": {
+        "name": "If-Match",
+        "in": "header",
+        "description": "Change only what still has one of these tags, or with `*` whatever it is.",
+        "schema": _TEXT,
+        "example": '"7"',
+    },
+    "If-None-Match": {
+        "name": "If-None-Match",
+        "in": "header",
+        "description": "Tags of what the reader has; 304 while one of them is the current one.",
+        "schema": _TEXT,
+        "example": '"7"',
+    },
+    "X-Request-Id": {
+        "name": "X-Request-Id",
+        "in": "header",
+        "description": "Names the request: up to 128 of `A-Z a-z 0-9 . _ : / + = -`, else one is made.",
+        "schema": _TEXT,
+        "example": "order-7",
+    },
+}
+
+_HEADERS: Json = {
+    "ETag": {"description": "The strong entity tag.", "schema": {"type": "string", "pattern": '^"[^"]+"$'}},
+    "Location": {
+        "description": "The address of what was created.",
+        "schema": {"type": "string", "format": "uri"},
+    },
+    "X-Request-Id": {
+        "description": "The request's own id, or the one made for it.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:/+=-]{1,128}$"},
+    },
+    "Retry-After": {
+        "description": "Seconds after which to try again.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+    "Allow": {"description": "The methods of the path.", "schema": _TEXT, "example": "GET, HEAD, OPTIONS"},
+    "Cache-Control": {"description": "How long the answer may be kept.", "schema": _TEXT},
+    "Content-Security-Policy": {
+        "description": "What the page may load: only what we serve.",
+        "schema": _TEXT,
+    },
+}

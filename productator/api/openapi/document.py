@@ -1,0 +1,147 @@
+"""The OpenAPI document of an application: its routes, told by the table of operations."""
+
+import re
+from http import HTTPStatus
+from inspect import getdoc
+from typing import Any
+
+from flask import Flask
+from pydantic import BaseModel
+from werkzeug.routing import Rule
+
+from productator.api.openapi import problems
+from productator.api.openapi.components import body_schema, components
+from productator.api.openapi.operations import OPERATIONS, Answer, Body, Operation
+
+Json = dict[str, Any]
+
+VERSION = "1.0.0"
+_DESCRIPTION = """Stores products and keeps their offers fresh.
+
+Every error is a problem (RFC 9457) and carries the answer's `X-Request-Id`. Unknown fields, and unknown
+query parameters of lists, are refused. What answers GET answers HEAD, and every path answers OPTIONS. Times
+are UTC; prices and stock are whole numbers. New members may be added to answers at any time.
+"""
+_TAGS = {
+    "Products": "What is sold, each with its offers.",
+    "Offers": "External ones are kept fresh by the refresher, own ones are changed here.",
+    "Operation": "Probes.",
+    "Documentation": "This document.",
+}
+_PROBLEMS_OF_A_BODY = {400, 411, 413, 415, 422}
+_PROBLEMS_OF_A_CHANGE = {412, 428}
+_PROBLEMS_OF_ALL = {405, 500}
+# "id" reads better than "product_id" where the product is what the path is about.
+_NAMES = {"product_id": "id"}
+_VARIABLE = re.compile("<(?:[a-z]+:)?([a-z_]+)>")
+
+
+def build(app: Flask) -> Json:
+    """Fails with a KeyError that names an endpoint which the table leaves out."""
+    paths: dict[str, Json] = {}
+    for rule in app.url_map.iter_rules():
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            described = _operation(rule, OPERATIONS[rule.endpoint], getdoc(app.view_functions[rule.endpoint]))
+            paths.setdefault(path_of(rule), {})[method.lower()] = described
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Productator", "version": VERSION, "description": _DESCRIPTION},
+        "servers": [{"url": "/", "description": "Where this document was read."}],
+        "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
+        "paths": paths,
+        "components": components(),
+    }
+
+
+def path_of(rule: Rule) -> str:
+    """/products/{id} for /products/<id:product_id>."""
+    return _VARIABLE.sub(lambda found: "{" + _name(found[1]) + "}", rule.rule)
+
+
+def _name(argument: str) -> str:
+    return _NAMES.get(argument, argument)
+
+
+def _operation(rule: Rule, operation: Operation, description: str | None) -> Json:
+    described: Json = {
+        "operationId": rule.endpoint.rpartition(".")[2],
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "parameters": _parameters(rule, operation),
+        "responses": _responses(rule, operation),
+    }
+    if description:
+        described["description"] = description
+    if operation.body:
+        described["requestBody"] = _request_body(operation.body)
+    return described
+
+
+def _parameters(rule: Rule, operation: Operation) -> list[Json]:
+    header = {None: [], "read": ["If-None-Match"], "change": ["If-Match"]}[operation.conditional]
+    in_path = [_name(name) for name in _VARIABLE.findall(rule.rule)]
+    shared = [{"$ref": f"#/components/parameters/{name}"} for name in (*in_path, *header, "X-Request-Id")]
+    return [*shared, *_query(operation.query)]
+
+
+def _query(model: type[BaseModel] | None) -> list[Json]:
+    fields = body_schema(model)["properties"] if model else {}
+    return [_query_parameter(name, schema) for name, schema in fields.items()]
+
+
+def _query_parameter(name: str, schema: Json) -> Json:
+    # A query has no null; that only stands for "not given" in the model.
+    given: Json = next((each for each in schema.pop("anyOf", []) if each != {"type": "null"}), {})
+    if schema.get("default", ...) is None:
+        del schema["default"]
+    schema = given | schema
+    description = schema.pop("description", None)
+    parameter = {"name": name, "in": "query", "schema": schema}
+    return parameter | {"description": description} if description else parameter
+
+
+def _request_body(body: Body) -> Json:
+    content = {
+        "schema": {"$ref": f"#/components/schemas/{body.model.__name__}"},
+        "example": body.example,
+    }
+    return {"required": True, "content": dict.fromkeys(body.types, content)}
+
+
+def _responses(rule: Rule, operation: Operation) -> Json:
+    answers = {str(operation.answer.status): _success(operation.answer)}
+    if operation.conditional == "read":
+        answers["304"] = {"description": "The reader has it already.", "headers": _headers("ETag")}
+    refused = {
+        status: f"#/components/responses/{problems.component(status)}" for status in _refused(rule, operation)
+    }
+    return answers | {str(status): {"$ref": refused[status]} for status in sorted(refused)}
+
+
+def _refused(rule: Rule, operation: Operation) -> set[int]:
+    """The statuses of all problems that the operation can answer."""
+    found = _PROBLEMS_OF_ALL | set(operation.problems)
+    if rule.arguments:
+        found |= {404}
+    if operation.body:
+        found |= _PROBLEMS_OF_A_BODY
+    if operation.query:
+        found |= {422} | ({400} if "cursor" in operation.query.model_fields else set())
+    if operation.conditional == "change":
+        found |= _PROBLEMS_OF_A_CHANGE
+    return found
+
+
+def _success(answer: Answer) -> Json:
+    described: Json = {
+        "description": HTTPStatus(answer.status).phrase,
+        "headers": _headers(*answer.headers),
+    }
+    if answer.schema:
+        content = {"schema": {"$ref": f"#/components/schemas/{answer.schema}"}, "example": answer.example}
+        described["content"] = {answer.media_type: content}
+    return described
+
+
+def _headers(*names: str) -> Json:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in (*names, "X-Request-Id")}

@@ -1,0 +1,57 @@
+"""The examples that the document shows; a test holds each to its schema."""
+
+from typing import Any
+
+_CREATED = "2026-11-23T20:28:55.485399Z"
+_UPDATED = "2026-11-23T20:29:31.350012Z"
+_ADDRESS = "http://127.0.0.1:6606/api/v1"
+
+PRODUCT_BODY = {"name": "Hand mill", "description": "Conical burr"}
+PRODUCT_PATCH = {"description": "Ceramic burr"}
+OFFER_BODY = {"price": 5490, "items_in_stock": 3}
+OFFER_PATCH = {"items_in_stock": 2}
+
+PRODUCT: dict[str, Any] = {
+    "id": 13,
+    "name": "Hand mill",
+    "description": "Conical burr",
+    "registration": "registered",
+    "created_at": _CREATED,
+    "updated_at": _UPDATED,
+}
+PENDING_PRODUCT = PRODUCT | {"registration": "pending", "updated_at": _CREATED}
+PRODUCTS = {"items": [PRODUCT], "next": None}
+
+OWN_OFFER: dict[str, Any] = {
+    "id": 72,
+    "product_id": 13,
+    "source": "own",
+    "external_id": None,
+    "price": 5490,
+    "currency": None,
+    "items_in_stock": 3,
+    "created_at": _CREATED,
+    "updated_at": _UPDATED,
+}
+EXTERNAL_OFFER = OWN_OFFER | {"id": 68, "source": "external", "external_id": "2151436061245441"}
+OFFERS = {"items": [OWN_OFFER], "next": f"{_ADDRESS}/offers?limit=1&cursor=.eJwdyEkKgDAMAMC"}
+PRODUCT_OFFERS = {
+    "items": [EXTERNAL_OFFER, OWN_OFFER],
+    "next": None,
+    "refreshed_at": _UPDATED,
+    "stale": False,
+}
+REFRESH = {"product_id": 13, "due_at": _UPDATED}
+ALIVE = {"status": "alive"}
+READY = {"status": "ready"}
+
+
+def problem(status: int, title: str, detail: str) -> dict[str, Any]:
+    return {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": "/api/v1/products/13",
+        "request_id": "eda750b47d774cbfa3cca6d62fd3b8cd",
+    }

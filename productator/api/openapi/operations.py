@@ -1,0 +1,181 @@
+"""What every route takes and answers; the document is made of this table and the routes themselves."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from productator.api.openapi import examples
+from productator.api.requests import JSON_TYPES, PATCH_TYPES
+from productator.api.schemas import (
+    OfferIn,
+    OfferPatch,
+    OffersQuery,
+    ProductIn,
+    ProductOffersQuery,
+    ProductPatch,
+    ProductsQuery,
+)
+
+
+@dataclass(frozen=True)
+class Body:
+    model: type[BaseModel]
+    example: Any
+    types: tuple[str, ...] = JSON_TYPES
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to a request that succeeds; `schema` names a component."""
+
+    schema: str | None
+    example: Any = None
+    status: int = 200
+    headers: tuple[str, ...] = ()
+    media_type: str = "application/json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """What follows from these (the problems of a body, say) is worked out in `document.py`."""
+
+    summary: str
+    tag: str
+    answer: Answer
+    query: type[BaseModel] | None = None
+    body: Body | None = None
+    conditional: Literal["read", "change"] | None = None
+    problems: tuple[int, ...] = ()
+
+
+_TAGGED = ("ETag",)
+_CREATED = ("ETag", "Location")
+_PRODUCT = Answer("Product", examples.PRODUCT, headers=_TAGGED)
+_OFFER = Answer("Offer", examples.OWN_OFFER, headers=_TAGGED)
+_DELETED = Answer(None, status=204)
+_KEPT = ("ETag", "Cache-Control")
+_PAGE_HEADERS = (*_KEPT, "Content-Security-Policy")
+
+# By endpoint: the name of the blueprint, and of the view.
+OPERATIONS: dict[str, Operation] = {
+    "products.list_products": Operation(
+        summary="List products",
+        tag="Products",
+        query=ProductsQuery,
+        conditional="read",
+        answer=Answer("ProductPage", examples.PRODUCTS, headers=_TAGGED),
+        problems=(503,),
+    ),
+    "products.create_product": Operation(
+        summary="Create a product",
+        tag="Products",
+        body=Body(ProductIn, examples.PRODUCT_BODY),
+        answer=Answer("Product", examples.PENDING_PRODUCT, 201, _CREATED),
+        problems=(503,),
+    ),
+    "products.get_product": Operation(
+        summary="Read a product", tag="Products", conditional="read", answer=_PRODUCT, problems=(503,)
+    ),
+    "products.replace_product": Operation(
+        summary="Replace a product's name and description",
+        tag="Products",
+        body=Body(ProductIn, examples.PRODUCT_BODY),
+        conditional="change",
+        answer=_PRODUCT,
+        problems=(503,),
+    ),
+    "products.patch_product": Operation(
+        summary="Change fields of a product",
+        tag="Products",
+        body=Body(ProductPatch, examples.PRODUCT_PATCH, PATCH_TYPES),
+        conditional="change",
+        answer=_PRODUCT,
+        problems=(503,),
+    ),
+    "products.delete_product": Operation(
+        summary="Delete a product", tag="Products", conditional="change", answer=_DELETED, problems=(503,)
+    ),
+    "products.refresh_product": Operation(
+        summary="Refresh a product now",
+        tag="Products",
+        answer=Answer("Refresh", examples.REFRESH, 202),
+        problems=(503,),
+    ),
+    "offers.list_offers_of_product": Operation(
+        summary="List a product's offers",
+        tag="Offers",
+        query=ProductOffersQuery,
+        conditional="read",
+        answer=Answer("ProductOffers", examples.PRODUCT_OFFERS, headers=_TAGGED),
+        problems=(503,),
+    ),
+    "offers.create_offer": Operation(
+        summary="Add an own offer",
+        tag="Offers",
+        body=Body(OfferIn, examples.OFFER_BODY),
+        answer=Answer("Offer", examples.OWN_OFFER, 201, _CREATED),
+        problems=(503,),
+    ),
+    "offers.get_offer": Operation(
+        summary="Read an offer", tag="Offers", conditional="read", answer=_OFFER, problems=(503,)
+    ),
+    "offers.replace_offer": Operation(
+        summary="Replace an own offer's price and stock",
+        tag="Offers",
+        body=Body(OfferIn, examples.OFFER_BODY),
+        conditional="change",
+        answer=_OFFER,
+        problems=(409, 503),
+    ),
+    "offers.patch_offer": Operation(
+        summary="Change fields of an own offer",
+        tag="Offers",
+        body=Body(OfferPatch, examples.OFFER_PATCH, PATCH_TYPES),
+        conditional="change",
+        answer=_OFFER,
+        problems=(409, 503),
+    ),
+    "offers.delete_offer": Operation(
+        summary="Delete an own offer",
+        tag="Offers",
+        conditional="change",
+        answer=_DELETED,
+        problems=(409, 503),
+    ),
+    "offers.list_offers": Operation(
+        summary="List offers of all products",
+        tag="Offers",
+        query=OffersQuery,
+        conditional="read",
+        answer=Answer("OfferPage", examples.OFFERS, headers=_TAGGED),
+        problems=(503,),
+    ),
+    "probes.livez": Operation(
+        summary="Whether the process answers", tag="Operation", answer=Answer("Alive", examples.ALIVE)
+    ),
+    "probes.readyz": Operation(
+        summary="Whether requests can be served",
+        tag="Operation",
+        answer=Answer("Ready", examples.READY),
+        problems=(503,),
+    ),
+    "docs.openapi": Operation(
+        summary="This document",
+        tag="Documentation",
+        conditional="read",
+        answer=Answer("OpenApi", {"openapi": "3.1.0"}, headers=_KEPT),
+    ),
+    "docs.page": Operation(
+        summary="This document as a page to read and try",
+        tag="Documentation",
+        conditional="read",
+        answer=Answer("Html", "<!doctype html>", headers=_PAGE_HEADERS, media_type="text/html"),
+    ),
+    "docs.file": Operation(
+        summary="A file of that page",
+        tag="Documentation",
+        conditional="read",
+        answer=Answer("File", "body{}", headers=_KEPT, media_type="*/*"),
+    ),
+}
