@@ -46,7 +46,7 @@ Description = Annotated[
     Field(max_length=DESCRIPTION_LENGTH, json_schema_extra={"pattern": STORABLE_PATTERN}),
     AfterValidator(_storable),
 ]
-Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT)]
+Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT, description="Written without a fraction: 5, not 5.0.")]
 
 
 class _Body(BaseModel):

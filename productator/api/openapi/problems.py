@@ -67,8 +67,8 @@ _WHEN: dict[int, tuple[str, str, tuple[str, ...]]] = {
 
 
 def component(status: int) -> str:
-    """The name under which the document keeps the answer: MethodNotAllowed."""
-    return HTTPStatus(status).phrase.title().replace(" ", "").replace("-", "")
+    """The name of the answer in the document; not its phrase, which differs from one Python to the next."""
+    return f"Problem{status}"
 
 
 def responses() -> dict[str, dict[str, Any]]:

@@ -1,0 +1,127 @@
+"""What the API answers is what its OpenAPI document says."""
+
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session, sessionmaker
+from werkzeug.test import TestResponse
+
+from tests import factories
+from tests.api.checks import OFFERS, PRODUCTS, offer_url, offers_url
+from tests.openapi import operations, resolved, strict, validate
+
+Json = dict[str, Any]
+
+
+@pytest.fixture
+def document(client: FlaskClient) -> Json:
+    found: Json = client.get("/openapi.json").json
+    return strict(found)
+
+
+def held_to(document: Json, app: Flask, response: TestResponse) -> None:
+    """Checks the status, headers and body of an answer against the document."""
+    with app.test_request_context(response.request.path, method=response.request.method) as context:
+        operation_id = context.request.endpoint.rpartition(".")[2]
+    operation = next(each for each in operations(document).values() if each["operationId"] == operation_id)
+    described = resolved(document, operation["responses"][str(response.status_code)])
+    assert described["headers"].keys() <= set(response.headers.keys())
+    content = described.get("content", {})
+    assert bool(content) == bool(response.data)
+    for media_type, each in content.items():
+        assert response.mimetype == media_type
+        validate(document, each["schema"], response.get_json(force=True))
+
+
+@pytest.mark.parametrize("path", ["", "/{id}", "/{id}/offers"])
+def test_what_is_read_of_products_is_described(
+    app: Flask, client: FlaskClient, document: Json, offer: Json, path: str
+) -> None:
+    held_to(document, app, client.get(PRODUCTS + path.format(id=offer["product_id"])))
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/openapi.json", f"{OFFERS}?limit=1"])
+def test_what_else_is_read_is_described(
+    app: Flask, client: FlaskClient, document: Json, offer: Json, path: str
+) -> None:
+    held_to(document, app, client.get(path))
+
+
+def test_a_page_before_the_last_is_described(
+    app: Flask, client: FlaskClient, document: Json, product: Json, other_product: Json
+) -> None:
+    response = client.get(f"{PRODUCTS}?limit=1")
+
+    assert response.json["next"]
+    held_to(document, app, response)
+
+
+def test_an_offer_of_the_offers_service_is_described(
+    app: Flask, client: FlaskClient, sessions: sessionmaker[Session], document: Json, refreshed_product: Json
+) -> None:
+    factories.external_offer(sessions, refreshed_product["id"])
+
+    held_to(document, app, client.get(offers_url(refreshed_product)))
+
+
+def test_what_is_written_is_described(app: Flask, client: FlaskClient, document: Json) -> None:
+    created = client.post(PRODUCTS, json={"name": "Kettle"})
+    url = f"{PRODUCTS}/{created.json['id']}"
+    offered = client.post(f"{url}/offers", json={"price": 1, "items_in_stock": 0})
+
+    for response in (
+        created,
+        offered,
+        client.put(url, json={"name": "Kettle 2"}),
+        client.patch(url, json={"description": None}),
+        client.post(f"{url}/refresh"),
+        client.put(offer_url(offered.json), json={"price": 2, "items_in_stock": 0}),
+        client.patch(offer_url(offered.json), json={"price": 3}),
+        client.delete(offer_url(offered.json)),
+        client.delete(url),
+    ):
+        held_to(document, app, response)
+
+
+def test_not_modified_is_described(app: Flask, client: FlaskClient, document: Json, product: Json) -> None:
+    url = f"{PRODUCTS}/{product['id']}"
+    tag = client.get(url).headers["ETag"]
+
+    held_to(document, app, client.get(url, headers={"If-None-Match": tag}))
+
+
+REFUSED: dict[str, tuple[int, str, str, dict[str, Any]]] = {
+    "not JSON": (400, "POST", "", {"data": "{", "content_type": "application/json"}),
+    "no cursor of ours": (400, "GET", "?cursor=x", {}),
+    "not found": (404, "GET", "/999999999", {}),
+    "stale": (412, "PATCH", "/{id}", {"json": {"name": "Kettle"}, "headers": {"If-Match": '"99"'}}),
+    "too large": (413, "POST", "", {"data": b" " * (2**20 + 1), "content_type": "application/json"}),
+    "another media type": (415, "POST", "", {"data": "name=x", "content_type": "text/plain"}),
+    "wrong fields": (422, "POST", "", {"json": {"name": " ", "id": 7}}),
+    "a wrong query": (422, "GET", "?limit=0", {}),
+}
+
+
+@pytest.mark.parametrize("refused", REFUSED.values(), ids=REFUSED.keys())
+def test_problems_are_described(
+    app: Flask,
+    client: FlaskClient,
+    document: Json,
+    product: Json,
+    refused: tuple[int, str, str, dict[str, Any]],
+) -> None:
+    status, method, path, request = refused
+    response = client.open(PRODUCTS + path.format(id=product["id"]), method=method, **request)
+
+    assert response.status_code == status
+    held_to(document, app, response)
+
+
+def test_the_document_is_asked_for_once(client: FlaskClient) -> None:
+    first = client.get("/openapi.json")
+    again = client.get("/openapi.json", headers={"If-None-Match": first.headers["ETag"]})
+
+    assert (again.status_code, again.data) == (304, b"")
+    assert again.headers["Cache-Control"] == first.headers["Cache-Control"] == "no-cache"

@@ -1,0 +1,169 @@
+"""The OpenAPI document: valid, complete, and true to the routes and the models."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
+from openapi_spec_validator import validate as validate_document
+from pydantic import ValidationError
+
+from productator.api.openapi import document as documents
+from productator.api.openapi.operations import OPERATIONS
+from productator.api.schemas import NAME_PATTERN, ProductPatch
+from productator.app import create_app
+from tests import factories
+from tests.conftest import dispose_of
+from tests.openapi import operations, resolved, responses, strict, validate
+
+Json = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    file = tmp_path_factory.mktemp("openapi") / "x.db"
+    app = create_app(factories.settings(database_url=f"sqlite:///{file}"))
+    dispose_of(app)
+    return app
+
+
+@pytest.fixture(scope="module")
+def document(app: Flask) -> Json:
+    return documents.build(app)
+
+
+def test_the_document_is_valid_openapi(document: Json) -> None:
+    assert document["openapi"].startswith("3.1.")
+    validate_document(document)
+
+
+def test_every_route_is_described_and_no_other(app: Flask, document: Json) -> None:
+    routes = {
+        f"{method} {documents.path_of(rule)}"
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+
+    assert operations(document).keys() == routes
+
+
+def test_a_route_without_its_declaration_cannot_be_described(tmp_path: Path) -> None:
+    app = create_app(factories.settings(database_url=f"sqlite:///{tmp_path / 'x.db'}"))
+    dispose_of(app)
+    app.add_url_rule("/undeclared", "undeclared", lambda: "")
+
+    with pytest.raises(KeyError, match="undeclared"):
+        documents.build(app)
+
+
+def test_no_declaration_is_kept_for_a_route_that_is_gone(app: Flask) -> None:
+    assert OPERATIONS.keys() == {rule.endpoint for rule in app.url_map.iter_rules()}
+
+
+def test_the_endpoints_document_describes_the_same_operations(document: Json) -> None:
+    text = Path(__file__).parents[2].joinpath("ENDPOINTS.md").read_text(encoding="utf-8")
+
+    assert operations(document).keys() == set(re.findall(r"^### ([A-Z]+ /\S*)$", text, re.MULTILINE))
+
+
+def test_operations_have_ids_of_their_own(document: Json) -> None:
+    ids = [operation["operationId"] for operation in operations(document).values()]
+
+    assert len(ids) == len(set(ids))
+
+
+def test_every_tag_is_explained(document: Json) -> None:
+    used = {tag for operation in operations(document).values() for tag in operation["tags"]}
+
+    assert used == {tag["name"] for tag in document["tags"]}
+
+
+def test_every_error_is_a_problem(document: Json) -> None:
+    errors = [
+        (status, response)
+        for operation in operations(document).values()
+        for status, response in responses(document, operation)
+        if status >= 400
+    ]
+
+    assert errors
+    for _, response in errors:
+        schema = response["content"]["application/problem+json"]["schema"]
+        assert schema == {"$ref": "#/components/schemas/Problem"}
+
+
+@pytest.mark.parametrize(
+    ("status", "header"),
+    [(201, "Location"), (304, "ETag"), (405, "Allow"), (412, "ETag"), (503, "Retry-After")],
+)
+def test_an_answer_names_its_headers(document: Json, status: int, header: str) -> None:
+    answers = [
+        response
+        for operation in operations(document).values()
+        for found, response in responses(document, operation)
+        if found == status
+    ]
+
+    assert answers
+    assert all(header in answer["headers"] for answer in answers)
+
+
+def test_every_answer_carries_the_request_id(document: Json) -> None:
+    for operation in operations(document).values():
+        assert {"$ref": "#/components/parameters/X-Request-Id"} in operation["parameters"]
+        assert all("X-Request-Id" in response["headers"] for _, response in responses(document, operation))
+
+
+def contents(document: Json) -> list[Json]:
+    """Every body of the document, of requests and of answers."""
+    found = []
+    for operation in operations(document).values():
+        found += [operation.get("requestBody", {})]
+        found += [response for _, response in responses(document, operation)]
+    return [content for each in found for content in each.get("content", {}).values()]
+
+
+def test_every_body_has_an_example_that_its_schema_takes(document: Json) -> None:
+    for content in contents(document):
+        validate(strict(document), content["schema"], content["example"])
+
+
+@pytest.mark.parametrize("path", ["/api/v1/products/{id}", "/api/v1/products/{id}/offers/{offer_id}"])
+def test_a_patch_takes_both_media_types(document: Json, path: str) -> None:
+    assert document["paths"][path]["patch"]["requestBody"]["content"].keys() == {
+        "application/json",
+        "application/merge-patch+json",
+    }
+
+
+@pytest.mark.parametrize("name", ["ProductIn", "ProductPatch", "OfferIn", "OfferPatch"])
+def test_bodies_refuse_unknown_fields(document: Json, name: str) -> None:
+    assert document["components"]["schemas"][name]["additionalProperties"] is False
+
+
+def test_limits_of_bodies_and_queries_are_told(document: Json) -> None:
+    name = document["components"]["schemas"]["ProductIn"]["properties"]["name"]
+    parameters = [
+        resolved(document, each) for each in document["paths"]["/api/v1/offers"]["get"]["parameters"]
+    ]
+    schemas = {each["name"]: each["schema"] for each in parameters}
+
+    assert (name["minLength"], name["maxLength"]) == (1, 450)
+    assert schemas["min_price"] == {"type": "integer", "minimum": 0, "maximum": 2**53 - 1}
+    assert schemas["limit"] == {"type": "integer", "minimum": 1, "default": 50}
+
+
+@given(
+    st.text(st.sampled_from("\0 a\t\n\x1c\x1f\x85\ufeff\u200b\u2003\u3000") | st.characters(codec="utf-8"))
+)
+def test_the_pattern_of_names_tells_what_is_taken(name: str) -> None:
+    try:
+        ProductPatch(name=name)
+        is_taken = True
+    except ValidationError:
+        is_taken = False
+
+    assert bool(re.search(NAME_PATTERN, name)) == is_taken
