@@ -131,6 +131,7 @@ _ANSWERS: Json = {
 }
 
 # Headers are described rather than bounded: an unfit one is replaced or matches nothing, but never refused.
+# They have no `example`, since Swagger UI would send it along with every request that someone tries.
 PARAMETERS: Json = {
     "id": {"name": "id", "in": "path", "required": True, "description": "The product.", "schema": _ID},
     "offer_id": {
@@ -144,23 +145,20 @@ PARAMETERS: Json = {
     "If-Match": {
         "name": "If-Match",
         "in": "header",
-        "description": "Change only what still has one of these tags, or with `*` whatever it is.",
+        "description": 'Change only what still has one of these tags, such as `"7"`; `*`: whatever it is.',
         "schema": _TEXT,
-        "example": '"7"',
     },
     "If-None-Match": {
         "name": "If-None-Match",
         "in": "header",
-        "description": "Tags of what the reader has; 304 while one of them is the current one.",
+        "description": 'Tags of what the reader has, such as `"7"`; 304 while one is the current one.',
         "schema": _TEXT,
-        "example": '"7"',
     },
     "X-Request-Id": {
         "name": "X-Request-Id",
         "in": "header",
         "description": "Names the request: up to 128 of `A-Z a-z 0-9 . _ : / + = -`, else one is made.",
         "schema": _TEXT,
-        "example": "order-7",
     },
 }
 
