@@ -32,7 +32,7 @@ def _not_blank(text: str) -> str:
 
 # The two rules above as the OpenAPI document tells them; its "\\s" would mean other blanks than Python's.
 _BLANKS = r"\t-\r\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-STORABLE_PATTERN = r"^[^\u0000]*$"
+_STORABLE: dict[str, Any] = {"pattern": r"^[^\u0000]*$"}
 NAME_PATTERN = rf"^[^\u0000]*[^\u0000{_BLANKS}][^\u0000]*$"
 
 Name = Annotated[
@@ -42,9 +42,7 @@ Name = Annotated[
     AfterValidator(_storable),
 ]
 Description = Annotated[
-    str,
-    Field(max_length=DESCRIPTION_LENGTH, json_schema_extra={"pattern": STORABLE_PATTERN}),
-    AfterValidator(_storable),
+    str, Field(max_length=DESCRIPTION_LENGTH, json_schema_extra=_STORABLE), AfterValidator(_storable)
 ]
 Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT, description="Written without a fraction: 5, not 5.0.")]
 
@@ -120,11 +118,7 @@ Cursor = Annotated[str, Field(description="Opaque: taken from `next`, with the s
 
 SearchText = Annotated[
     str,
-    Field(
-        max_length=NAME_LENGTH,
-        description="A text in the name, in any case.",
-        json_schema_extra={"pattern": STORABLE_PATTERN},
-    ),
+    Field(max_length=NAME_LENGTH, description="A part of the name.", json_schema_extra=_STORABLE),
     AfterValidator(_storable),
 ]
 
