@@ -25,7 +25,7 @@ def components() -> Json:
     return {
         "schemas": _schemas(),
         "parameters": PARAMETERS,
-        "headers": _HEADERS,
+        "headers": {name: {"required": True} | header for name, header in _HEADERS.items()},
         "responses": problems.responses(),
     }
 
@@ -154,6 +154,12 @@ PARAMETERS: Json = {
         "description": 'Tags of what the reader has, such as `"7"`; 304 while one is the current one.',
         "schema": _TEXT,
     },
+    "Idempotency-Key": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "Sent again under its key within 24 hours, a request has one effect and one answer.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 257},
+    },
     "X-Request-Id": {
         "name": "X-Request-Id",
         "in": "header",
@@ -164,6 +170,11 @@ PARAMETERS: Json = {
 
 _HEADERS: Json = {
     "ETag": {"description": "The strong entity tag.", "schema": {"type": "string", "pattern": '^"[^"]+"$'}},
+    "Idempotency-Replayed": {
+        "description": "`true` on an answer that was given before; else not sent.",
+        "required": False,
+        "schema": {"type": "string", "const": "true"},
+    },
     "Location": {
         "description": "The address of what was created.",
         "schema": {"type": "string", "format": "uri"},

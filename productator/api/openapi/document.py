@@ -11,7 +11,7 @@ from werkzeug.routing import Rule
 
 from productator.api.openapi import problems
 from productator.api.openapi.components import body_schema, components
-from productator.api.openapi.operations import OPERATIONS, Answer, Body, Operation
+from productator.api.openapi.operations import OPERATIONS, Body, Operation
 
 Json = dict[str, Any]
 
@@ -30,6 +30,8 @@ _TAGS = {
 }
 _PROBLEMS_OF_A_BODY = {400, 411, 413, 415, 422}
 _PROBLEMS_OF_A_CHANGE = {412, 428}
+_PROBLEMS_OF_A_KEY = {400, 409, 422}
+_HEADER_OF = {None: [], "read": ["If-None-Match"], "change": ["If-Match"], "once": ["Idempotency-Key"]}
 _PROBLEMS_OF_ALL = {405, 500}
 # "id" reads better than "product_id" where the product is what the path is about.
 _NAMES = {"product_id": "id"}
@@ -78,7 +80,7 @@ def _operation(rule: Rule, operation: Operation, description: str | None) -> Jso
 
 
 def _parameters(rule: Rule, operation: Operation) -> list[Json]:
-    header = {None: [], "read": ["If-None-Match"], "change": ["If-Match"]}[operation.conditional]
+    header = _HEADER_OF[operation.conditional]
     in_path = [_name(name) for name in _VARIABLE.findall(rule.rule)]
     shared = [{"$ref": f"#/components/parameters/{name}"} for name in (*in_path, *header, "X-Request-Id")]
     return [*shared, *_query(operation.query)]
@@ -109,7 +111,7 @@ def _request_body(body: Body) -> Json:
 
 
 def _responses(rule: Rule, operation: Operation) -> Json:
-    answers = {str(operation.answer.status): _success(operation.answer)}
+    answers = {str(operation.answer.status): _success(operation)}
     if operation.conditional == "read":
         answers["304"] = {"description": "The reader has it already.", "headers": _headers("ETag")}
     refused = {
@@ -129,13 +131,17 @@ def _refused(rule: Rule, operation: Operation) -> set[int]:
         found |= {422} | ({400} if "cursor" in operation.query.model_fields else set())
     if operation.conditional == "change":
         found |= _PROBLEMS_OF_A_CHANGE
+    if operation.conditional == "once":
+        found |= _PROBLEMS_OF_A_KEY
     return found
 
 
-def _success(answer: Answer) -> Json:
+def _success(operation: Operation) -> Json:
+    answer = operation.answer
+    replayed = ("Idempotency-Replayed",) if operation.conditional == "once" else ()
     described: Json = {
         "description": HTTPStatus(answer.status).phrase,
-        "headers": _headers(*answer.headers),
+        "headers": _headers(*answer.headers, *replayed),
     }
     if answer.schema:
         content = {"schema": {"$ref": f"#/components/schemas/{answer.schema}"}, "example": answer.example}

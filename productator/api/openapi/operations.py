@@ -45,7 +45,7 @@ class Operation:
     answer: Answer
     query: type[BaseModel] | None = None
     body: Body | None = None
-    conditional: Literal["read", "change"] | None = None
+    conditional: Literal["read", "change", "once"] | None = None
     problems: tuple[int, ...] = ()
 
 
@@ -71,6 +71,7 @@ OPERATIONS: dict[str, Operation] = {
         summary="Create a product",
         tag="Products",
         body=Body(ProductIn, examples.PRODUCT_BODY),
+        conditional="once",
         answer=Answer("Product", examples.PENDING_PRODUCT, 201, _CREATED),
         problems=(503,),
     ),
@@ -99,6 +100,7 @@ OPERATIONS: dict[str, Operation] = {
     "products.refresh_product": Operation(
         summary="Refresh a product now",
         tag="Products",
+        conditional="once",
         answer=Answer("Refresh", examples.REFRESH, 202),
         problems=(503,),
     ),
@@ -114,6 +116,7 @@ OPERATIONS: dict[str, Operation] = {
         summary="Add an own offer",
         tag="Offers",
         body=Body(OfferIn, examples.OFFER_BODY),
+        conditional="once",
         answer=Answer("Offer", examples.OWN_OFFER, 201, _CREATED),
         problems=(503,),
     ),

@@ -8,7 +8,7 @@ from productator.api.openapi import examples
 # Status: when it is answered (for readers of the document), an example of `detail`, and headers of its own.
 _WHEN: dict[int, tuple[str, str, tuple[str, ...]]] = {
     400: (
-        "The body is not JSON, or the cursor is not one of this list with these filters.",
+        "The body is not JSON, the cursor not one of this list with these filters, or the key malformed.",
         "The body is not JSON: EOF while parsing an object at line 1 column 1.",
         (),
     ),
@@ -23,7 +23,7 @@ _WHEN: dict[int, tuple[str, str, tuple[str, ...]]] = {
         ("Allow",),
     ),
     409: (
-        "The offer belongs to the Offers service, and only own offers can be changed.",
+        "The offer belongs to the Offers service; or the first request with this key is still running.",
         "Offer 68 belongs to the Offers service; only own offers can be changed.",
         (),
     ),
@@ -44,7 +44,7 @@ _WHEN: dict[int, tuple[str, str, tuple[str, ...]]] = {
     ),
     415: ("The body is of another media type.", "Send the body as application/json.", ()),
     422: (
-        "Unknown, missing or unacceptable fields or query parameters; `errors` lists each.",
+        "Unacceptable fields, query parameters (`errors` lists each), or a key of another request.",
         "The request names values that are not acceptable; `errors` lists each.",
         (),
     ),
