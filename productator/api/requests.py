@@ -4,6 +4,7 @@ import re
 from typing import TypeVar
 from uuid import uuid4
 
+import structlog
 from flask import Flask, Response, g, request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
@@ -47,6 +48,8 @@ def init_app(app: Flask) -> None:
 def _name_request() -> None:
     given = request.headers.get("X-Request-Id", "")
     g.request_id = given if _SANE_ID.fullmatch(given) else uuid4().hex
+    # Into every log line until the next request.
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
 
 def current_request_id() -> str:

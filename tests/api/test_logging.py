@@ -1,0 +1,58 @@
+"""The API's log: every line of a request names it."""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from productator.app import create_app
+from productator.ops import logging as log_lines
+from tests import factories
+from tests.api.checks import PRODUCTS
+from tests.conftest import dispose_of
+
+Lines = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[Lines]:
+    """What has been logged since it was last asked for; a test configures it, since its output is its own."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture
+def away(tmp_path: Path) -> Iterator[FlaskClient]:
+    """A client of an application that has something to log: its database cannot be reached."""
+    tmp_path.joinpath("folder.db").mkdir()
+    app = create_app(factories.settings(database_url=f"sqlite:///{tmp_path / 'folder.db'}"))
+    yield app.test_client()
+    dispose_of(app)
+
+
+def test_a_line_names_the_request_it_belongs_to(away: FlaskClient, lines: Lines) -> None:
+    log_lines.configure("json")
+    away.get(PRODUCTS, headers={"X-Request-Id": "order-1"})
+
+    assert [line["request_id"] for line in lines()] == ["order-1"]
+
+
+def test_the_next_request_has_lines_of_its_own(away: FlaskClient, lines: Lines) -> None:
+    log_lines.configure("json")
+    ids = [away.get(PRODUCTS).headers["X-Request-Id"] for _ in range(2)]
+
+    assert [line["request_id"] for line in lines()] == ids
+
+
+def test_a_line_says_what_when_and_how_grave(away: FlaskClient, lines: Lines) -> None:
+    log_lines.configure("json")
+    away.get(PRODUCTS)
+
+    assert {"event", "time", "level", "error"} <= lines()[0].keys()
