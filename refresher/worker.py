@@ -89,11 +89,10 @@ class Worker:
         try:
             self._claim(due_by)
             self._collect()
-            stored = self._store_when_worthwhile()
+            return self._store_when_worthwhile()
         except DBAPIError as error:
             self._put_up_with(error)
             return Stored()
-        return stored
 
     def finish(self, *, grace_s: float) -> None:
         """Stores what is under way, as far as it arrives in time, and gives back the other claims."""

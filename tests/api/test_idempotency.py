@@ -101,6 +101,13 @@ def test_asking_for_a_refresh_can_be_repeated(client: FlaskClient, product: Json
     assert second.headers["Idempotency-Replayed"] == "true"
 
 
+@pytest.mark.parametrize("body", [b"not JSON", b"\xff", b"[" * 100_000])
+def test_a_body_that_nobody_reads_does_no_harm(client: FlaskClient, product: Json, body: bytes) -> None:
+    url = f"{PRODUCTS}/{product['id']}/refresh"
+
+    assert [client.post(url, data=body, headers=KEY).status_code for _ in range(2)] == [202, 202]
+
+
 @pytest.mark.parametrize("key", ["", '""', "a b", '"a', 'a"', "é", "a" * 256, '"\\a"', '"a", "b"'])
 def test_a_malformed_key_is_refused(client: FlaskClient, key: str) -> None:
     problem(post(client, key), 400)
