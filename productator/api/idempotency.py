@@ -8,6 +8,7 @@ from collections.abc import Callable
 from flask import Response, current_app, request
 from sqlalchemy.orm import Session
 
+from productator.api.auth import caller
 from productator.db import reading, transaction
 from productator.domain import utc_now
 from productator.errors import KeyInUse, MalformedRequest
@@ -62,14 +63,9 @@ def _keyed() -> Keyed | None:
         raise MalformedRequest("The Idempotency-Key is not 1 to 255 visible characters, quoted or not.")
     key = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else header
     return Keyed(
-        scope=_digest(_caller(), request.method, request.path, key),
+        scope=_digest(caller(), request.method, request.path, key),
         fingerprint=_digest(request.method, request.full_path, _canonical_body()),
     )
-
-
-def _caller() -> str:
-    """Who asks; all are one as long as nobody has to say who they are."""
-    return ""
 
 
 def _canonical_body() -> str:
