@@ -2,5 +2,8 @@
 
 
 def caller() -> str:
-    """A name of the request's caller that stays the same; all are one as long as nobody has to say who they are."""
+    """A name of the request's caller that stays the same.
+
+    All are one as long as nobody has to say who they are.
+    """
     return ""

@@ -1,0 +1,34 @@
+"""What all commands share: the settings, and failures that are told in a sentence."""
+
+import os
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
+
+import click
+from sqlalchemy.exc import SQLAlchemyError
+
+from productator.config import Settings
+from productator.errors import ConfigError
+from productator.schema import MigrationLocked
+
+Arguments = ParamSpec("Arguments")
+
+
+def settings_given() -> Settings:
+    return Settings.load(os.environ.get("PRODUCTATOR_CONFIG") or "config.cfg", os.environ)
+
+
+def told_in_a_sentence(command: Callable[Arguments, None]) -> Callable[Arguments, None]:
+    """Ends a command with one sentence where a traceback would help nobody."""
+
+    @wraps(command)
+    def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except (ConfigError, MigrationLocked) as error:
+            raise click.ClickException(str(error)) from error
+        except SQLAlchemyError as error:
+            raise click.ClickException(f"The database cannot be used: {error.__cause__ or error}") from error
+
+    return run
