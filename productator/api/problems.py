@@ -39,24 +39,34 @@ def init_app(app: Flask) -> None:
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None, **members: Any) -> Response:
-    title = HTTPStatus(status).phrase
-    body = {
+    of_request = {"instance": request.path, "request_id": current_request_id()}
+    body = _core(status, detail) | of_request | members
+    return json_response(body, status, headers, content_type="application/problem+json")
+
+
+def of_item(error: errors.InvalidInput) -> dict[str, Any]:
+    """The problem of one item among others in a request."""
+    detail = "The item is not acceptable; `errors` says why."
+    return _core(STATUS_OF[type(error)], detail) | {"errors": _details(error)}
+
+
+def _core(status: int, detail: str) -> dict[str, Any]:
+    return {
         "type": "about:blank",
-        "title": title,
+        "title": HTTPStatus(status).phrase,
         "status": int(status),
         "detail": detail,
-        "instance": request.path,
-        "request_id": current_request_id(),
-        **members,
     }
-    return json_response(body, status, headers, content_type="application/problem+json")
+
+
+def _details(error: errors.InvalidInput) -> list[dict[str, str]]:
+    return [{"pointer": pointer, "detail": detail} for pointer, detail in error.errors]
 
 
 def _known(error: errors.ProductatorError) -> Response:
     status = STATUS_OF[type(error)]
     if isinstance(error, errors.InvalidInput):
-        details = [{"pointer": pointer, "detail": detail} for pointer, detail in error.errors]
-        return problem(status, str(error), errors=details)
+        return problem(status, str(error), errors=_details(error))
     if isinstance(error, errors.StaleVersion):
         return problem(status, str(error), {"ETag": f'"{error.current}"'})
     if isinstance(error, errors.KeyInUse | errors.CommitUnknown):

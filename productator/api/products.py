@@ -3,12 +3,12 @@
 from flask import Blueprint, Response, url_for
 from sqlalchemy.orm import Session
 
+from productator.api import batch
 from productator.api.conditional import expected_version, product_tag, tagged, tagged_list
 from productator.api.idempotency import once
 from productator.api.paging import page_json, position_of
 from productator.api.requests import PATCH_TYPES, read_body, read_query
 from productator.api.schemas import (
-    ProductIn,
     ProductPatch,
     ProductsQuery,
     json_response,
@@ -18,6 +18,7 @@ from productator.api.schemas import (
 )
 from productator.db import reading, retried, transaction
 from productator.domain import utc_now
+from productator.drafts import ProductIn
 from productator.services import products as catalogue
 
 products = Blueprint("products", __name__, url_prefix="/api/v1/products")
@@ -43,6 +44,21 @@ def create_product() -> Response:
         product = catalogue.create(session, draft, now=utc_now())
         location = url_for("products.get_product", product_id=product.id, _external=True)
         return tagged(product_json(product), product_tag(product), 201, {"Location": location})
+
+    return once(create)
+
+
+@products.post("/batch")
+@retried
+def create_products() -> Response:
+    """Create up to 1,000 products, each told of by itself.
+
+    The valid ones are created together, whatever becomes of the others.
+    """
+    items = batch.read_items()
+
+    def create(session: Session) -> Response:
+        return batch.answer(items, catalogue.create_many(session, batch.drafts(items), now=utc_now()))
 
     return once(create)
 

@@ -13,6 +13,7 @@ from werkzeug.routing import BaseConverter
 from werkzeug.routing import ValidationError as NoMatch
 
 from productator.domain import MAX_ID
+from productator.drafts import Location, wrong_fields
 from productator.errors import InvalidInput, MalformedRequest
 
 Schema = TypeVar("Schema", bound=BaseModel)
@@ -70,10 +71,15 @@ def read_body(schema: type[Schema], *, types: tuple[str, ...] = JSON_TYPES) -> S
         document = from_json(_bytes(), allow_inf_nan=False)
     except ValueError as exc:
         raise MalformedRequest(f"The body is not JSON: {exc}.") from exc
+    return checked(schema, document)
+
+
+def checked(schema: type[Schema], value: object, *, within: Location = ()) -> Schema:
+    """The value as a `schema`; `within` is where in the body it stands."""
     try:
-        return schema.model_validate(document)
+        return schema.model_validate(value)
     except ValidationError as exc:
-        raise InvalidInput(_wrong_fields(exc)) from exc
+        raise InvalidInput(_wrong_fields(exc, within)) from exc
 
 
 def _bytes() -> bytes:
@@ -98,14 +104,9 @@ def read_query(schema: type[Schema]) -> Schema:
     return query
 
 
-def _wrong_fields(error: ValidationError) -> list[tuple[str, str]]:
-    found = error.errors(include_url=False, include_input=False, include_context=False)
-    return [(_pointer(each["loc"]), _sentence(each["msg"])) for each in found]
+def _wrong_fields(error: ValidationError, within: Location = ()) -> list[tuple[str, str]]:
+    return [(_pointer(within + location), detail) for location, detail in wrong_fields(error)]
 
 
-def _pointer(location: tuple[int | str, ...]) -> str:
+def _pointer(location: Location) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
-
-
-def _sentence(message: str) -> str:
-    return message.removeprefix("Value error, ")[:1].upper() + message.removeprefix("Value error, ")[1:] + "."

@@ -10,53 +10,26 @@ from flask import Response, current_app
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from sqlalchemy import Row
 
-from productator.domain import DESCRIPTION_LENGTH, MAX_AMOUNT, MAX_ID, NAME_LENGTH, OwnOffer, ProductDraft
+from productator.domain import MAX_AMOUNT, MAX_ID, NAME_LENGTH, OwnOffer
+from productator.drafts import STORABLE, Body, Description, Name, storable
 from productator.models import Offer, Product
 from productator.services.offers import Filter
 
 MAX_PAGE = 200
+MAX_BATCH = 1_000
 
-
-def _storable(text: str) -> str:
-    # Not every database keeps a NUL in a text.
-    if "\x00" in text:
-        raise ValueError("a NUL character is not allowed")
-    return text
-
-
-def _not_blank(text: str) -> str:
-    if not text.strip():
-        raise ValueError("must not be blank")
-    return text
-
-
-# The two rules above as the OpenAPI document tells them; its "\\s" would mean other blanks than Python's.
-_BLANKS = r"\t-\r\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-_STORABLE: dict[str, Any] = {"pattern": r"^[^\u0000]*$"}
-NAME_PATTERN = rf"^[^\u0000]*[^\u0000{_BLANKS}][^\u0000]*$"
-
-Name = Annotated[
-    str,
-    Field(min_length=1, max_length=NAME_LENGTH, json_schema_extra={"pattern": NAME_PATTERN}),
-    AfterValidator(_not_blank),
-    AfterValidator(_storable),
-]
-Description = Annotated[
-    str, Field(max_length=DESCRIPTION_LENGTH, json_schema_extra=_STORABLE), AfterValidator(_storable)
-]
 Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT, description="Written without a fraction: 5, not 5.0.")]
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class ProductIn(_Body):
-    name: Name
-    description: Description = ""
-
-    def draft(self) -> ProductDraft:
-        return ProductDraft(self.name, self.description)
+class ProductBatch(Body):
+    items: Annotated[
+        list[Any],
+        Field(
+            min_length=1,
+            max_length=MAX_BATCH,
+            description="Each a `ProductIn`; whatever else it is, is refused by itself.",
+        ),
+    ]
 
 
 def _without_defaults(schema: dict[str, Any]) -> None:
@@ -65,7 +38,7 @@ def _without_defaults(schema: dict[str, Any]) -> None:
         field.pop("default", None)
 
 
-class _Patch(_Body):
+class _Patch(Body):
     model_config = ConfigDict(json_schema_extra=_without_defaults)
 
 
@@ -79,7 +52,7 @@ class ProductPatch(_Patch):
         return {field: getattr(self, field) or "" for field in self.model_fields_set}
 
 
-class OfferIn(_Body):
+class OfferIn(Body):
     price: Amount
     items_in_stock: Amount
 
@@ -118,8 +91,8 @@ Cursor = Annotated[str, Field(description="Opaque: taken from `next`, with the s
 
 SearchText = Annotated[
     str,
-    Field(max_length=NAME_LENGTH, description="A part of the name.", json_schema_extra=_STORABLE),
-    AfterValidator(_storable),
+    Field(max_length=NAME_LENGTH, description="A part of the name.", json_schema_extra=STORABLE),
+    AfterValidator(storable),
 ]
 
 

@@ -3,7 +3,9 @@
 from http import HTTPStatus
 from typing import Any
 
+import pymysql
 from flask.testing import FlaskClient
+from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
 PRODUCTS = "/api/v1/products"
@@ -63,3 +65,9 @@ def offers_url(product: dict[str, Any]) -> str:
 
 def offer_url(offer: dict[str, Any]) -> str:
     return f"{PRODUCTS}/{offer['product_id']}/offers/{offer['id']}"
+
+
+def failure(code: int, *, connection_lost: bool = False) -> OperationalError:
+    """What SQLAlchemy raises for an error of MySQL."""
+    error = pymysql.OperationalError(code, "told by the server")
+    return OperationalError("UPDATE products", {}, error, connection_invalidated=connection_lost)

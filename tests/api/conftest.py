@@ -1,11 +1,15 @@
 """Rows that most tests of the API begin with."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session, sessionmaker
 
+from productator.db import db
 from productator.models import Product, Refresh
 from tests import factories
 
@@ -41,3 +45,19 @@ def refreshed_product(sessions: sessionmaker[Session], product: dict[str, Any]) 
         refresh = session.get_one(Refresh, product["id"])
         refresh.refreshed_at, refresh.due_at = factories.NOW, factories.FAR_FUTURE
     return product
+
+
+@pytest.fixture
+def failures(app: Flask) -> Iterator[list[Exception]]:
+    """What the next commits of the application fail with, each with the last of the list."""
+    planned: list[Exception] = []
+
+    def fail(_connection: Connection) -> None:
+        if planned:
+            raise planned.pop()
+
+    with app.app_context():
+        committing = db.engine
+    event.listen(committing, "commit", fail)
+    yield planned
+    event.remove(committing, "commit", fail)

@@ -4,19 +4,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pymysql
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Connection, Engine, event, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Engine, text
 
 from productator import schema
 from productator.app import create_app
 from productator.db import db
 from productator.engine import make_engine
 from tests import factories
-from tests.api.checks import OFFERS, PRODUCTS, offer_url, problem
+from tests.api.checks import OFFERS, PRODUCTS, failure, offer_url, problem
 from tests.conftest import dispose_of
 
 Json = dict[str, Any]
@@ -28,6 +26,7 @@ REQUESTS = [
     ("GET", f"{PRODUCTS}/1/offers/1", None),
     ("GET", OFFERS, None),
     ("POST", PRODUCTS, {"name": "Kettle"}),
+    ("POST", f"{PRODUCTS}/batch", {"items": [{"name": "Kettle"}]}),
     ("PUT", f"{PRODUCTS}/1", {"name": "Kettle"}),
     ("PATCH", f"{PRODUCTS}/1", {"name": "Kettle"}),
     ("DELETE", f"{PRODUCTS}/1", None),
@@ -63,27 +62,6 @@ def own_app(database_url: str) -> Iterator[Flask]:
     app = create_app(factories.settings(database_url=database_url))
     yield app
     dispose_of(app)
-
-
-@pytest.fixture
-def failures(app: Flask) -> Iterator[list[Exception]]:
-    """What the next commits of the application fail with, each with the last of the list."""
-    planned: list[Exception] = []
-
-    def fail(_connection: Connection) -> None:
-        if planned:
-            raise planned.pop()
-
-    with app.app_context():
-        committing = db.engine
-    event.listen(committing, "commit", fail)
-    yield planned
-    event.remove(committing, "commit", fail)
-
-
-def failure(code: int, *, connection_lost: bool = False) -> OperationalError:
-    error = pymysql.OperationalError(code, "told by the server")
-    return OperationalError("UPDATE products", {}, error, connection_invalidated=connection_lost)
 
 
 def end_connections(engine: Engine, app: Flask) -> None:

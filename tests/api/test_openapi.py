@@ -76,6 +76,7 @@ def test_what_is_written_is_described(app: Flask, client: FlaskClient, document:
     for response in (
         created,
         offered,
+        client.post(f"{PRODUCTS}/batch", json={"items": [{"name": "Teapot"}, {"name": " ", "x": 1}]}),
         client.put(url, json={"name": "Kettle 2"}),
         client.patch(url, json={"description": None}),
         client.post(f"{url}/refresh"),

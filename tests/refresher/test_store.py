@@ -1,10 +1,8 @@
 """Storing the outcomes of claims, on every database."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
-from sqlalchemy import Engine, event
 
 from productator.domain import OfferData, OwnOffer
 from productator.errors import (
@@ -47,19 +45,6 @@ def claim(sessions: Sessions) -> Claim:
     """A claimed product without offers."""
     stored_products(sessions, 1)
     return claimed(sessions)[0]
-
-
-@pytest.fixture
-def statements(engine: Engine) -> Iterator[list[str]]:
-    """The statements that the engine has sent since the start of the test."""
-    sent: list[str] = []
-
-    def note(*call: Any) -> None:
-        sent.append(call[2])
-
-    event.listen(engine, "before_cursor_execute", note)
-    yield sent
-    event.remove(engine, "before_cursor_execute", note)
 
 
 def apply(sessions: Sessions, *outcomes: Outcome, by: Schedule | None = None) -> Stored:

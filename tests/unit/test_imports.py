@@ -13,6 +13,7 @@ FILES = sorted(path for program in PROGRAMS for path in (ROOT / program).rglob("
 
 PRODUCTATOR = {
     "domain": set(),
+    "drafts": {"domain"},
     "errors": set(),
     "options": set(),
     "config": {"errors", "options"},
@@ -23,7 +24,7 @@ PRODUCTATOR = {
     "offers_service": {"models", "domain", "errors", "engine"},
     "services": {"models", "domain", "errors", "engine"},
     "db": {"models", "engine", "errors"},
-    "api": {"services", "models", "db", "domain", "errors", "engine", "schema"},
+    "api": {"services", "models", "db", "domain", "drafts", "errors", "engine", "schema"},
     "demo": {"config", "domain", "services", "engine"},
     "cli": {"api", "app", "config", "demo", "engine", "errors", "schema", "services", "domain", "models"},
 }

@@ -13,8 +13,9 @@ from pydantic import ValidationError
 
 from productator.api.openapi import document as documents
 from productator.api.openapi.operations import OPERATIONS
-from productator.api.schemas import NAME_PATTERN, ProductPatch
+from productator.api.schemas import ProductPatch
 from productator.app import create_app
+from productator.drafts import NAME_PATTERN
 from tests import factories
 from tests.conftest import dispose_of
 from tests.openapi import operations, resolved, responses, strict, validate
@@ -139,7 +140,7 @@ def test_a_patch_takes_both_media_types(document: Json, path: str) -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["ProductIn", "ProductPatch", "OfferIn", "OfferPatch"])
+@pytest.mark.parametrize("name", ["ProductIn", "ProductPatch", "ProductBatch", "OfferIn", "OfferPatch"])
 def test_bodies_refuse_unknown_fields(document: Json, name: str) -> None:
     assert document["components"]["schemas"][name]["additionalProperties"] is False
 

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from productator.api.schemas import OfferIn, OfferPatch, ProductIn, ProductPatch
+from productator.api.schemas import OfferIn, OfferPatch, ProductPatch
 from productator.domain import MAX_AMOUNT, NAME_LENGTH, OwnOffer, ProductDraft
+from productator.drafts import ProductIn
 
 AMOUNTS = st.integers(0, MAX_AMOUNT)
 NAMES = st.text(

@@ -5,8 +5,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from productator.api.openapi import problems
-from productator.api.schemas import OfferIn, OfferPatch, ProductIn, ProductPatch
+from productator.api.schemas import OfferIn, OfferPatch, ProductBatch, ProductPatch
 from productator.domain import DESCRIPTION_LENGTH, MAX_AMOUNT, MAX_ID, NAME_LENGTH, REMOTE_ID_LENGTH
+from productator.drafts import ProductIn
 
 Json = dict[str, Any]
 
@@ -14,6 +15,7 @@ _ID: Json = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_
 _TIME: Json = {"type": "string", "format": "date-time"}
 _AMOUNT: Json = {"type": "integer", "format": "int64", "minimum": 0, "maximum": MAX_AMOUNT}
 _TEXT: Json = {"type": "string"}
+_COUNT: Json = {"type": "integer", "minimum": 0}
 _NEXT: Json = {
     "type": ["string", "null"],
     "format": "uri",
@@ -31,8 +33,13 @@ def components() -> Json:
 
 
 def _schemas() -> Json:
-    bodies = (ProductIn, ProductPatch, OfferIn, OfferPatch)
-    return {body.__name__: body_schema(body) for body in bodies} | _ANSWERS
+    bodies = (ProductIn, ProductPatch, ProductBatch, OfferIn, OfferPatch)
+    schemas = {body.__name__: body_schema(body) for body in bodies}
+    # Of any type, since none of them makes the request invalid.
+    schemas["ProductBatch"]["properties"]["items"]["items"] = {
+        "anyOf": [{"$ref": "#/components/schemas/ProductIn"}, {}]
+    }
+    return schemas | _ANSWERS
 
 
 def body_schema(model: type[BaseModel]) -> Json:
@@ -108,6 +115,33 @@ _ANSWERS: Json = {
             },
         }
     ),
+    "BatchAnswer": _object(
+        {
+            "items": {
+                "type": "array",
+                "description": "What became of each item, in the order of the request.",
+                "items": {
+                    "oneOf": [
+                        {"$ref": "#/components/schemas/BatchCreated"},
+                        {"$ref": "#/components/schemas/BatchRefused"},
+                    ]
+                },
+            },
+            "created": _COUNT,
+            "failed": _COUNT,
+        }
+    ),
+    "BatchCreated": _object(
+        {
+            "status": {"const": 201},
+            "location": {"type": "string", "format": "uri"},
+            "etag": {"type": "string", "description": "The product's strong entity tag, with its quotes."},
+            "product": {"$ref": "#/components/schemas/Product"},
+        }
+    ),
+    "BatchRefused": _object(
+        {"status": {"const": 422}, "problem": {"$ref": "#/components/schemas/ItemProblem"}}
+    ),
     "Refresh": _object({"product_id": _ID, "due_at": _TIME}),
     "Alive": _object({"status": {"const": "alive"}}),
     "Ready": _object({"status": {"const": "ready"}}),
@@ -126,6 +160,16 @@ _ANSWERS: Json = {
             | {"description": "With 422: every unacceptable field or query parameter."},
         },
         optional=("errors",),
+    ),
+    "ItemProblem": _object(
+        {
+            "type": {"type": "string", "format": "uri-reference"},
+            "title": _TEXT,
+            "status": {"const": 422},
+            "detail": _TEXT,
+            "errors": _list_of("WrongValue")
+            | {"description": "The first 20 unacceptable fields; the pointers are into the whole body."},
+        }
     ),
     "WrongValue": _object({"pointer": {"type": "string", "format": "json-pointer"}, "detail": _TEXT}),
 }

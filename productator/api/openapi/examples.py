@@ -20,6 +20,24 @@ PRODUCT: dict[str, Any] = {
     "updated_at": _UPDATED,
 }
 PENDING_PRODUCT = PRODUCT | {"registration": "pending", "updated_at": _CREATED}
+BATCH_BODY = {"items": [PRODUCT_BODY, {"name": " "}]}
+BATCH_ANSWER: dict[str, Any] = {
+    "items": [
+        {"status": 201, "location": f"{_ADDRESS}/products/13", "etag": '"1p"', "product": PENDING_PRODUCT},
+        {
+            "status": 422,
+            "problem": {
+                "type": "about:blank",
+                "title": "Unprocessable Entity",
+                "status": 422,
+                "detail": "The item is not acceptable; `errors` says why.",
+                "errors": [{"pointer": "/items/1/name", "detail": "Must not be blank."}],
+            },
+        },
+    ],
+    "created": 1,
+    "failed": 1,
+}
 PRODUCTS = {"items": [PRODUCT], "next": None}
 
 OWN_OFFER: dict[str, Any] = {

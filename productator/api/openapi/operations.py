@@ -11,11 +11,12 @@ from productator.api.schemas import (
     OfferIn,
     OfferPatch,
     OffersQuery,
-    ProductIn,
+    ProductBatch,
     ProductOffersQuery,
     ProductPatch,
     ProductsQuery,
 )
+from productator.drafts import ProductIn
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,14 @@ OPERATIONS: dict[str, Operation] = {
         body=Body(ProductIn, examples.PRODUCT_BODY),
         conditional="once",
         answer=Answer("Product", examples.PENDING_PRODUCT, 201, _CREATED),
+        problems=(503,),
+    ),
+    "products.create_products": Operation(
+        summary="Create many products",
+        tag="Products",
+        body=Body(ProductBatch, examples.BATCH_BODY),
+        conditional="once",
+        answer=Answer("BatchAnswer", examples.BATCH_ANSWER, 207),
         problems=(503,),
     ),
     "products.get_product": Operation(
