@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import IntEnum
 
 NAME_LENGTH = 450
 DESCRIPTION_LENGTH = 10_000
@@ -34,6 +35,14 @@ class OfferData:
     id: str
     price: int
     items_in_stock: int
+
+
+class ChangeKind(IntEnum):
+    """What happened to an offer; the numbers stand in the database."""
+
+    APPEARED = 1
+    CHANGED = 2
+    REMOVED = 3
 
 
 def utc_now() -> datetime:

@@ -1,9 +1,20 @@
 """The tables, as plain typed SQLAlchemy classes that both programs share."""
 
 from productator.models.base import Base
+from productator.models.history import HistoryChore, OfferChange, PricePoint
 from productator.models.idempotency_key import IdempotencyKey
 from productator.models.offer import Offer
 from productator.models.product import Product, Refresh
 from productator.models.service_token import ServiceToken
 
-__all__ = ["Base", "IdempotencyKey", "Offer", "Product", "Refresh", "ServiceToken"]
+__all__ = [
+    "Base",
+    "HistoryChore",
+    "IdempotencyKey",
+    "Offer",
+    "OfferChange",
+    "PricePoint",
+    "Product",
+    "Refresh",
+    "ServiceToken",
+]

@@ -1,0 +1,78 @@
+"""What an upgrade makes of the rows that it finds."""
+
+from collections.abc import Iterator
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, insert, select
+from sqlalchemy.orm import sessionmaker
+
+from productator import schema
+from productator.domain import ChangeKind
+from productator.engine import make_engine
+from productator.models import Offer, OfferChange, PricePoint, Product
+from tests.factories import NOW
+
+ROOT = schema.__file__.removesuffix("productator/schema.py")
+BEFORE_HISTORY = "0005-1"
+PRODUCT = {"name": "Lamp", "description": "", "version": 1, "created_at": NOW, "updated_at": NOW}
+OFFER = {"version": 1, "created_at": NOW, "updated_at": NOW}
+
+
+@pytest.fixture
+def before_history(empty_database_url: str) -> Iterator[Engine]:
+    """A database as it was before there was a history."""
+    engine = make_engine(empty_database_url)
+    config = Config()
+    config.set_main_option("script_location", f"{ROOT}migrations")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, BEFORE_HISTORY)
+    yield engine
+    engine.dispose()
+
+
+def add(engine: Engine, *offers: tuple[int, str | None, int, int]) -> None:
+    """Offers as product, remote id, price and stock, with their products."""
+    names = ("product_id", "remote_id", "price", "items_in_stock")
+    products = [PRODUCT | {"id": each, "remote_id": str(each)} for each in {offer[0] for offer in offers}]
+    with engine.begin() as connection:
+        connection.execute(insert(Product.__table__), products)
+        rows = [OFFER | dict(zip(names, offer, strict=True)) for offer in offers]
+        connection.execute(insert(Offer.__table__), rows)
+
+
+def test_the_history_of_old_offers_begins_with_the_upgrade(before_history: Engine) -> None:
+    add(before_history, (1, "a", 100, 5), (1, None, 31, 0), (2, "a", 7, 1))
+    schema.migrate(before_history)
+    with sessionmaker(before_history)() as session:
+        changes = session.scalars(select(OfferChange).order_by(OfferChange.offer_id)).all()
+
+    assert [(each.product_id, each.remote_id, each.price, each.items_in_stock) for each in changes] == [
+        (1, "a", 100, 5),
+        (1, None, 31, 0),
+        (2, "a", 7, 1),
+    ]
+    assert {each.kind for each in changes} == {ChangeKind.APPEARED}
+    assert len({each.changed_at for each in changes}) == 1
+
+
+def test_the_summary_of_old_offers_counts_those_in_stock(before_history: Engine) -> None:
+    add(before_history, (1, "a", 100, 5), (1, "b", 101, 1), (1, "c", 101, 1), (1, "d", 3, 0), (2, "a", 7, 0))
+    schema.migrate(before_history)
+    with sessionmaker(before_history)() as session:
+        stocked, empty = session.scalars(select(PricePoint).order_by(PricePoint.product_id)).all()
+
+    assert (stocked.lowest_price, stocked.average_price, stocked.highest_price) == (100, 100_667, 101)
+    assert (stocked.offers, stocked.items_in_stock, stocked.resolution_s) == (4, 7, 0)
+    assert (empty.lowest_price, empty.average_price, empty.offers, empty.items_in_stock) == (None, None, 1, 0)
+
+
+def test_products_by_the_thousand_get_their_history(before_history: Engine) -> None:
+    add(before_history, *((number, "a", number, 1) for number in range(1, 2_502)))
+    schema.migrate(before_history)
+    with sessionmaker(before_history)() as session:
+        lowest = session.scalars(select(PricePoint.lowest_price).order_by(PricePoint.product_id)).all()
+
+    assert lowest == list(range(1, 2_502))
