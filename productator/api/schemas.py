@@ -18,7 +18,13 @@ from productator.services.offers import Filter
 MAX_PAGE = 200
 MAX_BATCH = 1_000
 
-Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT, description="Written without a fraction: 5, not 5.0.")]
+
+def _whole(number: object) -> object:
+    # JSON has one kind of number: 5.0 is 5, and some languages write it so.
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT), BeforeValidator(_whole)]
 
 
 class ProductBatch(Body):

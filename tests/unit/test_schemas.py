@@ -16,7 +16,7 @@ NAMES = st.text(
 NO_AMOUNTS = st.one_of(
     st.integers(max_value=-1),
     st.integers(min_value=MAX_AMOUNT + 1),
-    st.floats(),
+    st.floats().filter(lambda number: not number.is_integer()),
     st.booleans(),
     st.text(),
     st.none(),
