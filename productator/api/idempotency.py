@@ -18,6 +18,7 @@ from productator.services.idempotency import KeptAnswer, Keyed
 # As a structured field string (RFC 9651), or bare, as many clients send it.
 _QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\]){1,255})"')
 _BARE = re.compile(r"[!#-~]{1,255}")
+KEY_PATTERN = f"^(?:{_QUOTED.pattern}|{_BARE.pattern})$"
 _KEPT_HEADERS = ("Content-Type", "ETag", "Location")
 
 

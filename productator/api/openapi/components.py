@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from productator.api.idempotency import KEY_PATTERN
 from productator.api.openapi import problems
 from productator.api.schemas import OfferIn, OfferPatch, ProductBatch, ProductPatch
 from productator.domain import DESCRIPTION_LENGTH, MAX_AMOUNT, MAX_ID, NAME_LENGTH, REMOTE_ID_LENGTH
@@ -174,7 +175,7 @@ _ANSWERS: Json = {
     "WrongValue": _object({"pointer": {"type": "string", "format": "json-pointer"}, "detail": _TEXT}),
 }
 
-# Headers are described rather than bounded: an unfit one is replaced or matches nothing, but never refused.
+# Most headers are described rather than bounded: an unfit one is replaced or matches nothing, not refused.
 # They have no `example`, since Swagger UI would send it along with every request that someone tries.
 PARAMETERS: Json = {
     "id": {"name": "id", "in": "path", "required": True, "description": "The product.", "schema": _ID},
@@ -202,7 +203,7 @@ PARAMETERS: Json = {
         "name": "Idempotency-Key",
         "in": "header",
         "description": "Sent again under its key within 24 hours, a request has one effect and one answer.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 257},
+        "schema": {"type": "string", "pattern": KEY_PATTERN},
     },
     "X-Request-Id": {
         "name": "X-Request-Id",
