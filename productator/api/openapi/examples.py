@@ -13,8 +13,7 @@ OFFER_PATCH = {"items_in_stock": 2}
 
 PRODUCT: dict[str, Any] = {
     "id": 13,
-    "name": "Hand mill",
-    "description": "Conical burr",
+    **PRODUCT_BODY,
     "registration": "registered",
     "created_at": _CREATED,
     "updated_at": _UPDATED,

@@ -100,7 +100,7 @@ OPERATIONS: dict[str, Operation] = {
         tag="Products",
         body=Body(ProductPatch, examples.PRODUCT_PATCH, PATCH_TYPES),
         conditional="change",
-        answer=_PRODUCT,
+        answer=Answer("Product", examples.PRODUCT | examples.PRODUCT_PATCH, headers=_TAGGED),
         problems=(503,),
     ),
     "products.delete_product": Operation(
@@ -145,7 +145,7 @@ OPERATIONS: dict[str, Operation] = {
         tag="Offers",
         body=Body(OfferPatch, examples.OFFER_PATCH, PATCH_TYPES),
         conditional="change",
-        answer=_OFFER,
+        answer=Answer("Offer", examples.OWN_OFFER | examples.OFFER_PATCH, headers=_TAGGED),
         problems=(409, 503),
     ),
     "offers.delete_offer": Operation(
