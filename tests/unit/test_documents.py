@@ -2,12 +2,14 @@
 
 import configparser
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
 from productator import schema
+from productator.api.openapi import document
 from productator.app import create_app
 from productator.options import OPTIONS
 from tests import factories
@@ -57,6 +59,14 @@ def test_every_setting_stands_in_the_readme(option: object) -> None:
 
 def test_the_dump_is_the_newest_schema() -> None:
     assert text_of("dump.sql") == schema.dump()
+
+
+def test_api_package_and_changelog_tell_one_version() -> None:
+    package = tomllib.loads(text_of("pyproject.toml"))["project"]["version"]
+    newest = re.search(r"^## ([0-9.]+)", text_of("CHANGELOG.md"), re.MULTILINE)
+
+    assert newest
+    assert document.VERSION == package == newest[1]
 
 
 def test_the_readmes_commands_are_targets_of_the_makefile() -> None:
