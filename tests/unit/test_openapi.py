@@ -133,6 +133,31 @@ def test_every_body_has_an_example_that_its_schema_takes(document: Json) -> None
 
 
 @pytest.mark.parametrize("path", ["/api/v1/products/{id}", "/api/v1/products/{id}/offers/{offer_id}"])
+@pytest.mark.parametrize("method", ["put", "patch"])
+def test_the_example_of_an_answer_shows_what_was_sent(document: Json, path: str, method: str) -> None:
+    operation = document["paths"][path][method]
+    sent = operation["requestBody"]["content"]["application/json"]["example"]
+    answered = operation["responses"]["200"]["content"]["application/json"]["example"]
+
+    assert answered == answered | sent
+
+
+def test_what_is_created_is_linked_to_all_that_can_be_done_with_it(document: Json) -> None:
+    links = document["paths"]["/api/v1/products/{id}/offers"]["post"]["responses"]["201"]["links"]
+
+    parameters = {"id": "$request.path.id", "offer_id": "$response.body#/id"}
+    assert links.keys() >= {"get_offer", "replace_offer", "patch_offer", "delete_offer"}
+    assert all(link == {"operationId": name, "parameters": parameters} for name, link in links.items())
+
+
+def test_a_new_product_is_linked_to_its_offers(document: Json) -> None:
+    links = document["paths"]["/api/v1/products"]["post"]["responses"]["201"]["links"]
+
+    assert links["create_offer"]["parameters"] == {"id": "$response.body#/id"}
+    assert "get_offer" not in links
+
+
+@pytest.mark.parametrize("path", ["/api/v1/products/{id}", "/api/v1/products/{id}/offers/{offer_id}"])
 def test_a_patch_takes_both_media_types(document: Json, path: str) -> None:
     assert document["paths"][path]["patch"]["requestBody"]["content"].keys() == {
         "application/json",
@@ -155,6 +180,15 @@ def test_limits_of_bodies_and_queries_are_told(document: Json) -> None:
     assert (name["minLength"], name["maxLength"]) == (1, 450)
     assert schemas["min_price"] == {"type": "integer", "minimum": 0, "maximum": 2**53 - 1}
     assert schemas["limit"] == {"type": "integer", "minimum": 1, "default": 50}
+
+
+@pytest.mark.parametrize(
+    ("key", "is_one"), [("order-1", True), ('"a \\"b\\""', True), ('"a', False), ("a b", False), ("", False)]
+)
+def test_the_document_tells_which_keys_are_taken(document: Json, key: str, is_one: bool) -> None:
+    schema = document["components"]["parameters"]["Idempotency-Key"]["schema"]
+
+    assert bool(re.search(schema["pattern"], key)) == is_one
 
 
 @given(

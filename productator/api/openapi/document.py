@@ -9,12 +9,13 @@ from flask import Flask
 from pydantic import BaseModel
 from werkzeug.routing import Rule
 
-from productator.api.openapi import problems
+from productator.api.openapi import links, problems
 from productator.api.openapi.components import body_schema, components
 from productator.api.openapi.operations import OPERATIONS, Body, Operation
 
 Json = dict[str, Any]
 
+# One for the API and the programs that serve it; pyproject.toml names it, too.
 VERSION = "1.0.0"
 _DESCRIPTION = """Stores products and keeps their offers fresh.
 
@@ -44,6 +45,8 @@ def build(app: Flask) -> Json:
     for rule in app.url_map.iter_rules():
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             described = _operation(rule, OPERATIONS[rule.endpoint], getdoc(app.view_functions[rule.endpoint]))
+            if created := described["responses"].get("201"):
+                created["links"] = links.of_created(app, rule, _NAMES)
             paths.setdefault(path_of(rule), {})[method.lower()] = described
     return {
         "openapi": "3.1.0",
