@@ -7,6 +7,7 @@ from productator.api import paging, problems, requests
 from productator.api.docs import docs
 from productator.api.offers import offers
 from productator.api.probes import probes
+from productator.api.problem_pages import problem_pages
 from productator.api.products import products
 from productator.config import Settings
 from productator.ops.chunked import ChunkedBodies
@@ -22,6 +23,6 @@ def create_app(settings: Settings) -> Flask:
     problems.init_app(app)
     paging.init_app(app, settings.secret_key)
     app.wsgi_app = ChunkedBodies(app.wsgi_app, max_bytes=requests.MAX_BODY_BYTES)  # type: ignore[method-assign]
-    for blueprint in (products, offers, probes, docs):
+    for blueprint in (products, offers, probes, docs, problem_pages):
         app.register_blueprint(blueprint)
     return app

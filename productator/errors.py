@@ -1,4 +1,4 @@
-"""What can go wrong, as types. Nothing here knows of HTTP; `api/problems.py` gives each a status."""
+"""What can go wrong, as types. Nothing here knows of HTTP; `api/kinds.py` gives each a status and a page."""
 
 
 class ProductatorError(Exception):
@@ -41,9 +41,9 @@ class InvalidInput(ProductatorError):
         super().__init__("The request names values that are not acceptable; `errors` lists each.")
 
 
-class KeyReused(InvalidInput):
+class KeyReused(ProductatorError):
     def __init__(self) -> None:
-        super().__init__([("", "The Idempotency-Key has served another request: use a new one.")])
+        super().__init__("The Idempotency-Key has served another request: use a new one.")
 
 
 class KeyInUse(ProductatorError):
@@ -53,6 +53,15 @@ class KeyInUse(ProductatorError):
 
 class MalformedRequest(ProductatorError):
     """A request that could not be read at all; the reason is a sentence for the caller."""
+
+
+class CursorRejected(ProductatorError):
+    """A cursor that leads nowhere; the reason is a sentence for the caller."""
+
+
+class MalformedKey(ProductatorError):
+    def __init__(self) -> None:
+        super().__init__("The Idempotency-Key is not 1 to 255 visible characters, quoted or not.")
 
 
 class CommitUnknown(ProductatorError):

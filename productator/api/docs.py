@@ -21,7 +21,7 @@ _FILES = {
     "favicon-32x32.png": "image/png",
 }
 _FOR_EVER = "public, max-age=31536000, immutable"  # the page names them with their version
-_ASK_EACH_TIME = "no-cache"
+ASK_EACH_TIME = "no-cache"
 _POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'none';"
     " frame-ancestors 'none'"
@@ -56,15 +56,13 @@ _START = """SwaggerUIBundle({
 @docs.get("/openapi.json")
 def openapi() -> Response:
     """The OpenAPI 3.1 document of this API."""
-    return _served(_document(), "application/json", kept=_ASK_EACH_TIME)
+    return served(_document(), "application/json", kept=ASK_EACH_TIME)
 
 
 @docs.get("/docs")
 def page() -> Response:
     """Swagger UI, which reads the document and can send requests."""
-    response = _served(
-        _PAGE.format(version=version(_PACKAGE)), "text/html; charset=utf-8", kept=_ASK_EACH_TIME
-    )
+    response = served(_PAGE.format(version=version(_PACKAGE)), "text/html; charset=utf-8", kept=ASK_EACH_TIME)
     response.headers["Content-Security-Policy"] = _POLICY
     return response
 
@@ -73,13 +71,13 @@ def page() -> Response:
 def file(file: str) -> Response:
     """The script, style and icon of the page."""
     if file == "start.js":
-        return _served(_START, "text/javascript; charset=utf-8", kept=_ASK_EACH_TIME)
+        return served(_START, "text/javascript; charset=utf-8", kept=ASK_EACH_TIME)
     if file not in _FILES:
         raise NotFound
-    return _served(_content(file), _FILES[file], kept=_FOR_EVER)
+    return served(_content(file), _FILES[file], kept=_FOR_EVER)
 
 
-def _served(content: str | bytes, content_type: str, *, kept: str) -> Response:
+def served(content: str | bytes, content_type: str, *, kept: str) -> Response:
     response = tagged_content(current_app.response_class(content, content_type=content_type))
     response.headers["Cache-Control"] = kept
     response.headers["X-Content-Type-Options"] = "nosniff"

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from productator.api.auth import caller
 from productator.db import reading, transaction
 from productator.domain import utc_now
-from productator.errors import KeyInUse, MalformedRequest
+from productator.errors import KeyInUse, MalformedKey
 from productator.services import idempotency
 from productator.services.idempotency import KeptAnswer, Keyed
 
@@ -61,7 +61,7 @@ def _keyed() -> Keyed | None:
         return None
     quoted = _QUOTED.fullmatch(header)
     if not quoted and not _BARE.fullmatch(header):
-        raise MalformedRequest("The Idempotency-Key is not 1 to 255 visible characters, quoted or not.")
+        raise MalformedKey
     key = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else header
     return Keyed(
         scope=_digest(caller(), request.method, request.path, key),

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from flask import Flask, current_app, request
 from itsdangerous import BadData, URLSafeSerializer
 
-from productator.errors import MalformedRequest
+from productator.errors import CursorRejected
 from productator.services.paging import Page, Position
 
 _EXTENSION = "productator-cursors"
@@ -23,9 +23,9 @@ def position_of(cursor: str | None) -> Position | None:
     try:
         position, bound_to = _cursors().loads(cursor)
     except (BadData, ValueError) as exc:
-        raise MalformedRequest("The cursor is not one of ours: start again from the first page.") from exc
+        raise CursorRejected("The cursor is not one of ours: start again from the first page.") from exc
     if bound_to != _list_asked_for():
-        raise MalformedRequest("The cursor belongs to a list with other filters: start from the first page.")
+        raise CursorRejected("The cursor belongs to a list with other filters: start from the first page.")
     return list(position)
 
 

@@ -1,14 +1,13 @@
 """Probes for whoever runs the API: alive, and ready for traffic."""
 
 import logging
-from http import HTTPStatus
 
 from flask import Blueprint, Response
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from productator import schema
-from productator.api.problems import RETRY_AFTER_S, problem
+from productator.api.problems import not_ready
 from productator.api.schemas import json_response
 from productator.db import reading, retried
 
@@ -30,14 +29,10 @@ def readyz() -> Response:
         found = _revision()
     except (DBAPIError, PoolTimeout) as error:
         log.warning("not ready", extra={"error": str(error.__cause__ or error)})
-        return _not_ready("The database does not answer.")
+        return not_ready("The database does not answer.")
     if found != schema.newest_revision():
-        return _not_ready("The schema is not migrated.")
+        return not_ready("The schema is not migrated.")
     return json_response({"status": "ready"})
-
-
-def _not_ready(reason: str) -> Response:
-    return problem(HTTPStatus.SERVICE_UNAVAILABLE, reason, {"Retry-After": str(RETRY_AFTER_S)})
 
 
 @retried

@@ -1,4 +1,4 @@
-"""Every error as application/problem+json (RFC 9457): one table from exception to status, one shape."""
+"""Every error as application/problem+json (RFC 9457): one shape, and the kinds of `kinds.py`."""
 
 import logging
 from http import HTTPStatus
@@ -10,22 +10,23 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from productator import engine, errors
+from productator.api import kinds
+from productator.api.kinds import Kind
 from productator.api.requests import current_request_id
 from productator.api.schemas import json_response
 
 log = logging.getLogger(__name__)
 
-STATUS_OF: dict[type[errors.ProductatorError], HTTPStatus] = {
-    errors.ProductNotFound: HTTPStatus.NOT_FOUND,
-    errors.OfferNotFound: HTTPStatus.NOT_FOUND,
-    errors.OfferIsExternal: HTTPStatus.CONFLICT,
-    errors.StaleVersion: HTTPStatus.PRECONDITION_FAILED,
-    errors.PreconditionRequired: HTTPStatus.PRECONDITION_REQUIRED,
-    errors.KeyInUse: HTTPStatus.CONFLICT,
-    errors.KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.MalformedRequest: HTTPStatus.BAD_REQUEST,
-    errors.CommitUnknown: HTTPStatus.SERVICE_UNAVAILABLE,
+_OF_THE_ROUTER = {
+    kind.status: kind
+    for kind in (
+        kinds.MALFORMED_REQUEST,
+        kinds.NOT_FOUND,
+        kinds.METHOD_NOT_ALLOWED,
+        kinds.LENGTH_REQUIRED,
+        kinds.BODY_TOO_LARGE,
+        kinds.UNSUPPORTED_MEDIA_TYPE,
+    )
 }
 RETRY_AFTER_S = 2
 
@@ -38,25 +39,20 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Exception, _unexpected)
 
 
-def problem(status: int, detail: str, headers: dict[str, str] | None = None, **members: Any) -> Response:
+def problem(kind: Kind, detail: str, headers: dict[str, str] | None = None, **members: Any) -> Response:
     of_request = {"instance": request.path, "request_id": current_request_id()}
-    body = _core(status, detail) | of_request | members
-    return json_response(body, status, headers, content_type="application/problem+json")
+    body = _core(kind, detail) | of_request | members
+    return json_response(body, kind.status, headers, content_type="application/problem+json")
 
 
 def of_item(error: errors.InvalidInput) -> dict[str, Any]:
     """The problem of one item among others in a request."""
     detail = "The item is not acceptable; `errors` says why."
-    return _core(STATUS_OF[type(error)], detail) | {"errors": _details(error)}
+    return _core(kinds.OF_ERROR[type(error)], detail) | {"errors": _details(error)}
 
 
-def _core(status: int, detail: str) -> dict[str, Any]:
-    return {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": int(status),
-        "detail": detail,
-    }
+def _core(kind: Kind, detail: str) -> dict[str, Any]:
+    return {"type": kind.type, "title": kind.title, "status": int(kind.status), "detail": detail}
 
 
 def _details(error: errors.InvalidInput) -> list[dict[str, str]]:
@@ -64,14 +60,16 @@ def _details(error: errors.InvalidInput) -> list[dict[str, str]]:
 
 
 def _known(error: errors.ProductatorError) -> Response:
-    status = STATUS_OF[type(error)]
+    kind = kinds.OF_ERROR[type(error)]
     if isinstance(error, errors.InvalidInput):
-        return problem(status, str(error), errors=_details(error))
+        return problem(kind, str(error), errors=_details(error))
     if isinstance(error, errors.StaleVersion):
-        return problem(status, str(error), {"ETag": f'"{error.current}"'})
-    if isinstance(error, errors.KeyInUse | errors.CommitUnknown):
-        return problem(status, str(error), {"Retry-After": str(RETRY_AFTER_S)})
-    return problem(status, str(error))
+        return problem(kind, str(error), {"ETag": f'"{error.current}"'})
+    return problem(kind, str(error), _retry_after(kind))
+
+
+def _retry_after(kind: Kind) -> dict[str, str]:
+    return {"Retry-After": str(RETRY_AFTER_S)} if "Retry-After" in kind.headers else {}
 
 
 def _of_the_router(error: HTTPException) -> Response:
@@ -80,22 +78,26 @@ def _of_the_router(error: HTTPException) -> Response:
         return Response(
             response=response.get_data(), status=response.status_code, headers=dict(response.headers)
         )
-    headers = {name: response.headers[name] for name in ("Allow", "Retry-After") if name in response.headers}
-    if response.status_code == HTTPStatus.NOT_FOUND:
-        return problem(HTTPStatus.NOT_FOUND, f"There is nothing at {request.path}.")
-    return problem(response.status_code, error.description or "The request cannot be served.", headers)
+    kind = _OF_THE_ROUTER.get(HTTPStatus(response.status_code))
+    if kind is None:  # nothing that we mean to answer
+        return _unexpected(error)
+    if kind is kinds.NOT_FOUND:
+        return problem(kind, f"There is nothing at {request.path}.")
+    headers = {name: response.headers[name] for name in kind.headers}
+    return problem(kind, error.description or kind.title, headers)
 
 
 def _of_the_database(error: DBAPIError | PoolTimeout) -> Response:
     if isinstance(error, DBAPIError) and not engine.is_transient(error):
         return _unexpected(error)
     log.warning("the database is not available", extra={"error": str(error.__cause__ or error)})
-    detail = "The database is not available at the moment; nothing was changed."
-    return problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": str(RETRY_AFTER_S)})
+    return problem(kinds.UNAVAILABLE, kinds.UNAVAILABLE.example, _retry_after(kinds.UNAVAILABLE))
+
+
+def not_ready(reason: str) -> Response:
+    return problem(kinds.NOT_READY, reason, _retry_after(kinds.NOT_READY))
 
 
 def _unexpected(error: Exception) -> Response:
     log.error("request failed", exc_info=error)
-    return problem(
-        HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong on our side; the request id names it."
-    )
+    return problem(kinds.INTERNAL_ERROR, kinds.INTERNAL_ERROR.example)

@@ -1,12 +1,13 @@
 """What tests of the API keep asking: the one shape of problems, and what all pages hold together."""
 
-from http import HTTPStatus
 from typing import Any
 
 import pymysql
 from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
+
+from productator.api.kinds import INVALID_INPUT, KINDS
 
 PRODUCTS = "/api/v1/products"
 OFFERS = "/api/v1/offers"
@@ -18,13 +19,14 @@ def problem(response: TestResponse, status: int) -> dict[str, Any]:
     assert response.content_type == "application/problem+json"
     body: dict[str, Any] = response.get_json(force=True)
     assert body.keys() - {"errors"} == {"type", "title", "status", "detail", "instance", "request_id"}
-    assert body["type"] == "about:blank"
-    assert body["title"] == HTTPStatus(status).phrase
+    kind = KINDS[body["type"].removeprefix("/problems/")]
+    assert (body["title"], kind.status) == (kind.title, status)
+    assert set(kind.headers) <= set(response.headers.keys())
     assert body["status"] == status
     assert body["detail"].strip()
     assert body["instance"] == response.request.path
     assert body["request_id"] == response.headers["X-Request-Id"]
-    assert ("errors" in body) == (status == HTTPStatus.UNPROCESSABLE_ENTITY)
+    assert ("errors" in body) == (kind is INVALID_INPUT)
     assert not tells_of_the_database(response.text)
     return body
 

@@ -8,8 +8,9 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session, sessionmaker
 from werkzeug.test import TestResponse
 
+from productator.api.kinds import KINDS
 from tests import factories
-from tests.api.checks import OFFERS, PRODUCTS, offer_url, offers_url
+from tests.api.checks import OFFERS, PRODUCTS, offer_url, offers_url, problem
 from tests.openapi import operations, resolved, strict, validate
 
 Json = dict[str, Any]
@@ -95,30 +96,34 @@ def test_not_modified_is_described(app: Flask, client: FlaskClient, document: Js
     held_to(document, app, client.get(url, headers={"If-None-Match": tag}))
 
 
-REFUSED: dict[str, tuple[int, str, str, dict[str, Any]]] = {
-    "not JSON": (400, "POST", "", {"data": "{", "content_type": "application/json"}),
-    "no cursor of ours": (400, "GET", "?cursor=x", {}),
-    "not found": (404, "GET", "/999999999", {}),
-    "stale": (412, "PATCH", "/{id}", {"json": {"name": "Kettle"}, "headers": {"If-Match": '"99"'}}),
-    "too large": (413, "POST", "", {"data": b" " * (2**20 + 1), "content_type": "application/json"}),
-    "another media type": (415, "POST", "", {"data": "name=x", "content_type": "text/plain"}),
-    "wrong fields": (422, "POST", "", {"json": {"name": " ", "id": 7}}),
-    "a wrong query": (422, "GET", "?limit=0", {}),
-}
+REFUSED: list[tuple[str, str, str, dict[str, Any]]] = [
+    ("malformed-request", "POST", "", {"data": "{", "content_type": "application/json"}),
+    ("malformed-key", "POST", "", {"json": {"name": "x"}, "headers": {"Idempotency-Key": '"'}}),
+    ("cursor-rejected", "GET", "?cursor=x", {}),
+    ("product-not-found", "GET", "/999999999", {}),
+    ("product-not-found", "GET", "/999999999/offers", {}),
+    ("offer-not-found", "DELETE", "/{id}/offers/999999999", {}),
+    ("length-required", "POST", "", {"headers": {"Transfer-Encoding": "gzip"}, "json": {"name": "x"}}),
+    ("stale-version", "PATCH", "/{id}", {"json": {"name": "Kettle"}, "headers": {"If-Match": '"99"'}}),
+    ("body-too-large", "POST", "", {"data": b" " * (2**20 + 1), "content_type": "application/json"}),
+    ("unsupported-media-type", "POST", "", {"data": "name=x", "content_type": "text/plain"}),
+    ("invalid-input", "POST", "", {"json": {"name": " ", "id": 7}}),
+    ("invalid-input", "GET", "?limit=0", {}),
+]
 
 
-@pytest.mark.parametrize("refused", REFUSED.values(), ids=REFUSED.keys())
-def test_problems_are_described(
+@pytest.mark.parametrize("refused", REFUSED, ids=lambda refused: refused[0])
+def test_problems_have_their_types_and_are_described(
     app: Flask,
     client: FlaskClient,
     document: Json,
     product: Json,
-    refused: tuple[int, str, str, dict[str, Any]],
+    refused: tuple[str, str, str, dict[str, Any]],
 ) -> None:
-    status, method, path, request = refused
+    kind, method, path, request = refused
     response = client.open(PRODUCTS + path.format(id=product["id"]), method=method, **request)
 
-    assert response.status_code == status
+    assert problem(response, KINDS[kind].status)["type"] == f"/problems/{kind}"
     held_to(document, app, response)
 
 

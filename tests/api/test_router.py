@@ -50,7 +50,7 @@ Json = dict[str, Any]
     ],
 )
 def test_anything_else_is_not_found(client: FlaskClient, product: Json, path: str) -> None:
-    problem(client.open(path=path.partition("?")[0]), 404)
+    assert problem(client.open(path=path.partition("?")[0]), 404)["type"] == "/problems/not-found"
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_method_that_is_not_allowed_is_told_which_are(
 ) -> None:
     response = client.open(path, method=method)
 
-    problem(response, 405)
+    assert problem(response, 405)["type"] == "/problems/method-not-allowed"
     assert set(response.headers["Allow"].split(", ")) == allowed
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from productator.api import paging
 from productator.domain import MAX_AMOUNT, MAX_ID
-from productator.errors import MalformedRequest
+from productator.errors import CursorRejected
 from productator.services.paging import Page
 
 APP = Flask("cursors")
@@ -33,7 +33,7 @@ def test_a_cursor_gives_back_its_position(position: tuple[int, int]) -> None:
 
 @given(st.text())
 def test_no_text_but_a_cursor_is_taken(text: str) -> None:
-    with pytest.raises(MalformedRequest):
+    with pytest.raises(CursorRejected):
         paging.position_of(text)
 
 
@@ -46,7 +46,7 @@ def test_a_changed_sign_makes_a_cursor_void(place: int, sign: str) -> None:
 
 
 def refused(text: str) -> bool:
-    with pytest.raises(MalformedRequest):
+    with pytest.raises(CursorRejected):
         paging.position_of(text)
     return True
 

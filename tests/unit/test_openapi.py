@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from openapi_spec_validator import validate as validate_document
 from pydantic import ValidationError
 
+from productator.api.kinds import KINDS
 from productator.api.openapi import document as documents
 from productator.api.openapi.operations import OPERATIONS
 from productator.api.schemas import ProductPatch
@@ -93,7 +94,7 @@ def test_every_error_is_a_problem(document: Json) -> None:
     assert errors
     for _, response in errors:
         schema = response["content"]["application/problem+json"]["schema"]
-        assert schema == {"$ref": "#/components/schemas/Problem"}
+        assert schema["allOf"] == [{"$ref": "#/components/schemas/Problem"}]
 
 
 @pytest.mark.parametrize(
@@ -118,6 +119,18 @@ def test_every_answer_carries_the_request_id(document: Json) -> None:
         assert all("X-Request-Id" in response["headers"] for _, response in responses(document, operation))
 
 
+def test_every_kind_of_problem_is_answered_by_some_operation(document: Json) -> None:
+    types = {
+        kind
+        for operation in operations(document).values()
+        for status, response in responses(document, operation)
+        if status >= 400
+        for kind in response["content"]["application/problem+json"]["schema"]["properties"]["type"]["enum"]
+    }
+
+    assert types == {kind.type for kind in KINDS.values()}
+
+
 def contents(document: Json) -> list[Json]:
     """Every body of the document, of requests and of answers."""
     found = []
@@ -129,7 +142,9 @@ def contents(document: Json) -> list[Json]:
 
 def test_every_body_has_an_example_that_its_schema_takes(document: Json) -> None:
     for content in contents(document):
-        validate(strict(document), content["schema"], content["example"])
+        examples = [resolved(document, each)["value"] for each in content.get("examples", {}).values()]
+        for example in examples or [content["example"]]:
+            validate(strict(document), content["schema"], example)
 
 
 @pytest.mark.parametrize("path", ["/api/v1/products/{id}", "/api/v1/products/{id}/offers/{offer_id}"])

@@ -1,11 +1,28 @@
-"""The table from our exceptions to statuses."""
+"""The kinds of problems: one for each of our errors, in order, and the pages that explain them."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from flask.testing import FlaskClient
 
 from productator import errors
-from productator.api.problems import STATUS_OF
+from productator.api.kinds import KINDS, OF_ERROR, Kind
+from productator.app import create_app
+from tests import factories
+from tests.api.checks import problem
+from tests.conftest import dispose_of
+
+ENDPOINTS = Path(__file__).parents[2] / "ENDPOINTS.md"
+EACH_KIND = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[FlaskClient]:
+    app = create_app(factories.settings(database_url=f"sqlite:///{tmp_path / 'x.db'}"))
+    yield app.test_client()
+    dispose_of(app)
 
 
 def below(kind: type[Exception]) -> Iterator[type[Exception]]:
@@ -15,13 +32,63 @@ def below(kind: type[Exception]) -> Iterator[type[Exception]]:
         yield from below(each)
 
 
-@pytest.mark.parametrize("kind", list(below(errors.ProductatorError)), ids=lambda kind: kind.__name__)
-def test_every_error_of_ours_has_a_status(kind: type[errors.ProductatorError]) -> None:
-    assert STATUS_OF[kind] >= 400
+def test_every_error_of_ours_has_a_kind() -> None:
+    assert set(OF_ERROR) == set(below(errors.ProductatorError))
 
 
-def test_no_status_is_kept_for_an_error_that_is_gone() -> None:
-    assert set(STATUS_OF) == set(below(errors.ProductatorError))
+def test_kinds_stand_in_the_order_of_their_statuses() -> None:
+    assert list(KINDS.values()) == sorted(KINDS.values(), key=lambda kind: kind.status)
+
+
+@EACH_KIND
+def test_a_kind_is_named_in_words_that_fit_an_address(kind: Kind) -> None:
+    assert re.fullmatch("[a-z]+(-[a-z]+)*", kind.name)
+    assert kind.type == f"/problems/{kind.name}"
+    assert kind.status >= 400
+
+
+@EACH_KIND
+def test_a_kind_says_itself_in_sentences(kind: Kind) -> None:
+    assert not kind.title.endswith(".")
+    assert all(text.endswith(".") for text in (kind.meaning, kind.advice, kind.example))
+
+
+@EACH_KIND
+def test_the_type_of_a_problem_leads_to_its_page(client: FlaskClient, kind: Kind) -> None:
+    page = client.get(kind.type)
+
+    assert (page.status_code, page.content_type) == (200, "text/html; charset=utf-8")
+    assert f"<h1>{kind.title}</h1>" in page.text
+    assert kind.type in page.text
+    assert "`" not in page.text
+
+
+def test_the_page_of_all_problems_leads_to_each(client: FlaskClient) -> None:
+    found = re.findall('href="([^"]+)"', client.get("/problems").text)
+
+    assert found == [f"problems/{name}" for name in KINDS]
+
+
+@pytest.mark.parametrize("path", ["/problems", "/problems/not-found"])
+def test_pages_may_load_nothing(client: FlaskClient, path: str) -> None:
+    page = client.get(path)
+
+    assert page.headers["Content-Security-Policy"].startswith("default-src 'none';")
+    assert "unsafe" not in page.headers["Content-Security-Policy"]
+    assert not re.search("<script|src=|//", page.text)
+
+
+@pytest.mark.parametrize("name", ["no-such", "Not-Found", "not-found.html", "<b>", "__class__"])
+def test_a_page_of_no_kind_is_not_found(client: FlaskClient, name: str) -> None:
+    assert problem(client.get(f"/problems/{name}"), 404)["type"] == "/problems/not-found"
+
+
+def test_the_endpoints_document_lists_every_kind() -> None:
+    text = ENDPOINTS.read_text(encoding="utf-8")
+
+    assert re.findall(r"^\| [0-9]{3} \| .*$", text, re.MULTILINE) == [
+        f"| {int(kind.status)} | `{kind.name}` | {kind.meaning} {kind.advice} |" for kind in KINDS.values()
+    ]
 
 
 @pytest.mark.parametrize(

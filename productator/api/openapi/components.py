@@ -29,7 +29,7 @@ def components() -> Json:
         "schemas": _schemas(),
         "parameters": PARAMETERS,
         "headers": {name: {"required": True} | header for name, header in _HEADERS.items()},
-        "responses": problems.responses(),
+        "examples": problems.shared_examples(),
     }
 
 
@@ -151,14 +151,18 @@ _ANSWERS: Json = {
     "File": _TEXT,
     "Problem": _object(
         {
-            "type": {"type": "string", "format": "uri-reference"},
+            "type": {
+                "type": "string",
+                "format": "uri-reference",
+                "description": "The kind of problem, for good; at this address stands what it means.",
+            },
             "title": _TEXT,
             "status": {"type": "integer", "minimum": 400, "maximum": 599},
             "detail": _TEXT,
             "instance": {"type": "string", "description": "The path that was asked for."},
             "request_id": {"type": "string", "description": "The answer's `X-Request-Id`."},
             "errors": _list_of("WrongValue")
-            | {"description": "With 422: every unacceptable field or query parameter."},
+            | {"description": "With `/problems/invalid-input`: every unacceptable field or query parameter."},
         },
         optional=("errors",),
     ),
@@ -185,6 +189,14 @@ PARAMETERS: Json = {
         "required": True,
         "description": "The offer.",
         "schema": _ID,
+    },
+    "kind": {
+        "name": "kind",
+        "in": "path",
+        "required": True,
+        "description": "The last part of a problem's `type`.",
+        "schema": _TEXT,
+        "example": "invalid-input",
     },
     "file": {"name": "file", "in": "path", "required": True, "schema": _TEXT, "example": "swagger-ui.css"},
     "If-Match": {

@@ -9,6 +9,8 @@ from flask import Flask
 from pydantic import BaseModel
 from werkzeug.routing import Rule
 
+from productator.api import kinds
+from productator.api.kinds import Kind
 from productator.api.openapi import links, problems
 from productator.api.openapi.components import body_schema, components
 from productator.api.openapi.operations import OPERATIONS, Body, Operation
@@ -27,13 +29,21 @@ _TAGS = {
     "Products": "What is sold, each with its offers.",
     "Offers": "External ones are kept fresh by the refresher, own ones are changed here.",
     "Operation": "Probes.",
-    "Documentation": "This document.",
+    "Documentation": "This document, and what each problem means.",
 }
-_PROBLEMS_OF_A_BODY = {400, 411, 413, 415, 422}
-_PROBLEMS_OF_A_CHANGE = {412, 428}
-_PROBLEMS_OF_A_KEY = {400, 409, 422}
+_PROBLEMS_OF_A_BODY = {
+    kinds.MALFORMED_REQUEST,
+    kinds.LENGTH_REQUIRED,
+    kinds.BODY_TOO_LARGE,
+    kinds.UNSUPPORTED_MEDIA_TYPE,
+    kinds.INVALID_INPUT,
+}
+_PROBLEMS_OF_A_QUERY = {kinds.INVALID_INPUT, kinds.CURSOR_REJECTED}
+_PROBLEMS_OF_A_CHANGE = {kinds.STALE_VERSION, kinds.PRECONDITION_REQUIRED}
+_PROBLEMS_OF_A_KEY = {kinds.MALFORMED_KEY, kinds.KEY_IN_USE, kinds.KEY_REUSED}
+_PROBLEMS_OF_AN_ID = {"product_id": kinds.PRODUCT_NOT_FOUND, "offer_id": kinds.OFFER_NOT_FOUND}
 _HEADER_OF = {None: [], "read": ["If-None-Match"], "change": ["If-Match"], "once": ["Idempotency-Key"]}
-_PROBLEMS_OF_ALL = {405, 500}
+_PROBLEMS_OF_ALL = {kinds.METHOD_NOT_ALLOWED, kinds.INTERNAL_ERROR}
 # "id" reads better than "product_id" where the product is what the path is about.
 _NAMES = {"product_id": "id"}
 _VARIABLE = re.compile("<(?:[a-z]+:)?([a-z_]+)>")
@@ -117,25 +127,26 @@ def _responses(rule: Rule, operation: Operation) -> Json:
     answers = {str(operation.answer.status): _success(operation)}
     if operation.conditional == "read":
         answers["304"] = {"description": "The reader has it already.", "headers": _headers("ETag")}
-    refused = {
-        status: f"#/components/responses/{problems.component(status)}" for status in _refused(rule, operation)
-    }
-    return answers | {str(status): {"$ref": refused[status]} for status in sorted(refused)}
+    return answers | problems.responses(_refused(rule, operation))
 
 
-def _refused(rule: Rule, operation: Operation) -> set[int]:
-    """The statuses of all problems that the operation can answer."""
+def _refused(rule: Rule, operation: Operation) -> set[Kind]:
+    """The kinds of all problems that the operation can answer."""
     found = _PROBLEMS_OF_ALL | set(operation.problems)
     if rule.arguments:
-        found |= {404}
+        found |= {kinds.NOT_FOUND} | {
+            _PROBLEMS_OF_AN_ID[name] for name in rule.arguments & _PROBLEMS_OF_AN_ID.keys()
+        }
     if operation.body:
         found |= _PROBLEMS_OF_A_BODY
     if operation.query:
-        found |= {422} | ({400} if "cursor" in operation.query.model_fields else set())
+        found |= _PROBLEMS_OF_A_QUERY if "cursor" in operation.query.model_fields else {kinds.INVALID_INPUT}
     if operation.conditional == "change":
         found |= _PROBLEMS_OF_A_CHANGE
     if operation.conditional == "once":
         found |= _PROBLEMS_OF_A_KEY
+    if kinds.UNAVAILABLE in found and "GET" not in (rule.methods or set()):
+        found |= {kinds.COMMIT_UNKNOWN}
     return found
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from productator.api.kinds import INVALID_INPUT, Kind
+
 _CREATED = "2026-11-23T20:28:55.485399Z"
 _UPDATED = "2026-11-23T20:29:31.350012Z"
 _ADDRESS = "http://127.0.0.1:6606/api/v1"
@@ -26,8 +28,8 @@ BATCH_ANSWER: dict[str, Any] = {
         {
             "status": 422,
             "problem": {
-                "type": "about:blank",
-                "title": "Unprocessable Entity",
+                "type": INVALID_INPUT.type,
+                "title": INVALID_INPUT.title,
                 "status": 422,
                 "detail": "The item is not acceptable; `errors` says why.",
                 "errors": [{"pointer": "/items/1/name", "detail": "Must not be blank."}],
@@ -63,12 +65,12 @@ ALIVE = {"status": "alive"}
 READY = {"status": "ready"}
 
 
-def problem(status: int, title: str, detail: str) -> dict[str, Any]:
+def problem(kind: Kind) -> dict[str, Any]:
     return {
-        "type": "about:blank",
-        "title": title,
-        "status": status,
-        "detail": detail,
+        "type": kind.type,
+        "title": kind.title,
+        "status": int(kind.status),
+        "detail": kind.example,
         "instance": "/api/v1/products/13",
         "request_id": "eda750b47d774cbfa3cca6d62fd3b8cd",
     }

@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from productator.api import kinds
+from productator.api.kinds import Kind
 from productator.api.openapi import examples
 from productator.api.requests import JSON_TYPES, PATCH_TYPES
 from productator.api.schemas import (
@@ -47,7 +49,7 @@ class Operation:
     query: type[BaseModel] | None = None
     body: Body | None = None
     conditional: Literal["read", "change", "once"] | None = None
-    problems: tuple[int, ...] = ()
+    problems: tuple[Kind, ...] = ()
 
 
 _TAGGED = ("ETag",)
@@ -56,7 +58,9 @@ _PRODUCT = Answer("Product", examples.PRODUCT, headers=_TAGGED)
 _OFFER = Answer("Offer", examples.OWN_OFFER, headers=_TAGGED)
 _DELETED = Answer(None, status=204)
 _KEPT = ("ETag", "Cache-Control")
-_PAGE_HEADERS = (*_KEPT, "Content-Security-Policy")
+_A_PAGE = Answer(
+    "Html", "<!doctype html>", headers=(*_KEPT, "Content-Security-Policy"), media_type="text/html"
+)
 
 # By endpoint: the name of the blueprint, and of the view.
 OPERATIONS: dict[str, Operation] = {
@@ -66,7 +70,7 @@ OPERATIONS: dict[str, Operation] = {
         query=ProductsQuery,
         conditional="read",
         answer=Answer("ProductPage", examples.PRODUCTS, headers=_TAGGED),
-        problems=(503,),
+        problems=(kinds.UNAVAILABLE,),
     ),
     "products.create_product": Operation(
         summary="Create a product",
@@ -74,7 +78,7 @@ OPERATIONS: dict[str, Operation] = {
         body=Body(ProductIn, examples.PRODUCT_BODY),
         conditional="once",
         answer=Answer("Product", examples.PENDING_PRODUCT, 201, _CREATED),
-        problems=(503,),
+        problems=(kinds.UNAVAILABLE,),
     ),
     "products.create_products": Operation(
         summary="Create many products",
@@ -82,10 +86,14 @@ OPERATIONS: dict[str, Operation] = {
         body=Body(ProductBatch, examples.BATCH_BODY),
         conditional="once",
         answer=Answer("BatchAnswer", examples.BATCH_ANSWER, 207),
-        problems=(503,),
+        problems=(kinds.UNAVAILABLE,),
     ),
     "products.get_product": Operation(
-        summary="Read a product", tag="Products", conditional="read", answer=_PRODUCT, problems=(503,)
+        summary="Read a product",
+        tag="Products",
+        conditional="read",
+        answer=_PRODUCT,
+        problems=(kinds.UNAVAILABLE,),
     ),
     "products.replace_product": Operation(
         summary="Replace a product's name and description",
@@ -93,7 +101,7 @@ OPERATIONS: dict[str, Operation] = {
         body=Body(ProductIn, examples.PRODUCT_BODY),
         conditional="change",
         answer=_PRODUCT,
-        problems=(503,),
+        problems=(kinds.UNAVAILABLE,),
     ),
     "products.patch_product": Operation(
         summary="Change fields of a product",
@@ -101,17 +109,21 @@ OPERATIONS: dict[str, Operation] = {
         body=Body(ProductPatch, examples.PRODUCT_PATCH, PATCH_TYPES),
         conditional="change",
         answer=Answer("Product", examples.PRODUCT | examples.PRODUCT_PATCH, headers=_TAGGED),
-        problems=(503,),
+        problems=(kinds.UNAVAILABLE,),
     ),
     "products.delete_product": Operation(
-        summary="Delete a product", tag="Products", conditional="change", answer=_DELETED, problems=(503,)
+        summary="Delete a product",
+        tag="Products",
+        conditional="change",
+        answer=_DELETED,
+        problems=(kinds.UNAVAILABLE,),
     ),
     "products.refresh_product": Operation(
         summary="Refresh a product now",
         tag="Products",
         conditional="once",
         answer=Answer("Refresh", examples.REFRESH, 202),
-        problems=(503,),
+        problems=(kinds.UNAVAILABLE,),
     ),
     "offers.list_offers_of_product": Operation(
         summary="List a product's offers",
@@ -119,7 +131,7 @@ OPERATIONS: dict[str, Operation] = {
         query=ProductOffersQuery,
         conditional="read",
         answer=Answer("ProductOffers", examples.PRODUCT_OFFERS, headers=_TAGGED),
-        problems=(503,),
+        problems=(kinds.UNAVAILABLE,),
     ),
     "offers.create_offer": Operation(
         summary="Add an own offer",
@@ -127,10 +139,14 @@ OPERATIONS: dict[str, Operation] = {
         body=Body(OfferIn, examples.OFFER_BODY),
         conditional="once",
         answer=Answer("Offer", examples.OWN_OFFER, 201, _CREATED),
-        problems=(503,),
+        problems=(kinds.UNAVAILABLE,),
     ),
     "offers.get_offer": Operation(
-        summary="Read an offer", tag="Offers", conditional="read", answer=_OFFER, problems=(503,)
+        summary="Read an offer",
+        tag="Offers",
+        conditional="read",
+        answer=_OFFER,
+        problems=(kinds.UNAVAILABLE,),
     ),
     "offers.replace_offer": Operation(
         summary="Replace an own offer's price and stock",
@@ -138,7 +154,7 @@ OPERATIONS: dict[str, Operation] = {
         body=Body(OfferIn, examples.OFFER_BODY),
         conditional="change",
         answer=_OFFER,
-        problems=(409, 503),
+        problems=(kinds.OFFER_IS_EXTERNAL, kinds.UNAVAILABLE),
     ),
     "offers.patch_offer": Operation(
         summary="Change fields of an own offer",
@@ -146,14 +162,14 @@ OPERATIONS: dict[str, Operation] = {
         body=Body(OfferPatch, examples.OFFER_PATCH, PATCH_TYPES),
         conditional="change",
         answer=Answer("Offer", examples.OWN_OFFER | examples.OFFER_PATCH, headers=_TAGGED),
-        problems=(409, 503),
+        problems=(kinds.OFFER_IS_EXTERNAL, kinds.UNAVAILABLE),
     ),
     "offers.delete_offer": Operation(
         summary="Delete an own offer",
         tag="Offers",
         conditional="change",
         answer=_DELETED,
-        problems=(409, 503),
+        problems=(kinds.OFFER_IS_EXTERNAL, kinds.UNAVAILABLE),
     ),
     "offers.list_offers": Operation(
         summary="List offers of all products",
@@ -161,7 +177,7 @@ OPERATIONS: dict[str, Operation] = {
         query=OffersQuery,
         conditional="read",
         answer=Answer("OfferPage", examples.OFFERS, headers=_TAGGED),
-        problems=(503,),
+        problems=(kinds.UNAVAILABLE,),
     ),
     "probes.livez": Operation(
         summary="Whether the process answers", tag="Operation", answer=Answer("Alive", examples.ALIVE)
@@ -170,7 +186,7 @@ OPERATIONS: dict[str, Operation] = {
         summary="Whether requests can be served",
         tag="Operation",
         answer=Answer("Ready", examples.READY),
-        problems=(503,),
+        problems=(kinds.NOT_READY,),
     ),
     "docs.openapi": Operation(
         summary="This document",
@@ -182,7 +198,19 @@ OPERATIONS: dict[str, Operation] = {
         summary="This document as a page to read and try",
         tag="Documentation",
         conditional="read",
-        answer=Answer("Html", "<!doctype html>", headers=_PAGE_HEADERS, media_type="text/html"),
+        answer=_A_PAGE,
+    ),
+    "problem_pages.list_problems": Operation(
+        summary="Every kind of problem, as a page",
+        tag="Documentation",
+        conditional="read",
+        answer=_A_PAGE,
+    ),
+    "problem_pages.describe_problem": Operation(
+        summary="What a kind of problem means and what to do, as a page",
+        tag="Documentation",
+        conditional="read",
+        answer=_A_PAGE,
     ),
     "docs.file": Operation(
         summary="A file of that page",

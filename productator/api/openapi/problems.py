@@ -1,93 +1,47 @@
 """The problems that an operation can answer, as the document tells them."""
 
-from http import HTTPStatus
+from collections.abc import Iterable
+from itertools import groupby
 from typing import Any
 
+from productator.api.kinds import INVALID_INPUT, KINDS, Kind
 from productator.api.openapi import examples
 
-# Status: when it is answered (for readers of the document), an example of `detail`, and headers of its own.
-_WHEN: dict[int, tuple[str, str, tuple[str, ...]]] = {
-    400: (
-        "The body is not JSON, the cursor not one of this list with these filters, or the key malformed.",
-        "The body is not JSON: EOF while parsing an object at line 1 column 1.",
-        (),
-    ),
-    404: (
-        "There is nothing of this id; ids are digits without leading zeros.",
-        "There is no product 13.",
-        (),
-    ),
-    405: (
-        "The path does not have this method; `Allow` names those it has.",
-        "The method is not allowed for the requested URL.",
-        ("Allow",),
-    ),
-    409: (
-        "The offer belongs to the Offers service; or the first request with this key is still running.",
-        "Offer 68 belongs to the Offers service; only own offers can be changed.",
-        (),
-    ),
-    411: (
-        "A body of unknown length, where the server cannot read one.",
-        "Send the body with a Content-Length.",
-        (),
-    ),
-    412: (
-        "None of the tags in `If-Match` is the current one, which `ETag` tells; nothing was changed.",
-        "It was changed meanwhile: none of the tags in If-Match is its current one.",
-        ("ETag",),
-    ),
-    413: (
-        "The body is longer than 1 MiB.",
-        "The data value transmitted exceeds the capacity limit.",
-        (),
-    ),
-    415: ("The body is of another media type.", "Send the body as application/json.", ()),
-    422: (
-        "Unacceptable fields, query parameters (`errors` lists each), or a key of another request.",
-        "The request names values that are not acceptable; `errors` lists each.",
-        (),
-    ),
-    428: (
-        "This deployment wants `If-Match` on every change.",
-        "This deployment wants If-Match on every change: send the ETag of what you have read.",
-        (),
-    ),
-    500: (
-        "A mistake of the API itself.",
-        "Something went wrong on our side; the request id names it.",
-        (),
-    ),
-    503: (
-        "The database is not available; `detail` tells whether anything was changed.",
-        "The database is not available at the moment; nothing was changed.",
-        ("Retry-After",),
-    ),
-}
+Json = dict[str, Any]
 
 
-def component(status: int) -> str:
-    """The name of the answer in the document; not its phrase, which differs from one Python to the next."""
-    return f"Problem{status}"
+def shared_examples() -> Json:
+    """One for each kind, by its name."""
+    return {kind.name: {"summary": kind.title, "value": _example(kind)} for kind in KINDS.values()}
 
 
-def responses() -> dict[str, dict[str, Any]]:
-    """Every problem by the name of its component."""
-    return {component(status): _response(status) for status in _WHEN}
-
-
-def _response(status: int) -> dict[str, Any]:
-    description, detail, headers = _WHEN[status]
-    example = examples.problem(status, HTTPStatus(status).phrase, detail)
-    if status == HTTPStatus.UNPROCESSABLE_ENTITY:
-        example["errors"] = [{"pointer": "/price", "detail": "Input should be greater than or equal to 0."}]
+def responses(kinds: Iterable[Kind]) -> Json:
+    """By status; each names the types it can have."""
+    ordered = sorted(kinds, key=lambda kind: (kind.status, kind.name))
     return {
-        "description": description,
+        str(int(status)): _response(list(same)) for status, same in groupby(ordered, lambda kind: kind.status)
+    }
+
+
+def _response(kinds: list[Kind]) -> Json:
+    headers = sorted({name for kind in kinds for name in kind.headers})
+    return {
+        "description": "\n\n".join(f"[`{kind.type}`]({kind.type}): {kind.meaning}" for kind in kinds),
         "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in (*headers, "X-Request-Id")},
         "content": {
             "application/problem+json": {
-                "schema": {"$ref": "#/components/schemas/Problem"},
-                "example": example,
+                "schema": {
+                    "allOf": [{"$ref": "#/components/schemas/Problem"}],
+                    "properties": {"type": {"enum": [kind.type for kind in kinds]}},
+                },
+                "examples": {kind.name: {"$ref": f"#/components/examples/{kind.name}"} for kind in kinds},
             }
         },
     }
+
+
+def _example(kind: Kind) -> Json:
+    example = examples.problem(kind)
+    if kind is INVALID_INPUT:
+        example["errors"] = [{"pointer": "/price", "detail": "Input should be greater than or equal to 0."}]
+    return example

@@ -1,0 +1,218 @@
+"""Every kind of problem that the API answers: the one table behind answers, their pages and the documents.
+
+`type` is a promise: a kind keeps its name for good.
+"""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from productator import errors
+
+PATH = "/problems"
+
+
+@dataclass(frozen=True)
+class Kind:
+    status: HTTPStatus
+    name: str
+    title: str
+    meaning: str
+    advice: str
+    example: str  # of `detail`
+    error: type[errors.ProductatorError] | None = None
+    headers: tuple[str, ...] = ()
+
+    @property
+    def type(self) -> str:
+        return f"{PATH}/{self.name}"
+
+
+KINDS: dict[str, Kind] = {}
+
+
+def _kind(
+    status: int,
+    name: str,
+    title: str,
+    *,
+    meaning: str,
+    advice: str,
+    example: str | errors.ProductatorError,
+    headers: tuple[str, ...] = (),
+) -> Kind:
+    """An error of ours as the example says that this kind is its own."""
+    error = type(example) if isinstance(example, errors.ProductatorError) else None
+    kind = Kind(HTTPStatus(status), name, title, meaning, advice, str(example), error, headers)
+    KINDS[name] = kind
+    return kind
+
+
+MALFORMED_REQUEST = _kind(
+    400,
+    "malformed-request",
+    "The request cannot be read",
+    meaning="The body is not JSON, or it ended before its Content-Length.",
+    advice="Mend what `detail` names; the same request will be refused again.",
+    example=errors.MalformedRequest("The body is not JSON: EOF while parsing a value at line 1 column 0."),
+)
+MALFORMED_KEY = _kind(
+    400,
+    "malformed-key",
+    "The Idempotency-Key is malformed",
+    meaning="The `Idempotency-Key` is not 1 to 255 visible characters, quoted or not. Nothing was done.",
+    advice="Send another key; a UUID is a good one.",
+    example=errors.MalformedKey(),
+)
+CURSOR_REJECTED = _kind(
+    400,
+    "cursor-rejected",
+    "The cursor is not one of this list",
+    meaning="The cursor was not made here, or belongs to another list or to other filters.",
+    advice="Start again from the first page, and follow `next` as it is.",
+    example=errors.CursorRejected("The cursor is not one of ours: start again from the first page."),
+)
+NOT_FOUND = _kind(
+    404,
+    "not-found",
+    "There is nothing at this address",
+    meaning="No path of the API looks like this. An id in a path is digits without leading zeros.",
+    advice="Compare the path with `/openapi.json`.",
+    example="There is nothing at /api/v1/product/13.",
+)
+PRODUCT_NOT_FOUND = _kind(
+    404,
+    "product-not-found",
+    "There is no such product",
+    meaning="The product was deleted, or never was.",
+    advice="Forget its id: it is never given again.",
+    example=errors.ProductNotFound(13),
+)
+OFFER_NOT_FOUND = _kind(
+    404,
+    "offer-not-found",
+    "There is no such offer",
+    meaning="The product has no such offer (any more): offers come and go with the Offers service.",
+    advice="Read the product's offers again.",
+    example=errors.OfferNotFound(13, 68),
+)
+METHOD_NOT_ALLOWED = _kind(
+    405,
+    "method-not-allowed",
+    "The path does not have this method",
+    meaning="The path exists, but not with this method; `Allow` names those it has.",
+    advice="Use one of those.",
+    example="The method is not allowed for the requested URL.",
+    headers=("Allow",),
+)
+OFFER_IS_EXTERNAL = _kind(
+    409,
+    "offer-is-external",
+    "The offer belongs to the Offers service",
+    meaning="Only own offers can be changed or deleted here; nothing was done.",
+    advice="Leave it to the refresher, or add an own offer beside it.",
+    example=errors.OfferIsExternal(68),
+)
+KEY_IN_USE = _kind(
+    409,
+    "key-in-use",
+    "The first request with this key is still running",
+    meaning="A request with the same `Idempotency-Key` has not been answered yet.",
+    advice="Wait for `Retry-After` seconds and send the same request with the same key again.",
+    example=errors.KeyInUse(),
+    headers=("Retry-After",),
+)
+LENGTH_REQUIRED = _kind(
+    411,
+    "length-required",
+    "The length of the body is not known",
+    meaning="The body came in a transfer coding that this server cannot read.",
+    advice="Send it with a `Content-Length`, or under uWSGI `chunked`.",
+    example="Send the body with a Content-Length.",
+)
+STALE_VERSION = _kind(
+    412,
+    "stale-version",
+    "It was changed meanwhile",
+    meaning="None of the tags in `If-Match` is the current one, which `ETag` tells; nothing was changed.",
+    advice="Read it again, and send the change that still makes sense with the tag you then got.",
+    example=errors.StaleVersion(8),
+    headers=("ETag",),
+)
+BODY_TOO_LARGE = _kind(
+    413,
+    "body-too-large",
+    "The body is too large",
+    meaning="A body may have up to 1 MiB.",
+    advice="Send less at a time.",
+    example="The data value transmitted exceeds the capacity limit.",
+)
+UNSUPPORTED_MEDIA_TYPE = _kind(
+    415,
+    "unsupported-media-type",
+    "The body is of another media type",
+    meaning="The `Content-Type` is not one that this call takes.",
+    advice="Send the body as `detail` says, and name its type.",
+    example="Send the body as application/json.",
+)
+INVALID_INPUT = _kind(
+    422,
+    "invalid-input",
+    "Some values are not acceptable",
+    meaning="Fields or query parameters are unknown, missing or unacceptable; `errors` lists each with a JSON"
+    " pointer.",
+    advice="Mend all that `errors` names; the same request will be refused again.",
+    example=errors.InvalidInput([("/price", "Input should be greater than or equal to 0.")]),
+)
+KEY_REUSED = _kind(
+    422,
+    "key-reused",
+    "The key has served another request",
+    meaning="The `Idempotency-Key` was sent before with another path's, method's or body's request.",
+    advice="Use a new key for each new request.",
+    example=errors.KeyReused(),
+)
+PRECONDITION_REQUIRED = _kind(
+    428,
+    "precondition-required",
+    "Changes need an If-Match",
+    meaning="This deployment wants `If-Match` on every change (`PRODUCTATOR_REQUIRE_IF_MATCH`).",
+    advice="Read what you want to change, and send its `ETag` as `If-Match`.",
+    example=errors.PreconditionRequired(),
+)
+INTERNAL_ERROR = _kind(
+    500,
+    "internal-error",
+    "A mistake of the API itself",
+    meaning="Something went wrong on our side; the log has it under the `request_id`.",
+    advice="Tell the operator the `request_id`. A POST may be sent again under its `Idempotency-Key`.",
+    example="Something went wrong on our side; the request id names it.",
+)
+UNAVAILABLE = _kind(
+    503,
+    "unavailable",
+    "Not available at the moment",
+    meaning="The database does not answer; nothing was changed.",
+    advice="Send the request again after `Retry-After` seconds.",
+    example="The database is not available at the moment; nothing was changed.",
+    headers=("Retry-After",),
+)
+COMMIT_UNKNOWN = _kind(
+    503,
+    "commit-unknown",
+    "The change may or may not have been made",
+    meaning="The database was lost while the change was being committed.",
+    advice="Read what is there now. A POST with an `Idempotency-Key` can simply be sent again.",
+    example=errors.CommitUnknown(),
+    headers=("Retry-After",),
+)
+NOT_READY = _kind(
+    503,
+    "not-ready",
+    "Not ready for traffic",
+    meaning="The database does not answer, or its schema is not the one of this version.",
+    advice="Send traffic to another replica; `productator migrate` brings the schema up to date.",
+    example="The schema is not migrated.",
+    headers=("Retry-After",),
+)
+
+OF_ERROR = {kind.error: kind for kind in KINDS.values() if kind.error}
