@@ -1,7 +1,8 @@
 """One product's journey: register it if that is pending, then read its offers."""
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from productator.domain import OfferData
 from productator.errors import OffersServiceError, ProductNotRegistered
@@ -18,6 +19,8 @@ class Outcome:
     offers: list[OfferData] | None
     error: OffersServiceError | None = None
     newly_registered: bool = False
+    # When the answer was read: what it tells was so then.
+    read_at: datetime | None = field(default=None, compare=False)
 
     @property
     def is_unknown(self) -> bool:

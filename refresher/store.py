@@ -1,25 +1,24 @@
 """Reads what is stored and applies what came of a batch of claims, in one transaction."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import Table, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Table, select, update
 from sqlalchemy.orm import Session
 
-from productator.domain import OfferData
-from productator.models import Offer, Product, Refresh
+from productator.models import Product, Refresh
 from productator.models.product import LAST_ERROR_LENGTH
-from refresher import schedule
+from productator.services import history
+from productator.services.history import Observation
+from refresher import offers, schedule
 from refresher.pipeline import Outcome
-from refresher.reconcile import OfferChanges, reconcile
+from refresher.reconcile import reconcile
 
-_OFFERS = cast("Table", Offer.__table__)
 _REFRESHES = cast("Table", Refresh.__table__)
 _PRODUCTS = cast("Table", Product.__table__)
-_ROWS_A_STATEMENT = 1_000
 
 
 @dataclass
@@ -90,84 +89,23 @@ def _lock_held(session: Session, outcomes: Sequence[Outcome]) -> list[Outcome]:
 
 
 def _store_offers(session: Session, outcomes: Sequence[Outcome], done: Stored, *, now: datetime) -> None:
-    stored = _stored_offers(session, [outcome.claim.product_id for outcome in outcomes])
-    changes = {
-        outcome.claim.product_id: reconcile(stored[outcome.claim.product_id], outcome.offers or [])
+    before = offers.stored(session, [outcome.claim.product_id for outcome in outcomes])
+    found = {
+        outcome.claim.product_id: reconcile(
+            offers.external(before[outcome.claim.product_id]), outcome.offers or []
+        )
         for outcome in outcomes
     }
-    _remove(session, changes)
-    _change(session, changes, now=now)
-    _add(session, changes, now=now)
+    changes = {product_id: each for product_id, each in found.items() if each}
+    if changes:
+        at = {outcome.claim.product_id: outcome.read_at or now for outcome in outcomes}
+        offers.apply(session, changes, at)
+        after = offers.after(session, before, changes)
+        history.record(session, [Observation(each, at[each], before[each], after[each]) for each in changes])
     done.refreshed = len(outcomes)
     done.added = sum(len(each.added) for each in changes.values())
     done.changed = sum(len(each.changed) for each in changes.values())
     done.removed = sum(len(each.removed) for each in changes.values())
-
-
-def _stored_offers(session: Session, product_ids: Sequence[int]) -> dict[int, list[OfferData]]:
-    """The external offers of the products; own ones are none of the refresher's business."""
-    columns = (_OFFERS.c.product_id, _OFFERS.c.remote_id, _OFFERS.c.price, _OFFERS.c.items_in_stock)
-    query = select(*columns).where(_OFFERS.c.product_id.in_(product_ids), _OFFERS.c.remote_id.is_not(None))
-    stored: dict[int, list[OfferData]] = defaultdict(list)
-    for product_id, remote_id, price, items_in_stock in session.execute(query):
-        stored[product_id].append(OfferData(remote_id, price, items_in_stock))
-    return stored
-
-
-def _remove(session: Session, changes: dict[int, OfferChanges]) -> None:
-    gone = [(product_id, each.removed) for product_id, each in changes.items() if each.removed]
-    for some in _slices(gone, _ROWS_A_STATEMENT // 10):
-        per_product = [
-            and_(_OFFERS.c.product_id == product_id, _OFFERS.c.remote_id.in_(remote_ids))
-            for product_id, remote_ids in some
-        ]
-        session.execute(delete(_OFFERS).where(or_(*per_product)))
-
-
-def _change(session: Session, changes: dict[int, OfferChanges], *, now: datetime) -> None:
-    rows = [
-        {
-            "of_product": product_id,
-            "of_remote": offer.id,
-            "price": offer.price,
-            "items_in_stock": offer.items_in_stock,
-        }
-        for product_id, each in changes.items()
-        for offer in each.changed
-    ]
-    if rows:
-        statement = (
-            update(_OFFERS)
-            .where(
-                _OFFERS.c.product_id == bindparam("of_product"), _OFFERS.c.remote_id == bindparam("of_remote")
-            )
-            .values(
-                price=bindparam("price"),
-                items_in_stock=bindparam("items_in_stock"),
-                version=_OFFERS.c.version + 1,
-                updated_at=now,
-            )
-        )
-        session.connection().execute(statement, rows)
-
-
-def _add(session: Session, changes: dict[int, OfferChanges], *, now: datetime) -> None:
-    rows = [
-        {
-            "product_id": product_id,
-            "remote_id": offer.id,
-            "price": offer.price,
-            "items_in_stock": offer.items_in_stock,
-            "version": 1,
-            # As parameters: with a function of SQL the rows would travel one by one.
-            "created_at": now,
-            "updated_at": now,
-        }
-        for product_id, each in changes.items()
-        for offer in each.added
-    ]
-    for some in _slices(rows, _ROWS_A_STATEMENT):
-        session.execute(insert(_OFFERS), some)
 
 
 def _store_registrations(session: Session, held: Sequence[Outcome], done: Stored, *, now: datetime) -> None:
@@ -209,7 +147,3 @@ def forgive(session: Session, *, now: datetime) -> None:
         .where(_REFRESHES.c.failures > 0, _REFRESHES.c.claim_token.is_(None), _REFRESHES.c.due_at > now)
         .values(due_at=schedule.on_grid(now))
     )
-
-
-def _slices(rows: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
-    return (rows[start : start + size] for start in range(0, len(rows), size))

@@ -104,7 +104,7 @@ def patch_offer(product_id: int, offer_id: int) -> Response:
 @retried
 def delete_offer(product_id: int, offer_id: int) -> Response:
     with transaction() as session:
-        service.remove(session, product_id, offer_id, expected=expected_version())
+        service.remove(session, product_id, offer_id, expected=expected_version(), now=utc_now())
     return no_content()
 
 

@@ -7,13 +7,14 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from productator.domain import OwnOffer
 from productator.errors import OfferIsExternal, OfferNotFound, ProductNotFound
+from productator.history import Offers, OfferState
 from productator.models import Offer, Product, Refresh
-from productator.services import versions
+from productator.services import history, versions
+from productator.services.history import Observation
 from productator.services.paging import Order, Page, Position, read_page
 from productator.services.versions import Expected
 
@@ -112,6 +113,9 @@ def get(connection: Connection, product_id: int, offer_id: int) -> Row[Any]:
 
 
 def create(session: Session, product_id: int, data: OwnOffer, *, now: datetime) -> Offer:
+    before = _held_offers(session, product_id)
+    if before is None:
+        raise ProductNotFound(product_id)
     offer = Offer(
         product_id=product_id,
         price=data.price,
@@ -120,11 +124,9 @@ def create(session: Session, product_id: int, data: OwnOffer, *, now: datetime) 
         updated_at=now,
     )
     session.add(offer)
-    try:
-        session.flush()
-    except IntegrityError as exc:
-        # The values were checked before, so it is the foreign key.
-        raise ProductNotFound(product_id) from exc
+    session.flush()
+    after = {**before, offer.id: _state(offer)}
+    history.record(session, [Observation(product_id, now, before, after)])
     return offer
 
 
@@ -138,14 +140,37 @@ def change(
     now: datetime,
 ) -> Offer:
     """Sets the named fields of an own offer."""
+    before = _held_offers(session, product_id) or {}
     offer = _own_offer(session, product_id, offer_id, expected)
     versions.apply(session, offer, changes, now=now)
+    after = {**before, offer_id: _state(offer)}
+    history.record(session, [Observation(product_id, now, before, after)])
     return offer
 
 
-def remove(session: Session, product_id: int, offer_id: int, *, expected: Expected = None) -> None:
+def remove(
+    session: Session, product_id: int, offer_id: int, *, expected: Expected = None, now: datetime
+) -> None:
+    before = _held_offers(session, product_id) or {}
     session.delete(_own_offer(session, product_id, offer_id, expected))
     session.flush()
+    after = {each: state for each, state in before.items() if each != offer_id}
+    history.record(session, [Observation(product_id, now, before, after)])
+
+
+def _held_offers(session: Session, product_id: int) -> Offers | None:
+    """The product's offers, which nobody else changes until the commit; None: there is no such product."""
+    # The refresher locks this row first, too: the same order everywhere means no deadlock.
+    lock = select(Refresh.product_id).where(Refresh.product_id == product_id).with_for_update()
+    if session.scalar(lock) is None:
+        return None
+    columns = (Offer.id, Offer.remote_id, Offer.price, Offer.items_in_stock)
+    rows = session.execute(select(*columns).where(Offer.product_id == product_id))
+    return {offer_id: OfferState._make(state) for offer_id, *state in rows}
+
+
+def _state(offer: Offer) -> OfferState:
+    return OfferState(offer.remote_id, offer.price, offer.items_in_stock)
 
 
 def _own_offer(session: Session, product_id: int, offer_id: int, expected: Expected) -> Offer:

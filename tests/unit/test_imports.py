@@ -17,12 +17,13 @@ PRODUCTATOR = {
     "errors": set(),
     "options": set(),
     "config": {"errors", "options"},
+    "history": {"domain"},
     "engine": set(),
     "ops": set(),
     "models": {"domain"},
     "schema": {"models", "engine"},
     "offers_service": {"models", "domain", "errors", "engine"},
-    "services": {"models", "domain", "errors", "engine"},
+    "services": {"models", "domain", "errors", "engine", "history"},
     "db": {"models", "engine", "errors"},
     "api": {"services", "models", "db", "domain", "drafts", "errors", "engine", "schema"},
     "demo": {"config", "domain", "services", "engine"},
@@ -30,6 +31,7 @@ PRODUCTATOR = {
 }
 ANYTHING = {"app", "wsgi"}
 REFRESHER = {"services", "offers_service", "models", "domain", "errors", "config", "ops", "engine", "schema"}
+REFRESHER |= {"history"}
 WITH_FLASK = {"api", "app", "db", "wsgi"}
 
 

@@ -1,0 +1,79 @@
+"""History: recording what changed, in the transaction that changes it."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, cast
+
+from sqlalchemy import Table, func, insert, select, union_all
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from productator import history
+from productator.history import Offers
+from productator.models import OfferChange, PricePoint
+
+_CHANGES = cast("Table", OfferChange.__table__)
+_POINTS = cast("Table", PricePoint.__table__)
+_ROWS_A_STATEMENT = 1_000
+_TICK = timedelta(microseconds=1)
+
+
+class Observation(NamedTuple):
+    """What a product's offers were and have become; `at` is when that was seen."""
+
+    product_id: int
+    at: datetime
+    before: Offers
+    after: Offers
+
+
+def record(session: Session, observations: Iterable[Observation]) -> None:
+    """Writes what changed. The caller holds the products' `refreshes` rows, so that nobody else does so."""
+    changed = [(each, history.events(each.before, each.after)) for each in observations]
+    changed = [(each, events) for each, events in changed if events]
+    if not changed:
+        return
+    times = _times(session, [each for each, _ in changed])
+    _insert(session, _CHANGES, [row for each, events in changed for row in _change_rows(each, events, times)])
+    _insert(session, _POINTS, [row for each, _ in changed for row in _point_rows(each, times)])
+
+
+def _times(session: Session, observations: Sequence[Observation]) -> dict[int, datetime]:
+    """When each product's changes happened: after all earlier ones, whatever the clocks say."""
+    product_ids = sorted(each.product_id for each in observations)
+    newest = union_all(
+        _newest(OfferChange.product_id, OfferChange.changed_at, product_ids),
+        _newest(PricePoint.product_id, PricePoint.starts_at, product_ids),
+    )
+    times = {each.product_id: each.at for each in observations}
+    for product_id, time in session.execute(newest):
+        times[product_id] = max(times[product_id], time + _TICK)
+    return times
+
+
+def _newest(
+    product_id: InstrumentedAttribute[int], time: InstrumentedAttribute[datetime], product_ids: Sequence[int]
+) -> Any:
+    return select(product_id, func.max(time)).where(product_id.in_(product_ids)).group_by(product_id)
+
+
+def _change_rows(
+    each: Observation, events: Sequence[history.OfferEvent], times: dict[int, datetime]
+) -> Iterable[dict[str, Any]]:
+    for event in events:
+        yield {"product_id": each.product_id, "changed_at": times[each.product_id], **event._asdict()}
+
+
+def _point_rows(each: Observation, times: dict[int, datetime]) -> Iterable[dict[str, Any]]:
+    after = history.summary(each.after.values())
+    if after != history.summary(each.before.values()):
+        yield {
+            "product_id": each.product_id,
+            "starts_at": times[each.product_id],
+            "resolution_s": 0,
+            **after._asdict(),
+        }
+
+
+def _insert(session: Session, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    for start in range(0, len(rows), _ROWS_A_STATEMENT):
+        session.execute(insert(table), rows[start : start + _ROWS_A_STATEMENT])
