@@ -35,6 +35,12 @@ CREATE TABLE products (
   CONSTRAINT ck_products_name_given CHECK (length(name) > 0)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_unicode_ci;
 
+CREATE INDEX ix_products_created_at ON products (created_at);
+
+CREATE INDEX ix_products_name ON products (name);
+
+CREATE INDEX ix_products_updated_at ON products (updated_at);
+
 CREATE TABLE service_tokens (
   identity VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   access_token TEXT,

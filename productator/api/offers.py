@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from productator.api.conditional import expected_version, offer_tag, tagged, tagged_list
 from productator.api.idempotency import once
-from productator.api.paging import page_json, position_of
+from productator.api.paging import page_answer, position_of
 from productator.api.requests import PATCH_TYPES, read_body, read_query
 from productator.api.schemas import (
     OfferIn,
@@ -44,7 +44,7 @@ def list_offers() -> Response:
             limit=query.limit,
             position=position_of(query.cursor),
         )
-    return tagged_list(page_json(page, _items(page.rows)))
+    return page_answer(page, _items(page.rows))
 
 
 @offers.get("/products/<id:product_id>/offers")

@@ -1,12 +1,14 @@
 """Cursors: where the next page begins, signed, and bound to the list and the filters they were made for."""
 
+import hashlib
 import json
 from typing import Any
-from urllib.parse import urlencode
 
-from flask import Flask, current_app, request
+from flask import Flask, Response, current_app, request, url_for
 from itsdangerous import BadData, URLSafeSerializer
 
+from productator.api.conditional import tagged_content
+from productator.api.schemas import json_response
 from productator.errors import CursorRejected
 from productator.services.paging import Page, Position
 
@@ -29,20 +31,23 @@ def position_of(cursor: str | None) -> Position | None:
     return list(position)
 
 
-def page_json(page: Page, items: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"items": items, "next": None if page.position is None else _next_url(page.position)}
+def page_answer(page: Page, items: list[dict[str, Any]]) -> Response:
+    """A page of a list, which tells the next one's address twice: in the body and in `Link` (RFC 8288)."""
+    following = None if page.position is None else _next_url(page.position)
+    headers = {"Link": f'<{following}>; rel="next"'} if following else None
+    return tagged_content(json_response({"items": items, "next": following}, headers=headers))
 
 
 def _next_url(position: Position) -> str:
-    arguments = {name: value for name, value in request.args.items() if name != "cursor"}
-    arguments["cursor"] = _cursors().dumps([position, _list_asked_for()])
-    return f"{request.base_url}?{urlencode(arguments)}"
+    # Not `request.base_url`, which may hold letters that no header can.
+    arguments = request.args.to_dict() | {"cursor": _cursors().dumps([position, _list_asked_for()])}
+    return url_for(str(request.endpoint), _external=True, **(request.view_args or {}), **arguments)
 
 
 def _list_asked_for() -> str:
-    """Path and filters; the size of the pages may change from one to the next."""
+    """Path and filters, shortened; the size of the pages may change from one to the next."""
     filters = sorted((name, value) for name, value in request.args.items() if name not in {"cursor", "limit"})
-    return json.dumps([request.path, filters], ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(json.dumps([request.path, filters]).encode()).hexdigest()[:32]
 
 
 def _cursors() -> URLSafeSerializer:

@@ -4,9 +4,9 @@ from flask import Blueprint, Response, url_for
 from sqlalchemy.orm import Session
 
 from productator.api import batch
-from productator.api.conditional import expected_version, product_tag, tagged, tagged_list
+from productator.api.conditional import expected_version, product_tag, tagged
 from productator.api.idempotency import once
-from productator.api.paging import page_json, position_of
+from productator.api.paging import page_answer, position_of
 from productator.api.requests import PATCH_TYPES, read_body, read_query
 from productator.api.schemas import (
     ProductPatch,
@@ -27,11 +27,17 @@ products = Blueprint("products", __name__, url_prefix="/api/v1/products")
 @products.get("")
 @retried
 def list_products() -> Response:
-    """Products by id, in pages."""
+    """Products in pages, by id unless `sort` says otherwise."""
     query = read_query(ProductsQuery)
     with reading() as connection:
-        page = catalogue.page(connection, text=query.q, limit=query.limit, position=position_of(query.cursor))
-    return tagged_list(page_json(page, [product_json(row) for row in page.rows]))
+        page = catalogue.page(
+            connection,
+            text=query.q,
+            sort=query.sort,
+            limit=query.limit,
+            position=position_of(query.cursor),
+        )
+    return page_answer(page, [product_json(row) for row in page.rows])
 
 
 @products.post("")

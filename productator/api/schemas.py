@@ -104,6 +104,9 @@ SearchText = Annotated[
 
 class ProductsQuery(_Query):
     q: SearchText | None = None
+    sort: Literal["id", "-id", "name", "-name", "created_at", "-created_at", "updated_at", "-updated_at"] = (
+        "id"
+    )
     limit: Limit = 50
     cursor: Cursor | None = None
 

@@ -15,13 +15,13 @@ class Product(Base):
     __tablename__ = "products"
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    name: Mapped[str] = mapped_column(String(NAME_LENGTH))
+    name: Mapped[str] = mapped_column(String(NAME_LENGTH), index=True)
     description: Mapped[str] = mapped_column(Text)
     # Our UUID towards the Offers service: the idempotency key of the registration.
     remote_id: Mapped[str] = mapped_column(exact_text(36))
     version: Mapped[int] = mapped_column(BigId)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     # Null: the registration is pending.
     registered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

@@ -15,7 +15,7 @@ from productator.history import Offers, OfferState
 from productator.models import Offer, Product, Refresh
 from productator.services import history, versions
 from productator.services.history import Observation
-from productator.services.paging import Order, Page, Position, read_page
+from productator.services.paging import Page, Position, orders, read_page
 from productator.services.versions import Expected
 
 _OFFERS = Offer.__table__
@@ -24,11 +24,7 @@ _ONE_OFFER = select(_OFFERS).where(
     Offer.id == bindparam("offer_id"), Offer.product_id == bindparam("product_id")
 )
 
-ORDERS = {
-    "id": Order(Offer.id, Offer.id),
-    "price": Order(Offer.price, Offer.id),
-    "-price": Order(Offer.price, Offer.id, descending=True),
-}
+ORDERS = orders(Offer.id, id=Offer.id, price=Offer.price)
 
 
 @dataclass(frozen=True)

@@ -2,35 +2,49 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select
 from sqlalchemy.orm import InstrumentedAttribute
 
-Position = list[int]
+from productator.models.base import UtcDateTime
+
+# What JSON keeps exactly: the key of the last row shown, and its id.
+Position = list[int | str]
 
 
 @dataclass(frozen=True)
 class Order:
-    """By `key` (of whole numbers), rows of equal key by `unique`."""
+    """By `key` as the database compares it, rows of equal key by `unique`."""
 
-    key: InstrumentedAttribute[int]
+    key: InstrumentedAttribute[Any]
     unique: InstrumentedAttribute[int]
     descending: bool = False
 
-    def clauses(self) -> list[ColumnElement[int]]:
+    def clauses(self) -> list[ColumnElement[Any]]:
         return [column.desc() if self.descending else column.asc() for column in (self.key, self.unique)]
 
     def behind(self, position: Position) -> ColumnElement[bool]:
-        # Written so that the index on `key` bounds the scan: no database here uses one for a comparison of
-        # tuples or for the plain "greater, or equal and ...".
-        key, unique = position
+        # Each part has its reason: no database here uses an index for a comparison of tuples; the first
+        # comparison bounds the scan on SQLite; the third lets MySQL begin within a run of equal keys.
+        key, unique = self._key(position[0]), position[1]
         if self.descending:
-            return (self.key <= key) & ((self.key < key) | (self.unique < unique))
-        return (self.key >= key) & ((self.key > key) | (self.unique > unique))
+            return (self.key <= key) & ((self.key < key) | ((self.key == key) & (self.unique < unique)))
+        return (self.key >= key) & ((self.key > key) | ((self.key == key) & (self.unique > unique)))
 
     def position(self, row: Row[Any]) -> Position:
-        return [getattr(row, self.key.key), getattr(row, self.unique.key)]
+        key = getattr(row, self.key.key)
+        return [key.isoformat() if isinstance(key, datetime) else key, getattr(row, self.unique.key)]
+
+    def _key(self, key: int | str) -> int | str | datetime:
+        return datetime.fromisoformat(str(key)) if isinstance(self.key.type, UtcDateTime) else key
+
+
+def orders(unique: InstrumentedAttribute[int], **keys: InstrumentedAttribute[Any]) -> dict[str, Order]:
+    """What a list may be sorted by: each key, and `-key` for the other direction."""
+    upwards = {name: Order(key, unique) for name, key in keys.items()}
+    return upwards | {f"-{name}": Order(key, unique, descending=True) for name, key in keys.items()}
 
 
 @dataclass(frozen=True)

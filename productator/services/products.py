@@ -13,13 +13,19 @@ from productator.engine import changed_rows
 from productator.errors import ProductNotFound
 from productator.models import Product, Refresh
 from productator.services import versions
-from productator.services.paging import Order, Page, Position, read_page
+from productator.services.paging import Page, Position, orders, read_page
 from productator.services.versions import Expected
 
 _PRODUCTS = cast("Table", Product.__table__)
 _REFRESHES = cast("Table", Refresh.__table__)
 _ONE_PRODUCT = select(_PRODUCTS).where(Product.id == bindparam("product_id"))
-_BY_ID = Order(Product.id, Product.id)
+ORDERS = orders(
+    Product.id,
+    id=Product.id,
+    name=Product.name,
+    created_at=Product.created_at,
+    updated_at=Product.updated_at,
+)
 
 
 def create(session: Session, draft: ProductDraft, *, now: datetime) -> Product:
@@ -73,12 +79,14 @@ def get(connection: Connection, product_id: int) -> Row[Any]:
     return row
 
 
-def page(connection: Connection, *, text: str | None, limit: int, position: Position | None) -> Page:
-    """Products by id; `text` keeps those whose name contains it, in any case."""
+def page(
+    connection: Connection, *, text: str | None, sort: str, limit: int, position: Position | None
+) -> Page:
+    """Products; `text` keeps those whose name contains it, in any case."""
     query = select(_PRODUCTS)
     if text:
         query = query.where(Product.name.icontains(text, autoescape=True))
-    return read_page(connection, query, _BY_ID, limit=limit, position=position)
+    return read_page(connection, query, ORDERS[sort], limit=limit, position=position)
 
 
 def count(session: Session) -> int:

@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from productator.api import paging
-from productator.domain import MAX_AMOUNT, MAX_ID
+from productator.domain import MAX_AMOUNT, MAX_ID, NAME_LENGTH
 from productator.errors import CursorRejected
-from productator.services.paging import Page
+from productator.services.paging import Page, Position
 
 APP = Flask("cursors")
+APP.add_url_rule("/offers", "offers", lambda: "")
 paging.init_app(APP, "signs the cursors of tests")
 
 
@@ -22,13 +23,22 @@ def _request() -> Iterator[None]:
         yield
 
 
-def cursor(position: list[int]) -> str:
-    return str(paging.page_json(Page([], position), [])["next"]).partition("cursor=")[2]
+def cursor(position: Position) -> str:
+    return str(paging.page_answer(Page([], position), []).json["next"]).partition("cursor=")[2]
 
 
-@given(st.tuples(st.integers(0, MAX_AMOUNT), st.integers(1, MAX_ID)))
-def test_a_cursor_gives_back_its_position(position: tuple[int, int]) -> None:
+KEYS = st.integers(0, MAX_AMOUNT) | st.text(st.characters(codec="utf-8"), max_size=NAME_LENGTH)
+
+
+@given(st.tuples(KEYS, st.integers(1, MAX_ID)))
+def test_a_cursor_gives_back_its_position(position: tuple[int | str, int]) -> None:
     assert paging.position_of(cursor(list(position))) == list(position)
+
+
+def test_the_longest_names_make_cursors_that_fit_into_an_address() -> None:
+    name = "".join(chr(sign) for sign in range(0x10400, 0x10400 + NAME_LENGTH))
+
+    assert len(cursor([name, MAX_ID])) < 4_096
 
 
 @given(st.text())
@@ -57,4 +67,4 @@ def test_a_cursor_is_safe_in_an_address_as_it_is() -> None:
 
 def test_no_cursor_is_the_first_page() -> None:
     assert paging.position_of(None) is None
-    assert paging.page_json(Page([], None), []) == {"items": [], "next": None}
+    assert paging.page_answer(Page([], None), []).json == {"items": [], "next": None}

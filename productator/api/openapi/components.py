@@ -232,6 +232,11 @@ _HEADERS: Json = {
         "required": False,
         "schema": {"type": "string", "const": "true"},
     },
+    "Link": {
+        "description": "The next page's address, as in the body; not sent with the last page.",
+        "required": False,
+        "schema": {"type": "string", "pattern": '^<[^<>]+>; rel="next"$'},
+    },
     "Location": {
         "description": "The address of what was created.",
         "schema": {"type": "string", "format": "uri"},

@@ -53,6 +53,7 @@ class Operation:
 
 
 _TAGGED = ("ETag",)
+_LISTED = ("ETag", "Link")
 _CREATED = ("ETag", "Location")
 _PRODUCT = Answer("Product", examples.PRODUCT, headers=_TAGGED)
 _OFFER = Answer("Offer", examples.OWN_OFFER, headers=_TAGGED)
@@ -69,7 +70,7 @@ OPERATIONS: dict[str, Operation] = {
         tag="Products",
         query=ProductsQuery,
         conditional="read",
-        answer=Answer("ProductPage", examples.PRODUCTS, headers=_TAGGED),
+        answer=Answer("ProductPage", examples.PRODUCTS, headers=_LISTED),
         problems=(kinds.UNAVAILABLE,),
     ),
     "products.create_product": Operation(
@@ -176,7 +177,7 @@ OPERATIONS: dict[str, Operation] = {
         tag="Offers",
         query=OffersQuery,
         conditional="read",
-        answer=Answer("OfferPage", examples.OFFERS, headers=_TAGGED),
+        answer=Answer("OfferPage", examples.OFFERS, headers=_LISTED),
         problems=(kinds.UNAVAILABLE,),
     ),
     "probes.livez": Operation(

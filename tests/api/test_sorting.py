@@ -1,0 +1,149 @@
+"""Products in every order: each list complete, whatever is equal in it, and the same however it is paged."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import insert
+from sqlalchemy.orm import Session, sessionmaker
+
+from productator.models import Product
+from tests import factories
+from tests.api.checks import PRODUCTS, items, pages, problem
+
+Json = dict[str, Any]
+
+SORTS = ["id", "name", "created_at", "updated_at"]
+BOTH_WAYS = [*SORTS, *(f"-{sort}" for sort in SORTS)]
+# To a database that compares without case and accents many of these are equal; to none are they in order.
+NAMES = [
+    "kettle", "Kettle", "KETTLE", "kettlé", "Kettle ", "Čaj", "caj", "Zebra", "apple", "🎉", "☕", "咖啡",
+    " Kettle", "Kettle 2", "ﬁlter", "filter", "straße", "strasse", "a" * 450, "a" * 449 + "b", "😀" * 450,
+    "50 %", "50 _", "back\\slash", "quo'te", 'quo"te', "\x01", "ß", "\u0301",
+]  # fmt: skip
+MICROSECONDS = [7, 0, 999_999, 7, 7, 1, 500_000, 7]
+
+
+@pytest.fixture
+def many_products(client: FlaskClient, sessions: sessionmaker[Session]) -> list[Json]:
+    """Products whose names and times are often equal, and differ by a microsecond elsewhere."""
+    rows = [
+        {
+            "name": name,
+            "description": "",
+            "remote_id": str(number),
+            "version": 1,
+            "created_at": factories.NOW + timedelta(microseconds=MICROSECONDS[number % 8]),
+            "updated_at": factories.NOW - timedelta(microseconds=MICROSECONDS[number % 7]),
+        }
+        for number, name in enumerate(NAMES)
+    ]
+    with sessions.begin() as session:
+        session.execute(insert(Product), rows)
+    return items(client, f"{PRODUCTS}?limit=200")
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 28])
+@pytest.mark.parametrize("sort", BOTH_WAYS)
+def test_the_pages_together_are_the_whole_list(
+    client: FlaskClient, many_products: list[Json], sort: str, limit: int
+) -> None:
+    whole = client.get(f"{PRODUCTS}?limit=200&sort={sort}").json["items"]
+
+    assert sorted(product["id"] for product in whole) == [product["id"] for product in many_products]
+    assert items(client, f"{PRODUCTS}?limit={limit}&sort={sort}") == whole
+
+
+@pytest.mark.parametrize("sort", ["id", "created_at", "updated_at"])
+def test_rows_of_equal_time_are_sorted_by_id(
+    client: FlaskClient, many_products: list[Json], sort: str
+) -> None:
+    expected = sorted(many_products, key=lambda product: (product[sort], product["id"]))
+
+    assert items(client, f"{PRODUCTS}?sort={sort}") == expected
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_downwards_is_upwards_turned_round(client: FlaskClient, many_products: list[Json], sort: str) -> None:
+    assert items(client, f"{PRODUCTS}?sort=-{sort}") == items(client, f"{PRODUCTS}?sort={sort}")[::-1]
+
+
+def test_names_are_sorted_by_their_letters(client: FlaskClient) -> None:
+    for name in ("Mill", "Kettle 2", "Burr grinder", "Kettle 10", "Zest grater", "Kettle"):
+        factories.posted_product(client, name=name)
+
+    assert [product["name"] for product in items(client, f"{PRODUCTS}?sort=name&limit=2")] == [
+        "Burr grinder", "Kettle", "Kettle 10", "Kettle 2", "Mill", "Zest grater",
+    ]  # fmt: skip
+
+
+def test_the_last_changed_product_comes_first_if_one_likes(client: FlaskClient) -> None:
+    made = [factories.posted_product(client, name=f"Kettle {number}") for number in range(3)]
+    client.patch(f"{PRODUCTS}/{made[1]['id']}", json={"description": "changed"})
+
+    found = [product["id"] for product in items(client, f"{PRODUCTS}?sort=-updated_at&limit=1")]
+
+    assert found == [made[1]["id"], made[2]["id"], made[0]["id"]]
+
+
+@pytest.mark.parametrize("sort", BOTH_WAYS)
+def test_what_exists_throughout_is_neither_skipped_nor_repeated(
+    client: FlaskClient, many_products: list[Json], sort: str
+) -> None:
+    first = client.get(f"{PRODUCTS}?limit=9&sort={sort}").json
+    following = client.get(first["next"]).json
+    gone = {first["items"][-1]["id"], following["items"][0]["id"], following["items"][-1]["id"]}
+
+    for product_id in gone:
+        client.delete(f"{PRODUCTS}/{product_id}")
+    added = {factories.posted_product(client, name=name)["id"] for name in ("kettle", "aaa", "zzz")}
+    shown = [product["id"] for product in first["items"] + items(client, first["next"])]
+
+    throughout = {product["id"] for product in many_products} - gone
+    assert len(shown) == len(set(shown))
+    assert throughout <= set(shown) <= throughout | added | gone
+
+
+@pytest.mark.parametrize("sort", BOTH_WAYS)
+def test_a_cursor_belongs_to_its_order(client: FlaskClient, many_products: list[Json], sort: str) -> None:
+    following = client.get(f"{PRODUCTS}?limit=1&sort={sort}").json["next"]
+    other = sort.removeprefix("-") if sort.startswith("-") else f"-{sort}"
+
+    problem(client.get(following.replace(f"sort={sort}", f"sort={other}")), 400)
+
+
+@pytest.mark.parametrize("sort", ["", "price", "--id", "ID", "description", "remote_id", "name,id", "+name"])
+def test_an_unknown_order_is_refused(client: FlaskClient, sort: str) -> None:
+    errors = problem(client.get(PRODUCTS, query_string={"sort": sort}), 422)["errors"]
+
+    assert [error["pointer"] for error in errors] == ["/sort"]
+
+
+@pytest.mark.parametrize("path", [PRODUCTS, "/api/v1/offers"])
+@pytest.mark.parametrize("host", ["localhost", "shop.example:8080", "xn--aj-nja.example", "čaj.example"])
+def test_the_next_page_is_linked_as_the_body_tells_it(
+    client: FlaskClient, offer: Json, other_product: Json, path: str, host: str
+) -> None:
+    factories.posted_offer(client, other_product["id"])
+    response = client.get(f"{path}?limit=1", headers={"Host": host})
+
+    assert response.json["next"]
+    assert response.headers.getlist("Link") == [f'<{response.json["next"]}>; rel="next"']
+
+
+@pytest.mark.parametrize("path", [PRODUCTS, "/api/v1/offers"])
+def test_the_last_page_links_to_none(client: FlaskClient, offer: Json, path: str) -> None:
+    assert "Link" not in client.get(path).headers
+
+
+def test_a_link_survives_whatever_is_searched(client: FlaskClient) -> None:
+    text = 'ketTle, <čaj>; rel="next" & 🎉'
+    made = [factories.posted_product(client, name=f"{text} {number}") for number in range(3)]
+
+    response = client.get(PRODUCTS, query_string={"q": text, "limit": 1})
+    link = response.headers["Link"]
+
+    assert link.isascii()
+    assert link.count("<") == link.count(">") == 1
+    assert [product for page in pages(client, response.json["next"]) for product in page] == made[1:]
