@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run bootstrap run-api refresh serve simulator tests lint format bench dump openapi lock clean
+.PHONY: help run bootstrap run-api refresh serve simulator tests lint format bench bench-refresher dump openapi lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
 help: ## Lists the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: export OFFERS_MS_ADDRESS := $(or $(OFFERS_MS_ADDRESS),http://127.0.0.1:$(or $(SIMULATOR_PORT),6607)/api/v1)
 run: export API_PORT := $(PORT)# honcho gives every process a PORT of its own choice
@@ -56,7 +56,9 @@ format: bootstrap ## Formats the code
 	ruff format .
 	ruff check --fix .
 
-bench: bootstrap ## How fast the refresher is beside the obvious loop
+bench: bench-refresher ## All benchmarks that take minutes only
+
+bench-refresher: bootstrap ## How fast the refresher is, on MariaDB, beside the obvious loops
 	python bench/refresher.py
 
 dump: bootstrap ## Rewrites dump.sql from the models

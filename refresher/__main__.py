@@ -78,7 +78,7 @@ def _refresh_for_ever(settings: Settings, stop: StopFlag) -> None:
                 f"REFRESHER_METRICS_PORT {port} cannot be had: {error.strerror}."
             ) from error
     sessions = sessionmaker(make_engine(settings.database_url))
-    worker = _worker(settings, sessions, registry)
+    worker = make_worker(settings, sessions, registry)
     housekeeping = Housekeeping(sessions)
 
     def on_turn() -> None:
@@ -97,7 +97,7 @@ def _refresh_once(settings: Settings, stop: StopFlag) -> int:
         due = _count_due(sessions)
     except SQLAlchemyError as error:
         raise click.ClickException(f"The database cannot be used: {error.__cause__ or error}") from error
-    worker = _worker(settings, sessions, CollectorRegistry())
+    worker = make_worker(settings, sessions, CollectorRegistry())
     with click.progressbar(
         length=due, label=f"Refreshing {due} products", hidden=not sys.stdout.isatty()
     ) as bar:
@@ -113,7 +113,7 @@ def _count_due(sessions: sessionmaker[Session]) -> int:
         )
 
 
-def _worker(settings: Settings, sessions: sessionmaker[Session], registry: CollectorRegistry) -> Worker:
+def make_worker(settings: Settings, sessions: sessionmaker[Session], registry: CollectorRegistry) -> Worker:
     timeout_s = settings.offers_timeout_s
     transport = Transport(
         settings.offers_address, concurrency=settings.refresher_concurrency, timeout_s=timeout_s

@@ -77,6 +77,7 @@ class Worker:
     def run_once(self, stop: StopFlag, *, on_progress: Callable[[int], None]) -> bool:
         """Refreshes everything that is due now, once; returns whether all of it succeeded."""
         due_by = utc_now()
+        self._claim_at, self._all_claimed = 0.0, False
         while not (stop.requested or self._health.is_down or (self._all_claimed and self._is_idle)):
             stored = self.turn(due_by=due_by)
             # Said once, at the end: lines in between would tear a progress bar.

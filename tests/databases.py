@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -76,14 +76,14 @@ class Server:
 
 
 @contextmanager
-def mariadb_url() -> Iterator[str]:
-    """The address of the given MariaDB server, or of one that lives as long as this context."""
+def mariadb_url(*options: str) -> Iterator[str]:
+    """The address of the given MariaDB server, or of one with these options that lives as long as the context."""
     given = os.environ.get("TEST_MARIADB_URL")
     if given:
         yield given
         return
     with tempfile.TemporaryDirectory(prefix="productator-mariadb-") as folder:
-        yield from _private_mariadb(Path(folder))
+        yield from _private_mariadb(Path(folder), options)
 
 
 def mysql_url() -> str:
@@ -95,7 +95,7 @@ def mysql_url() -> str:
     return given
 
 
-def _private_mariadb(folder: Path) -> Iterator[str]:
+def _private_mariadb(folder: Path, options: Sequence[str]) -> Iterator[str]:
     data, log, port = folder / "data", folder / "log", _free_port()
     # Its own user is the one who runs the tests, which the server refuses for root unless told.
     shared = ["--no-defaults", f"--datadir={data}", *(["--user=root"] if os.geteuid() == 0 else [])]
@@ -112,6 +112,7 @@ def _private_mariadb(folder: Path) -> Iterator[str]:
         "--innodb-buffer-pool-size=64M",
         "--innodb-log-file-size=32M",
         "--max-connections=300",
+        *options,
     ]
     with log.open("wb") as output, subprocess.Popen(arguments, stdout=output, stderr=output) as server:
         try:

@@ -1,0 +1,54 @@
+"""A refresher that works when it is told to, and tells what that took: one process, as in production.
+
+Each line on its standard input starts a run over everything that is due, and is answered by a line of JSON.
+"""
+
+import json
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+from sqlalchemy.orm import sessionmaker
+
+# Started by its path, a script finds only what lies beside it.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from productator.config import Settings
+from productator.engine import make_engine
+from refresher.__main__ import make_worker
+from refresher.worker import StopFlag
+
+
+def main() -> None:
+    settings = Settings.load("config.cfg", os.environ)
+    worker = make_worker(settings, sessionmaker(make_engine(settings.database_url)), CollectorRegistry())
+    for _ in sys.stdin:
+        refreshed = 0
+
+        def count(more: int) -> None:
+            nonlocal refreshed
+            refreshed += more
+
+        before, began = _processor_s(), time.monotonic()
+        succeeded = worker.run_once(StopFlag(), on_progress=count)
+        took = {
+            "seconds": time.monotonic() - began,
+            "processor_s": _processor_s() - before,
+            "refreshed": refreshed,
+            "succeeded": succeeded,
+            "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        }
+        print(json.dumps(took), flush=True)
+    worker.finish(grace_s=1)
+
+
+def _processor_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+if __name__ == "__main__":
+    main()
