@@ -7,37 +7,71 @@ fraction of its processor time; connections are reused, and HTTP/2 is spoken whe
 import re
 import selectors
 import time
-from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 import certifi
 import pycurl
 
 from productator.errors import OffersProtocolError, OffersServiceError, OffersUnavailable
-from productator.offers_service.contract import MAX_ANSWER_BYTES, Answer, Request, retry_after
+from productator.offers_service.contract import MAX_ANSWER_BYTES, Answer, Request
 
 Reply = Answer | OffersServiceError
 
 _CONNECT_TIMEOUT_MS = 3_000
-_RETRY_AFTER = re.compile(rb"retry-after:\s*(\S+)", re.IGNORECASE)
 
 
-@dataclass(eq=False)
 class _Call:
-    """A request under way, and what has arrived of its answer."""
+    """A request under way and what has arrived of its answer; kept for the next one when it has ended."""
 
-    key: Any
-    body: bytearray = field(default_factory=bytearray)
-    retry_after_s: float | None = None
+    def __init__(self, timeout_s: float, *, is_secure: bool) -> None:
+        self.key: Any = None
+        self.curl = pycurl.Curl()
+        self._body = bytearray()
+        # The token that the handle is set to read with; None: it is set to something else.
+        self._reads_with: str | None = None
+        self.curl.setopt(pycurl.NOSIGNAL, True)
+        self.curl.setopt(pycurl.FOLLOWLOCATION, False)
+        self.curl.setopt(pycurl.CONNECTTIMEOUT_MS, _CONNECT_TIMEOUT_MS)
+        self.curl.setopt(pycurl.TIMEOUT_MS, int(timeout_s * 1000))
+        self.curl.setopt(pycurl.CAINFO, certifi.where())
+        self.curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
+        # Over TLS rather wait whether a connection turns out to carry many calls at once than open one more;
+        # without TLS none does, and the wait would be for the answer to another call.
+        self.curl.setopt(pycurl.PIPEWAIT, is_secure)
+        self.curl.setopt(pycurl.WRITEFUNCTION, self._take)
 
-    def take(self, piece: bytes) -> int | None:
-        self.body += piece
+    def prepare(self, key: Any, url: str, request: Request, token: str) -> None:
+        """Sets what differs from the last call: with most, the address only."""
+        self.key = key
+        self._body.clear()
+        self.curl.setopt(pycurl.URL, url)
+        if request.body is not None:
+            headers = [f"Bearer: {token}", "Content-Type: application/json", "Expect:"]
+            self.curl.setopt(pycurl.POST, True)
+            self.curl.setopt(pycurl.POSTFIELDS, request.body)
+            self.curl.setopt(pycurl.HTTPHEADER, headers)
+            self._reads_with = None
+        elif self._reads_with != token:
+            self.curl.setopt(pycurl.HTTPGET, True)
+            self.curl.setopt(pycurl.HTTPHEADER, [f"Bearer: {token}"])
+            self._reads_with = token
+
+    def reply(self, failure: str | None) -> Reply:
+        if len(self._body) > MAX_ANSWER_BYTES:
+            self._body = bytearray()
+            return OffersProtocolError(f"The answer is longer than {MAX_ANSWER_BYTES} bytes.")
+        if failure is not None:
+            return OffersUnavailable(f"The Offers service did not answer: {_plain(failure)}.")
+        status = self.curl.getinfo(pycurl.RESPONSE_CODE)
+        # 0: there was none.
+        pause_s = None if status == HTTPStatus.OK else self.curl.getinfo(pycurl.RETRY_AFTER) or None
+        return Answer(status, bytes(self._body), pause_s)
+
+    def _take(self, piece: bytes) -> int | None:
+        self._body += piece
         # Any other number than the piece's length makes libcurl end the call.
-        return 0 if len(self.body) > MAX_ANSWER_BYTES else None
-
-    def take_header(self, line: bytes) -> None:
-        if match := _RETRY_AFTER.match(line):
-            self.retry_after_s = retry_after(match[1].decode("latin-1"))
+        return 0 if len(self._body) > MAX_ANSWER_BYTES else None
 
 
 class Transport:
@@ -45,11 +79,14 @@ class Transport:
         self._base_url = base_url
         self._timeout_s = timeout_s
         self._concurrency = concurrency
-        self._calls: dict[pycurl.Curl, _Call] = {}
-        self._idle: list[pycurl.Curl] = []
+        self._under_way: dict[pycurl.Curl, _Call] = {}
+        self._idle: list[_Call] = []
         self._selector = selectors.DefaultSelector()
+        # What the selector watches: asking it costs more than the rest of a call.
+        self._watched: dict[int, int] = {}
         self._wake_at: float | None = None
         self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
         self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, concurrency)
         self._multi.setopt(pycurl.M_MAXCONNECTS, concurrency)
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
@@ -57,26 +94,14 @@ class Transport:
 
     @property
     def room(self) -> int:
-        return self._concurrency - len(self._calls)
+        return self._concurrency - len(self._under_way)
 
     def send(self, key: Any, request: Request, *, token: str) -> None:
         """Starts a call; `receive` gives its reply under the same key."""
-        call = _Call(key)
-        curl = self._idle.pop() if self._idle else self._new_handle()
-        headers = [f"Bearer: {token}"]
-        if request.body is None:
-            curl.setopt(pycurl.HTTPGET, True)
-        else:
-            headers += ["Content-Type: application/json", "Expect:"]
-            curl.setopt(pycurl.POST, True)
-            curl.setopt(pycurl.POSTFIELDS, request.body)
-        curl.setopt(pycurl.CUSTOMREQUEST, request.method)
-        curl.setopt(pycurl.URL, self._base_url + request.path)
-        curl.setopt(pycurl.HTTPHEADER, headers)
-        curl.setopt(pycurl.WRITEFUNCTION, call.take)
-        curl.setopt(pycurl.HEADERFUNCTION, call.take_header)
-        self._calls[curl] = call
-        self._multi.add_handle(curl)
+        call = self._idle.pop() if self._idle else self._new_call()
+        call.prepare(key, self._base_url + request.path, request, token)
+        self._under_way[call.curl] = call
+        self._multi.add_handle(call.curl)
 
     def receive(self, wait_s: float) -> list[tuple[Any, Reply]]:
         """The replies that have arrived; waits up to `wait_s` for the first."""
@@ -91,24 +116,17 @@ class Transport:
 
     def close(self) -> None:
         """Ends all calls at once."""
-        for curl in [*self._calls, *self._idle]:
-            if curl in self._calls:
-                self._multi.remove_handle(curl)
-            curl.close()
-        self._calls.clear()
+        for call in self._under_way.values():
+            self._multi.remove_handle(call.curl)
+        for call in [*self._under_way.values(), *self._idle]:
+            call.curl.close()
+        self._under_way.clear()
         self._idle.clear()
         self._multi.close()
         self._selector.close()
 
-    def _new_handle(self) -> pycurl.Curl:
-        curl = pycurl.Curl()
-        curl.setopt(pycurl.NOSIGNAL, True)
-        curl.setopt(pycurl.FOLLOWLOCATION, False)
-        curl.setopt(pycurl.CONNECTTIMEOUT_MS, _CONNECT_TIMEOUT_MS)
-        curl.setopt(pycurl.TIMEOUT_MS, int(self._timeout_s * 1000))
-        curl.setopt(pycurl.CAINFO, certifi.where())
-        curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
-        return curl
+    def _new_call(self) -> _Call:
+        return _Call(self._timeout_s, is_secure=self._base_url.startswith("https:"))
 
     def _drive(self, wait_s: float) -> None:
         events = self._selector.select(wait_s)
@@ -124,16 +142,17 @@ class Transport:
     def _watch(self, event: int, fd: int, _multi: pycurl.CurlMulti, _data: object) -> None:
         """libcurl tells which sockets it waits for."""
         if event == pycurl.POLL_REMOVE:
-            if fd in self._selector.get_map():
+            if self._watched.pop(fd, None):
                 self._selector.unregister(fd)
             return
         mask = (selectors.EVENT_READ if event & pycurl.POLL_IN else 0) | (
             selectors.EVENT_WRITE if event & pycurl.POLL_OUT else 0
         )
-        if fd in self._selector.get_map():
-            self._selector.modify(fd, mask)
-        else:
+        if fd not in self._watched:
             self._selector.register(fd, mask)
+        elif mask != self._watched[fd]:
+            self._selector.modify(fd, mask)
+        self._watched[fd] = mask
 
     def _set_timer(self, timeout_ms: int) -> None:
         """libcurl tells when it wants to be called though nothing has arrived."""
@@ -149,15 +168,10 @@ class Transport:
         return replies
 
     def _end(self, curl: pycurl.Curl, failure: str | None) -> tuple[Any, Reply]:
-        call = self._calls.pop(curl)
-        status = curl.getinfo(pycurl.RESPONSE_CODE)
+        call = self._under_way.pop(curl)
         self._multi.remove_handle(curl)
-        self._idle.append(curl)
-        if len(call.body) > MAX_ANSWER_BYTES:
-            return call.key, OffersProtocolError(f"The answer is longer than {MAX_ANSWER_BYTES} bytes.")
-        if failure is not None:
-            return call.key, OffersUnavailable(f"The Offers service did not answer: {_plain(failure)}.")
-        return call.key, Answer(status, bytes(call.body), call.retry_after_s)
+        self._idle.append(call)
+        return call.key, call.reply(failure)
 
 
 def _plain(reason: str) -> str:
