@@ -10,7 +10,7 @@ from productator.api.probes import probes
 from productator.api.problem_pages import problem_pages
 from productator.api.products import products
 from productator.config import Settings
-from productator.ops.chunked import ChunkedBodies
+from productator.ops.server import Readable
 
 
 def create_app(settings: Settings) -> Flask:
@@ -22,7 +22,7 @@ def create_app(settings: Settings) -> Flask:
     requests.init_app(app)
     problems.init_app(app)
     paging.init_app(app, settings.secret_key)
-    app.wsgi_app = ChunkedBodies(app.wsgi_app, max_bytes=requests.MAX_BODY_BYTES)  # type: ignore[method-assign]
+    app.wsgi_app = Readable(app.wsgi_app, max_bytes=requests.MAX_BODY_BYTES)  # type: ignore[method-assign]
     for blueprint in (products, offers, probes, docs, problem_pages):
         app.register_blueprint(blueprint)
     return app

@@ -35,7 +35,7 @@ _STOP_TIMEOUT_S = 20.0
 _POLL_S = 0.05
 # Every process of a test carries this variable, so that none can hide, whatever its parent or session is.
 _MARK = "PRODUCTATOR_STARTED_BY"
-_KEPT_VARIABLES = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV")
+_KEPT_VARIABLES = ("PATH", "PYTHONPATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV")
 
 Found = TypeVar("Found")
 _PRODUCTATOR = str(Path(sys.executable).parent / "productator")

@@ -51,7 +51,8 @@ MALFORMED_REQUEST = _kind(
     400,
     "malformed-request",
     "The request cannot be read",
-    meaning="The body is not JSON, or it ended before its Content-Length.",
+    meaning="The request is not HTTP, its body is not JSON or did not arrive, or its headers contradict each"
+    " other.",
     advice="Mend what `detail` names; the same request will be refused again.",
     example=errors.MalformedRequest("The body is not JSON: EOF while parsing a value at line 1 column 0."),
 )
@@ -146,6 +147,14 @@ BODY_TOO_LARGE = _kind(
     advice="Send less at a time.",
     example="The data value transmitted exceeds the capacity limit.",
 )
+URI_TOO_LONG = _kind(
+    414,
+    "uri-too-long",
+    "The address is too long",
+    meaning="Path and query may have up to 8 KiB together.",
+    advice="Ask for less at a time, or with fewer filters.",
+    example="Path and query may have up to 8192 characters together.",
+)
 UNSUPPORTED_MEDIA_TYPE = _kind(
     415,
     "unsupported-media-type",
@@ -178,6 +187,14 @@ PRECONDITION_REQUIRED = _kind(
     meaning="This deployment wants `If-Match` on every change (`PRODUCTATOR_REQUIRE_IF_MATCH`).",
     advice="Read what you want to change, and send its `ETag` as `If-Match`.",
     example=errors.PreconditionRequired(),
+)
+HEADERS_TOO_LARGE = _kind(
+    431,
+    "headers-too-large",
+    "The headers are too large",
+    meaning="The headers may have up to 32 KiB together, cookies included.",
+    advice="Leave out what the API does not ask for.",
+    example="The headers may have up to 32768 bytes together.",
 )
 INTERNAL_ERROR = _kind(
     500,

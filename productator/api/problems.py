@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask, Response, request
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from productator import engine, errors
 from productator.api import kinds
@@ -25,7 +25,9 @@ _OF_THE_ROUTER = {
         kinds.METHOD_NOT_ALLOWED,
         kinds.LENGTH_REQUIRED,
         kinds.BODY_TOO_LARGE,
+        kinds.URI_TOO_LONG,
         kinds.UNSUPPORTED_MEDIA_TYPE,
+        kinds.HEADERS_TOO_LARGE,
     )
 }
 RETRY_AFTER_S = 2
@@ -83,6 +85,8 @@ def _of_the_router(error: HTTPException) -> Response:
         return _unexpected(error)
     if kind is kinds.NOT_FOUND:
         return problem(kind, f"There is nothing at {request.path}.")
+    if isinstance(error, ClientDisconnected):
+        return problem(kind, "The body ended before its Content-Length, or came too slowly.")
     headers = {name: response.headers[name] for name in kind.headers}
     return problem(kind, error.description or kind.title, headers)
 

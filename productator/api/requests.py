@@ -8,17 +8,26 @@ import structlog
 from flask import Flask, Response, g, request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
-from werkzeug.exceptions import LengthRequired, UnsupportedMediaType
+from werkzeug.exceptions import (
+    LengthRequired,
+    RequestHeaderFieldsTooLarge,
+    RequestURITooLarge,
+    UnsupportedMediaType,
+)
 from werkzeug.routing import BaseConverter
 from werkzeug.routing import ValidationError as NoMatch
 
 from productator.domain import MAX_ID
 from productator.drafts import Location, wrong_fields
 from productator.errors import InvalidInput, MalformedRequest
+from productator.ops.server import UNREADABLE
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
 MAX_BODY_BYTES = 1024 * 1024
+# Well below uWSGI's buffer-size, beyond which it closes the connection without an answer.
+MAX_TARGET_LENGTH = 8 * 1024
+MAX_HEADERS_LENGTH = 32 * 1024
 JSON_TYPES = ("application/json",)
 PATCH_TYPES = ("application/merge-patch+json", "application/json")
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
@@ -43,6 +52,7 @@ def init_app(app: Flask) -> None:
     app.url_map.redirect_defaults = False
     app.url_map.merge_slashes = False
     app.before_request(_name_request)
+    app.before_request(_refuse_unreadable)
     app.after_request(_echo_request_id)
 
 
@@ -51,6 +61,19 @@ def _name_request() -> None:
     g.request_id = given if _SANE_ID.fullmatch(given) else uuid4().hex
     # Into every log line until the next request.
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _refuse_unreadable() -> None:
+    """What a server may hand on although it cannot be served, told before anything is done."""
+    if request.environ.get(UNREADABLE):
+        raise MalformedRequest(request.environ[UNREADABLE])
+    if len(request.full_path) > MAX_TARGET_LENGTH:
+        raise RequestURITooLarge(f"Path and query may have up to {MAX_TARGET_LENGTH} characters together.")
+    if sum(len(name) + len(value) for name, value in request.headers) > MAX_HEADERS_LENGTH:
+        raise RequestHeaderFieldsTooLarge(f"The headers may have up to {MAX_HEADERS_LENGTH} bytes together.")
+    length = request.environ.get("CONTENT_LENGTH") or "0"
+    if not (length.isascii() and length.isdigit()):
+        raise MalformedRequest("The Content-Length is not a number.")
 
 
 def current_request_id() -> str:

@@ -96,6 +96,13 @@ def test_a_body_of_one_mebibyte_is_read(client: FlaskClient) -> None:
     assert client.post(PRODUCTS, data=body, content_type="application/json").status_code == 201
 
 
+@pytest.mark.parametrize("length", ["abc", "-1", "2, 2", "1.0", "\u0661"])
+def test_a_length_that_is_no_number_is_refused(client: FlaskClient, length: str) -> None:
+    response = client.post(PRODUCTS, data="{}", environ_overrides={"CONTENT_LENGTH": length})
+
+    assert problem(response, 400)["detail"] == "The Content-Length is not a number."
+
+
 def test_a_chunked_body_is_never_taken_as_empty(client: FlaskClient, product: Json) -> None:
     response = client.patch(
         f"{PRODUCTS}/{product['id']}",

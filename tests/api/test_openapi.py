@@ -106,6 +106,8 @@ REFUSED: list[tuple[str, str, str, dict[str, Any]]] = [
     ("length-required", "POST", "", {"headers": {"Transfer-Encoding": "gzip"}, "json": {"name": "x"}}),
     ("stale-version", "PATCH", "/{id}", {"json": {"name": "Kettle"}, "headers": {"If-Match": '"99"'}}),
     ("body-too-large", "POST", "", {"data": b" " * (2**20 + 1), "content_type": "application/json"}),
+    ("uri-too-long", "GET", "?q=" + 9_000 * "x", {}),
+    ("headers-too-large", "GET", "", {"headers": {"X-Long": 33_000 * "x"}}),
     ("unsupported-media-type", "POST", "", {"data": "name=x", "content_type": "text/plain"}),
     ("invalid-input", "POST", "", {"json": {"name": " ", "id": 7}}),
     ("invalid-input", "GET", "?limit=0", {}),

@@ -47,11 +47,11 @@ def chunked(*pieces: bytes) -> bytes:
     return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in (*pieces, b""))
 
 
-POST = f"""POST /api/v1/products HTTP/1.1
+PLAIN_POST = f"""POST /api/v1/products HTTP/1.1
 Host: {HOST}
 Content-Type: application/json
-Transfer-Encoding: chunked
 Connection: close"""
+POST = f"{PLAIN_POST}\nTransfer-Encoding: chunked"
 
 
 def test_a_chunked_body_is_read(api: Api) -> None:
@@ -82,17 +82,40 @@ def test_a_chunked_body_that_breaks_off_creates_nothing(api: Api) -> None:
     assert api.request("GET", "/products").json()["items"] == before
 
 
-def test_a_header_of_20_kilobytes_is_answered(api: Api) -> None:
-    answer = answer_to(api, f"GET /livez HTTP/1.1\nHost: {HOST}\nConnection: close\nX-Long: {20_000 * 'x'}")
+REFUSED = {
+    "no HTTP": (400, "\x16\x03\x01hello", b""),
+    "a header of 33 kilobytes": (431, f"GET /livez HTTP/1.1\nHost: {HOST}\nX-Long: {33_000 * 'x'}", b""),
+    "headers of 60 kilobytes": (431, f"GET /livez HTTP/1.1\nHost: {HOST}\nX-Long: {60_000 * 'x'}", b""),
+    "an address of 20 kilobytes": (414, f"GET /livez?{20_000 * 'x'} HTTP/1.1\nHost: {HOST}", b""),
+    "two lengths": (400, f"{PLAIN_POST}\nContent-Length: 2\nContent-Length: 2", b"{}"),
+    "a length and chunks": (400, f"{POST}\nContent-Length: 2", b"2\r\n{}\r\n0\r\n\r\n"),
+    "a body that breaks off": (400, f"{PLAIN_POST}\nContent-Length: 20", b'{"na'),
+    "a chunk that breaks off": (400, POST, b'20\r\n{"na'),
+    "a body of 2 megabytes": (413, f"{PLAIN_POST}\nContent-Length: {2 * MIB}", 2 * MIB * b"x"),
+    "a chunk of 2 megabytes": (413, POST, b"200000\r\n" + 2 * MIB * b"x" + b"\r\n0\r\n\r\n"),
+}
 
-    assert answer.startswith("HTTP/1.1 200 ")
+
+@pytest.mark.parametrize(("status", "head", "body"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_cannot_be_served_is_told_in_a_problem(api: Api, status: int, head: str, body: bytes) -> None:
+    answer = answer_to(api, head, body)
+
+    assert f" {status} " in answer.partition("\r\n")[0]
+    assert "Content-Type: application/problem+json" in answer
+    assert "Traceback" not in api.printed
 
 
-def test_a_header_beyond_32_kilobytes_kills_no_worker(api: Api) -> None:
+def test_many_headers_are_served(api: Api) -> None:
+    headers = "".join(f"\nX-{number}: x" for number in range(400))
+
+    assert answer_to(api, f"GET /livez HTTP/1.1\nHost: {HOST}{headers}").startswith("HTTP/1.1 200 ")
+
+
+def test_headers_beyond_the_servers_buffer_kill_no_worker(api: Api) -> None:
     workers = api.children
 
-    answer = answer_to(api, f"GET /livez HTTP/1.1\nHost: {HOST}\nX-Long: {40_000 * 'x'}")
+    answer = answer_to(api, f"GET /livez HTTP/1.1\nHost: {HOST}\nX-Long: {70_000 * 'x'}")
 
-    assert not answer.startswith("HTTP/1.1 2")
+    assert not answer
     assert api.request("GET", "/products").status_code == 200
     assert api.children == workers

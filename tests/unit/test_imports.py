@@ -25,7 +25,7 @@ PRODUCTATOR = {
     "offers_service": {"models", "domain", "errors", "engine"},
     "services": {"models", "domain", "errors", "engine", "history"},
     "db": {"models", "engine", "errors"},
-    "api": {"services", "models", "db", "domain", "drafts", "errors", "engine", "schema"},
+    "api": {"ops", "services", "models", "db", "domain", "drafts", "errors", "engine", "schema"},
     "demo": {"config", "domain", "services", "engine"},
     "cli": {"api", "app", "config", "demo", "engine", "errors", "schema", "services", "domain", "models"},
 }

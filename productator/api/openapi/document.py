@@ -32,7 +32,6 @@ _TAGS = {
     "Documentation": "This document, and what each problem means.",
 }
 _PROBLEMS_OF_A_BODY = {
-    kinds.MALFORMED_REQUEST,
     kinds.LENGTH_REQUIRED,
     kinds.BODY_TOO_LARGE,
     kinds.UNSUPPORTED_MEDIA_TYPE,
@@ -43,7 +42,13 @@ _PROBLEMS_OF_A_CHANGE = {kinds.STALE_VERSION, kinds.PRECONDITION_REQUIRED}
 _PROBLEMS_OF_A_KEY = {kinds.MALFORMED_KEY, kinds.KEY_IN_USE, kinds.KEY_REUSED}
 _PROBLEMS_OF_AN_ID = {"product_id": kinds.PRODUCT_NOT_FOUND, "offer_id": kinds.OFFER_NOT_FOUND}
 _HEADER_OF = {None: [], "read": ["If-None-Match"], "change": ["If-Match"], "once": ["Idempotency-Key"]}
-_PROBLEMS_OF_ALL = {kinds.METHOD_NOT_ALLOWED, kinds.INTERNAL_ERROR}
+_PROBLEMS_OF_ALL = {
+    kinds.MALFORMED_REQUEST,
+    kinds.METHOD_NOT_ALLOWED,
+    kinds.URI_TOO_LONG,
+    kinds.HEADERS_TOO_LARGE,
+    kinds.INTERNAL_ERROR,
+}
 # "id" reads better than "product_id" where the product is what the path is about.
 _NAMES = {"product_id": "id"}
 _VARIABLE = re.compile("<(?:[a-z]+:)?([a-z_]+)>")

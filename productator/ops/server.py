@@ -1,0 +1,53 @@
+"""What uWSGI hands over otherwise than WSGI has it: put right here, or marked as unreadable."""
+
+import io
+from collections.abc import Iterable
+from typing import Any
+
+try:
+    import uwsgi
+except ImportError:  # another server, which reads chunked bodies by itself
+    uwsgi = None
+
+# In the environ of a request that cannot be served: a sentence for the caller.
+UNREADABLE = "productator.unreadable"
+CHUNK_TIMEOUT_S = 10
+
+
+class Readable:
+    """WSGI middleware: gives every request a method, and a chunked body as any other."""
+
+    def __init__(self, application: Any, *, max_bytes: int) -> None:
+        self._application = application
+        self._max_bytes = max_bytes
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if "REQUEST_METHOD" not in environ:
+            environ |= {"REQUEST_METHOD": "GET", "PATH_INFO": "/", UNREADABLE: "This is not HTTP."}
+        elif uwsgi is not None and "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower():
+            self._take_chunks(environ)
+        return self._application(environ, start_response)  # type: ignore[no-any-return]
+
+    def _take_chunks(self, environ: dict[str, Any]) -> None:
+        if environ.get("CONTENT_LENGTH"):
+            environ[UNREADABLE] = "Content-Length and Transfer-Encoding exclude each other."
+            return
+        try:
+            body = self._read()
+        except OSError:
+            environ[UNREADABLE] = "The body broke off, came too slowly, or in a chunk of more than 8 MiB."
+            return
+        del environ["HTTP_TRANSFER_ENCODING"]
+        environ["wsgi.input"] = io.BytesIO(body)
+        # A body that is too large keeps a length that says so, and the application refuses it.
+        environ["CONTENT_LENGTH"] = str(len(body))
+
+    def _read(self) -> bytes:
+        """The body, or one byte more than is allowed of it."""
+        body = bytearray()
+        while len(body) <= self._max_bytes:
+            chunk = uwsgi.chunked_read(CHUNK_TIMEOUT_S)
+            if not chunk:
+                break
+            body += chunk
+        return bytes(body)
