@@ -2,7 +2,8 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -52,6 +53,25 @@ def make_engine(url: str) -> Engine:
     engine = create_engine(url, **engine_options(url))
     prepare(engine)
     return engine
+
+
+@contextmanager
+def snapshot(url: str) -> Iterator[Connection]:
+    """A connection whose reads all see the database as it is at the first, and hold up nobody."""
+    if make_url(url).get_backend_name() == "sqlite":
+        # Not as all others begin, which keeps the one writer out.
+        engine = create_engine(url, **autocommit_options(url))
+        prepare(engine, autocommit=True)
+        begin = "BEGIN"
+    else:
+        engine = create_engine(url, **engine_options(url) | {"isolation_level": "REPEATABLE READ"})
+        begin = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql(begin)
+            yield connection
+    finally:
+        engine.dispose()
 
 
 def autocommit_options(url: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from productator import demo, schema
 from productator.api.openapi import document
 from productator.app import create_app
 from productator.cli.command import settings_given, told_in_a_sentence
+from productator.cli.products import products
 from productator.engine import make_engine
 
 _UWSGI_INI = Path(__file__).resolve().parents[2] / "uwsgi.ini"
@@ -20,6 +21,9 @@ _UWSGI_INI = Path(__file__).resolve().parents[2] / "uwsgi.ini"
 @click.group()
 def main() -> None:
     """Manages Productator's database and starts its API."""
+
+
+main.add_command(products)
 
 
 @main.command()

@@ -1,6 +1,6 @@
 """Products: creating, reading, changing and deleting them, and asking for a refresh."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 from uuid import uuid4
@@ -26,6 +26,7 @@ ORDERS = orders(
     created_at=Product.created_at,
     updated_at=Product.updated_at,
 )
+_ROWS_A_READ = 1_000
 
 
 def create(session: Session, draft: ProductDraft, *, now: datetime) -> Product:
@@ -42,14 +43,21 @@ def create(session: Session, draft: ProductDraft, *, now: datetime) -> Product:
 def create_many(session: Session, drafts: Sequence[ProductDraft], *, now: datetime) -> list[Row[Any]]:
     """Products as `create` makes them, in a few statements however many they are; in the drafts' order."""
     named = {str(uuid4()): draft for draft in drafts}
-    insert_many(session, named, now=now)
+    _insert(session, named, now=now)
     found = session.execute(select(_PRODUCTS).where(_PRODUCTS.c.remote_id.in_(named)))
     rows = {row.remote_id: row for row in found}
     return [rows[remote_id] for remote_id in named]
 
 
-def insert_many(session: Session, drafts: Mapping[str, ProductDraft], *, now: datetime) -> None:
-    """Products under the given remote ids, due now."""
+def add_missing(session: Session, drafts: Mapping[str, ProductDraft], *, now: datetime) -> int:
+    """Products under the given remote ids, except those that are there; returns how many it created."""
+    there = set(session.scalars(select(_PRODUCTS.c.remote_id).where(_PRODUCTS.c.remote_id.in_(drafts))))
+    missing = {remote_id: draft for remote_id, draft in drafts.items() if remote_id not in there}
+    _insert(session, missing, now=now)
+    return len(missing)
+
+
+def _insert(session: Session, drafts: Mapping[str, ProductDraft], *, now: datetime) -> None:
     if not drafts:
         return
     rows = [
@@ -87,6 +95,17 @@ def page(
     if text:
         query = query.where(Product.name.icontains(text, autoescape=True))
     return read_page(connection, query, ORDERS[sort], limit=limit, position=position)
+
+
+def every(connection: Connection) -> Iterator[Row[Any]]:
+    """All products by id, read in pages."""
+    position: Position | None = None
+    while True:
+        found = read_page(connection, select(_PRODUCTS), ORDERS["id"], limit=_ROWS_A_READ, position=position)
+        yield from found.rows
+        position = found.position
+        if position is None:
+            return
 
 
 def count(session: Session) -> int:

@@ -24,10 +24,23 @@ PRODUCTATOR = {
     "schema": {"models", "engine"},
     "offers_service": {"models", "domain", "errors", "engine"},
     "services": {"models", "domain", "errors", "engine", "history"},
+    "transfer": {"domain", "drafts", "engine", "services"},
     "db": {"models", "engine", "errors"},
     "api": {"ops", "services", "models", "db", "domain", "drafts", "errors", "engine", "schema"},
     "demo": {"config", "domain", "services", "engine"},
-    "cli": {"api", "app", "config", "demo", "engine", "errors", "schema", "services", "domain", "models"},
+    "cli": {
+        "api",
+        "app",
+        "config",
+        "demo",
+        "engine",
+        "errors",
+        "schema",
+        "services",
+        "domain",
+        "models",
+        "transfer",
+    },
 }
 ANYTHING = {"app", "wsgi"}
 REFRESHER = {"services", "offers_service", "models", "domain", "errors", "config", "ops", "engine", "schema"}

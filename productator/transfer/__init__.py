@@ -1,0 +1,1 @@
+"""Products from files and to files."""

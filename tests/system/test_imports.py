@@ -1,0 +1,72 @@
+"""Imports that are killed, and exports whose reader goes away."""
+
+import random
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, func, select
+
+from productator.models import Product
+from tests.processes import Catalogue, System, eventually
+
+COUNT = 20_000
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    file = tmp_path / "products.csv"
+    file.write_text("name,description\n" + "".join(f'Product {number},"a\nb"\n' for number in range(COUNT)))
+    return file
+
+
+def stored(engine: Engine) -> int:
+    with engine.connect() as connection:
+        return connection.scalar(select(func.count()).select_from(Product)) or 0
+
+
+def test_an_import_that_is_killed_again_and_again_imports_each_record_once(
+    system: System, engine: Engine, file: Path
+) -> None:
+    for _ in range(3):
+        some_more = stored(engine) + random.randint(1, COUNT // 5)
+        killed = system.productator("products", "import", str(file))
+        eventually(lambda at_least=some_more: stored(engine) >= at_least)
+        killed.process.kill()
+        assert killed.end() < 0
+
+    rest = COUNT - stored(engine)
+    last = system.productator("products", "import", str(file))
+
+    assert last.end() == 0
+    assert f"{rest} imported, {COUNT - rest} already there" in last.printed
+    with engine.connect() as connection:
+        names = Counter(connection.scalars(select(Product.name)))
+    assert names == Counter(f"Product {number}" for number in range(COUNT))
+
+
+def test_every_imported_product_can_be_refreshed(system: System, catalogue: Catalogue, file: Path) -> None:
+    """A killed import leaves no product that the refresher does not know of."""
+    killed = system.productator("products", "import", str(file))
+    eventually(lambda: len(catalogue.remote_ids()) >= 1)
+    killed.process.kill()
+    killed.end()
+
+    assert len(catalogue.stale_since(catalogue.latest_due())) == len(catalogue.remote_ids())
+
+
+@pytest.mark.parametrize("server", ["sqlite"], indirect=True)
+def test_an_export_whose_reader_goes_away_ends_quietly(system: System, catalogue: Catalogue) -> None:
+    catalogue.add_products(5_000)
+    errors = system.folder / "errors.txt"
+
+    head = subprocess.run(
+        ["sh", "-c", f"productator products export 2> {errors} | head -n 2"],
+        env=system.environment(),
+        capture_output=True,
+        check=True,
+    )
+
+    assert len(head.stdout.splitlines()) == 2
+    assert errors.read_text() == ""

@@ -1,0 +1,271 @@
+"""`productator products import` and `export`, on every database."""
+
+import json
+import multiprocessing
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import Engine, delete, func, select
+from sqlalchemy.orm import Session, sessionmaker
+
+from productator.cli import main
+from productator.engine import snapshot
+from productator.models import Product, Refresh
+from productator.services import products
+from tests import factories
+
+ROOT = Path(__file__).parents[2]
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs `productator products ...` on the test's database."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("PRODUCTATOR_CONFIG", str(ROOT / "config.cfg"))
+    return lambda *arguments, **options: CliRunner().invoke(main, ["products", *arguments], **options)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "products.csv"
+
+
+def names(sessions: sessionmaker[Session]) -> list[str]:
+    with sessions() as session:
+        return list(session.scalars(select(Product.name).order_by(Product.id)))
+
+
+def rows(count: int) -> str:
+    return "name\n" + "".join(f"Product {number}\n" for number in range(count))
+
+
+def test_every_record_becomes_a_product(run: Run, file: Path, sessions: sessionmaker[Session]) -> None:
+    file.write_text("name,description\nKettle,1.7 l\nTeapot,\n")
+
+    result = run("import", str(file))
+
+    assert (result.exit_code, result.output) == (0, f"{file}: 2 imported, 0 already there, 0 invalid.\n")
+    assert names(sessions) == ["Kettle", "Teapot"]
+
+
+def test_imported_products_are_pending_and_due(run: Run, file: Path, sessions: sessionmaker[Session]) -> None:
+    file.write_text(rows(3))
+    run("import", str(file))
+
+    with sessions() as session:
+        due = select(Product.created_at, Product.registered_at, Refresh.due_at).join(Refresh)
+        found = session.execute(due).all()
+    assert len(found) == 3
+    assert all(row.due_at == row.created_at and row.registered_at is None for row in found)
+
+
+def test_a_file_is_imported_once_however_often_it_is_given(
+    run: Run, file: Path, sessions: sessionmaker[Session]
+) -> None:
+    file.write_text(rows(1_200))
+    run("import", str(file))
+
+    again = run("import", str(file))
+
+    assert "0 imported, 1200 already there" in again.output
+    assert len(names(sessions)) == 1_200
+
+
+def test_equal_records_of_a_file_are_products_of_their_own(
+    run: Run, file: Path, sessions: sessionmaker[Session]
+) -> None:
+    file.write_text("name\nKettle\nKettle\n")
+    run("import", str(file))
+
+    assert names(sessions) == ["Kettle", "Kettle"]
+
+
+def test_what_an_interrupted_import_left_out_is_imported(
+    run: Run, file: Path, sessions: sessionmaker[Session]
+) -> None:
+    file.write_text(rows(1_200))
+    run("import", str(file))
+    with sessions.begin() as session:
+        session.execute(delete(Product).where(Product.name.in_([f"Product {n}" for n in range(700, 1_200)])))
+
+    again = run("import", str(file))
+
+    assert "500 imported, 700 already there" in again.output
+    assert Counter(names(sessions)) == Counter(f"Product {number}" for number in range(1_200))
+
+
+def test_a_file_with_invalid_records_is_not_imported(
+    run: Run, file: Path, sessions: sessionmaker[Session]
+) -> None:
+    file.write_text("name\nKettle\n \nTeapot\n \n")
+
+    result = run("import", str(file))
+
+    assert result.exit_code == 1
+    assert result.stderr == "".join(f"{file}:{line}: name: Must not be blank.\n" for line in (3, 5))
+    assert result.stdout == f"{file}: 2 valid, 2 invalid; none imported (see --skip-invalid).\n"
+    assert names(sessions) == []
+
+
+def test_the_valid_records_are_imported_when_told_so(
+    run: Run, file: Path, sessions: sessionmaker[Session]
+) -> None:
+    file.write_text("name\nKettle\n \nTeapot\n")
+
+    result = run("import", str(file), "--skip-invalid")
+
+    assert result.exit_code == 1
+    assert result.stdout == f"{file}: 2 imported, 0 already there, 1 invalid.\n"
+    assert names(sessions) == ["Kettle", "Teapot"]
+
+
+def test_a_dry_run_writes_nothing(run: Run, file: Path, sessions: sessionmaker[Session]) -> None:
+    file.write_text(rows(3))
+
+    result = run("import", str(file), "--dry-run")
+
+    assert (result.exit_code, result.output) == (0, f"{file}: 3 valid, 0 invalid; none imported.\n")
+    assert names(sessions) == []
+
+
+def test_mistakes_without_end_are_not_all_told(run: Run, file: Path) -> None:
+    file.write_text("name\n" + " \n" * 5_000)
+
+    result = run("import", str(file))
+
+    assert len(result.stderr.splitlines()) == 101
+    assert result.stderr.endswith("4900 more invalid records.\n")
+
+
+def test_a_name_of_a_field_does_not_steer_the_terminal(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "x.jsonl"
+    file.write_text(json.dumps({"name": "Kettle", "\x1b[2J": 1}))
+
+    assert "\x1b" not in run("import", str(file)).stderr
+
+
+@pytest.mark.parametrize("format_", ["csv", "jsonl"])
+def test_products_come_through_the_standard_input(
+    run: Run, sessions: sessionmaker[Session], format_: str
+) -> None:
+    given = {"csv": "name\nKettle\n", "jsonl": '{"name": "Kettle"}\n'}[format_]
+
+    first, second = (run("import", "-", "--format", format_, input=given) for _ in range(2))
+
+    assert "standard input: 1 imported" in first.output
+    assert "0 imported, 1 already there" in second.output
+    assert names(sessions) == ["Kettle"]
+
+
+@pytest.mark.parametrize("file", ["-", "products.txt"])
+def test_a_format_that_nobody_tells_is_asked_for(run: Run, tmp_path: Path, file: str) -> None:
+    tmp_path.joinpath("products.txt").write_text("name\n")
+
+    result = run("import", file if file == "-" else str(tmp_path / file))
+
+    assert result.exit_code == 2
+    assert "--format" in result.stderr
+
+
+@pytest.mark.parametrize("server", ["sqlite"], indirect=True)
+def test_a_database_without_its_schema_is_told_in_a_sentence(
+    run: Run, file: Path, empty_database_url: str
+) -> None:
+    file.write_text(rows(1))
+
+    result = run("import", str(file), env={"DATABASE_URL": empty_database_url})
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: The database cannot be used")
+
+
+def imported_in_a_process(file: str) -> None:
+    main(["products", "import", file])
+
+
+def test_runs_at_the_same_time_import_each_record_once(
+    run: Run, file: Path, sessions: sessionmaker[Session]
+) -> None:
+    file.write_text(rows(3_000))
+    processes = [
+        multiprocessing.get_context("spawn").Process(target=imported_in_a_process, args=[str(file)])
+        for _ in range(3)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert Counter(names(sessions)) == Counter(f"Product {number}" for number in range(3_000))
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
+def test_what_is_exported_can_be_imported(
+    run: Run, tmp_path: Path, sessions: sessionmaker[Session], name: str
+) -> None:
+    factories.stored_product(sessions, name='Čaj, "zelený"', description="one\r\ntwo")
+    factories.stored_product(sessions, name="=1+1")
+    run("export", "--output", str(tmp_path / name))
+
+    result = run("import", str(tmp_path / name))
+
+    assert "2 imported" in result.output
+    assert names(sessions) == ['Čaj, "zelený"', "=1+1"] * 2
+
+
+def test_an_export_tells_what_the_api_tells(run: Run, client: object) -> None:
+    product = factories.posted_product(client, name="Kettle")
+
+    assert [json.loads(line) for line in run("export", "--format", "jsonl").stdout.splitlines()] == [product]
+
+
+def test_an_export_of_many_has_them_all_in_order(
+    run: Run, file: Path, sessions: sessionmaker[Session]
+) -> None:
+    file.write_text(rows(2_500))
+    run("import", str(file))
+
+    lines = run("export").stdout.splitlines()
+
+    assert lines[0] == "id,name,description,registration,created_at,updated_at"
+    assert [line.split(",")[1] for line in lines[1:]] == [f'"Product {number}"' for number in range(2_500)]
+
+
+def test_an_export_of_nothing_has_a_header(run: Run) -> None:
+    assert run("export").stdout == "id,name,description,registration,created_at,updated_at\n"
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(run: Run, file: Path, tmp_path: Path) -> None:
+    file.write_text("as it was")
+
+    result = run("export", "--output", str(file), env={"DATABASE_URL": f"sqlite:///{tmp_path / 'empty.db'}"})
+
+    assert result.exit_code == 1
+    assert file.read_text() == "as it was"
+    assert [each.name for each in tmp_path.glob("*products*")] == ["products.csv"]
+
+
+def test_a_folder_that_is_not_there_is_told(run: Run, tmp_path: Path) -> None:
+    result = run("export", "--output", str(tmp_path / "nowhere" / "out.csv"))
+
+    assert result.exit_code == 1
+    assert "No such file or directory" in result.stderr
+
+
+def test_an_export_sees_one_moment_and_holds_up_nobody(
+    engine: Engine, sessions: sessionmaker[Session]
+) -> None:
+    factories.stored_product(sessions, name="Kettle")
+    with snapshot(engine.url.render_as_string(hide_password=False)) as connection:
+        before = [row.name for row in products.every(connection)]
+        factories.stored_product(sessions, name="Teapot")
+        after = [row.name for row in products.every(connection)]
+
+    assert before == after == ["Kettle"]
+    with sessions() as session:
+        assert session.scalar(select(func.count()).select_from(Product)) == 2
