@@ -77,7 +77,7 @@ class Server:
 
 @contextmanager
 def mariadb_url(*options: str) -> Iterator[str]:
-    """The address of the given MariaDB server, or of one with these options that lives as long as the context."""
+    """The address of the given MariaDB server, or of one with these options, gone with the context."""
     given = os.environ.get("TEST_MARIADB_URL")
     if given:
         yield given
