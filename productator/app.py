@@ -5,6 +5,7 @@ from flask import Flask
 from productator import db
 from productator.api import paging, problems, requests
 from productator.api.docs import docs
+from productator.api.history import history
 from productator.api.offers import offers
 from productator.api.probes import probes
 from productator.api.problem_pages import problem_pages
@@ -23,6 +24,6 @@ def create_app(settings: Settings) -> Flask:
     problems.init_app(app)
     paging.init_app(app, settings.secret_key)
     app.wsgi_app = Readable(app.wsgi_app, max_bytes=requests.MAX_BODY_BYTES)  # type: ignore[method-assign]
-    for blueprint in (products, offers, probes, docs, problem_pages):
+    for blueprint in (products, offers, history, probes, docs, problem_pages):
         app.register_blueprint(blueprint)
     return app

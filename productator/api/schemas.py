@@ -74,7 +74,7 @@ class OfferPatch(_Patch):
         return {field: getattr(self, field) for field in self.model_fields_set}
 
 
-class _Query(BaseModel):
+class Query(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
@@ -102,7 +102,7 @@ SearchText = Annotated[
 ]
 
 
-class ProductsQuery(_Query):
+class ProductsQuery(Query):
     q: SearchText | None = None
     sort: Literal["id", "-id", "name", "-name", "created_at", "-created_at", "updated_at", "-updated_at"] = (
         "id"
@@ -111,7 +111,7 @@ class ProductsQuery(_Query):
     cursor: Cursor | None = None
 
 
-class _OfferFilters(_Query):
+class _OfferFilters(Query):
     in_stock: Literal["true", "false"] | None = None
     min_price: Price | None = None
     max_price: Price | None = None

@@ -1,20 +1,25 @@
-"""History: recording what changed, in the transaction that changes it."""
+"""History of offers: recording what changed, in the transaction that changes it, and reading it."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Table, func, insert, select, union_all
+from sqlalchemy import Connection, Select, Table, func, insert, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from productator import history
+from productator.errors import OfferNotFound
 from productator.history import Offers
-from productator.models import OfferChange, PricePoint
+from productator.models import Offer, OfferChange, PricePoint
+from productator.services import products
+from productator.services.paging import Order, Page, Position, read_page
 
 _CHANGES = cast("Table", OfferChange.__table__)
 _POINTS = cast("Table", PricePoint.__table__)
 _ROWS_A_STATEMENT = 1_000
 _TICK = timedelta(microseconds=1)
+_IN_TIME = Order(OfferChange.changed_at, OfferChange.offer_id)
 
 
 class Observation(NamedTuple):
@@ -24,6 +29,56 @@ class Observation(NamedTuple):
     at: datetime
     before: Offers
     after: Offers
+
+
+@dataclass(frozen=True)
+class Span:
+    """The time [since, until); None: without that bound."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def of(self, query: Select[Any]) -> Select[Any]:
+        if self.since is not None:
+            query = query.where(OfferChange.changed_at >= self.since)
+        if self.until is not None:
+            query = query.where(OfferChange.changed_at < self.until)
+        return query
+
+
+def of_product(
+    connection: Connection, product_id: int, span: Span, *, limit: int, position: Position | None = None
+) -> Page:
+    """Changes of all the product's offers, past ones included, oldest first."""
+    query = span.of(select(_CHANGES).where(OfferChange.product_id == product_id))
+    page = read_page(connection, query, _IN_TIME, limit=limit, position=position)
+    if not page.rows:
+        products.get(connection, product_id)
+    return page
+
+
+def of_offer(
+    connection: Connection,
+    product_id: int,
+    offer_id: int,
+    span: Span,
+    *,
+    limit: int,
+    position: Position | None = None,
+) -> Page:
+    """Changes of one offer, which may be gone, oldest first."""
+    changes = select(_CHANGES).where(OfferChange.product_id == product_id, OfferChange.offer_id == offer_id)
+    page = read_page(connection, span.of(changes), _IN_TIME, limit=limit, position=position)
+    if not page.rows and connection.execute(changes.limit(1)).one_or_none() is None:
+        _require_offer(connection, product_id, offer_id)
+    return page
+
+
+def _require_offer(connection: Connection, product_id: int, offer_id: int) -> None:
+    """Raises OfferNotFound for what is not there; an offer's changes may have been pruned, or never made."""
+    query = select(Offer.id).where(Offer.product_id == product_id, Offer.id == offer_id)
+    if connection.scalar(query) is None:
+        raise OfferNotFound(product_id, offer_id)
 
 
 def record(session: Session, observations: Iterable[Observation]) -> None:

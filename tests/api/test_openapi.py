@@ -38,7 +38,7 @@ def held_to(document: Json, app: Flask, response: TestResponse) -> None:
         validate(document, each["schema"], response.get_json(force=True))
 
 
-@pytest.mark.parametrize("path", ["", "/{id}", "/{id}/offers"])
+@pytest.mark.parametrize("path", ["", "/{id}", "/{id}/offers", "/{id}/offers/history"])
 def test_what_is_read_of_products_is_described(
     app: Flask, client: FlaskClient, document: Json, offer: Json, path: str
 ) -> None:

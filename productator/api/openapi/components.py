@@ -7,7 +7,14 @@ from pydantic import BaseModel
 from productator.api.idempotency import KEY_PATTERN
 from productator.api.openapi import problems
 from productator.api.schemas import OfferIn, OfferPatch, ProductBatch, ProductPatch
-from productator.domain import DESCRIPTION_LENGTH, MAX_AMOUNT, MAX_ID, NAME_LENGTH, REMOTE_ID_LENGTH
+from productator.domain import (
+    DESCRIPTION_LENGTH,
+    MAX_AMOUNT,
+    MAX_ID,
+    NAME_LENGTH,
+    REMOTE_ID_LENGTH,
+    ChangeKind,
+)
 from productator.drafts import ProductIn
 
 Json = dict[str, Any]
@@ -99,8 +106,24 @@ _ANSWERS: Json = {
             "updated_at": _TIME,
         }
     ),
+    "OfferChange": _object(
+        {
+            "product_id": _ID,
+            "offer_id": _ID,
+            "source": {"enum": ["external", "own"]},
+            "external_id": {"type": ["string", "null"], "maxLength": REMOTE_ID_LENGTH},
+            "change": {"enum": [kind.name.lower() for kind in ChangeKind]},
+            "price": _AMOUNT
+            | {"type": ["integer", "null"], "description": "What it became; null: it was removed."},
+            "currency": {"type": ["string", "null"], "pattern": "^[A-Z]{3}$"},
+            "items_in_stock": _AMOUNT
+            | {"type": ["integer", "null"], "description": "What it became; null: it was removed."},
+            "changed_at": _TIME,
+        }
+    ),
     "ProductPage": _object({"items": _list_of("Product"), "next": _NEXT}),
     "OfferPage": _object({"items": _list_of("Offer"), "next": _NEXT}),
+    "OfferChangePage": _object({"items": _list_of("OfferChange"), "next": _NEXT}),
     "ProductOffers": _object(
         {
             "items": _list_of("Offer"),

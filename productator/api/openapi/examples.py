@@ -60,6 +60,19 @@ PRODUCT_OFFERS = {
     "refreshed_at": _UPDATED,
     "stale": False,
 }
+_CHANGE: dict[str, Any] = {
+    "product_id": 13,
+    "offer_id": 68,
+    "source": "external",
+    "external_id": "2151436061245441",
+    "change": "appeared",
+    "price": 5490,
+    "currency": None,
+    "items_in_stock": 3,
+    "changed_at": _CREATED,
+}
+_REMOVAL = {"change": "removed", "price": None, "items_in_stock": None, "changed_at": _UPDATED}
+OFFER_CHANGES = {"items": [_CHANGE, _CHANGE | _REMOVAL], "next": None}
 REFRESH = {"product_id": 13, "due_at": _UPDATED}
 ALIVE = {"status": "alive"}
 READY = {"status": "ready"}

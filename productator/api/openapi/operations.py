@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from productator.api import kinds
+from productator.api.history import OfferChangesQuery
 from productator.api.kinds import Kind
 from productator.api.openapi import examples
 from productator.api.requests import JSON_TYPES, PATCH_TYPES
@@ -57,6 +58,7 @@ _LISTED = ("ETag", "Link")
 _CREATED = ("ETag", "Location")
 _PRODUCT = Answer("Product", examples.PRODUCT, headers=_TAGGED)
 _OFFER = Answer("Offer", examples.OWN_OFFER, headers=_TAGGED)
+_CHANGES = Answer("OfferChangePage", examples.OFFER_CHANGES, headers=_LISTED)
 _DELETED = Answer(None, status=204)
 _KEPT = ("ETag", "Cache-Control")
 _A_PAGE = Answer(
@@ -171,6 +173,22 @@ OPERATIONS: dict[str, Operation] = {
         conditional="change",
         answer=_DELETED,
         problems=(kinds.OFFER_IS_EXTERNAL, kinds.UNAVAILABLE),
+    ),
+    "history.list_changes_of_product": Operation(
+        summary="List the changes of a product's offers",
+        tag="Offers",
+        query=OfferChangesQuery,
+        conditional="read",
+        answer=_CHANGES,
+        problems=(kinds.UNAVAILABLE,),
+    ),
+    "history.list_changes_of_offer": Operation(
+        summary="List the changes of an offer",
+        tag="Offers",
+        query=OfferChangesQuery,
+        conditional="read",
+        answer=_CHANGES,
+        problems=(kinds.UNAVAILABLE,),
     ),
     "offers.list_offers": Operation(
         summary="List offers of all products",
