@@ -6,6 +6,10 @@ import sys
 import structlog
 from structlog.typing import Processor
 
+# Neither form of a traceback shows the variables of the functions in it: some hold secrets.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
 _TIME = {"text": "%Y-%m-%d %H:%M:%S", "json": "iso"}
 
 
@@ -32,5 +36,12 @@ def configure(log_format: str) -> None:
 
 def _renderers(log_format: str) -> list[Processor]:
     if log_format == "json":
-        return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
-    return [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), timestamp_key="time", pad_event_to=30)]
+        return [_TRACEBACKS, structlog.processors.JSONRenderer()]
+    return [
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stdout.isatty(),
+            timestamp_key="time",
+            pad_event_to=30,
+            exception_formatter=structlog.dev.plain_traceback,
+        )
+    ]
