@@ -3,7 +3,7 @@
 from flask import Flask
 
 from productator import db
-from productator.api import paging, problems, requests
+from productator.api import auth, paging, problems, requests
 from productator.api.docs import docs
 from productator.api.history import history
 from productator.api.offers import offers
@@ -21,6 +21,7 @@ def create_app(settings: Settings) -> Flask:
     app.config["REQUIRE_IF_MATCH"] = settings.require_if_match
     db.init_app(app, settings.database_url)
     requests.init_app(app)
+    auth.init_app(app, mode=settings.auth, admin_token=settings.admin_token)
     problems.init_app(app)
     paging.init_app(app, settings.secret_key)
     app.wsgi_app = Readable(app.wsgi_app, max_bytes=requests.MAX_BODY_BYTES)  # type: ignore[method-assign]

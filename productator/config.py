@@ -28,6 +28,8 @@ class Settings:
     listen_host: str
     currency: str | None
     require_if_match: bool
+    auth: str
+    admin_token: str | None = field(repr=False)
     secret_key: str = field(repr=False)
     log_format: str
 
@@ -53,6 +55,8 @@ class Settings:
             listen_host=values["listen_host"],
             currency=values["currency"],
             require_if_match=values["require_if_match"],
+            auth=values["auth"],
+            admin_token=values["admin_token"],
             secret_key=values["secret_key"] or _derived_key(database_url),
             log_format=values["log_format"],
         )

@@ -7,7 +7,7 @@ from typing import ParamSpec, TypeVar
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
@@ -57,10 +57,15 @@ def _commit(session: Session) -> None:
         raise
 
 
+def reader() -> Engine:
+    """Where every statement is a transaction of its own."""
+    return db.engines[_READER]
+
+
 @contextmanager
 def reading() -> Iterator[Connection]:
     """A connection for single SELECTs: each sees a state of its own."""
-    with db.engines[_READER].connect() as connection:
+    with reader().connect() as connection:
         yield connection
 
 

@@ -36,8 +36,11 @@ def load(engine: Engine) -> int:
         return len(created)
 
 
-def banner(settings: Settings, loaded: int) -> str:
+def banner(settings: Settings, loaded: int, token: str | None) -> str:
+    """What runs where, and what to type; `token` is one that was made just now."""
     api = f"http://127.0.0.1:{settings.port}"
+    bearer = ' -H "Authorization: Bearer $TOKEN"'
+    reading, writing = {"off": ("", ""), "write": ("", bearer), "all": (bearer, bearer)}[settings.auth]
     return "\n".join(
         [
             "",
@@ -48,10 +51,30 @@ def banner(settings: Settings, loaded: int) -> str:
             if loaded
             else "  No demo products loaded: there are or were others.",
             "",
+            *_about_tokens(settings, token),
             "  Try this in another terminal; prices move every few seconds,",
             f"  and are fetched every {settings.refresher_period_s:g} s:",
             "",
-            f"    curl '{api}/api/v1/products/1/offers?sort=price'",
+            f"    curl '{api}/api/v1/products/1/offers?sort=price'{reading}",
+            f"    curl -X POST {api}/api/v1/products/1/refresh{writing}",
             "",
         ]
     )
+
+
+def _about_tokens(settings: Settings, token: str | None) -> list[str]:
+    if settings.auth == "off":
+        return []
+    asked = {"write": "Writing", "all": "Every call"}[settings.auth]
+    if token is None:
+        return [
+            f"  {asked} needs a token: the one you were given, or one made by",
+            "  `productator tokens create NAME --scope write`, as $TOKEN.",
+            "",
+        ]
+    return [
+        f"  {asked} needs a token. This one may do everything, and is shown only now:",
+        "",
+        f"    export TOKEN={token}",
+        "",
+    ]

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 NAME_LENGTH = 450
 DESCRIPTION_LENGTH = 10_000
 REMOTE_ID_LENGTH = 64
+TOKEN_NAME_LENGTH = 100
 MAX_ID = 2**63 - 1
 # The largest integer that every JSON reader keeps exact (RFC 7493); sums of many still fit a BIGINT.
 MAX_AMOUNT = 2**53 - 1
@@ -43,6 +44,31 @@ class ChangeKind(IntEnum):
     APPEARED = 1
     CHANGED = 2
     REMOVED = 3
+
+
+class Scope(StrEnum):
+    """What a caller may do; each includes the ones before it."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody who has said who they are; the name is for logs and never holds a secret."""
+
+    name: str
+    scopes: frozenset[Scope]
+
+    def may(self, needed: Scope) -> bool:
+        order = list(Scope)
+        return any(order.index(scope) >= order.index(needed) for scope in self.scopes)
+
+
+def scopes_in(words: str) -> frozenset[Scope]:
+    """The scopes among words that may mean other things, too."""
+    return frozenset(Scope(word) for word in words.split() if word in set(Scope))
 
 
 def utc_now() -> datetime:

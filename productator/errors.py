@@ -71,6 +71,34 @@ class CommitUnknown(ProductatorError):
         )
 
 
+class TokenRequired(ProductatorError):
+    def __init__(self) -> None:
+        super().__init__("This needs a token: send it as `Authorization: Bearer` and the token.")
+
+
+class TokenInvalid(ProductatorError):
+    """One sentence for all that can be wrong with a token: more would tell a guesser something."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "What was sent as Authorization is no token that is valid here and now: it is unknown, expired, "
+            "revoked, or not in the form `Bearer TOKEN`."
+        )
+
+
+class ScopeMissing(ProductatorError):
+    def __init__(self, needed: str) -> None:
+        self.needed = needed
+        super().__init__(f"The token is valid, but lacks the scope {needed}.")
+
+
+class TokenNotFound(Exception):
+    """There is no such token to revoke."""
+
+    def __init__(self, token_id: int) -> None:
+        super().__init__(f"There is no token {token_id}.")
+
+
 class ConfigError(Exception):
     """The settings are wrong; the message is the one sentence the operator needs."""
 

@@ -77,9 +77,19 @@ def _yes_or_no(value: str) -> bool:
     return value == "yes"
 
 
-def _log_format(value: str) -> str:
-    if value not in {"text", "json"}:
-        raise ValueError("'text' or 'json'")
+def _one_of(*words: str) -> Parser:
+    def parse(value: str) -> str:
+        if value not in words:
+            *others, last = (f"'{word}'" for word in words)
+            raise ValueError(f"{', '.join(others)} or {last}")
+        return value
+
+    return parse
+
+
+def _long_token(value: str) -> str:
+    if not re.fullmatch(r"[!-~]{16,}", value):
+        raise ValueError("at least 16 printable ASCII characters without spaces")
     return value
 
 
@@ -114,7 +124,9 @@ OPTIONS = (
     Option("api", "port", "PORT", _whole(0, 65535)),
     Option("api", "currency", "PRODUCTATOR_CURRENCY", _currency, required=False),
     Option("api", "require_if_match", "PRODUCTATOR_REQUIRE_IF_MATCH", _yes_or_no),
+    Option("api", "auth", "PRODUCTATOR_AUTH", _one_of("off", "write", "all")),
+    Option("api", "admin_token", "PRODUCTATOR_ADMIN_TOKEN", _long_token, required=False, secret=True),
     Option("api", "secret_key", "PRODUCTATOR_SECRET_KEY", _text, required=False, secret=True),
     Option("programs", "listen_host", "LISTEN_HOST", _text),
-    Option("programs", "log_format", "LOG_FORMAT", _log_format),
+    Option("programs", "log_format", "LOG_FORMAT", _one_of("text", "json")),
 )

@@ -8,9 +8,9 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator.config import Settings
-from productator.domain import ProductDraft
+from productator.domain import ProductDraft, Scope
 from productator.models import Offer
-from productator.services import products
+from productator.services import products, tokens
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 FAR_FUTURE = datetime(2999, 1, 1, tzinfo=UTC)
@@ -31,6 +31,8 @@ def settings(**over: Any) -> Settings:
         "listen_host": "127.0.0.1",
         "currency": None,
         "require_if_match": False,
+        "auth": "off",
+        "admin_token": None,
         "secret_key": "signs the cursors of tests",
         "log_format": "text",
     }
@@ -105,3 +107,22 @@ def external_offers(sessions: sessionmaker[Session], product_id: int, *, count: 
     ]
     with sessions.begin() as session:
         session.add_all(offers)
+
+
+def token(
+    sessions: sessionmaker[Session],
+    *scopes: str,
+    name: str = "shop",
+    expires_at: datetime | None = None,
+    now: datetime = NOW,
+) -> tuple[int, str]:
+    """A new API token: its id, and what has to be presented."""
+    with sessions.begin() as session:
+        made, secret = tokens.create(
+            session, name=name, scopes=map(Scope, scopes), expires_at=expires_at, now=now
+        )
+        return made.id, secret
+
+
+def bearer(secret: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {secret}"}

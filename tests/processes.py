@@ -29,6 +29,8 @@ from simulator.options import DEFAULT_REFRESH_TOKEN
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
+# What the APIs of a system are given, and asked with.
+ADMIN_TOKEN = "token-of-the-system-tests"
 # Far beyond what anything takes on a quiet machine.
 PATIENCE_S = 60.0
 _STOP_TIMEOUT_S = 20.0
@@ -187,7 +189,9 @@ class Api(Program):
     """uWSGI's master with its workers."""
 
     def request(self, method: str, path: str, **options: Any) -> requests.Response:
-        return requests.request(method, self.url(f"/api/v1{path}"), timeout=PATIENCE_S, **options)
+        headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"} | options.pop("headers", {})
+        url = self.url(f"/api/v1{path}")
+        return requests.request(method, url, headers=headers, timeout=PATIENCE_S, **options)
 
     def posted(self, **product: str) -> dict[str, Any]:
         response = self.request("POST", "/products", json={"name": "Espresso machine"} | product)
@@ -228,6 +232,7 @@ class System:
         defaults = {
             "DATABASE_URL": self.database_url,
             "LISTEN_HOST": HOST,
+            "PRODUCTATOR_ADMIN_TOKEN": ADMIN_TOKEN,
             "PYTHONUNBUFFERED": "1",
             _MARK: self._mark,
         }

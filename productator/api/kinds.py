@@ -72,6 +72,34 @@ CURSOR_REJECTED = _kind(
     advice="Start again from the first page, and follow `next` as it is.",
     example=errors.CursorRejected("The cursor is not one of ours: start again from the first page."),
 )
+TOKEN_REQUIRED = _kind(
+    401,
+    "token-required",
+    "A token is needed",
+    meaning="The call needs a token, and none was sent.",
+    advice="Send a token as `Authorization: Bearer` and the token.",
+    example=errors.TokenRequired(),
+    headers=("WWW-Authenticate",),
+)
+TOKEN_INVALID = _kind(
+    401,
+    "token-invalid",
+    "The token is not valid",
+    meaning="What was sent as `Authorization` is not `Bearer` and a token that is valid now: it is unknown,"
+    " expired, revoked or malformed. This is told also where no token is needed.",
+    advice="Get another token from the operator, or leave the header out where none is needed.",
+    example=errors.TokenInvalid(),
+    headers=("WWW-Authenticate",),
+)
+SCOPE_MISSING = _kind(
+    403,
+    "scope-missing",
+    "The token may not do this",
+    meaning="The token is valid, but lacks the scope that `WWW-Authenticate` names.",
+    advice="Get a token with that scope from the operator.",
+    example=errors.ScopeMissing("write"),
+    headers=("WWW-Authenticate",),
+)
 NOT_FOUND = _kind(
     404,
     "not-found",

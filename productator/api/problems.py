@@ -65,13 +65,29 @@ def _known(error: errors.ProductatorError) -> Response:
     kind = kinds.OF_ERROR[type(error)]
     if isinstance(error, errors.InvalidInput):
         return problem(kind, str(error), errors=_details(error))
+    return problem(kind, str(error), _headers(error, kind))
+
+
+def _headers(error: errors.ProductatorError, kind: Kind) -> dict[str, str]:
     if isinstance(error, errors.StaleVersion):
-        return problem(kind, str(error), {"ETag": f'"{error.current}"'})
-    return problem(kind, str(error), _retry_after(kind))
+        return {"ETag": f'"{error.current}"'}
+    if "WWW-Authenticate" in kind.headers:
+        return {"WWW-Authenticate": _challenge(error)}
+    return _retry_after(kind)
 
 
 def _retry_after(kind: Kind) -> dict[str, str]:
     return {"Retry-After": str(RETRY_AFTER_S)} if "Retry-After" in kind.headers else {}
+
+
+def _challenge(error: errors.ProductatorError) -> str:
+    """RFC 6750: an error only for who has sent something."""
+    challenge = 'Bearer realm="productator"'
+    if isinstance(error, errors.TokenInvalid):
+        return f'{challenge}, error="invalid_token"'
+    if isinstance(error, errors.ScopeMissing):
+        return f'{challenge}, error="insufficient_scope", scope="{error.needed}"'
+    return challenge
 
 
 def _of_the_router(error: HTTPException) -> Response:

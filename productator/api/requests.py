@@ -59,7 +59,8 @@ def init_app(app: Flask) -> None:
 def _name_request() -> None:
     given = request.headers.get("X-Request-Id", "")
     g.request_id = given if _SANE_ID.fullmatch(given) else uuid4().hex
-    # Into every log line until the next request.
+    # Into every log line until the next request, of whose predecessor nothing may remain.
+    structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
 

@@ -13,6 +13,7 @@ from productator.api.openapi import document
 from productator.app import create_app
 from productator.cli.command import settings_given, told_in_a_sentence
 from productator.cli.products import products
+from productator.cli.tokens import first_token, tokens
 from productator.engine import make_engine
 
 _UWSGI_INI = Path(__file__).resolve().parents[2] / "uwsgi.ini"
@@ -60,6 +61,8 @@ def serve(*, development: bool) -> None:
     """Serves the API with uWSGI; this process becomes its master."""
     settings = settings_given()
     host, port = settings.listen_host, str(settings.port)
+    if secret := first_token(settings):
+        click.echo(f"This token may do everything, and is shown only now: {secret}")
     if development:
         _become("flask", "--app", "productator.wsgi", "run", "--host", host, "--port", port)
     _become("uwsgi", "--ini", str(_UWSGI_INI), "--http-socket", f"{host}:{port}", "--virtualenv", sys.prefix)
@@ -78,4 +81,7 @@ def load_demo() -> None:
     """Loads the demo's products into an empty database and says where to look."""
     settings = settings_given()
     loaded = demo.load(make_engine(settings.database_url))
-    click.echo(demo.banner(settings, loaded))
+    click.echo(demo.banner(settings, loaded, first_token(settings)))
+
+
+main.add_command(tokens)

@@ -9,7 +9,7 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from productator.config import Settings
-from productator.errors import ConfigError
+from productator.errors import ConfigError, TokenNotFound
 from productator.schema import MigrationLocked
 
 Arguments = ParamSpec("Arguments")
@@ -26,7 +26,7 @@ def told_in_a_sentence(command: Callable[Arguments, None]) -> Callable[Arguments
     def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
         try:
             command(*args, **kwargs)
-        except (ConfigError, MigrationLocked) as error:
+        except (ConfigError, MigrationLocked, TokenNotFound) as error:
             raise click.ClickException(str(error)) from error
         except SQLAlchemyError as error:
             raise click.ClickException(f"The database cannot be used: {error.__cause__ or error}") from error

@@ -1,5 +1,6 @@
 """The tables, as plain typed SQLAlchemy classes that both programs share."""
 
+from productator.models.api_token import ApiToken
 from productator.models.base import Base
 from productator.models.history import HistoryChore, OfferChange, PricePoint
 from productator.models.idempotency_key import IdempotencyKey
@@ -8,6 +9,7 @@ from productator.models.product import Product, Refresh
 from productator.models.service_token import ServiceToken
 
 __all__ = [
+    "ApiToken",
     "Base",
     "HistoryChore",
     "IdempotencyKey",

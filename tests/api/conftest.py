@@ -1,6 +1,6 @@
 """Rows that most tests of the API begin with."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -9,9 +9,26 @@ from flask.testing import FlaskClient
 from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session, sessionmaker
 
+from productator.app import create_app
 from productator.db import db
 from productator.models import Product, Refresh
 from tests import factories
+from tests.conftest import dispose_of
+
+
+@pytest.fixture
+def guarded(database_url: str) -> Iterator[Callable[..., FlaskClient]]:
+    """Makes a client of an application of its own that asks for tokens as told: `guarded("write")`."""
+    apps = []
+
+    def make(mode: str, **settings: Any) -> FlaskClient:
+        over = {"database_url": database_url, "auth": mode} | settings
+        apps.append(create_app(factories.settings(**over)))
+        return apps[-1].test_client()
+
+    yield make
+    for app in apps:
+        dispose_of(app)
 
 
 @pytest.fixture

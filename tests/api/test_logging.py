@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import request
 from flask.testing import FlaskClient
 
 from productator.app import create_app
@@ -14,6 +15,8 @@ from productator.ops import logging as log_lines
 from tests import factories
 from tests.api.checks import PRODUCTS
 from tests.conftest import dispose_of
+
+log = logging.getLogger(__name__)
 
 Lines = Callable[[], list[dict[str, Any]]]
 
@@ -56,3 +59,45 @@ def test_a_line_says_what_when_and_how_grave(away: FlaskClient, lines: Lines) ->
     away.get(PRODUCTS)
 
     assert {"event", "time", "level", "error"} <= lines()[0].keys()
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Iterator[FlaskClient]:
+    """A client of an application with a mistake in it, behind which a secret is at hand."""
+    app = create_app(
+        factories.settings(
+            database_url=f"sqlite:///{tmp_path / 'x.db'}", auth="all", admin_token="secret-of-the-operator"
+        )
+    )
+    app.add_url_rule("/api/v1/broken", "broken", fail)
+    yield app.test_client()
+    dispose_of(app)
+
+
+def fail() -> str:
+    secret = request.headers["Authorization"]
+    raise ValueError(len(secret))
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_no_line_holds_a_token_even_of_a_failure_with_a_token_at_hand(
+    broken: FlaskClient, log_format: str, capsys: pytest.CaptureFixture[str], lines: Lines
+) -> None:
+    log_lines.configure(log_format)
+    answer = broken.get("/api/v1/broken", headers=factories.bearer("secret-of-the-operator"))
+
+    printed = capsys.readouterr().out
+    assert answer.status_code == 500
+    assert "request failed" in printed
+    assert "fail" in printed
+    assert "secret-of" not in printed + answer.text
+
+
+def test_a_line_names_the_caller_and_not_the_one_before(broken: FlaskClient, lines: Lines) -> None:
+    log_lines.configure("json")
+    for headers in (factories.bearer("secret-of-the-operator"), {}):
+        broken.get("/api/v1/broken", headers=headers)
+        log.warning("hello")
+
+    callers = [line.get("caller") for line in lines()]
+    assert callers == ["admin", "admin", None]

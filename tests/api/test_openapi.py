@@ -1,5 +1,6 @@
 """What the API answers is what its OpenAPI document says."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -127,6 +128,23 @@ def test_problems_have_their_types_and_are_described(
 
     assert problem(response, KINDS[kind].status)["type"] == f"/problems/{kind}"
     held_to(document, app, response)
+
+
+@pytest.mark.parametrize(("scope", "status"), [("", 401), ("read", 403)])
+def test_who_is_not_let_in_hears_what_is_described(
+    guarded: Callable[..., FlaskClient],
+    sessions: sessionmaker[Session],
+    document: Json,
+    scope: str,
+    status: int,
+) -> None:
+    client = guarded("all")
+    secret = factories.token(sessions, scope)[1] if scope else "unknown"
+
+    response = client.delete(f"{PRODUCTS}/1", headers=factories.bearer(secret))
+
+    assert response.status_code == status
+    held_to(document, client.application, response)
 
 
 def test_the_document_is_asked_for_once(client: FlaskClient) -> None:

@@ -80,14 +80,17 @@ def test_make_run_shows_products_with_offers_until_ctrl_c(
     system: System, ports: dict[str, str], tmp_path: Path
 ) -> None:
     system.database_url = f"sqlite:///{tmp_path / 'run.db'}"
-    terminal = in_terminal(system, "make", "run", **ports)
+    terminal = in_terminal(system, "make", "run", **ports, PRODUCTATOR_ADMIN_TOKEN="")
     shown = eventually(lambda: re.search(r"^\s*(curl '[^']+')\s*$", terminal.program.printed, re.MULTILINE))
 
     offers = eventually(lambda: refreshed_offers(shown[1]), within_s=2 * PATIENCE_S)
+    asked = refresh_asked_for(terminal.program.printed)
     terminal.type(b"\x03")
 
     assert all(offer["source"] == "external" for offer in offers["items"])
     assert f"http://{HOST}:{ports['PORT']}/api/v1/products" in terminal.program.printed
+    assert asked["product_id"] == 1
+    assert len(re.findall("pt_", terminal.program.printed)) == 1
     # Like every program that Ctrl-C ends, make tells its shell so.
     assert terminal.end() in {0, -signal.SIGINT}
     assert "Error" not in terminal.program.printed
@@ -108,6 +111,14 @@ def refreshed_offers(curl: str) -> dict[str, list[dict[str, str]]] | None:
         return None
     answer: dict[str, list[dict[str, str]]] = json.loads(done.stdout)
     return answer if answer.get("refreshed_at") else None
+
+
+def refresh_asked_for(printed: str) -> dict[str, object]:
+    """The answer to the other command, typed into a shell behind the line with the token."""
+    lines = re.findall(r"^\s*(export TOKEN=\S+|curl -X POST .+?)\s*$", printed, re.MULTILINE)
+    done = subprocess.run(["sh", "-ec", "\n".join(lines)], capture_output=True, check=True)
+    answer: dict[str, object] = json.loads(done.stdout)
+    return answer
 
 
 @pytest.fixture

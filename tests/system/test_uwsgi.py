@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from tests.processes import HOST, PATIENCE_S, Api, System
+from tests.processes import ADMIN_TOKEN, HOST, PATIENCE_S, Api, System
 
 MIB = 1024 * 1024
 
@@ -50,6 +50,7 @@ def chunked(*pieces: bytes) -> bytes:
 PLAIN_POST = f"""POST /api/v1/products HTTP/1.1
 Host: {HOST}
 Content-Type: application/json
+Authorization: Bearer {ADMIN_TOKEN}
 Connection: close"""
 POST = f"{PLAIN_POST}\nTransfer-Encoding: chunked"
 

@@ -52,6 +52,7 @@ def test_the_shipped_file_is_enough(load: Load, file: Path) -> None:
     assert settings.offers_address == "http://127.0.0.1:6607/api/v1"
     assert (settings.port, settings.refresher_metrics_port) == (6606, 6608)
     assert settings.refresher_period_s == 30
+    assert (settings.auth, settings.admin_token) == ("write", None)
     assert (settings.offers_token, settings.offers_refresh_token, settings.currency) == (None, None, None)
 
 
@@ -117,6 +118,9 @@ def test_variables_of_others_do_not_matter(load: Load) -> None:
         ("OFFERS_MS_TOKEN", "two words"),
         ("OFFERS_MS_TOKEN", "čaj"),
         ("LOG_FORMAT", "xml"),
+        ("PRODUCTATOR_AUTH", "on"),
+        ("PRODUCTATOR_ADMIN_TOKEN", "fifteen-letters"),
+        ("PRODUCTATOR_ADMIN_TOKEN", "sixteen letters and spaces"),
         ("DATABASE_URL", "productator.db"),
         ("DATABASE_URL", "postgresql://u:p@h/d"),
         ("DATABASE_URL", "mysql://u:p@h/d"),
@@ -227,6 +231,7 @@ def test_no_secret_is_shown_by_the_settings(load: Load) -> None:
         DATABASE_URL="mysql+pymysql://u:hidden-1@h/d",
         OFFERS_MS_TOKEN="hidden-2",
         PRODUCTATOR_SECRET_KEY="hidden-3",
+        PRODUCTATOR_ADMIN_TOKEN="hidden-from-everybody",
     )
 
     assert "hidden" not in repr(settings) + str(settings)
@@ -234,7 +239,12 @@ def test_no_secret_is_shown_by_the_settings(load: Load) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variable", "value"), [("OFFERS_MS_TOKEN", "hidden word"), ("DATABASE_URL", "hidden word")]
+    ("variable", "value"),
+    [
+        ("OFFERS_MS_TOKEN", "hidden word"),
+        ("PRODUCTATOR_ADMIN_TOKEN", "hidden"),
+        ("DATABASE_URL", "hidden word"),
+    ],
 )
 def test_no_secret_is_shown_by_a_refusal(load: Load, variable: str, value: str) -> None:
     assert "hidden" not in refusal(load, **{variable: value})

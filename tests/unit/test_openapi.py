@@ -99,7 +99,15 @@ def test_every_error_is_a_problem(document: Json) -> None:
 
 @pytest.mark.parametrize(
     ("status", "header"),
-    [(201, "Location"), (304, "ETag"), (405, "Allow"), (412, "ETag"), (503, "Retry-After")],
+    [
+        (201, "Location"),
+        (401, "WWW-Authenticate"),
+        (403, "WWW-Authenticate"),
+        (304, "ETag"),
+        (405, "Allow"),
+        (412, "ETag"),
+        (503, "Retry-After"),
+    ],
 )
 def test_an_answer_names_its_headers(document: Json, status: int, header: str) -> None:
     answers = [
@@ -129,6 +137,36 @@ def test_every_kind_of_problem_is_answered_by_some_operation(document: Json) -> 
     }
 
     assert types == {kind.type for kind in KINDS.values()}
+
+
+def protected(document: Json) -> dict[str, Json]:
+    return {call: each for call, each in operations(document).items() if " /api/" in call}
+
+
+def test_every_call_of_the_api_tells_what_happens_without_a_good_token(document: Json) -> None:
+    answers = [set(operation["responses"]) for operation in protected(document).values()]
+
+    assert answers
+    assert all({"401", "403"} <= statuses for statuses in answers)
+
+
+def test_what_changes_something_needs_a_token_and_what_reads_may_bring_one(document: Json) -> None:
+    for call, operation in protected(document).items():
+        reads = call.startswith("GET ")
+        assert operation["security"] == ([{}, {"token": ["read"]}] if reads else [{"token": ["write"]}])
+
+
+def test_what_is_open_asks_for_nothing(document: Json) -> None:
+    others = operations(document).keys() - protected(document).keys()
+
+    assert {"GET /livez", "GET /openapi.json", "GET /docs"} <= others
+    assert not [call for call in others if "security" in operations(document)[call]]
+
+
+def test_tokens_are_sent_as_bearers(document: Json) -> None:
+    scheme = document["components"]["securitySchemes"]["token"]
+
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
 
 
 def contents(document: Json) -> list[Json]:

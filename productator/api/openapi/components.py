@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from productator.api.idempotency import KEY_PATTERN
-from productator.api.openapi import problems
+from productator.api.openapi import problems, security
 from productator.api.schemas import OfferIn, OfferPatch, ProductBatch, ProductPatch
 from productator.domain import (
     DESCRIPTION_LENGTH,
@@ -37,6 +37,7 @@ def components() -> Json:
         "parameters": PARAMETERS,
         "headers": {name: {"required": True} | header for name, header in _HEADERS.items()},
         "examples": problems.shared_examples(),
+        "securitySchemes": security.SCHEMES,
     }
 
 
@@ -267,6 +268,11 @@ _HEADERS: Json = {
     "X-Request-Id": {
         "description": "The request's own id, or the one made for it.",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:/+=-]{1,128}$"},
+    },
+    "WWW-Authenticate": {
+        "description": "`Bearer`, with what is wrong with the token that was sent, or the scope it lacks.",
+        "schema": _TEXT,
+        "example": 'Bearer realm="productator", error="insufficient_scope", scope="write"',
     },
     "Retry-After": {
         "description": "Seconds after which to try again.",

@@ -10,8 +10,9 @@ from pydantic import BaseModel
 from werkzeug.routing import Rule
 
 from productator.api import kinds
+from productator.api.auth import is_protected
 from productator.api.kinds import Kind
-from productator.api.openapi import links, problems
+from productator.api.openapi import links, problems, security
 from productator.api.openapi.components import body_schema, components
 from productator.api.openapi.operations import OPERATIONS, Body, Operation
 
@@ -23,7 +24,11 @@ _DESCRIPTION = """Stores products and keeps their offers fresh.
 
 Every error is a problem (RFC 9457) and carries the answer's `X-Request-Id`. Unknown fields, and unknown
 query parameters of lists, are refused. What answers GET answers HEAD, and every path answers OPTIONS. Times
-are UTC; prices and stock are whole numbers. New members may be added to answers at any time.
+are UTC; prices and stock are whole numbers. New members may be added to answers at any
+time.
+
+What changes something needs a token with the scope `write`. A deployment may ask for one with the scope
+`read` on everything else, too, or for none at all. A token that is sent has to be valid.
 """
 _TAGS = {
     "Products": "What is sold, each with its offers.",
@@ -62,6 +67,8 @@ def build(app: Flask) -> Json:
             described = _operation(rule, OPERATIONS[rule.endpoint], getdoc(app.view_functions[rule.endpoint]))
             if created := described["responses"].get("201"):
                 created["links"] = links.of_created(app, rule, _NAMES)
+            if is_protected(rule):
+                described["security"] = security.of(method)
             paths.setdefault(path_of(rule), {})[method.lower()] = described
     return {
         "openapi": "3.1.0",
@@ -138,6 +145,8 @@ def _responses(rule: Rule, operation: Operation) -> Json:
 def _refused(rule: Rule, operation: Operation) -> set[Kind]:
     """The kinds of all problems that the operation can answer."""
     found = _PROBLEMS_OF_ALL | set(operation.problems)
+    if is_protected(rule):
+        found |= security.PROBLEMS
     if rule.arguments:
         found |= {kinds.NOT_FOUND} | {
             _PROBLEMS_OF_AN_ID[name] for name in rule.arguments & _PROBLEMS_OF_AN_ID.keys()

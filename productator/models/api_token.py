@@ -1,0 +1,29 @@
+"""The tokens that callers of the API present."""
+
+from datetime import datetime
+
+from sqlalchemy import String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from productator.domain import TOKEN_NAME_LENGTH
+from productator.models.base import TABLE_OPTIONS, Base, BigId, UtcDateTime, exact_text
+
+
+class ApiToken(Base):
+    __tablename__ = "api_tokens"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    name: Mapped[str] = mapped_column(String(TOKEN_NAME_LENGTH))
+    # SHA-256 of the token, which is kept nowhere; to its 256 random bits a slow hash would add nothing.
+    token_hash: Mapped[str] = mapped_column(exact_text(64))
+    # How the token begins, for people to tell one from the other.
+    prefix: Mapped[str] = mapped_column(exact_text(16))
+    # Words of `domain.Scope`, divided by spaces.
+    scopes: Mapped[str] = mapped_column(exact_text(64))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # To the minute: a write for every request would cost more than the request.
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    __table_args__ = (UniqueConstraint("token_hash"), TABLE_OPTIONS)
