@@ -280,6 +280,10 @@ _HEADERS: Json = {
     },
     "Allow": {"description": "The methods of the path.", "schema": _TEXT, "example": "GET, HEAD, OPTIONS"},
     "Cache-Control": {"description": "How long the answer may be kept.", "schema": _TEXT},
+    "X-Content-Type-Options": {
+        "description": "Nothing but what `Content-Type` says.",
+        "schema": {"type": "string", "const": "nosniff"},
+    },
     "Content-Security-Policy": {
         "description": "What the page may load: only what we serve.",
         "schema": _TEXT,

@@ -138,7 +138,8 @@ def _request_body(body: Body) -> Json:
 def _responses(rule: Rule, operation: Operation) -> Json:
     answers = {str(operation.answer.status): _success(operation)}
     if operation.conditional == "read":
-        answers["304"] = {"description": "The reader has it already.", "headers": _headers("ETag")}
+        headers = _headers(*operation.answer.headers)
+        answers["304"] = {"description": "The reader has it already.", "headers": headers}
     return answers | problems.responses(_refused(rule, operation))
 
 

@@ -60,7 +60,7 @@ _PRODUCT = Answer("Product", examples.PRODUCT, headers=_TAGGED)
 _OFFER = Answer("Offer", examples.OWN_OFFER, headers=_TAGGED)
 _CHANGES = Answer("OfferChangePage", examples.OFFER_CHANGES, headers=_LISTED)
 _DELETED = Answer(None, status=204)
-_KEPT = ("ETag", "Cache-Control")
+_KEPT = ("ETag", "Cache-Control", "X-Content-Type-Options")
 _A_PAGE = Answer(
     "Html", "<!doctype html>", headers=(*_KEPT, "Content-Security-Policy"), media_type="text/html"
 )
