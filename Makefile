@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run bootstrap run-api refresh serve simulator tests lint format bench bench-refresher dump openapi lock clean
+.PHONY: help run bootstrap run-api refresh serve simulator tests lint format bench bench-refresher proofs fuzz dump openapi lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -60,6 +60,15 @@ bench: bench-refresher ## All benchmarks that take minutes only
 
 bench-refresher: bootstrap ## How fast the refresher is, on MariaDB, beside the obvious loops
 	python bench/refresher.py
+
+proofs: bootstrap ## What the API promises, put to the proof at length: writers, keys, stops
+	python bench/proofs.py writers
+	python bench/proofs.py keys
+	python bench/proofs.py stops
+
+EXAMPLES ?= 400
+fuzz: bootstrap ## Schemathesis against the running API; EXAMPLES=50 for a shorter run
+	python bench/proofs.py fuzz --examples $(EXAMPLES)
 
 dump: bootstrap ## Rewrites dump.sql from the models
 	productator dump > dump.sql.new

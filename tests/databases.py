@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -73,6 +73,31 @@ class Server:
         engine = create_engine(self.url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
             connection.execute(text(statement))
+
+
+def best() -> str:
+    """Which of them that can be had here is nearest to production."""
+    if os.environ.get("TEST_MYSQL_URL"):
+        return "mysql"
+    with suppress(Missing):
+        return "mariadb" if os.environ.get("TEST_MARIADB_URL") or _program("mariadbd") else "sqlite"
+    return "sqlite"
+
+
+@contextmanager
+def new_on_the_best() -> Iterator[str]:
+    """The address of a database that lives as long as this context."""
+    name = best()
+    with ExitStack() as running:
+        databases: Databases
+        if name == "mysql":
+            databases = Server(mysql_url())
+        elif name == "mariadb":
+            databases = Server(running.enter_context(mariadb_url()))
+        else:
+            databases = SqliteFiles(Path(tempfile.mkdtemp(prefix="productator-")))
+        running.callback(databases.drop_all)
+        yield databases.new()
 
 
 @contextmanager

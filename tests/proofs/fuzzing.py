@@ -1,0 +1,50 @@
+"""Schemathesis against the running API: whatever it thinks of, the answer is what the document says."""
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.processes import Api, Program, System
+from tests.proofs.schemathesis_hooks import TALLY
+
+
+@dataclass(frozen=True)
+class Fuzzed:
+    cases: int
+    # By phase, then by status.
+    answers: Mapping[str, Mapping[str, int]]
+    # What Schemathesis printed; it tells how to repeat each complaint.
+    printed: str
+    exit_code: int
+
+    @property
+    def server_errors(self) -> int:
+        return sum(
+            count
+            for of_phase in self.answers.values()
+            for status, count in of_phase.items()
+            if int(status) >= 500
+        )
+
+
+def fuzz(system: System, api: Api, *, examples: int, seed: int | None = None) -> Fuzzed:
+    """All phases; `examples` counts for each operation. With a seed, each run is the same."""
+    report, tally = system.folder / "schemathesis.json", system.folder / "tally.json"
+    repeatable = [] if seed is None else ["--seed", str(seed), "--generation-deterministic"]
+    program = system.start(
+        Program,
+        *(sys.executable, "-m", "schemathesis.cli", "run", api.url("/openapi.json"), "--no-color"),
+        *("--max-examples", str(examples), *repeatable),
+        *("--report", "json", "--report-json-path", str(report)),
+        environment=system.environment(**{TALLY: str(tally)}),
+    )
+    exit_code = program.process.wait()
+    cases = _read(report)["test_cases"]["generated"] if report.exists() else 0
+    return Fuzzed(cases, _read(tally) if tally.exists() else {}, program.printed, exit_code)
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))

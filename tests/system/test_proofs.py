@@ -1,0 +1,48 @@
+"""Short forms of the proofs that `make proofs` and `make fuzz` give at length."""
+
+import pytest
+from sqlalchemy import Engine, select
+
+from productator.models import Product
+from tests import databases
+from tests.processes import System
+from tests.proofs.fuzzing import fuzz
+from tests.proofs.keys import send
+from tests.proofs.stops import stop_under_load
+from tests.proofs.writers import write
+
+pytestmark = pytest.mark.parametrize("server", [databases.best()], indirect=True)
+
+
+def test_no_update_of_concurrent_writers_is_lost(system: System) -> None:
+    written = write(system.api(), writers=16, writes=300, products=2)
+
+    assert written.is_right, written
+    assert written.conflicts
+
+
+def test_each_key_has_one_effect_and_one_answer_although_workers_are_killed(system: System) -> None:
+    sent = send(system.api(), keys=50, duplicates=10)
+
+    assert sent.is_right, sent
+    assert sent.kills
+
+
+@pytest.mark.parametrize("after_s", [0.1, 0.25, 0.4])
+def test_a_stop_under_load_fails_no_request_in_flight(system: System, engine: Engine, after_s: float) -> None:
+    stopped = stop_under_load(system.api(), clients=8, after_s=after_s, prefix="stop")
+
+    with engine.connect() as connection:
+        stored = set(connection.scalars(select(Product.name)))
+    assert stopped.in_flight
+    assert stopped.failed == []
+    assert stopped.created == stored
+    assert (stopped.exit_code, stopped.statuses.keys()) == (0, {200, 201})
+
+
+def test_whatever_schemathesis_thinks_of_is_answered_as_described(system: System) -> None:
+    fuzzed = fuzz(system, system.api(), examples=25, seed=1)
+
+    assert (fuzzed.exit_code, fuzzed.server_errors) == (0, 0), fuzzed.printed
+    assert fuzzed.cases > 1_000
+    assert fuzzed.answers.keys() == {"examples", "coverage", "fuzzing", "stateful"}
