@@ -7,8 +7,9 @@ from typing import Annotated
 from pydantic import BeforeValidator
 
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
-# Nothing was recorded before; and a range before that of the year 1 could not be told.
+# Nothing is recorded beyond these, so what lies beyond counts as these; not all of it could be told in UTC.
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 def _moment(text: object) -> datetime:
@@ -16,12 +17,10 @@ def _moment(text: object) -> datetime:
     if not isinstance(text, str) or not _RFC_3339.fullmatch(text):
         raise ValueError("must be a time with a zone, such as 2026-11-23T12:00:00Z (a + is written %2B)")
     try:
-        moment = datetime.fromisoformat(text.upper()).astimezone(UTC)
-    except (ValueError, OverflowError) as exc:
+        moment = datetime.fromisoformat(text.upper())
+    except ValueError as exc:
         raise ValueError("is no time of the calendar") from exc
-    if moment < _EARLIEST:
-        raise ValueError("must not be before 1970")
-    return moment
+    return min(max(moment, _EARLIEST), _LATEST).astimezone(UTC)
 
 
 Moment = Annotated[datetime, BeforeValidator(_moment)]
