@@ -11,6 +11,8 @@ from productator.api.probes import probes
 from productator.api.problem_pages import problem_pages
 from productator.api.products import products
 from productator.config import Settings
+from productator.identity.keys import KeySet
+from productator.identity.provider import IdentityProvider
 from productator.ops.server import Readable
 
 
@@ -21,10 +23,19 @@ def create_app(settings: Settings) -> Flask:
     app.config["REQUIRE_IF_MATCH"] = settings.require_if_match
     db.init_app(app, settings.database_url)
     requests.init_app(app)
-    auth.init_app(app, mode=settings.auth, admin_token=settings.admin_token)
+    auth.init_app(
+        app, mode=settings.auth, admin_token=settings.admin_token, provider=_identity_provider(settings)
+    )
     problems.init_app(app)
     paging.init_app(app, settings.secret_key)
     app.wsgi_app = Readable(app.wsgi_app, max_bytes=requests.MAX_BODY_BYTES)  # type: ignore[method-assign]
     for blueprint in (products, offers, history, probes, docs, problem_pages):
         app.register_blueprint(blueprint)
     return app
+
+
+def _identity_provider(settings: Settings) -> IdentityProvider | None:
+    if not (settings.jwt_issuer and settings.jwt_audience and settings.jwt_jwks_url):
+        return None
+    keys = KeySet(settings.jwt_jwks_url)
+    return IdentityProvider(issuer=settings.jwt_issuer, audience=settings.jwt_audience, keys=keys)

@@ -30,6 +30,9 @@ class Settings:
     require_if_match: bool
     auth: str
     admin_token: str | None = field(repr=False)
+    jwt_issuer: str | None
+    jwt_audience: str | None
+    jwt_jwks_url: str | None
     secret_key: str = field(repr=False)
     log_format: str
 
@@ -41,6 +44,7 @@ class Settings:
             raise ConfigError(
                 "OFFERS_MS_TOKEN and OFFERS_MS_REFRESH_TOKEN exclude each other: give the one issued to you."
             )
+        _refuse_half_a_provider(values)
         database_url = _database_url(values, Path(path).resolve().parent)
         return cls(
             database_url=database_url,
@@ -57,6 +61,9 @@ class Settings:
             require_if_match=values["require_if_match"],
             auth=values["auth"],
             admin_token=values["admin_token"],
+            jwt_issuer=values["jwt_issuer"],
+            jwt_audience=values["jwt_audience"],
+            jwt_jwks_url=values["jwt_jwks_url"],
             secret_key=values["secret_key"] or _derived_key(database_url),
             log_format=values["log_format"],
         )
@@ -132,6 +139,15 @@ def _from_environment(option: Option, env: Mapping[str, str]) -> tuple[str, str]
     if not secret:
         raise ConfigError(f"{file_variable}: {file_name} is empty.")
     return file_variable, secret
+
+
+def _refuse_half_a_provider(values: Mapping[str, object]) -> None:
+    given = [bool(values[name]) for name in ("jwt_issuer", "jwt_audience", "jwt_jwks_url")]
+    if any(given) and not all(given):
+        raise ConfigError(
+            "PRODUCTATOR_JWT_ISSUER, PRODUCTATOR_JWT_AUDIENCE and PRODUCTATOR_JWT_JWKS_URL belong together:"
+            " give all or none."
+        )
 
 
 def _database_url(values: Mapping[str, object], folder: Path) -> str:

@@ -92,6 +92,13 @@ class ScopeMissing(ProductatorError):
         super().__init__(f"The token is valid, but lacks the scope {needed}.")
 
 
+class KeysUnavailable(ProductatorError):
+    """Not the token's fault: who was told that it is invalid would throw a good one away."""
+
+    def __init__(self) -> None:
+        super().__init__("The token cannot be checked: the identity provider does not answer with its keys.")
+
+
 class TokenNotFound(Exception):
     """There is no such token to revoke."""
 

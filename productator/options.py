@@ -47,6 +47,15 @@ def _address(value: str) -> str:
     return value.rstrip("/")
 
 
+def _keys_address(value: str) -> str:
+    host = urlsplit(_address(value)).hostname or ""
+    is_loopback = host in {"localhost", "::1"} or re.fullmatch(r"127(\.[0-9]+){3}", host)
+    if not value.startswith("https://") and not is_loopback:
+        # Whoever stands in between could put in a key of their own.
+        raise ValueError("an https address (http is for loopback only)")
+    return value
+
+
 def _database_address(value: str) -> str:
     try:
         usable = make_url(value).drivername in {"sqlite", "mysql+pymysql", "mariadb+pymysql"}
@@ -126,6 +135,9 @@ OPTIONS = (
     Option("api", "require_if_match", "PRODUCTATOR_REQUIRE_IF_MATCH", _yes_or_no),
     Option("api", "auth", "PRODUCTATOR_AUTH", _one_of("off", "write", "all")),
     Option("api", "admin_token", "PRODUCTATOR_ADMIN_TOKEN", _long_token, required=False, secret=True),
+    Option("api", "jwt_issuer", "PRODUCTATOR_JWT_ISSUER", _text, required=False),
+    Option("api", "jwt_audience", "PRODUCTATOR_JWT_AUDIENCE", _text, required=False),
+    Option("api", "jwt_jwks_url", "PRODUCTATOR_JWT_JWKS_URL", _keys_address, required=False),
     Option("api", "secret_key", "PRODUCTATOR_SECRET_KEY", _text, required=False, secret=True),
     Option("programs", "listen_host", "LISTEN_HOST", _text),
     Option("programs", "log_format", "LOG_FORMAT", _one_of("text", "json")),

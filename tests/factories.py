@@ -33,6 +33,9 @@ def settings(**over: Any) -> Settings:
         "require_if_match": False,
         "auth": "off",
         "admin_token": None,
+        "jwt_issuer": None,
+        "jwt_audience": None,
+        "jwt_jwks_url": None,
         "secret_key": "signs the cursors of tests",
         "log_format": "text",
     }

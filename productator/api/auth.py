@@ -20,6 +20,7 @@ from werkzeug.routing import Rule
 from productator.db import reader, reading, retried
 from productator.domain import Caller, Scope, scopes_in, utc_now
 from productator.errors import ScopeMissing, TokenInvalid, TokenRequired
+from productator.identity.provider import IdentityProvider
 from productator.services import tokens
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 _EXTENSION = "productator-auth"
 _PROTECTED = "/api/"
 _BEARER = re.compile("bearer +([!-~]+)", re.IGNORECASE)
+_DOTS_OF_A_JWT = 2
 _READING = {"GET", "HEAD"}
 # For each PRODUCTATOR_AUTH, the scopes that have to be shown; "off" asks nobody.
 _ASKED_FOR = {"write": {Scope.WRITE}, "all": {Scope.READ, Scope.WRITE}}
@@ -37,13 +39,14 @@ class _Gate:
     asked_for: set[Scope]
     # The digest of PRODUCTATOR_ADMIN_TOKEN.
     admin: str | None = field(repr=False)
+    provider: IdentityProvider | None
 
 
-def init_app(app: Flask, *, mode: str, admin_token: str | None) -> None:
+def init_app(app: Flask, *, mode: str, admin_token: str | None, provider: IdentityProvider | None) -> None:
     if mode == "off":
         return
     admin = None if admin_token is None else tokens.digest(admin_token)
-    app.extensions[_EXTENSION] = _Gate(_ASKED_FOR[mode], admin)
+    app.extensions[_EXTENSION] = _Gate(_ASKED_FOR[mode], admin, provider)
     app.before_request(_admit)
 
 
@@ -91,6 +94,8 @@ def _presented(gate: _Gate) -> Caller | None:
 def _holder_of(secret: str, gate: _Gate) -> Caller | None:
     if gate.admin and hmac.compare_digest(tokens.digest(secret), gate.admin):
         return Caller("admin", frozenset({Scope.ADMIN}))
+    if gate.provider and secret.count(".") == _DOTS_OF_A_JWT:  # a token of ours has none
+        return gate.provider.holder_of(secret, now=utc_now())
     return _holder_of_stored(secret, now=utc_now())
 
 

@@ -250,6 +250,16 @@ COMMIT_UNKNOWN = _kind(
     example=errors.CommitUnknown(),
     headers=("Retry-After",),
 )
+KEYS_UNAVAILABLE = _kind(
+    503,
+    "keys-unavailable",
+    "The token cannot be checked",
+    meaning="The identity provider does not answer with its keys, without which its tokens cannot be checked."
+    " Nothing was done.",
+    advice="Send the request again after `Retry-After` seconds, with the same token.",
+    example=errors.KeysUnavailable(),
+    headers=("Retry-After",),
+)
 NOT_READY = _kind(
     503,
     "not-ready",

@@ -25,6 +25,7 @@ def main() -> None:
 
 
 main.add_command(products)
+main.add_command(tokens)
 
 
 @main.command()
@@ -82,6 +83,3 @@ def load_demo() -> None:
     settings = settings_given()
     loaded = demo.load(make_engine(settings.database_url))
     click.echo(demo.banner(settings, loaded, first_token(settings)))
-
-
-main.add_command(tokens)

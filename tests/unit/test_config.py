@@ -118,6 +118,10 @@ def test_variables_of_others_do_not_matter(load: Load) -> None:
         ("OFFERS_MS_TOKEN", "two words"),
         ("OFFERS_MS_TOKEN", "čaj"),
         ("LOG_FORMAT", "xml"),
+        ("PRODUCTATOR_JWT_JWKS_URL", "id.example/keys"),
+        ("PRODUCTATOR_JWT_JWKS_URL", "http://id.example/keys"),
+        ("PRODUCTATOR_JWT_JWKS_URL", "http://127.0.0.1.id.example/keys"),
+        ("PRODUCTATOR_JWT_JWKS_URL", "http://localhost@id.example/keys"),
         ("PRODUCTATOR_AUTH", "on"),
         ("PRODUCTATOR_ADMIN_TOKEN", "fifteen-letters"),
         ("PRODUCTATOR_ADMIN_TOKEN", "sixteen letters and spaces"),
@@ -217,6 +221,29 @@ def test_a_secrets_file_without_a_secret_is_refused_by_name(
     tmp_path.joinpath("token").write_bytes(content)
 
     assert "OFFERS_MS_TOKEN_FILE" in refusal(load, OFFERS_MS_TOKEN_FILE=str(tmp_path / "token"))
+
+
+PROVIDER = {
+    "PRODUCTATOR_JWT_ISSUER": "https://id.example",
+    "PRODUCTATOR_JWT_AUDIENCE": "productator",
+    "PRODUCTATOR_JWT_JWKS_URL": "https://id.example/keys",
+}
+
+
+@pytest.mark.parametrize("left_out", PROVIDER)
+def test_half_an_identity_provider_is_refused(load: Load, left_out: str) -> None:
+    given = {name: value for name, value in PROVIDER.items() if name != left_out}
+
+    assert left_out in refusal(load, **given)
+
+
+@pytest.mark.parametrize(
+    "address", ["https://id.example/keys", "http://localhost:8080/k", "http://[::1]/keys"]
+)
+def test_keys_come_over_https_or_from_this_machine(load: Load, address: str) -> None:
+    settings = load(**PROVIDER | {"PRODUCTATOR_JWT_JWKS_URL": address})
+
+    assert settings.jwt_jwks_url == address
 
 
 def test_both_tokens_at_once_are_refused(load: Load) -> None:

@@ -26,7 +26,8 @@ PRODUCTATOR = {
     "services": {"models", "domain", "errors", "engine", "history"},
     "transfer": {"domain", "drafts", "engine", "services"},
     "db": {"models", "engine", "errors"},
-    "api": {"ops", "services", "models", "db", "domain", "drafts", "errors", "engine", "schema"},
+    "identity": {"domain", "errors"},
+    "api": {"ops", "services", "models", "db", "domain", "drafts", "errors", "engine", "schema", "identity"},
     "demo": {"config", "domain", "services", "engine"},
     "cli": {
         "api",

@@ -6,15 +6,21 @@ from productator.api import kinds
 from productator.api.auth import scope_of
 from productator.domain import Scope
 
-PROBLEMS = {kinds.TOKEN_REQUIRED, kinds.TOKEN_INVALID, kinds.SCOPE_MISSING, kinds.UNAVAILABLE}
+PROBLEMS = {
+    kinds.TOKEN_REQUIRED,
+    kinds.TOKEN_INVALID,
+    kinds.SCOPE_MISSING,
+    kinds.KEYS_UNAVAILABLE,
+    kinds.UNAVAILABLE,
+}
 _NAME = "token"
 SCHEMES: dict[str, Any] = {
     _NAME: {
         "type": "http",
         "scheme": "bearer",
-        "bearerFormat": "pt_...",
-        "description": "A token of this API, with the scopes `read`, `write` or `admin`; each includes the"
-        " ones before it.",
+        "bearerFormat": "pt_... or JWT",
+        "description": "A token of this API, or a JWT of the deployment's identity provider, with the scopes"
+        " `read`, `write` or `admin`; each includes the ones before it.",
     }
 }
 

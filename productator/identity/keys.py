@@ -1,0 +1,103 @@
+"""The identity provider's public keys: read from its JWKS address (RFC 7517) and kept for a while."""
+
+import json
+import logging
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from threading import Lock
+from typing import Any
+
+import jwt
+import requests
+import urllib3
+
+from productator.errors import KeysUnavailable
+
+log = logging.getLogger(__name__)
+
+# Never one with a shared secret: to such a one, everybody who knows a public key could sign.
+_RSA = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
+_ALGORITHMS = {*_RSA, "ES256", "ES384", "ES512", "EdDSA", "Ed25519"}
+KEPT_FOR = timedelta(minutes=10)
+# While the provider is away its last keys stay good, but not so long that a withdrawn one would.
+GOOD_FOR = timedelta(hours=1)
+# Whoever makes up key ids makes us ask no more often than this.
+PAUSE = timedelta(seconds=10)
+_TIMEOUT_S = 3.0
+_MAX_BYTES = 256 * 1024
+_PIECE = 16 * 1024
+
+
+@dataclass(frozen=True)
+class Key:
+    material: Any
+    algorithms: tuple[str, ...]
+
+
+class KeySet:
+    """One for each process; its threads share it."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._lock = Lock()
+        self._keys: dict[str, Key] = {}
+        self._read_at: datetime | None = None
+        self._tried_at: datetime | None = None
+
+    def find(self, key_id: str, *, now: datetime) -> Key | None:
+        """The key of this id; None: there is none. Raises KeysUnavailable when that cannot be known."""
+        with self._lock:
+            is_old = self._read_at is None or now - self._read_at >= KEPT_FOR
+            if (is_old or key_id not in self._keys) and self._may_try(now):
+                self._read(now)
+            if self._read_at is None or now - self._read_at > GOOD_FOR:
+                raise KeysUnavailable
+            found = self._keys.get(key_id)
+            if found is None and self._tried_at != self._read_at:  # the last try has failed
+                raise KeysUnavailable
+            return found
+
+    def _may_try(self, now: datetime) -> bool:
+        return self._tried_at is None or now - self._tried_at >= PAUSE
+
+    def _read(self, now: datetime) -> None:
+        self._tried_at = now
+        try:
+            self._keys = _usable(json.loads(_document(self._address)))
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            log.warning("the identity provider's keys were not read", extra={"error": str(error)})
+        else:
+            self._read_at = now
+
+
+def _document(address: str) -> bytes:
+    deadline = time.monotonic() + _TIMEOUT_S
+    body = bytearray()
+    with requests.get(address, timeout=_TIMEOUT_S, allow_redirects=False, stream=True) as response:
+        if response.status_code != requests.codes.ok:
+            raise ValueError(f"answered with status {response.status_code}")
+        while piece := response.raw.read1(_PIECE, decode_content=True):
+            body += piece
+            if len(body) > _MAX_BYTES or time.monotonic() > deadline:
+                raise ValueError(f"did not answer within {_TIMEOUT_S:g} s and {_MAX_BYTES} bytes")
+    return bytes(body)
+
+
+def _usable(document: Any) -> dict[str, Key]:
+    """The keys that sign and that we understand; a provider may publish others beside them."""
+    try:
+        found = [(each["kid"], _key(each)) for each in document["keys"] if each.get("use", "sig") == "sig"]
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ValueError("answered with no JSON Web Key Set") from error
+    return {key_id: key for key_id, key in found if key and isinstance(key_id, str)}
+
+
+def _key(entry: dict[str, Any]) -> Key | None:
+    try:
+        key = jwt.PyJWK(entry)
+    except jwt.PyJWTError:
+        return None
+    is_any_rsa = "alg" not in entry and key.key_type == "RSA"
+    algorithms = _RSA if is_any_rsa else (key.algorithm_name,)
+    return Key(key.key, algorithms) if _ALGORITHMS.issuperset(algorithms) else None
