@@ -44,6 +44,7 @@ CREATE TABLE products (
   created_at DATETIME(6) NOT NULL,
   updated_at DATETIME(6) NOT NULL,
   registered_at DATETIME(6),
+  words VARCHAR(4096) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '',
   CONSTRAINT pk_products PRIMARY KEY (id),
   CONSTRAINT uq_products_remote_id UNIQUE (remote_id),
   CONSTRAINT ck_products_name_given CHECK (length(name) > 0)
@@ -54,6 +55,8 @@ CREATE INDEX ix_products_created_at ON products (created_at);
 CREATE INDEX ix_products_name ON products (name);
 
 CREATE INDEX ix_products_updated_at ON products (updated_at);
+
+CREATE FULLTEXT INDEX ix_products_words ON products (words);
 
 CREATE TABLE service_tokens (
   identity VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,

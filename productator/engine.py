@@ -95,12 +95,6 @@ def _set_pragmas(connection: Any, _record: object) -> None:
     for pragma in ("foreign_keys = ON", "journal_mode = WAL"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
-    # SQLite's own knows the case of ASCII letters only, so a search for ČAJ would not find čaj.
-    connection.create_function("lower", 1, _lower, deterministic=True)
-
-
-def _lower(value: str | None) -> str | None:
-    return None if value is None else value.lower()
 
 
 def _begin_immediate(connection: Connection) -> None:

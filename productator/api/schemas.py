@@ -97,7 +97,11 @@ Cursor = Annotated[str, Field(description="Opaque: taken from `next`, with the s
 
 SearchText = Annotated[
     str,
-    Field(max_length=NAME_LENGTH, description="A part of the name.", json_schema_extra=STORABLE),
+    Field(
+        max_length=NAME_LENGTH,
+        description="Words of the name, or their beginnings; all of them must be there.",
+        json_schema_extra=STORABLE,
+    ),
     AfterValidator(storable),
 ]
 

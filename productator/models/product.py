@@ -2,13 +2,20 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.engine.default import DefaultExecutionContext
+from sqlalchemy.orm import Mapped, mapped_column, validates
 
+from productator import words
 from productator.domain import NAME_LENGTH
 from productator.models.base import TABLE_OPTIONS, Base, BigId, UtcDateTime, exact_text
 
 LAST_ERROR_LENGTH = 500
+
+
+def _words_of_the_name(context: DefaultExecutionContext) -> str:
+    row = context.get_current_parameters()  # type: ignore[no-untyped-call]
+    return words.spelt(row["name"])
 
 
 class Product(Base):
@@ -24,15 +31,26 @@ class Product(Base):
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     # Null: the registration is pending.
     registered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # The name's words, for the search alone; follows the name by itself.
+    words: Mapped[str] = mapped_column(
+        exact_text(words.WORDS_LENGTH), default=_words_of_the_name, server_default="", deferred=True
+    )
 
     __table_args__ = (
         UniqueConstraint("remote_id"),
         # Not a comparison with '': to MySQL's collation a name of accents or control characters equals it.
         CheckConstraint("length(name) > 0", name="name_given"),
+        # On SQLite an index like others, which serves nothing there.
+        Index(None, "words", mysql_prefix="FULLTEXT", mariadb_prefix="FULLTEXT"),
         TABLE_OPTIONS,
     )
     # An UPDATE or DELETE of a row names the version it was read with, and an UPDATE raises it.
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy wants a plain dict
+
+    @validates("name")
+    def _keep_words(self, _: str, name: str) -> str:
+        self.words = words.spelt(name)
+        return name
 
 
 class Refresh(Base):

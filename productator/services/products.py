@@ -12,13 +12,14 @@ from productator.domain import ProductDraft
 from productator.engine import changed_rows
 from productator.errors import ProductNotFound
 from productator.models import Product, Refresh
-from productator.services import versions
+from productator.services import search, versions
 from productator.services.paging import Page, Position, orders, read_page
 from productator.services.versions import Expected
 
 _PRODUCTS = cast("Table", Product.__table__)
 _REFRESHES = cast("Table", Refresh.__table__)
-_ONE_PRODUCT = select(_PRODUCTS).where(Product.id == bindparam("product_id"))
+_COLUMNS = [column for column in _PRODUCTS.c if column is not _PRODUCTS.c.words]
+_ONE_PRODUCT = select(*_COLUMNS).where(Product.id == bindparam("product_id"))
 ORDERS = orders(
     Product.id,
     id=Product.id,
@@ -44,7 +45,7 @@ def create_many(session: Session, drafts: Sequence[ProductDraft], *, now: dateti
     """Products as `create` makes them, in a few statements however many they are; in the drafts' order."""
     named = {str(uuid4()): draft for draft in drafts}
     _insert(session, named, now=now)
-    found = session.execute(select(_PRODUCTS).where(_PRODUCTS.c.remote_id.in_(named)))
+    found = session.execute(select(*_COLUMNS).where(_PRODUCTS.c.remote_id.in_(named)))
     rows = {row.remote_id: row for row in found}
     return [rows[remote_id] for remote_id in named]
 
@@ -90,18 +91,18 @@ def get(connection: Connection, product_id: int) -> Row[Any]:
 def page(
     connection: Connection, *, text: str | None, sort: str, limit: int, position: Position | None
 ) -> Page:
-    """Products; `text` keeps those whose name contains it, in any case."""
-    query = select(_PRODUCTS)
-    if text:
-        query = query.where(Product.name.icontains(text, autoescape=True))
-    return read_page(connection, query, ORDERS[sort], limit=limit, position=position)
+    """Products; `text`, unless it is blank, keeps those whose names have its words."""
+    query, order = select(*_COLUMNS), ORDERS[sort]
+    if text and text.strip():
+        query = query.where(search.condition(connection, text, order, limit=limit, position=position))
+    return read_page(connection, query, order, limit=limit, position=position)
 
 
 def every(connection: Connection) -> Iterator[Row[Any]]:
     """All products by id, read in pages."""
     position: Position | None = None
     while True:
-        found = read_page(connection, select(_PRODUCTS), ORDERS["id"], limit=_ROWS_A_READ, position=position)
+        found = read_page(connection, select(*_COLUMNS), ORDERS["id"], limit=_ROWS_A_READ, position=position)
         yield from found.rows
         position = found.position
         if position is None:

@@ -22,7 +22,7 @@ from tests.databases import Databases
 ROOT = Path(__file__).parents[2]
 COLUMNS = """SELECT table_name, column_name, ordinal_position, column_default, is_nullable, column_type,
     character_set_name, collation_name, extra FROM information_schema.columns"""
-INDEXES = """SELECT table_name, index_name, non_unique, seq_in_index, column_name, collation
+INDEXES = """SELECT table_name, index_name, index_type, non_unique, seq_in_index, column_name, collation
     FROM information_schema.statistics"""
 TABLES = "SELECT table_name, engine, table_collation FROM information_schema.tables"
 FOREIGN_KEYS = """SELECT constraint_name, table_name, unique_constraint_name, referenced_table_name,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, column, insert, select, table
 from sqlalchemy.orm import sessionmaker
 
 from productator import schema
@@ -16,6 +16,7 @@ from tests.factories import NOW
 
 ROOT = schema.__file__.removesuffix("productator/schema.py")
 BEFORE_HISTORY = "0005-1"
+BEFORE_SEARCH = "0004-1"
 PRODUCT = {"name": "Lamp", "description": "", "version": 1, "created_at": NOW, "updated_at": NOW}
 OFFER = {"version": 1, "created_at": NOW, "updated_at": NOW}
 
@@ -23,12 +24,22 @@ OFFER = {"version": 1, "created_at": NOW, "updated_at": NOW}
 @pytest.fixture
 def before_history(empty_database_url: str) -> Iterator[Engine]:
     """A database as it was before there was a history."""
-    engine = make_engine(empty_database_url)
+    yield from migrated_to(BEFORE_HISTORY, empty_database_url)
+
+
+@pytest.fixture
+def before_search(empty_database_url: str) -> Iterator[Engine]:
+    """A database as it was before names were searched by their words."""
+    yield from migrated_to(BEFORE_SEARCH, empty_database_url)
+
+
+def migrated_to(revision: str, url: str) -> Iterator[Engine]:
+    engine = make_engine(url)
     config = Config()
     config.set_main_option("script_location", f"{ROOT}migrations")
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, BEFORE_HISTORY)
+        command.upgrade(config, revision)
     yield engine
     engine.dispose()
 
@@ -76,3 +87,15 @@ def test_products_by_the_thousand_get_their_history(before_history: Engine) -> N
         lowest = session.scalars(select(PricePoint.lowest_price).order_by(PricePoint.product_id)).all()
 
     assert lowest == list(range(1, 2_502))
+
+
+def test_old_products_are_found_by_the_words_of_their_names(before_search: Engine) -> None:
+    columns = [each for each in Product.__table__.c if each.name not in {"words", "registered_at"}]
+    rows = [PRODUCT | {"id": each, "remote_id": str(each), "name": f"Čaj {each}"} for each in range(1, 2_502)]
+    with before_search.begin() as connection:
+        connection.execute(insert(table("products", *(column(each.name) for each in columns))), rows)
+    schema.migrate(before_search)
+    with before_search.connect() as connection:
+        found = connection.execute(select(Product.words).order_by(Product.id)).scalars().all()
+
+    assert found == [f"__caj __{each}" for each in range(1, 2_502)]

@@ -13,6 +13,7 @@ FILES = sorted(path for program in PROGRAMS for path in (ROOT / program).rglob("
 
 PRODUCTATOR = {
     "domain": set(),
+    "words": set(),
     "drafts": {"domain"},
     "errors": set(),
     "options": set(),
@@ -20,10 +21,10 @@ PRODUCTATOR = {
     "history": {"domain"},
     "engine": set(),
     "ops": set(),
-    "models": {"domain"},
+    "models": {"domain", "words"},
     "schema": {"models", "engine"},
     "offers_service": {"models", "domain", "errors", "engine"},
-    "services": {"models", "domain", "errors", "engine", "history"},
+    "services": {"models", "domain", "errors", "engine", "history", "words"},
     "transfer": {"domain", "drafts", "engine", "services"},
     "db": {"models", "engine", "errors"},
     "identity": {"domain", "errors"},
