@@ -1,9 +1,12 @@
 """Builds and wires the web application; decides nothing."""
 
+from collections.abc import Callable, Iterable
+
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from productator import db
-from productator.api import auth, paging, problems, requests
+from productator.api import auth, limits, paging, problems, requests
 from productator.api.docs import docs
 from productator.api.history import history
 from productator.api.offers import offers
@@ -13,6 +16,7 @@ from productator.api.products import products
 from productator.config import Settings
 from productator.identity.keys import KeySet
 from productator.identity.provider import IdentityProvider
+from productator.ops.counters import make_counters
 from productator.ops.server import Readable
 
 
@@ -23,12 +27,14 @@ def create_app(settings: Settings) -> Flask:
     app.config["REQUIRE_IF_MATCH"] = settings.require_if_match
     db.init_app(app, settings.database_url)
     requests.init_app(app)
+    limits.init_app(app, settings.rate_limit, make_counters())
     auth.init_app(
         app, mode=settings.auth, admin_token=settings.admin_token, provider=_identity_provider(settings)
     )
+    limits.count_callers(app)
     problems.init_app(app)
     paging.init_app(app, settings.secret_key)
-    app.wsgi_app = Readable(app.wsgi_app, max_bytes=requests.MAX_BODY_BYTES)  # type: ignore[method-assign]
+    app.wsgi_app = _server_side(app, trusted_proxies=settings.trusted_proxies)  # type: ignore[method-assign]
     for blueprint in (products, offers, history, probes, docs, problem_pages):
         app.register_blueprint(blueprint)
     return app
@@ -39,3 +45,9 @@ def _identity_provider(settings: Settings) -> IdentityProvider | None:
         return None
     keys = KeySet(settings.jwt_jwks_url)
     return IdentityProvider(issuer=settings.jwt_issuer, audience=settings.jwt_audience, keys=keys)
+
+
+def _server_side(app: Flask, *, trusted_proxies: int) -> Callable[..., Iterable[bytes]]:
+    """What stands between the server and the application."""
+    readable = Readable(app.wsgi_app, max_bytes=requests.MAX_BODY_BYTES)
+    return ProxyFix(readable, x_for=trusted_proxies, x_proto=trusted_proxies, x_host=0)

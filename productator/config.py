@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
+from productator.domain import Rate
 from productator.errors import ConfigError
 from productator.options import OPTIONS, Option
 
@@ -33,6 +34,8 @@ class Settings:
     jwt_issuer: str | None
     jwt_audience: str | None
     jwt_jwks_url: str | None
+    rate_limit: Rate | None
+    trusted_proxies: int
     secret_key: str = field(repr=False)
     log_format: str
 
@@ -64,6 +67,8 @@ class Settings:
             jwt_issuer=values["jwt_issuer"],
             jwt_audience=values["jwt_audience"],
             jwt_jwks_url=values["jwt_jwks_url"],
+            rate_limit=values["rate_limit"],
+            trusted_proxies=values["trusted_proxies"],
             secret_key=values["secret_key"] or _derived_key(database_url),
             log_format=values["log_format"],
         )

@@ -71,5 +71,21 @@ def scopes_in(words: str) -> frozenset[Scope]:
     return frozenset(Scope(word) for word in words.split() if word in set(Scope))
 
 
+@dataclass(frozen=True)
+class Rate:
+    """So many requests in so many seconds."""
+
+    quota: int
+    window_s: int
+
+
+@dataclass(frozen=True)
+class Window:
+    """How many requests there were in a stretch of time, which ends at a reading of the monotonic clock."""
+
+    ends_at: float
+    count: int
+
+
 def utc_now() -> datetime:
     return datetime.now(UTC)

@@ -64,6 +64,12 @@ class MalformedKey(ProductatorError):
         super().__init__("The Idempotency-Key is not 1 to 255 visible characters, quoted or not.")
 
 
+class TooManyRequests(ProductatorError):
+    def __init__(self, seconds_left: int) -> None:
+        self.seconds_left = seconds_left
+        super().__init__(f"This was one request too many; the next is served in {seconds_left} s.")
+
+
 class CommitUnknown(ProductatorError):
     def __init__(self) -> None:
         super().__init__(

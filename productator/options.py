@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from productator.domain import Rate
+
 # Raises ValueError with what the value has to be.
 Parser = Callable[[str], object]
 
@@ -17,7 +19,7 @@ def _text(value: str) -> str:
     return value
 
 
-def _whole(lowest: int, highest: int) -> Parser:
+def _whole(lowest: int, highest: int) -> Callable[[str], int]:
     def parse(value: str) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", value) or not lowest <= int(value) <= highest:
             raise ValueError(f"a whole number from {lowest} to {highest}")
@@ -86,6 +88,14 @@ def _yes_or_no(value: str) -> bool:
     return value == "yes"
 
 
+def _rate(value: str) -> Rate:
+    quota, _, seconds = value.partition("/")
+    try:
+        return Rate(_whole(1, 1_000_000)(quota), _whole(1, 86_400)(seconds))
+    except ValueError:
+        raise ValueError("requests/seconds, such as 100/60") from None
+
+
 def _one_of(*words: str) -> Parser:
     def parse(value: str) -> str:
         if value not in words:
@@ -138,6 +148,8 @@ OPTIONS = (
     Option("api", "jwt_issuer", "PRODUCTATOR_JWT_ISSUER", _text, required=False),
     Option("api", "jwt_audience", "PRODUCTATOR_JWT_AUDIENCE", _text, required=False),
     Option("api", "jwt_jwks_url", "PRODUCTATOR_JWT_JWKS_URL", _keys_address, required=False),
+    Option("api", "rate_limit", "PRODUCTATOR_RATE_LIMIT", _rate, required=False),
+    Option("api", "trusted_proxies", "PRODUCTATOR_TRUSTED_PROXIES", _whole(0, 10)),
     Option("api", "secret_key", "PRODUCTATOR_SECRET_KEY", _text, required=False, secret=True),
     Option("programs", "listen_host", "LISTEN_HOST", _text),
     Option("programs", "log_format", "LOG_FORMAT", _one_of("text", "json")),

@@ -36,6 +36,8 @@ def settings(**over: Any) -> Settings:
         "jwt_issuer": None,
         "jwt_audience": None,
         "jwt_jwks_url": None,
+        "rate_limit": None,
+        "trusted_proxies": 0,
         "secret_key": "signs the cursors of tests",
         "log_format": "text",
     }

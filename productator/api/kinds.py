@@ -216,6 +216,16 @@ PRECONDITION_REQUIRED = _kind(
     advice="Read what you want to change, and send its `ETag` as `If-Match`.",
     example=errors.PreconditionRequired(),
 )
+TOO_MANY_REQUESTS = _kind(
+    429,
+    "too-many-requests",
+    "Too many requests",
+    meaning="The caller's quota is used up, or its address has shown too many wrong tokens. Nothing was done."
+    " `RateLimit-Policy` tells the quota.",
+    advice="Wait for `Retry-After` seconds; slow down when the `r` of `RateLimit` nears 0.",
+    example=errors.TooManyRequests(13),
+    headers=("RateLimit", "RateLimit-Policy", "Retry-After"),
+)
 HEADERS_TOO_LARGE = _kind(
     431,
     "headers-too-large",

@@ -71,6 +71,8 @@ def _known(error: errors.ProductatorError) -> Response:
 def _headers(error: errors.ProductatorError, kind: Kind) -> dict[str, str]:
     if isinstance(error, errors.StaleVersion):
         return {"ETag": f'"{error.current}"'}
+    if isinstance(error, errors.TooManyRequests):
+        return {"Retry-After": str(error.seconds_left)}
     if "WWW-Authenticate" in kind.headers:
         return {"WWW-Authenticate": _challenge(error)}
     return _retry_after(kind)

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import make_url
 
 from productator.config import Settings
+from productator.domain import Rate
 from productator.errors import ConfigError
 from productator.options import OPTIONS
 
@@ -82,6 +83,11 @@ def test_an_address_of_the_database_wins_over_its_parts(load: Load) -> None:
     assert load(DATABASE_URL="sqlite:///x.db", DATABASE_HOST="db").database_url == "sqlite:///x.db"
 
 
+def test_a_rate_is_requests_in_seconds(load: Load) -> None:
+    assert load(PRODUCTATOR_RATE_LIMIT="100/60").rate_limit == Rate(100, 60)
+    assert load().rate_limit is None
+
+
 def test_variables_of_others_do_not_matter(load: Load) -> None:
     assert load(PATH="/bin", API_PORT="x", LC_ALL="C") == load()
 
@@ -106,6 +112,15 @@ def test_variables_of_others_do_not_matter(load: Load) -> None:
         ("REFRESHER_CONCURRENCY", "2001"),
         ("REFRESHER_CONCURRENCY", "1e3"),
         ("REFRESHER_METRICS_PORT", "70000"),
+        ("PRODUCTATOR_RATE_LIMIT", "100"),
+        ("PRODUCTATOR_RATE_LIMIT", "100/minute"),
+        ("PRODUCTATOR_RATE_LIMIT", "0/60"),
+        ("PRODUCTATOR_RATE_LIMIT", "100/0"),
+        ("PRODUCTATOR_RATE_LIMIT", "100/86401"),
+        ("PRODUCTATOR_RATE_LIMIT", "100/60/1"),
+        ("PRODUCTATOR_RATE_LIMIT", "1.5/60"),
+        ("PRODUCTATOR_TRUSTED_PROXIES", "-1"),
+        ("PRODUCTATOR_TRUSTED_PROXIES", "11"),
         ("PRODUCTATOR_CURRENCY", "czk"),
         ("PRODUCTATOR_CURRENCY", "EURO"),
         ("PRODUCTATOR_CURRENCY", "€"),

@@ -274,6 +274,16 @@ _HEADERS: Json = {
         "schema": _TEXT,
         "example": 'Bearer realm="productator", error="insufficient_scope", scope="write"',
     },
+    "RateLimit": {
+        "description": "Where requests are limited: `r` are left in the window that ends in `t` seconds.",
+        "required": False,
+        "schema": {"type": "string", "pattern": '^"default";r=[0-9]+;t=[0-9]+$'},
+    },
+    "RateLimit-Policy": {
+        "description": "Where requests are limited: `q` requests in `w` seconds.",
+        "required": False,
+        "schema": {"type": "string", "pattern": '^"default";q=[0-9]+;w=[0-9]+$'},
+    },
     "Retry-After": {
         "description": "Seconds after which to try again.",
         "schema": {"type": "integer", "minimum": 0},

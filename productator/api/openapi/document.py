@@ -12,6 +12,7 @@ from werkzeug.routing import Rule
 from productator.api import kinds
 from productator.api.auth import is_protected
 from productator.api.kinds import Kind
+from productator.api.limits import EXEMPT
 from productator.api.openapi import links, problems, security
 from productator.api.openapi.components import body_schema, components
 from productator.api.openapi.operations import OPERATIONS, Body, Operation
@@ -152,6 +153,8 @@ def _refused(rule: Rule, operation: Operation) -> set[Kind]:
         found |= {kinds.NOT_FOUND} | {
             _PROBLEMS_OF_AN_ID[name] for name in rule.arguments & _PROBLEMS_OF_AN_ID.keys()
         }
+    if rule.rule not in EXEMPT:
+        found |= {kinds.TOO_MANY_REQUESTS}
     if operation.body:
         found |= _PROBLEMS_OF_A_BODY
     if operation.query:
@@ -179,4 +182,4 @@ def _success(operation: Operation) -> Json:
 
 
 def _headers(*names: str) -> Json:
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in (*names, "X-Request-Id")}
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in (*names, *problems.ALWAYS)}

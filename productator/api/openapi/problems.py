@@ -10,6 +10,10 @@ from productator.api.openapi import examples
 Json = dict[str, Any]
 
 
+# On every answer, the first two where requests are limited.
+ALWAYS = ("RateLimit", "RateLimit-Policy", "X-Request-Id")
+
+
 def shared_examples() -> Json:
     """One for each kind, by its name."""
     return {kind.name: {"summary": kind.title, "value": _example(kind)} for kind in KINDS.values()}
@@ -27,7 +31,7 @@ def _response(kinds: list[Kind]) -> Json:
     headers = sorted({name for kind in kinds for name in kind.headers})
     return {
         "description": "\n\n".join(f"[`{kind.type}`]({kind.type}): {kind.meaning}" for kind in kinds),
-        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in (*headers, "X-Request-Id")},
+        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in (*headers, *ALWAYS)},
         "content": {
             "application/problem+json": {
                 "schema": {

@@ -1,0 +1,70 @@
+"""Rate limits and tokens: who is counted as whom."""
+
+from collections.abc import Iterator
+
+import pytest
+from flask.testing import FlaskClient
+
+from productator.app import create_app
+from productator.domain import Rate
+from tests import factories
+from tests.api.checks import PRODUCTS
+from tests.conftest import dispose_of
+
+ADMIN = "Bearer the-admins-own-token"
+WRONG = "Bearer pt_wrong"
+
+
+@pytest.fixture
+def limited(database_url: str) -> Iterator[FlaskClient]:
+    """Three requests in an hour; nothing needs a token, but one that is shown has to be good."""
+    app = create_app(
+        factories.settings(
+            database_url=database_url,
+            rate_limit=Rate(3, 3600),
+            auth="write",
+            admin_token=ADMIN.removeprefix("Bearer "),
+        )
+    )
+    yield app.test_client()
+    dispose_of(app)
+
+
+def statuses(client: FlaskClient, count: int, *, authorization: str | None = None) -> list[int]:
+    headers = {} if authorization is None else {"Authorization": authorization}
+    return [client.get(PRODUCTS, headers=headers).status_code for _ in range(count)]
+
+
+def test_a_token_has_a_quota_of_its_own(limited: FlaskClient) -> None:
+    assert statuses(limited, 4) == [200, 200, 200, 429]
+    assert statuses(limited, 4, authorization=ADMIN) == [200, 200, 200, 429]
+
+
+def test_wrong_tokens_are_refused_after_as_many_tries(limited: FlaskClient) -> None:
+    assert statuses(limited, 5, authorization=WRONG) == [401, 401, 401, 429, 429]
+
+
+def test_after_too_many_wrong_tokens_a_right_one_is_refused_too(limited: FlaskClient) -> None:
+    statuses(limited, 3, authorization=WRONG)
+
+    assert statuses(limited, 1, authorization=ADMIN) == [429]
+
+
+def test_wrong_tokens_cost_nothing_of_what_needs_none(limited: FlaskClient) -> None:
+    statuses(limited, 4, authorization=WRONG)
+
+    assert statuses(limited, 3) == [200, 200, 200]
+
+
+def test_wrong_tokens_are_told_how_many_tries_are_left(limited: FlaskClient) -> None:
+    statuses(limited, 1, authorization=WRONG)
+
+    response = limited.get(PRODUCTS, headers={"Authorization": WRONG})
+
+    assert response.headers["RateLimit"].startswith('"default";r=1;')
+
+
+def test_a_token_where_nobody_asks_for_one_counts_for_its_address(limited: FlaskClient) -> None:
+    answers = [limited.get("/problems", headers={"Authorization": WRONG}).status_code for _ in range(4)]
+
+    assert answers == [200, 200, 200, 429]
