@@ -84,6 +84,18 @@ def test_equal_records_of_a_file_are_products_of_their_own(
     assert names(sessions) == ["Kettle", "Kettle"]
 
 
+def test_another_file_may_hold_the_same_records(
+    run: Run, file: Path, tmp_path: Path, sessions: sessionmaker[Session]
+) -> None:
+    other = tmp_path / "other.csv"
+    file.write_text("name\nKettle\n")
+    other.write_text("name\nKettle\nTeapot\n")
+    run("import", str(file))
+    run("import", str(other))
+
+    assert names(sessions) == ["Kettle", "Kettle", "Teapot"]
+
+
 def test_what_an_interrupted_import_left_out_is_imported(
     run: Run, file: Path, sessions: sessionmaker[Session]
 ) -> None:
