@@ -6,7 +6,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from productator import db
-from productator.api import auth, limits, paging, problems, requests
+from productator.api import auth, cors, limits, paging, problems, requests
 from productator.api.docs import docs
 from productator.api.history import history
 from productator.api.offers import offers
@@ -32,6 +32,7 @@ def create_app(settings: Settings) -> Flask:
         app, mode=settings.auth, admin_token=settings.admin_token, provider=_identity_provider(settings)
     )
     limits.count_callers(app)
+    cors.init_app(app, settings.cors_origins)
     problems.init_app(app)
     paging.init_app(app, settings.secret_key)
     app.wsgi_app = _server_side(app, trusted_proxies=settings.trusted_proxies)  # type: ignore[method-assign]

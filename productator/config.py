@@ -34,6 +34,7 @@ class Settings:
     jwt_issuer: str | None
     jwt_audience: str | None
     jwt_jwks_url: str | None
+    cors_origins: frozenset[str]
     rate_limit: Rate | None
     trusted_proxies: int
     secret_key: str = field(repr=False)
@@ -67,6 +68,7 @@ class Settings:
             jwt_issuer=values["jwt_issuer"],
             jwt_audience=values["jwt_audience"],
             jwt_jwks_url=values["jwt_jwks_url"],
+            cors_origins=values["cors_origins"] or frozenset(),
             rate_limit=values["rate_limit"],
             trusted_proxies=values["trusted_proxies"],
             secret_key=values["secret_key"] or _derived_key(database_url),

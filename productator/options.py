@@ -88,6 +88,16 @@ def _yes_or_no(value: str) -> bool:
     return value == "yes"
 
 
+def _origins(value: str) -> frozenset[str]:
+    """Exactly as browsers send them: in small letters, and without a port that goes without saying."""
+    origins = frozenset(value.split())
+    for origin in origins:
+        found = re.fullmatch(r"(https?)://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?", origin)
+        if origins != {"*"} and (not found or (found[1], found[2]) in {("http", "80"), ("https", "443")}):
+            raise ValueError("origins such as https://shop.example, with spaces between them, or *")
+    return origins
+
+
 def _rate(value: str) -> Rate:
     quota, _, seconds = value.partition("/")
     try:
@@ -148,6 +158,7 @@ OPTIONS = (
     Option("api", "jwt_issuer", "PRODUCTATOR_JWT_ISSUER", _text, required=False),
     Option("api", "jwt_audience", "PRODUCTATOR_JWT_AUDIENCE", _text, required=False),
     Option("api", "jwt_jwks_url", "PRODUCTATOR_JWT_JWKS_URL", _keys_address, required=False),
+    Option("api", "cors_origins", "PRODUCTATOR_CORS_ORIGINS", _origins, required=False),
     Option("api", "rate_limit", "PRODUCTATOR_RATE_LIMIT", _rate, required=False),
     Option("api", "trusted_proxies", "PRODUCTATOR_TRUSTED_PROXIES", _whole(0, 10)),
     Option("api", "secret_key", "PRODUCTATOR_SECRET_KEY", _text, required=False, secret=True),

@@ -36,6 +36,7 @@ def settings(**over: Any) -> Settings:
         "jwt_issuer": None,
         "jwt_audience": None,
         "jwt_jwks_url": None,
+        "cors_origins": frozenset(),
         "rate_limit": None,
         "trusted_proxies": 0,
         "secret_key": "signs the cursors of tests",

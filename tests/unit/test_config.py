@@ -88,6 +88,15 @@ def test_a_rate_is_requests_in_seconds(load: Load) -> None:
     assert load().rate_limit is None
 
 
+@pytest.mark.parametrize(
+    "origins",
+    ["*", "https://shop.example", "http://127.0.0.1:3000 https://xn--kva-0ra.example", "http://[::1]:8080"],
+)
+def test_origins_are_taken_as_browsers_send_them(load: Load, origins: str) -> None:
+    assert load(PRODUCTATOR_CORS_ORIGINS=origins).cors_origins == set(origins.split())
+    assert load().cors_origins == set()
+
+
 def test_variables_of_others_do_not_matter(load: Load) -> None:
     assert load(PATH="/bin", API_PORT="x", LC_ALL="C") == load()
 
@@ -112,6 +121,15 @@ def test_variables_of_others_do_not_matter(load: Load) -> None:
         ("REFRESHER_CONCURRENCY", "2001"),
         ("REFRESHER_CONCURRENCY", "1e3"),
         ("REFRESHER_METRICS_PORT", "70000"),
+        ("PRODUCTATOR_CORS_ORIGINS", "shop.example"),
+        ("PRODUCTATOR_CORS_ORIGINS", "https://shop.example/"),
+        ("PRODUCTATOR_CORS_ORIGINS", "https://Shop.example"),
+        ("PRODUCTATOR_CORS_ORIGINS", "https://shop.example:443"),
+        ("PRODUCTATOR_CORS_ORIGINS", "http://shop.example:80"),
+        ("PRODUCTATOR_CORS_ORIGINS", "https://*.shop.example"),
+        ("PRODUCTATOR_CORS_ORIGINS", "https://shop.example, https://other.example"),
+        ("PRODUCTATOR_CORS_ORIGINS", "* https://shop.example"),
+        ("PRODUCTATOR_CORS_ORIGINS", "null"),
         ("PRODUCTATOR_RATE_LIMIT", "100"),
         ("PRODUCTATOR_RATE_LIMIT", "100/minute"),
         ("PRODUCTATOR_RATE_LIMIT", "0/60"),
