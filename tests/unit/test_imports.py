@@ -24,11 +24,13 @@ PRODUCTATOR = {
     "models": {"domain", "words"},
     "schema": {"models", "engine"},
     "offers_service": {"models", "domain", "errors", "engine"},
-    "services": {"models", "domain", "errors", "engine", "history", "words"},
+    "figures": {"domain", "history"},
+    "services": {"models", "domain", "errors", "engine", "figures", "history", "words"},
     "transfer": {"domain", "drafts", "engine", "services"},
     "db": {"models", "engine", "errors"},
     "identity": {"domain", "errors"},
-    "api": {"ops", "services", "models", "db", "domain", "drafts", "errors", "engine", "schema", "identity"},
+    "api": {"ops", "services", "models", "db", "domain", "drafts", "errors", "engine", "schema", "identity"}
+    | {"figures"},
     "demo": {"config", "domain", "services", "engine"},
     "cli": {
         "api",
