@@ -10,6 +10,7 @@ from productator.api import auth, cors, limits, paging, problems, requests
 from productator.api.docs import docs
 from productator.api.history import history
 from productator.api.offers import offers
+from productator.api.prices import prices
 from productator.api.probes import probes
 from productator.api.problem_pages import problem_pages
 from productator.api.products import products
@@ -36,7 +37,7 @@ def create_app(settings: Settings) -> Flask:
     problems.init_app(app)
     paging.init_app(app, settings.secret_key)
     app.wsgi_app = _server_side(app, trusted_proxies=settings.trusted_proxies)  # type: ignore[method-assign]
-    for blueprint in (products, offers, history, probes, docs, problem_pages):
+    for blueprint in (products, offers, history, prices, probes, docs, problem_pages):
         app.register_blueprint(blueprint)
     return app
 

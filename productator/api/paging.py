@@ -32,10 +32,13 @@ def position_of(cursor: str | None) -> Position | None:
 
 
 def page_answer(page: Page, items: list[dict[str, Any]]) -> Response:
+    return listed({"items": items}, None if page.position is None else _next_url(page.position))
+
+
+def listed(body: dict[str, Any], following: str | None) -> Response:
     """A page of a list, which tells the next one's address twice: in the body and in `Link` (RFC 8288)."""
-    following = None if page.position is None else _next_url(page.position)
     headers = {"Link": f'<{following}>; rel="next"'} if following else None
-    return tagged_content(json_response({"items": items, "next": following}, headers=headers))
+    return tagged_content(json_response(body | {"next": following}, headers=headers))
 
 
 def _next_url(position: Position) -> str:

@@ -16,6 +16,14 @@ from tests.openapi import operations, resolved, strict, validate
 
 Json = dict[str, Any]
 
+PRICES = [
+    "/{id}/price-history",
+    "/{id}/price-history?interval=raw",
+    "/{id}/price-trend",
+    "/{id}/price-trend?to=2000-01-01T00:00:00Z",
+    "/{id}/price-summary",
+]
+
 
 @pytest.fixture
 def document(client: FlaskClient) -> Json:
@@ -40,7 +48,7 @@ def held_to(document: Json, app: Flask, response: TestResponse) -> None:
         validate(document, each["schema"], response.text if is_text else response.get_json(force=True))
 
 
-@pytest.mark.parametrize("path", ["", "/{id}", "/{id}/offers", "/{id}/offers/history"])
+@pytest.mark.parametrize("path", ["", "/{id}", "/{id}/offers", "/{id}/offers/history", *PRICES])
 def test_what_is_read_of_products_is_described(
     app: Flask, client: FlaskClient, document: Json, offer: Json, path: str
 ) -> None:

@@ -1,34 +1,18 @@
 """The parts that the document's operations share: schemas, parameters and headers."""
 
-from typing import Any
-
 from pydantic import BaseModel
 
 from productator.api.idempotency import KEY_PATTERN
-from productator.api.openapi import problems, security
+from productator.api.openapi import prices, problems, security
+from productator.api.openapi.parts import AMOUNT, COUNT, ID, NEXT, TEXT, TIME, Json, list_of, object_of
 from productator.api.schemas import OfferIn, OfferPatch, ProductBatch, ProductPatch
 from productator.domain import (
     DESCRIPTION_LENGTH,
-    MAX_AMOUNT,
-    MAX_ID,
     NAME_LENGTH,
     REMOTE_ID_LENGTH,
     ChangeKind,
 )
 from productator.drafts import ProductIn
-
-Json = dict[str, Any]
-
-_ID: Json = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID}
-_TIME: Json = {"type": "string", "format": "date-time"}
-_AMOUNT: Json = {"type": "integer", "format": "int64", "minimum": 0, "maximum": MAX_AMOUNT}
-_TEXT: Json = {"type": "string"}
-_COUNT: Json = {"type": "integer", "minimum": 0}
-_NEXT: Json = {
-    "type": ["string", "null"],
-    "format": "uri",
-    "description": "The address of the next page, or null on the last one.",
-}
 
 
 def components() -> Json:
@@ -48,7 +32,7 @@ def _schemas() -> Json:
     schemas["ProductBatch"]["properties"]["items"]["items"] = {
         "anyOf": [{"$ref": "#/components/schemas/ProductIn"}, {}]
     }
-    return schemas | _ANSWERS
+    return schemas | _ANSWERS | prices.SCHEMAS
 
 
 def body_schema(model: type[BaseModel]) -> Json:
@@ -60,33 +44,24 @@ def body_schema(model: type[BaseModel]) -> Json:
     return schema
 
 
-def _object(properties: Json, *, optional: tuple[str, ...] = ()) -> Json:
-    required = [name for name in properties if name not in optional]
-    return {"type": "object", "properties": properties, "required": required}
-
-
-def _list_of(name: str) -> Json:
-    return {"type": "array", "items": {"$ref": f"#/components/schemas/{name}"}}
-
-
 _ANSWERS: Json = {
-    "Product": _object(
+    "Product": object_of(
         {
-            "id": _ID,
-            "name": _TEXT | {"minLength": 1, "maxLength": NAME_LENGTH},
-            "description": _TEXT | {"maxLength": DESCRIPTION_LENGTH},
+            "id": ID,
+            "name": TEXT | {"minLength": 1, "maxLength": NAME_LENGTH},
+            "description": TEXT | {"maxLength": DESCRIPTION_LENGTH},
             "registration": {
                 "enum": ["pending", "registered"],
                 "description": "`pending` until the refresher has registered it with the Offers service.",
             },
-            "created_at": _TIME,
-            "updated_at": _TIME,
+            "created_at": TIME,
+            "updated_at": TIME,
         }
     ),
-    "Offer": _object(
+    "Offer": object_of(
         {
-            "id": _ID,
-            "product_id": _ID,
+            "id": ID,
+            "product_id": ID,
             "source": {
                 "enum": ["external", "own"],
                 "description": "`external`: the Offers service's; only `own` ones can be changed.",
@@ -96,38 +71,38 @@ _ANSWERS: Json = {
                 "maxLength": REMOTE_ID_LENGTH,
                 "description": "The Offers service's id.",
             },
-            "price": _AMOUNT,
+            "price": AMOUNT,
             "currency": {
                 "type": ["string", "null"],
                 "pattern": "^[A-Z]{3}$",
                 "description": "ISO 4217; the deployment's one currency, if it names any.",
             },
-            "items_in_stock": _AMOUNT,
-            "created_at": _TIME,
-            "updated_at": _TIME,
+            "items_in_stock": AMOUNT,
+            "created_at": TIME,
+            "updated_at": TIME,
         }
     ),
-    "OfferChange": _object(
+    "OfferChange": object_of(
         {
-            "product_id": _ID,
-            "offer_id": _ID,
+            "product_id": ID,
+            "offer_id": ID,
             "source": {"enum": ["external", "own"]},
             "external_id": {"type": ["string", "null"], "maxLength": REMOTE_ID_LENGTH},
             "change": {"enum": [kind.name.lower() for kind in ChangeKind]},
-            "price": _AMOUNT
+            "price": AMOUNT
             | {"type": ["integer", "null"], "description": "What it became; null: it was removed."},
             "currency": {"type": ["string", "null"], "pattern": "^[A-Z]{3}$"},
-            "items_in_stock": _AMOUNT
+            "items_in_stock": AMOUNT
             | {"type": ["integer", "null"], "description": "What it became; null: it was removed."},
-            "changed_at": _TIME,
+            "changed_at": TIME,
         }
     ),
-    "ProductPage": _object({"items": _list_of("Product"), "next": _NEXT}),
-    "OfferPage": _object({"items": _list_of("Offer"), "next": _NEXT}),
-    "OfferChangePage": _object({"items": _list_of("OfferChange"), "next": _NEXT}),
-    "ProductOffers": _object(
+    "ProductPage": object_of({"items": list_of("Product"), "next": NEXT}),
+    "OfferPage": object_of({"items": list_of("Offer"), "next": NEXT}),
+    "OfferChangePage": object_of({"items": list_of("OfferChange"), "next": NEXT}),
+    "ProductOffers": object_of(
         {
-            "items": _list_of("Offer"),
+            "items": list_of("Offer"),
             "next": {"type": "null", "description": "All offers of a product stand on one page."},
             "refreshed_at": {
                 "type": ["string", "null"],
@@ -140,7 +115,7 @@ _ANSWERS: Json = {
             },
         }
     ),
-    "BatchAnswer": _object(
+    "BatchAnswer": object_of(
         {
             "items": {
                 "type": "array",
@@ -152,11 +127,11 @@ _ANSWERS: Json = {
                     ]
                 },
             },
-            "created": _COUNT,
-            "failed": _COUNT,
+            "created": COUNT,
+            "failed": COUNT,
         }
     ),
-    "BatchCreated": _object(
+    "BatchCreated": object_of(
         {
             "status": {"const": 201},
             "location": {"type": "string", "format": "uri"},
@@ -164,76 +139,76 @@ _ANSWERS: Json = {
             "product": {"$ref": "#/components/schemas/Product"},
         }
     ),
-    "BatchRefused": _object(
+    "BatchRefused": object_of(
         {"status": {"const": 422}, "problem": {"$ref": "#/components/schemas/ItemProblem"}}
     ),
-    "Refresh": _object({"product_id": _ID, "due_at": _TIME}),
-    "Alive": _object({"status": {"const": "alive"}}),
-    "Ready": _object({"status": {"const": "ready"}}),
+    "Refresh": object_of({"product_id": ID, "due_at": TIME}),
+    "Alive": object_of({"status": {"const": "alive"}}),
+    "Ready": object_of({"status": {"const": "ready"}}),
     "OpenApi": {"type": "object", "description": "An OpenAPI 3.1 document: this one."},
-    "Html": _TEXT,
-    "File": _TEXT,
-    "Problem": _object(
+    "Html": TEXT,
+    "File": TEXT,
+    "Problem": object_of(
         {
             "type": {
                 "type": "string",
                 "format": "uri-reference",
                 "description": "The kind of problem, for good; at this address stands what it means.",
             },
-            "title": _TEXT,
+            "title": TEXT,
             "status": {"type": "integer", "minimum": 400, "maximum": 599},
-            "detail": _TEXT,
+            "detail": TEXT,
             "instance": {"type": "string", "description": "The path that was asked for."},
             "request_id": {"type": "string", "description": "The answer's `X-Request-Id`."},
-            "errors": _list_of("WrongValue")
+            "errors": list_of("WrongValue")
             | {"description": "With `/problems/invalid-input`: every unacceptable field or query parameter."},
         },
         optional=("errors",),
     ),
-    "ItemProblem": _object(
+    "ItemProblem": object_of(
         {
             "type": {"type": "string", "format": "uri-reference"},
-            "title": _TEXT,
+            "title": TEXT,
             "status": {"const": 422},
-            "detail": _TEXT,
-            "errors": _list_of("WrongValue")
+            "detail": TEXT,
+            "errors": list_of("WrongValue")
             | {"description": "The first 20 unacceptable fields; the pointers are into the whole body."},
         }
     ),
-    "WrongValue": _object({"pointer": {"type": "string", "format": "json-pointer"}, "detail": _TEXT}),
+    "WrongValue": object_of({"pointer": {"type": "string", "format": "json-pointer"}, "detail": TEXT}),
 }
 
 # Most headers are described rather than bounded: an unfit one is replaced or matches nothing, not refused.
 # They have no `example`, since Swagger UI would send it along with every request that someone tries.
 PARAMETERS: Json = {
-    "id": {"name": "id", "in": "path", "required": True, "description": "The product.", "schema": _ID},
+    "id": {"name": "id", "in": "path", "required": True, "description": "The product.", "schema": ID},
     "offer_id": {
         "name": "offer_id",
         "in": "path",
         "required": True,
         "description": "The offer.",
-        "schema": _ID,
+        "schema": ID,
     },
     "kind": {
         "name": "kind",
         "in": "path",
         "required": True,
         "description": "The last part of a problem's `type`.",
-        "schema": _TEXT,
+        "schema": TEXT,
         "example": "invalid-input",
     },
-    "file": {"name": "file", "in": "path", "required": True, "schema": _TEXT, "example": "swagger-ui.css"},
+    "file": {"name": "file", "in": "path", "required": True, "schema": TEXT, "example": "swagger-ui.css"},
     "If-Match": {
         "name": "If-Match",
         "in": "header",
         "description": 'Change only what still has one of these tags, such as `"7"`; `*`: whatever it is.',
-        "schema": _TEXT,
+        "schema": TEXT,
     },
     "If-None-Match": {
         "name": "If-None-Match",
         "in": "header",
         "description": 'Tags of what the reader has, such as `"7"`; 304 while one is the current one.',
-        "schema": _TEXT,
+        "schema": TEXT,
     },
     "Idempotency-Key": {
         "name": "Idempotency-Key",
@@ -245,7 +220,7 @@ PARAMETERS: Json = {
         "name": "X-Request-Id",
         "in": "header",
         "description": "Names the request: up to 128 of `A-Z a-z 0-9 . _ : / + = -`, else one is made.",
-        "schema": _TEXT,
+        "schema": TEXT,
     },
 }
 
@@ -271,7 +246,7 @@ _HEADERS: Json = {
     },
     "WWW-Authenticate": {
         "description": "`Bearer`, with what is wrong with the token that was sent, or the scope it lacks.",
-        "schema": _TEXT,
+        "schema": TEXT,
         "example": 'Bearer realm="productator", error="insufficient_scope", scope="write"',
     },
     "RateLimit": {
@@ -288,14 +263,14 @@ _HEADERS: Json = {
         "description": "Seconds after which to try again.",
         "schema": {"type": "integer", "minimum": 0},
     },
-    "Allow": {"description": "The methods of the path.", "schema": _TEXT, "example": "GET, HEAD, OPTIONS"},
-    "Cache-Control": {"description": "How long the answer may be kept.", "schema": _TEXT},
+    "Allow": {"description": "The methods of the path.", "schema": TEXT, "example": "GET, HEAD, OPTIONS"},
+    "Cache-Control": {"description": "How long the answer may be kept.", "schema": TEXT},
     "X-Content-Type-Options": {
         "description": "Nothing but what `Content-Type` says.",
         "schema": {"type": "string", "const": "nosniff"},
     },
     "Content-Security-Policy": {
         "description": "What the page may load: only what we serve.",
-        "schema": _TEXT,
+        "schema": TEXT,
     },
 }

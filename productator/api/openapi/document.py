@@ -15,7 +15,7 @@ from productator.api.kinds import Kind
 from productator.api.limits import EXEMPT
 from productator.api.openapi import links, problems, security
 from productator.api.openapi.components import body_schema, components
-from productator.api.openapi.operations import OPERATIONS, Body, Operation
+from productator.api.openapi.operations import OPERATIONS, Answer, Body, Operation
 
 Json = dict[str, Any]
 
@@ -34,6 +34,7 @@ What changes something needs a token with the scope `write`. A deployment may as
 _TAGS = {
     "Products": "What is sold, each with its offers.",
     "Offers": "External ones are kept fresh by the refresher, own ones are changed here.",
+    "Prices": "What a product cost over time; figures are weighted by it.",
     "Operation": "Probes.",
     "Documentation": "This document, and what each problem means.",
 }
@@ -176,9 +177,15 @@ def _success(operation: Operation) -> Json:
         "headers": _headers(*answer.headers, *replayed),
     }
     if answer.schema:
-        content = {"schema": {"$ref": f"#/components/schemas/{answer.schema}"}, "example": answer.example}
+        content = {"schema": {"$ref": f"#/components/schemas/{answer.schema}"}} | _examples(answer)
         described["content"] = {answer.media_type: content}
     return described
+
+
+def _examples(answer: Answer) -> Json:
+    if answer.examples is None:
+        return {"example": answer.example}
+    return {"examples": {name: {"value": value} for name, value in answer.examples.items()}}
 
 
 def _headers(*names: str) -> Json:

@@ -1,5 +1,6 @@
 """What every route takes and answers; the document is made of this table and the routes themselves."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -9,6 +10,8 @@ from productator.api import kinds
 from productator.api.history import OfferChangesQuery
 from productator.api.kinds import Kind
 from productator.api.openapi import examples
+from productator.api.openapi import prices as price_examples
+from productator.api.price_schemas import PriceHistoryQuery, PriceRangeQuery
 from productator.api.requests import JSON_TYPES, PATCH_TYPES
 from productator.api.schemas import (
     OfferIn,
@@ -38,6 +41,7 @@ class Answer:
     status: int = 200
     headers: tuple[str, ...] = ()
     media_type: str = "application/json"
+    examples: Mapping[str, Any] | None = None  # by name, where one would not show it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,6 +200,29 @@ OPERATIONS: dict[str, Operation] = {
         query=OffersQuery,
         conditional="read",
         answer=Answer("OfferPage", examples.OFFERS, headers=_LISTED),
+        problems=(kinds.UNAVAILABLE,),
+    ),
+    "prices.price_history": Operation(
+        summary="Follow a product's prices",
+        tag="Prices",
+        query=PriceHistoryQuery,
+        conditional="read",
+        answer=Answer("PriceHistory", examples=price_examples.HISTORY, headers=_LISTED),
+        problems=(kinds.UNAVAILABLE,),
+    ),
+    "prices.price_trend": Operation(
+        summary="Read where a product's lowest price went",
+        tag="Prices",
+        query=PriceRangeQuery,
+        conditional="read",
+        answer=Answer("PriceTrend", examples=price_examples.TREND, headers=_TAGGED),
+        problems=(kinds.UNAVAILABLE,),
+    ),
+    "prices.price_summary": Operation(
+        summary="Read how a product's lowest price stands",
+        tag="Prices",
+        conditional="read",
+        answer=Answer("PriceSummary", examples=price_examples.SUMMARY, headers=_TAGGED),
         problems=(kinds.UNAVAILABLE,),
     ),
     "probes.livez": Operation(

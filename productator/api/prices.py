@@ -1,0 +1,102 @@
+"""Routes of a product's price history and of the figures made of it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Blueprint, Response, current_app, url_for
+
+from productator.api.conditional import tagged_list
+from productator.api.paging import listed
+from productator.api.price_schemas import (
+    PriceHistoryQuery,
+    PriceRangeQuery,
+    moment_json,
+    point_json,
+    summary_json,
+    trend_json,
+)
+from productator.api.requests import read_query
+from productator.db import reading, retried
+from productator.domain import utc_now
+from productator.errors import InvalidInput
+from productator.figures.points import MAX_POINTS, Interval, count, fitting, points
+from productator.figures.segments import Segment, microseconds
+from productator.figures.summary import LOOK_BACK
+from productator.services import prices as service
+
+Json = dict[str, Any]
+
+prices = Blueprint("prices", __name__, url_prefix="/api/v1/products/<id:product_id>")
+
+
+@prices.get("/price-history")
+@retried
+def price_history(product_id: int) -> Response:
+    """What the prices were in each interval, or (`raw`) from one change to the next.
+
+    Times before the first record and times to come have no points.
+    """
+    query = read_query(PriceHistoryQuery)
+    start, end = query.past(utc_now())
+    if query.interval == "raw":
+        return _changes(product_id, start, end)
+    with reading() as connection:
+        segments = service.held(connection, product_id, start, end)
+    interval = query.interval or fitting(segments) or "week"
+    _check_size(segments, interval)
+    return listed(_history(product_id, start, end, interval, segments), None)
+
+
+@prices.get("/price-trend")
+@retried
+def price_trend(product_id: int) -> Response:
+    """Where the lowest price went from `from` to `to`."""
+    start, end = read_query(PriceRangeQuery).past(utc_now())
+    with reading() as connection:
+        segments = service.held(connection, product_id, start, end)
+    return tagged_list(_of_product(product_id) | _range(start, end) | trend_json(segments))
+
+
+@prices.get("/price-summary")
+@retried
+def price_summary(product_id: int) -> Response:
+    """How the lowest price stands now beside its past."""
+    now = microseconds(utc_now())
+    with reading() as connection:
+        segments = service.last_held(connection, product_id, now - LOOK_BACK, now)
+        ever = service.lowest_ever(connection, product_id, now)
+    return tagged_list(_of_product(product_id) | summary_json(segments, now, ever=ever))
+
+
+def _changes(product_id: int, start: int, end: int) -> Response:
+    """A page of them; the next one begins where its last one ends."""
+    with reading() as connection:
+        segments = service.first_held(connection, product_id, start, end, count=MAX_POINTS)
+    body = _history(product_id, start, end, "raw", segments)
+    if not segments or segments[-1].end == end:
+        return listed(body, None)
+    rest = _range(segments[-1].end, end) | {"interval": "raw"}
+    return listed(body, url_for("prices.price_history", product_id=product_id, _external=True, **rest))
+
+
+def _check_size(segments: Sequence[Segment], interval: Interval) -> None:
+    number = count(segments, interval)
+    if number <= MAX_POINTS:
+        return
+    fits = fitting(segments)
+    advice = f"the finest interval that fits is {fits}" if fits else "ask for a shorter range"
+    sentence = f"That would be {number:,} points, more than {MAX_POINTS:,}: {advice}."
+    raise InvalidInput([("/interval", sentence)])
+
+
+def _history(product_id: int, start: int, end: int, interval: Interval, segments: Sequence[Segment]) -> Json:
+    items = [point_json(point) for point in points(segments, interval)]
+    return _of_product(product_id) | _range(start, end) | {"interval": interval, "items": items}
+
+
+def _range(start: int, end: int) -> Json:
+    return {"from": moment_json(start), "to": moment_json(end)}
+
+
+def _of_product(product_id: int) -> Json:
+    return {"product_id": product_id, "currency": current_app.config["CURRENCY"]}

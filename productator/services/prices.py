@@ -1,0 +1,99 @@
+"""Price histories: what held when, as it was stored."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, bindparam, func, select
+
+from productator.errors import InvalidInput
+from productator.figures.segments import OPEN, SECOND, Prices, Segment, between, microseconds, time_of
+from productator.figures.trend import Priced
+from productator.history import SCALE
+from productator.models import PricePoint
+from productator.models.base import UtcDateTime
+from productator.services import products
+
+# More records are neither read nor worked through for one answer.
+MAX_RECORDS = 100_000
+
+_PRODUCT = PricePoint.product_id == bindparam("product_id")
+_START = bindparam("start", type_=UtcDateTime)
+# The row that holds at `start`; where nothing is known yet, `start` itself.
+_CARRIED_IN = func.coalesce(
+    select(func.max(PricePoint.starts_at)).where(_PRODUCT, PricePoint.starts_at <= _START).scalar_subquery(),
+    _START,
+)
+_IN_RANGE = (
+    select(*(column for column in PricePoint.__table__.c if column.name != "product_id"))
+    .where(_PRODUCT, PricePoint.starts_at >= _CARRIED_IN, PricePoint.starts_at < bindparam("end"))
+    .limit(bindparam("at_most"))
+)
+_OLDEST_FIRST = _IN_RANGE.order_by(PricePoint.starts_at)
+_NEWEST_FIRST = _IN_RANGE.order_by(PricePoint.starts_at.desc())
+_LOWEST = (
+    select(PricePoint.lowest_price, PricePoint.starts_at)
+    .where(_PRODUCT, PricePoint.starts_at < bindparam("end"), PricePoint.lowest_price.is_not(None))
+    .order_by(PricePoint.lowest_price, PricePoint.starts_at)
+    .limit(1)
+)
+
+
+def held(
+    connection: Connection, product_id: int, start: int, end: int, *, at_most: int = MAX_RECORDS
+) -> list[Segment]:
+    """What held in [start, end)."""
+    stored = _stored(connection, _OLDEST_FIRST, product_id, start, end, at_most=at_most + 1)
+    if len(stored) > at_most:
+        sentence = f"The range holds more than {at_most:,} records: ask for a shorter one."
+        raise InvalidInput([("/from", sentence)])
+    return between(stored, start, end)
+
+
+def first_held(connection: Connection, product_id: int, start: int, end: int, *, count: int) -> list[Segment]:
+    """The first `count` segments of what held in [start, end)."""
+    # One row more, because it says when the last one ended.
+    stored = _stored(connection, _OLDEST_FIRST, product_id, start, end, at_most=count + 1)
+    return between(stored, start, end)[:count]
+
+
+def last_held(
+    connection: Connection, product_id: int, start: int, end: int, *, at_most: int = MAX_RECORDS
+) -> list[Segment]:
+    """The last segments of what held in [start, end)."""
+    stored = _stored(connection, _NEWEST_FIRST, product_id, start, end, at_most=at_most)
+    return between(stored[::-1], start, end)
+
+
+def lowest_ever(connection: Connection, product_id: int, end: int) -> Priced | None:
+    values = {"product_id": product_id, "end": time_of(end)}
+    row = connection.execute(_LOWEST, values).one_or_none()
+    return None if row is None else Priced(row.lowest_price, microseconds(row.starts_at))
+
+
+def _stored(
+    connection: Connection, statement: Select[Any], product_id: int, start: int, end: int, *, at_most: int
+) -> list[Segment]:
+    values = {"product_id": product_id, "start": time_of(start), "end": time_of(end), "at_most": at_most}
+    rows = connection.execute(statement, values).all()
+    if not rows:
+        products.get(connection, product_id)
+    return [_segment(row) for row in rows]
+
+
+def _segment(row: Row[Any]) -> Segment:
+    start = microseconds(row.starts_at)
+    if row.resolution_s:
+        return _rolled_up(row, start + row.resolution_s * SECOND)
+    prices = None
+    if row.lowest_price is not None:
+        means = (row.average_price, row.lowest_price * SCALE)
+        prices = Prices(row.lowest_price, row.highest_price, *means)
+    return Segment(start, OPEN, prices, row.offers, row.items_in_stock, OPEN - start if prices else 0)
+
+
+def _rolled_up(row: Row[Any], end: int) -> Segment:
+    prices = None
+    if row.lowest_price is not None:
+        prices = Prices(row.lowest_price, row.highest_price, row.average_price, row.mean_lowest_price)
+    # Less than the whole is known only of the time in which a product's history begins.
+    start = end - round(row.covered_s * SECOND)
+    return Segment(start, end, prices, row.offers, row.items_in_stock, round(row.in_stock_s * SECOND))

@@ -1,0 +1,394 @@
+"""Price history, trend and summary of a product, from stored points."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import insert
+from sqlalchemy.orm import Session, sessionmaker
+
+from productator.domain import MAX_AMOUNT, utc_now
+from productator.models import PricePoint
+from tests.api.checks import PRODUCTS, problem, wrong_fields
+
+Json = dict[str, Any]
+Store = Callable[..., None]
+
+MONDAY = datetime(2024, 11, 25, tzinfo=UTC)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+CALLS = ["price-history", "price-trend", "price-summary"]
+
+
+@pytest.fixture
+def store(sessions: sessionmaker[Session], product: Json) -> Store:
+    """Stores raw points of the product: a time and the only offer's price, None if it is sold out."""
+
+    def store(*points: tuple[datetime, int | None]) -> None:
+        rows = [
+            {
+                "product_id": product["id"],
+                "starts_at": at,
+                "resolution_s": 0,
+                "lowest_price": price,
+                "highest_price": price,
+                "average_price": None if price is None else price * 1000,
+                "offers": 1,
+                "items_in_stock": 0 if price is None else 3,
+            }
+            for at, price in points
+        ]
+        with sessions.begin() as session:
+            session.execute(insert(PricePoint), rows)
+
+    return store
+
+
+@pytest.fixture
+def rolled_up_hour(sessions: sessionmaker[Session], product: Json) -> None:
+    """MONDAY's first hour, in stock for half of it, and what held afterwards."""
+    common = {"product_id": product["id"], "lowest_price": 90, "highest_price": 300, "items_in_stock": 1}
+    rolled_up = {"resolution_s": 3600, "average_price": 120_000, "mean_lowest_price": 100_400}
+    known = {"covered_s": 3600.0, "in_stock_s": 1800.0}
+    raw = {"resolution_s": 0, "average_price": 200_000}
+    with sessions.begin() as session:
+        session.add(PricePoint(starts_at=MONDAY, offers=2, **common, **rolled_up, **known))
+        session.add(PricePoint(starts_at=MONDAY + HOUR, offers=2, **common, **raw))
+
+
+def url(product: Json, call: str, since: object = None, until: object = None, **others: object) -> str:
+    given = {"from": since, "to": until, **others}
+    query = urlencode({name: text(value) for name, value in given.items() if value is not None})
+    return f"{PRODUCTS}/{product['id']}/{call}?{query}"
+
+
+def text(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def zulu(time: datetime) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def read(client: FlaskClient, product: Json, call: str, *query: object, **others: object) -> Json:
+    response = client.get(url(product, call, *query, **others))
+    assert response.status_code == 200, response.text
+    body: Json = response.json
+    return body
+
+
+def priced(price: int, at: datetime) -> Json:
+    return {"price": price, "at": zulu(at)}
+
+
+def test_a_point_tells_what_held_in_its_interval(client: FlaskClient, product: Json, store: Store) -> None:
+    store((MONDAY, 100), (MONDAY + HOUR / 4, 200))
+
+    assert read(client, product, "price-history", MONDAY, MONDAY + HOUR, interval="hour") == {
+        "product_id": product["id"],
+        "currency": None,
+        "from": zulu(MONDAY),
+        "to": zulu(MONDAY + HOUR),
+        "interval": "hour",
+        "items": [
+            {
+                "from": zulu(MONDAY),
+                "to": zulu(MONDAY + HOUR),
+                "lowest_price": 100,
+                "average_price": 175.0,
+                "highest_price": 200,
+                "average_lowest_price": 175.0,
+                "offers": 1.0,
+                "items_in_stock": 3.0,
+                "in_stock_share": 1.0,
+            }
+        ],
+        "next": None,
+    }
+
+
+def test_what_held_at_the_start_is_carried_in(client: FlaskClient, product: Json, store: Store) -> None:
+    store((MONDAY - 400 * DAY, 100), (MONDAY - 300 * DAY, 200))
+
+    [point] = read(client, product, "price-history", MONDAY, MONDAY + HOUR, interval="hour")["items"]
+    assert point["lowest_price"] == 200
+
+
+def test_a_gap_has_points_without_prices(client: FlaskClient, product: Json, store: Store) -> None:
+    store((MONDAY, 100), (MONDAY + HOUR, None), (MONDAY + 2 * HOUR, 100))
+
+    points = read(client, product, "price-history", MONDAY, MONDAY + 3 * HOUR, interval="hour")["items"]
+    assert [point["lowest_price"] for point in points] == [100, None, 100]
+    assert [point["in_stock_share"] for point in points] == [1, 0, 1]
+    assert points[1]["average_price"] is points[1]["highest_price"] is None
+
+
+def test_the_outer_points_are_cut_to_the_range(client: FlaskClient, product: Json, store: Store) -> None:
+    store((MONDAY, 100))
+    start, end = MONDAY + HOUR / 2, MONDAY + 5 * HOUR / 2
+
+    points = read(client, product, "price-history", start, end, interval="hour")["items"]
+    edges = [start, MONDAY + HOUR, MONDAY + 2 * HOUR, end]
+    assert [point["from"] for point in points] == [zulu(edge) for edge in edges[:-1]]
+    assert [point["to"] for point in points] == [zulu(edge) for edge in edges[1:]]
+
+
+def test_the_time_before_the_first_record_has_no_points(
+    client: FlaskClient, product: Json, store: Store
+) -> None:
+    store((MONDAY + 90 * MINUTE, 100))
+
+    points = read(client, product, "price-history", MONDAY, MONDAY + 3 * HOUR, interval="hour")["items"]
+    assert [point["from"] for point in points] == [zulu(MONDAY + 90 * MINUTE), zulu(MONDAY + 2 * HOUR)]
+
+
+@pytest.mark.parametrize(
+    ("length", "chosen"),
+    [
+        (HOUR, ("minute", 60)),
+        (1000 * MINUTE, ("minute", 1000)),
+        (1001 * MINUTE, ("hour", 17)),
+        (30 * DAY, ("hour", 720)),
+        (700 * DAY, ("day", 700)),
+        (1001 * DAY, ("week", 143)),
+    ],
+)
+def test_an_interval_is_chosen_that_fits(
+    client: FlaskClient, product: Json, store: Store, length: timedelta, chosen: tuple[str, int]
+) -> None:
+    store((MONDAY - 700 * DAY, 100))
+
+    body = read(client, product, "price-history", MONDAY - 700 * DAY, MONDAY - 700 * DAY + length)
+    assert (body["interval"], len(body["items"])) == chosen
+
+
+def test_a_short_history_in_a_long_range_is_told_finely(
+    client: FlaskClient, product: Json, store: Store
+) -> None:
+    store((MONDAY, 100))
+
+    body = read(client, product, "price-history", MONDAY - 9 * DAY, MONDAY + HOUR)
+    assert (body["interval"], len(body["items"])) == ("minute", 60)
+
+
+def test_too_many_points_are_refused_with_an_interval_that_fits(
+    client: FlaskClient, product: Json, store: Store
+) -> None:
+    store((MONDAY, 100))
+    response = client.get(url(product, "price-history", MONDAY, MONDAY + 1001 * MINUTE, interval="minute"))
+
+    [error] = problem(response, 422)["errors"]
+    assert error["pointer"] == "/interval"
+    assert (
+        error["detail"]
+        == "That would be 1,001 points, more than 1,000: the finest interval that fits is hour."
+    )
+
+
+def test_raw_records_come_in_pages_without_gap_or_overlap(
+    client: FlaskClient, product: Json, store: Store
+) -> None:
+    store(*((MONDAY + number * MINUTE, number) for number in range(2500)))
+    start, end = MONDAY + MINUTE / 2, MONDAY + 2500 * MINUTE
+
+    first = client.get(url(product, "price-history", start, end, interval="raw"))
+    second = client.get(first.json["next"])
+    third = client.get(second.json["next"])
+    points = [point for page in (first, second, third) for point in page.json["items"]]
+    assert [len(page.json["items"]) for page in (first, second, third)] == [1000, 1000, 500]
+    assert [point["lowest_price"] for point in points] == list(range(2500))
+    assert [point["from"] for point in points[1:]] == [point["to"] for point in points[:-1]]
+    assert (points[0]["from"], points[-1]["to"], third.json["next"]) == (zulu(start), zulu(end), None)
+    assert first.headers["Link"] == f'<{first.json["next"]}>; rel="next"'
+
+
+def test_a_page_of_raw_records_that_is_just_full_is_the_last(
+    client: FlaskClient, product: Json, store: Store
+) -> None:
+    store(*((MONDAY + number * MINUTE, number) for number in range(1000)))
+
+    body = read(client, product, "price-history", MONDAY, MONDAY + 1000 * MINUTE, interval="raw")
+    assert (len(body["items"]), body["next"]) == (1000, None)
+
+
+def test_a_rolled_up_hour_is_told_as_it_was_stored(
+    client: FlaskClient, product: Json, rolled_up_hour: None
+) -> None:
+    [point, _] = read(client, product, "price-history", MONDAY, MONDAY + 2 * HOUR, interval="raw")["items"]
+
+    assert (point["lowest_price"], point["highest_price"], point["average_price"]) == (90, 300, 120)
+    assert (point["average_lowest_price"], point["in_stock_share"]) == (100.4, 0.5)
+    assert (point["from"], point["to"]) == (zulu(MONDAY), zulu(MONDAY + HOUR))
+
+
+def test_the_mean_price_stands_for_a_rolled_up_hour(
+    client: FlaskClient, product: Json, rolled_up_hour: None
+) -> None:
+    trend = read(client, product, "price-trend", MONDAY, MONDAY + HOUR)
+
+    assert (trend["first"]["price"], trend["median_price"], trend["highest"]["price"]) == (100, 100, 100)
+    assert (trend["lowest"]["price"], trend["average_price"], trend["in_stock_share"]) == (90, 100.4, 0.5)
+
+
+def test_a_trend_is_weighted_by_time(client: FlaskClient, product: Json, store: Store) -> None:
+    store((MONDAY - DAY, 5490), (MONDAY + 12 * HOUR, None), (MONDAY + 18 * HOUR, 4990))
+
+    first, last = priced(5490, MONDAY), priced(4990, MONDAY + 18 * HOUR)
+    assert read(client, product, "price-trend", MONDAY, MONDAY + DAY) == {
+        "product_id": product["id"],
+        "currency": None,
+        "from": zulu(MONDAY),
+        "to": zulu(MONDAY + DAY),
+        "known_from": zulu(MONDAY),
+        "in_stock_share": 0.75,
+        "first": first,
+        "last": last,
+        "change": -500,
+        "change_percent": -9.11,
+        "direction": "down",
+        "lowest": last,
+        "highest": first,
+        "average_price": 5323.33,
+        "median_price": 5490,
+        "reason": None,
+    }
+
+
+def test_a_trend_without_records_says_so(client: FlaskClient, product: Json, store: Store) -> None:
+    store((MONDAY, 100))
+
+    trend = read(client, product, "price-trend", MONDAY - DAY, MONDAY)
+    assert trend["reason"] == "no_history"
+    assert trend["first"] is trend["in_stock_share"] is trend["known_from"] is trend["direction"] is None
+
+
+def test_a_trend_of_what_was_never_in_stock_says_so(client: FlaskClient, product: Json, store: Store) -> None:
+    store((MONDAY, None))
+
+    trend = read(client, product, "price-trend", MONDAY, MONDAY + DAY)
+    assert (trend["reason"], trend["in_stock_share"], trend["first"]) == ("never_in_stock", 0, None)
+
+
+def test_there_are_no_percents_of_nothing(client: FlaskClient, product: Json, store: Store) -> None:
+    store((MONDAY, 0), (MONDAY + HOUR, 100))
+
+    trend = read(client, product, "price-trend", MONDAY, MONDAY + DAY)
+    assert (trend["change"], trend["change_percent"], trend["reason"]) == (100, None, "first_price_zero")
+
+
+def test_the_largest_prices_are_told_exactly(client: FlaskClient, product: Json, store: Store) -> None:
+    store((MONDAY, MAX_AMOUNT), (MONDAY + HOUR, MAX_AMOUNT - 1))
+
+    trend = read(client, product, "price-trend", MONDAY, MONDAY + 3 * HOUR)
+    assert (trend["first"]["price"], trend["change"], trend["median_price"]) == (
+        MAX_AMOUNT,
+        -1,
+        MAX_AMOUNT - 1,
+    )
+
+
+def test_times_to_come_are_cut_off(client: FlaskClient, product: Json, store: Store) -> None:
+    store((MONDAY, 100))
+    before = zulu(utc_now())
+
+    trend = read(client, product, "price-trend", MONDAY, "2999-01-01T00:00:00Z")
+    assert before <= trend["to"] <= zulu(utc_now())
+
+
+@pytest.mark.parametrize("call", ["price-history", "price-trend"])
+def test_a_range_to_come_is_empty(client: FlaskClient, product: Json, store: Store, call: str) -> None:
+    store((MONDAY, 100))
+
+    body = read(client, product, call, "2998-01-01T00:00:00Z", "2999-01-01T00:00:00Z")
+    assert body["from"] == body["to"] <= zulu(utc_now())
+    assert body.get("items") in ([], None)
+
+
+@pytest.mark.parametrize("call", ["price-history", "price-trend"])
+def test_the_range_is_the_last_30_days_if_not_given(client: FlaskClient, product: Json, call: str) -> None:
+    body = read(client, product, call)
+
+    start, end = (datetime.fromisoformat(body[edge]) for edge in ("from", "to"))
+    assert end - start == timedelta(days=30)
+    assert timedelta(0) <= utc_now() - end < timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    ("given", "pointers"),
+    [
+        (("2024-11-25",), {"/from"}),
+        (("2024-11-25T00:00:00", "2024-11-25 00:00:00Z"), {"/from", "/to"}),
+        (("1732492800",), {"/from"}),
+        (("2024-02-30T00:00:00Z",), {"/from"}),
+        (("2024-11-25T00:00:00Z", "2024-11-25T00:00:00Z"), {"/from"}),
+        (("2024-11-25T00:00:00Z", "2024-11-25T00:30:00+01:00"), {"/from"}),
+        (("2999-11-25T00:00:00Z",), {"/from"}),
+    ],
+)
+@pytest.mark.parametrize("call", ["price-history", "price-trend"])
+def test_an_unacceptable_range_is_refused(
+    client: FlaskClient, product: Json, call: str, given: tuple[str, ...], pointers: set[str]
+) -> None:
+    assert wrong_fields(client.get(url(product, call, *given))) == pointers
+
+
+def test_an_unknown_interval_is_refused(client: FlaskClient, product: Json) -> None:
+    assert wrong_fields(client.get(url(product, "price-history", interval="year"))) == {"/interval"}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_an_unknown_product_is_not_found(client: FlaskClient, call: str) -> None:
+    problem(client.get(url({"id": 999_999_999}, call)), 404)
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_another_products_prices_are_not_told(
+    client: FlaskClient, other_product: Json, store: Store, call: str
+) -> None:
+    store((utc_now() - DAY, 100))
+
+    body = read(client, other_product, call)
+    assert (body.get("items", []), body.get("reason", "no_history")) == ([], "no_history")
+
+
+def test_unchanged_figures_are_not_sent_again(client: FlaskClient, product: Json, store: Store) -> None:
+    store((MONDAY, 100))
+    address = url(product, "price-trend", MONDAY, MONDAY + DAY)
+    tag = client.get(address).headers["ETag"]
+
+    assert client.get(address, headers={"If-None-Match": tag}).status_code == 304
+
+
+def test_a_summary_tells_how_the_price_stands(client: FlaskClient, product: Json, store: Store) -> None:
+    now = utc_now()
+    history = [(400, 50), (100, 500), (50, 300), (40, 400), (20, 450), (8, None), (5, 420)]
+    store(*((now - days * DAY, price) for days, price in history))
+
+    summary = read(client, product, "price-summary")
+    assert summary["current"] == summary["lowest_7_days"] == priced(420, now - 5 * DAY)
+    assert summary["lowest_30_days"]["price"] == 400
+    assert summary["lowest_90_days"] == priced(300, now - 50 * DAY)
+    assert summary["lowest_all_time"] == priced(50, now - 400 * DAY)
+    assert summary["reference"]["price"] == 400
+    # 10 days at 300 and 20 at 400 are cheaper, of 87 in stock.
+    assert summary["percentile_90_days"] == 34.48
+    assert summary["reason"] is None
+
+
+def test_a_summary_of_what_is_sold_out_says_so(client: FlaskClient, product: Json, store: Store) -> None:
+    now = utc_now()
+    store((now - 5 * DAY, 100), (now - HOUR, None))
+
+    summary = read(client, product, "price-summary")
+    assert (summary["reason"], summary["current"]) == ("not_in_stock", None)
+    assert summary["percentile_90_days"] is summary["reference"] is None
+    assert summary["lowest_30_days"] == summary["lowest_all_time"] == priced(100, now - 5 * DAY)
+
+
+def test_a_summary_without_records_says_so(client: FlaskClient, product: Json) -> None:
+    summary = read(client, product, "price-summary")
+
+    assert summary["reason"] == "no_history"
+    assert summary["known_from"] is summary["lowest_all_time"] is summary["current"] is None
