@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run bootstrap run-api refresh serve simulator tests lint format bench bench-refresher proofs fuzz dump openapi lock clean
+.PHONY: help run bootstrap run-api refresh serve simulator tests lint format bench bench-refresher bench-catalogue bench-walk proofs fuzz dump openapi lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -60,6 +60,12 @@ bench: bench-refresher ## All benchmarks that take minutes only
 
 bench-refresher: bootstrap ## How fast the refresher is, on MariaDB, beside the obvious loops
 	python bench/refresher.py
+
+bench-catalogue: bootstrap ## Plans and times of lists, searches and reads among a million products in DATABASE_URL
+	python bench/catalogue.py --database-url "$(DATABASE_URL)"
+
+bench-walk: bootstrap ## Walks all pages of 100,000 products in DATABASE_URL while others come and go
+	python bench/walk.py --database-url "$(DATABASE_URL)"
 
 proofs: bootstrap ## What the API promises, put to the proof at length: writers, keys, stops
 	python bench/proofs.py writers
