@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.processes import Api, Program, System
+from tests.processes import ADMIN_TOKEN, Api, Program, System
 from tests.proofs.schemathesis_hooks import TALLY
 
 
@@ -39,7 +39,7 @@ def fuzz(system: System, api: Api, *, examples: int, seed: int | None = None) ->
         *(sys.executable, "-m", "schemathesis.cli", "run", api.url("/openapi.json"), "--no-color"),
         *("--max-examples", str(examples), *repeatable),
         *("--report", "json", "--report-json-path", str(report)),
-        environment=system.environment(**{TALLY: str(tally)}),
+        environment=system.environment(**{TALLY: str(tally), "API_TOKEN": ADMIN_TOKEN}),
     )
     exit_code = program.process.wait()
     cases = _read(report)["test_cases"]["generated"] if report.exists() else 0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 
-from tests.processes import HOST, PATIENCE_S, Api
+from tests.processes import ADMIN_TOKEN, HOST, PATIENCE_S, Api
 
 
 class Lost(Exception):
@@ -33,12 +33,14 @@ class Call:
     def send(self, method: str, path: str, body: Any = None, **headers: str) -> int:
         """Returns the port it is sent from, when it has been sent whole."""
         content = None if body is None else json.dumps(body)
-        types = {} if body is None else {"Content-Type": "application/json"}
         named = {name.replace("_", "-"): value for name, value in headers.items()}
+        named["Authorization"] = f"Bearer {ADMIN_TOKEN}"
+        if content:
+            named["Content-Type"] = "application/json"
         try:
             self._connection.connect()
             port = int(self._connection.sock.getsockname()[1])
-            self._connection.request(method, f"/api/v1{path}", content, types | named)
+            self._connection.request(method, f"/api/v1{path}", content, named)
         except OSError as error:
             self._connection.close()
             raise Lost(type(error).__name__) from error
