@@ -126,16 +126,18 @@ CREATE TABLE refreshes (
   refreshed_at DATETIME(6),
   failures INTEGER NOT NULL,
   last_error VARCHAR(500),
+  answer_digest VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin,
+  pending BOOL NOT NULL DEFAULT 1,
   CONSTRAINT pk_refreshes PRIMARY KEY (product_id),
   CONSTRAINT ck_refreshes_failures_counted CHECK (failures >= 0),
   CONSTRAINT fk_refreshes_product_id FOREIGN KEY(product_id) REFERENCES products (id) ON DELETE CASCADE
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_unicode_ci;
 
-CREATE INDEX ix_refreshes_due_at ON refreshes (due_at);
+CREATE INDEX ix_refreshes_pending_due_at ON refreshes (pending, due_at);
 
 CREATE TABLE alembic_version (
   version_num VARCHAR(32) NOT NULL,
   CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0006');
+INSERT INTO alembic_version (version_num) VALUES ('0007');

@@ -7,13 +7,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import click
 import requests
-from sqlalchemy import Engine, func, insert, select, update
+from sqlalchemy import Engine, Table, func, insert, select
 from sqlalchemy.orm import sessionmaker
 
 from productator import schema
@@ -21,8 +22,10 @@ from productator.domain import utc_now
 from productator.engine import make_engine
 from productator.models import Product, Refresh
 from refresher import schedule
+from refresher.bulk import update_each
 from tests import databases
 
+PERIOD = timedelta(seconds=30)
 ROOT = Path(__file__).resolve().parent.parent
 _ROWS_A_STATEMENT = 5_000
 # As a production server of this size would be set up: every commit is on the disk, all data in memory.
@@ -89,9 +92,14 @@ class Laboratory:
                 session.execute(insert(Refresh), [{"product_id": each, "due_at": now} for each in ids])
 
     def make_due(self) -> None:
-        """All are due, at slots as evenly spread as they are in production."""
-        with sessionmaker(self.engine).begin() as session:
-            session.execute(update(Refresh).values(due_at=schedule.on_grid(utc_now())))
+        """All are due, as if the refresher had slept for a period: at slots that are spread over it."""
+        now = utc_now()
+        with self.engine.begin() as connection:
+            rows = [
+                (each, schedule.next_slot(each, now=now, period=PERIOD) - PERIOD)
+                for each in connection.scalars(select(Refresh.product_id).order_by(Refresh.product_id))
+            ]
+            update_each(connection, cast("Table", Refresh.__table__), ("product_id", "due_at"), rows)
 
     def move_prices(self, percent: float) -> int:
         answer = requests.post(f"{self._control}/tick?percent={percent:g}", timeout=300)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
+from typing import NamedTuple
 
 NAME_LENGTH = 450
 DESCRIPTION_LENGTH = 10_000
@@ -29,8 +30,7 @@ class OwnOffer:
     items_in_stock: int
 
 
-@dataclass(frozen=True, slots=True)
-class OfferData:
+class OfferData(NamedTuple):
     """An offer as the Offers service tells it; `id` is unique within its product only."""
 
     id: str

@@ -109,7 +109,12 @@ def _refresh_once(settings: Settings, stop: StopFlag) -> int:
 def _count_due(sessions: sessionmaker[Session]) -> int:
     with sessions() as session:
         return (
-            session.scalar(select(func.count()).select_from(Refresh).where(Refresh.due_at <= utc_now())) or 0
+            session.scalar(
+                select(func.count())
+                .select_from(Refresh)
+                .where(Refresh.pending.in_([False, True]), Refresh.due_at <= utc_now())
+            )
+            or 0
         )
 
 

@@ -4,12 +4,18 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 from uuid import uuid4
 
-from sqlalchemy import select, update
+from sqlalchemy import Connection, Table, case, select, update
 from sqlalchemy.orm import Session
 
 from productator.models import Product, Refresh
+
+_REFRESHES = cast("Table", Refresh.__table__)
+_PRODUCTS = cast("Table", Product.__table__)
+# One in so many claims is for a new product even when all others are late.
+_SHARE_OF_NEW = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +28,8 @@ class Claim:
     slot: datetime
     failures: int
     remote_id: str
+    # Of the answer that the stored offers are from; None: not known.
+    answer_digest: str | None
     # What to register the product with; None: it is registered.
     draft: tuple[str, str] | None
 
@@ -33,50 +41,69 @@ def claim_due(
 
     Two workers never hold one product: the UPDATE repeats the condition, and who comes second finds it false.
     """
-    due = dict(
-        session.execute(
-            select(Refresh.product_id, Refresh.due_at)
-            .where(Refresh.due_at <= due_by)
-            .order_by(Refresh.due_at, Refresh.product_id)
-            .limit(limit)
-        ).all()
-    )
+    connection = session.connection()
+    due = _due(connection, limit=limit, due_by=due_by)
     if not due:
         return []
     token = uuid4().hex
-    session.execute(
-        update(Refresh)
-        .where(Refresh.product_id.in_(sorted(due)), Refresh.due_at <= due_by)
+    connection.execute(
+        update(_REFRESHES)
+        .where(_REFRESHES.c.product_id.in_(sorted(due)), _REFRESHES.c.due_at <= due_by)
         .values(claim_token=token, due_at=now + lease)
-        .execution_options(synchronize_session=False)
     )
-    return _held(session, token, due)
+    return _held(connection, token, due)
 
 
-def _held(session: Session, token: str, due: dict[int, datetime]) -> list[Claim]:
-    columns = (
-        Refresh.product_id,
-        Refresh.failures,
-        Product.remote_id,
-        Product.registered_at,
-        Product.name,
-        Product.description,
-    )
+def _due(connection: Connection, *, limit: int, due_by: datetime) -> dict[int, datetime]:
+    """Registered products first, so that ten thousand new ones do not hold them up.
+
+    New ones get what those leave, but at least a share: they must not starve when there is too much to do.
+    """
+    known = _longest_waiting(connection, limit, due_by, pending=False)
+    new = _longest_waiting(connection, max(limit - len(known), limit // _SHARE_OF_NEW), due_by, pending=True)
+    return dict(known[: limit - len(new)] + new)
+
+
+def _longest_waiting(
+    connection: Connection, limit: int, due_by: datetime, *, pending: bool
+) -> list[tuple[int, datetime]]:
+    if not limit:
+        return []
     query = (
-        select(*columns)
-        .join(Product, Product.id == Refresh.product_id)
-        .where(Refresh.product_id.in_(sorted(due)), Refresh.claim_token == token)
+        select(_REFRESHES.c.product_id, _REFRESHES.c.due_at)
+        .where(_REFRESHES.c.pending == pending, _REFRESHES.c.due_at <= due_by)
+        .order_by(_REFRESHES.c.due_at, _REFRESHES.c.product_id)
+        .limit(limit)
+    )
+    return [(product_id, due_at) for product_id, due_at in connection.execute(query)]
+
+
+def _held(connection: Connection, token: str, due: dict[int, datetime]) -> list[Claim]:
+    is_new = _PRODUCTS.c.registered_at.is_(None)
+    query = (
+        select(
+            _REFRESHES.c.product_id,
+            _REFRESHES.c.failures,
+            _REFRESHES.c.answer_digest,
+            _PRODUCTS.c.remote_id,
+            # Texts are long and mostly not needed.
+            case((is_new, _PRODUCTS.c.name)),
+            case((is_new, _PRODUCTS.c.description)),
+        )
+        .join(_PRODUCTS, _PRODUCTS.c.id == _REFRESHES.c.product_id)
+        .where(_REFRESHES.c.product_id.in_(sorted(due)), _REFRESHES.c.claim_token == token)
     )
     return [
         Claim(
-            product_id=row.product_id,
-            token=token,
-            slot=due[row.product_id],
-            failures=row.failures,
-            remote_id=row.remote_id,
-            draft=None if row.registered_at else (row.name, row.description),
+            product_id,
+            token,
+            due[product_id],
+            failures,
+            remote_id,
+            answer_digest,
+            None if name is None else (name, description),
         )
-        for row in session.execute(query)
+        for product_id, failures, answer_digest, remote_id, name, description in connection.execute(query)
     ]
 
 
@@ -86,9 +113,8 @@ def give_back(session: Session, claims: Sequence[Claim]) -> None:
     for claim in claims:
         together[claim.token, claim.slot].append(claim.product_id)
     for (token, slot), product_ids in together.items():
-        session.execute(
-            update(Refresh)
-            .where(Refresh.product_id.in_(sorted(product_ids)), Refresh.claim_token == token)
+        session.connection().execute(
+            update(_REFRESHES)
+            .where(_REFRESHES.c.product_id.in_(sorted(product_ids)), _REFRESHES.c.claim_token == token)
             .values(claim_token=None, due_at=slot)
-            .execution_options(synchronize_session=False)
         )

@@ -5,7 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Protocol
 
@@ -133,7 +133,9 @@ class Fetcher:
                 step.journey.send(reply) if isinstance(reply, Answer) else step.journey.throw(reply)
             )
         except StopIteration as end:
-            self._outcomes.append(replace(end.value, read_at=utc_now()))
+            outcome: Outcome = end.value
+            outcome.read_at = utc_now()
+            self._outcomes.append(outcome)
         else:
             step.is_second_try = False
             self._waiting.appendleft(step)

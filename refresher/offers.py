@@ -1,15 +1,16 @@
 """Offers in bulk: reading those of many products, and applying what became of them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import cast
 
-from sqlalchemy import Table, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Table, delete, insert, select
 from sqlalchemy.orm import Session
 
 from productator.domain import OfferData
 from productator.history import Offers, OfferState
 from productator.models import Offer
+from refresher.bulk import slices, update_each
 from refresher.reconcile import OfferChanges
 
 _OFFERS = cast("Table", Offer.__table__)
@@ -18,6 +19,8 @@ _ROWS_A_STATEMENT = 1_000
 Changes = Mapping[int, OfferChanges]
 # When the offers of a product were read.
 Times = Mapping[int, datetime]
+# The ids of a product's offers by those of the Offers service.
+Ids = Mapping[int, Mapping[str | None, int]]
 
 
 def stored(session: Session, product_ids: Sequence[int]) -> Mapping[int, Offers]:
@@ -31,8 +34,8 @@ def stored(session: Session, product_ids: Sequence[int]) -> Mapping[int, Offers]
     )
     found: dict[int, dict[int, OfferState]] = {product_id: {} for product_id in product_ids}
     query = select(*columns).where(_OFFERS.c.product_id.in_(product_ids))
-    for product_id, offer_id, *state in session.execute(query):
-        found[product_id][offer_id] = OfferState._make(state)
+    for product_id, offer_id, remote_id, price, items_in_stock in session.connection().execute(query):
+        found[product_id][offer_id] = OfferState(remote_id, price, items_in_stock)
     return found
 
 
@@ -45,9 +48,11 @@ def external(offers: Offers) -> list[OfferData]:
     ]
 
 
-def apply(session: Session, changes: Changes, at: Times) -> None:
-    _remove(session, changes)
-    _change(session, changes, at)
+def apply(session: Session, before: Mapping[int, Offers], changes: Changes, at: Times) -> None:
+    """The caller holds the products, so `before` is what stands in the table."""
+    ids = {product_id: _ids(before[product_id]) for product_id in changes}
+    _remove(session, changes, ids)
+    _change(session, changes, ids, at)
     _add(session, changes, at)
 
 
@@ -72,42 +77,25 @@ def _applied(before: Offers, changes: OfferChanges) -> Iterator[tuple[int, Offer
             yield offer_id, changed.get(state.remote_id, state)
 
 
-def _remove(session: Session, changes: Changes) -> None:
-    gone = [(product_id, each.removed) for product_id, each in changes.items() if each.removed]
-    for some in _slices(gone, _ROWS_A_STATEMENT // 10):
-        per_product = [
-            and_(_OFFERS.c.product_id == product_id, _OFFERS.c.remote_id.in_(remote_ids))
-            for product_id, remote_ids in some
-        ]
-        session.execute(delete(_OFFERS).where(or_(*per_product)))
+def _ids(offers: Offers) -> dict[str | None, int]:
+    """By the Offers service's ids; those of own offers are of no use."""
+    return {state.remote_id: offer_id for offer_id, state in offers.items()}
 
 
-def _change(session: Session, changes: Changes, at: Times) -> None:
+def _remove(session: Session, changes: Changes, ids: Ids) -> None:
+    gone = [ids[product_id][each] for product_id, of_one in changes.items() for each in of_one.removed]
+    for some in slices(sorted(gone), _ROWS_A_STATEMENT):
+        session.connection().execute(delete(_OFFERS).where(_OFFERS.c.id.in_(some)))
+
+
+def _change(session: Session, changes: Changes, ids: Ids, at: Times) -> None:
     rows = [
-        {
-            "of_product": product_id,
-            "of_remote": offer.id,
-            "price": offer.price,
-            "items_in_stock": offer.items_in_stock,
-            "updated_at": at[product_id],
-        }
+        (ids[product_id][offer.id], offer.price, offer.items_in_stock, at[product_id])
         for product_id, each in changes.items()
         for offer in each.changed
     ]
-    if rows:
-        statement = (
-            update(_OFFERS)
-            .where(
-                _OFFERS.c.product_id == bindparam("of_product"), _OFFERS.c.remote_id == bindparam("of_remote")
-            )
-            .values(
-                price=bindparam("price"),
-                items_in_stock=bindparam("items_in_stock"),
-                version=_OFFERS.c.version + 1,
-                updated_at=bindparam("updated_at"),
-            )
-        )
-        session.connection().execute(statement, rows)
+    columns = ("id", "price", "items_in_stock", "updated_at")
+    update_each(session.connection(), _OFFERS, columns, sorted(rows), counting="version")
 
 
 def _add(session: Session, changes: Changes, at: Times) -> None:
@@ -125,9 +113,5 @@ def _add(session: Session, changes: Changes, at: Times) -> None:
         for product_id, each in changes.items()
         for offer in each.added
     ]
-    for some in _slices(rows, _ROWS_A_STATEMENT):
-        session.execute(insert(_OFFERS), some)
-
-
-def _slices(rows: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
-    return (rows[start : start + size] for start in range(0, len(rows), size))
+    for some in slices(rows, _ROWS_A_STATEMENT):
+        session.connection().execute(insert(_OFFERS), some)

@@ -11,14 +11,19 @@ from productator.offers_service.contract import Answer, Request
 from refresher.claims import Claim
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
-    """What came of a claim. `offers` is None when they could not be read; then `error` says why."""
+    """What came of a claim.
+
+    `offers` is None when they could not be read, then `error` says why; or when they are as they are stored.
+    """
 
     claim: Claim
     offers: list[OfferData] | None
     error: OffersServiceError | None = None
     newly_registered: bool = False
+    # Of the answer that told the offers.
+    answer_digest: str | None = field(default=None, compare=False)
     # When the answer was read: what it tells was so then.
     read_at: datetime | None = field(default=None, compare=False)
 
@@ -39,7 +44,10 @@ def journey(claim: Claim) -> Journey:
             name, description = claim.draft
             contract.check_registered((yield contract.registration(claim.remote_id, name, description)))
             newly_registered = True
-        offers = contract.offers((yield contract.reading(claim.remote_id)))
+        answer = yield contract.reading(claim.remote_id)
+        digest = contract.digest(answer)
+        is_same = digest is not None and digest == claim.answer_digest
+        offers = None if is_same else contract.offers(answer)
     except OffersServiceError as error:
         return Outcome(claim, None, error, newly_registered=newly_registered)
-    return Outcome(claim, offers, newly_registered=newly_registered)
+    return Outcome(claim, offers, newly_registered=newly_registered, answer_digest=digest)

@@ -1,7 +1,7 @@
 """Reads what is stored and applies what came of a batch of claims, in one transaction."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -14,6 +14,7 @@ from productator.models.product import LAST_ERROR_LENGTH
 from productator.services import history
 from productator.services.history import Observation
 from refresher import offers, schedule
+from refresher.bulk import update_each
 from refresher.pipeline import Outcome
 from refresher.reconcile import reconcile
 
@@ -51,15 +52,15 @@ class Schedule:
     def after(self, outcome: Outcome, *, now: datetime) -> tuple[datetime, int]:
         """The next due time and the count of failures in a row."""
         claim = outcome.claim
-        if outcome.offers is not None:
-            return schedule.next_slot(claim.slot, now=now, period=self.period), 0
+        if outcome.error is None:
+            return schedule.next_slot(claim.product_id, now=now, period=self.period), 0
         if outcome.is_unknown and not claim.failures:
             return schedule.on_grid(now), 1
         if self.service_failing:
-            return schedule.next_slot(claim.slot, now=now, period=self.period), claim.failures
+            return schedule.next_slot(claim.product_id, now=now, period=self.period), claim.failures
         failures = claim.failures + 1
         due_at = schedule.after_failure(
-            claim.slot, failures=failures, now=now, period=self.period, jitter=self.jitter
+            claim.product_id, failures=failures, now=now, period=self.period, jitter=self.jitter
         )
         return due_at, failures
 
@@ -68,7 +69,7 @@ def store(session: Session, outcomes: Sequence[Outcome], plan: Schedule, *, now:
     """Applies the outcomes of claims that are still ours; of the others nothing is written."""
     held = _lock_held(session, outcomes)
     done = Stored(lost=len(outcomes) - len(held))
-    _store_offers(session, [outcome for outcome in held if outcome.offers is not None], done, now=now)
+    _store_offers(session, held, done, now=now)
     _store_registrations(session, held, done, now=now)
     _store_schedule(session, held, plan, done, now=now)
     return done
@@ -83,12 +84,17 @@ def _lock_held(session: Session, outcomes: Sequence[Outcome]) -> list[Outcome]:
         .order_by(_REFRESHES.c.product_id)
         .with_for_update()
     )
-    tokens = dict(session.execute(query).all())
+    tokens = dict(session.connection().execute(query).all())
     ours = [outcome for outcome in outcomes if tokens.get(outcome.claim.product_id) == outcome.claim.token]
     return sorted(ours, key=lambda outcome: outcome.claim.product_id)
 
 
-def _store_offers(session: Session, outcomes: Sequence[Outcome], done: Stored, *, now: datetime) -> None:
+def _store_offers(session: Session, held: Sequence[Outcome], done: Stored, *, now: datetime) -> None:
+    done.refreshed = sum(outcome.error is None for outcome in held)
+    # Where the answer was the last one again, there is nothing to compare.
+    outcomes = [outcome for outcome in held if outcome.offers is not None]
+    if not outcomes:
+        return
     before = offers.stored(session, [outcome.claim.product_id for outcome in outcomes])
     found = {
         outcome.claim.product_id: reconcile(
@@ -99,13 +105,23 @@ def _store_offers(session: Session, outcomes: Sequence[Outcome], done: Stored, *
     changes = {product_id: each for product_id, each in found.items() if each}
     if changes:
         at = {outcome.claim.product_id: outcome.read_at or now for outcome in outcomes}
-        offers.apply(session, changes, at)
+        offers.apply(session, before, changes, at)
         after = offers.after(session, before, changes)
         history.record(session, [Observation(each, at[each], before[each], after[each]) for each in changes])
-    done.refreshed = len(outcomes)
+    _store_digests(session, outcomes, changes)
     done.added = sum(len(each.added) for each in changes.values())
     done.changed = sum(len(each.changed) for each in changes.values())
     done.removed = sum(len(each.removed) for each in changes.values())
+
+
+def _store_digests(session: Session, outcomes: Sequence[Outcome], changed: Container[int]) -> None:
+    """Not where other bytes tell the same offers: an unchanged product costs no write."""
+    rows = [
+        (outcome.claim.product_id, outcome.answer_digest)
+        for outcome in outcomes
+        if outcome.claim.product_id in changed or outcome.claim.answer_digest is None
+    ]
+    update_each(session.connection(), _REFRESHES, ("product_id", "answer_digest"), rows)
 
 
 def _store_registrations(session: Session, held: Sequence[Outcome], done: Stored, *, now: datetime) -> None:
@@ -129,21 +145,29 @@ def _store_schedule(
     for outcome in held:
         due_at, failures = plan.after(outcome, now=now)
         error = None if outcome.error is None else str(outcome.error)[:LAST_ERROR_LENGTH]
-        together[due_at, failures, error, outcome.offers is not None].append(outcome.claim.product_id)
+        pending = True if outcome.is_unknown else False if outcome.newly_registered else None
+        key = due_at, failures, error, pending, outcome.error is None
+        together[key].append(outcome.claim.product_id)
         if error is not None:
             done.failed += 1
             done.errors.append((outcome.claim.product_id, error))
-    for (due_at, failures, error, is_refreshed), product_ids in together.items():
+    for (due_at, failures, error, pending, is_refreshed), product_ids in together.items():
         values = {"claim_token": None, "due_at": due_at, "failures": failures, "last_error": error}
+        if pending is not None:
+            values["pending"] = pending
         if is_refreshed:
             values["refreshed_at"] = now
-        session.execute(update(_REFRESHES).where(_REFRESHES.c.product_id.in_(product_ids)).values(values))
+        session.connection().execute(
+            update(_REFRESHES).where(_REFRESHES.c.product_id.in_(product_ids)).values(values)
+        )
 
 
 def forgive(session: Session, *, now: datetime) -> None:
     """After the service's recovery: products that were put off because of it are due now."""
     session.execute(
         update(_REFRESHES)
-        .where(_REFRESHES.c.failures > 0, _REFRESHES.c.claim_token.is_(None), _REFRESHES.c.due_at > now)
+        # Both lanes are named so that the index is of use.
+        .where(_REFRESHES.c.pending.in_([False, True]), _REFRESHES.c.due_at > now)
+        .where(_REFRESHES.c.failures > 0, _REFRESHES.c.claim_token.is_(None))
         .values(due_at=schedule.on_grid(now))
     )

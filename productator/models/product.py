@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
@@ -61,10 +61,18 @@ class Refresh(Base):
     product_id: Mapped[int] = mapped_column(
         BigId, ForeignKey("products.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )
-    due_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
     claim_token: Mapped[str | None] = mapped_column(exact_text(32))
     refreshed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     failures: Mapped[int] = mapped_column(default=0)
     last_error: Mapped[str | None] = mapped_column(String(LAST_ERROR_LENGTH))
+    # Of an answer that told exactly the offers that are stored: the same answer again need not be read.
+    answer_digest: Mapped[str | None] = mapped_column(exact_text(32))
+    # As `registered_at` tells: new products and the others are claimed apart, lest one holds up the other.
+    pending: Mapped[bool] = mapped_column(default=True, server_default=text("1"))
 
-    __table_args__ = (CheckConstraint("failures >= 0", name="failures_counted"), TABLE_OPTIONS)
+    __table_args__ = (
+        Index(None, "pending", "due_at"),
+        CheckConstraint("failures >= 0", name="failures_counted"),
+        TABLE_OPTIONS,
+    )

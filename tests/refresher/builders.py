@@ -34,7 +34,7 @@ def answer(content: Any = (), *, status: int = 200, retry_after_s: float | None 
 
 
 def claim(product_id: int = 7, *, draft: tuple[str, str] | None = None, failures: int = 0) -> Claim:
-    return Claim(product_id, "a" * 32, NOW, failures, f"{REMOTE_ID[:-4]}{product_id:04}", draft)
+    return Claim(product_id, "a" * 32, NOW, failures, f"{REMOTE_ID[:-4]}{product_id:04}", None, draft)
 
 
 def outcome(

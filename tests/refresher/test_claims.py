@@ -2,6 +2,7 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from functools import partial
 from threading import Barrier
 
@@ -32,7 +33,7 @@ def test_a_new_product_is_claimed_with_what_to_register_it_with(sessions: Sessio
     (claim,) = claimed(sessions)
 
     assert claim == Claim(
-        product_id, claim.token, NOW, 0, product.remote_id, (product.name, product.description)
+        product_id, claim.token, NOW, 0, product.remote_id, None, (product.name, product.description)
     )
 
 
@@ -56,6 +57,38 @@ def test_a_product_that_waited_longest_is_claimed_first(sessions: Sessions) -> N
     assert [claimed(sessions, limit=1)[0].slot for _ in range(3)] == [
         NOW - late * PERIOD for late in (3, 2, 1)
     ]
+
+
+def stored_known_products(sessions: Sessions, count: int, *, now: datetime = NOW) -> list[int]:
+    """The ids of products that are registered, and due."""
+    product_ids = stored_products(sessions, count, now=now)
+    for product_id in product_ids:
+        set_product(sessions, product_id, registered_at=NOW)
+        set_refresh(sessions, product_id, pending=False)
+    return product_ids
+
+
+def test_registered_products_do_not_wait_behind_new_ones(sessions: Sessions) -> None:
+    stored_products(sessions, 20, now=NOW - PERIOD)
+    known = stored_known_products(sessions, 3)
+
+    assert {*known} < {claim.product_id for claim in claimed(sessions, limit=4)}
+
+
+def test_new_products_get_what_registered_ones_leave(sessions: Sessions) -> None:
+    new = stored_products(sessions, 20)
+    stored_known_products(sessions, 3)
+    held = {claim.product_id for claim in claimed(sessions, limit=10)}
+
+    assert len(held) == 10
+    assert len(held & {*new}) == 7
+
+
+def test_new_products_get_a_share_when_there_is_too_much_to_do(sessions: Sessions) -> None:
+    stored_known_products(sessions, 20, now=NOW - PERIOD)
+    new = stored_products(sessions, 20)
+
+    assert len({*new} & {claim.product_id for claim in claimed(sessions, limit=8)}) == 2
 
 
 def test_no_more_products_are_claimed_than_asked_for(sessions: Sessions) -> None:

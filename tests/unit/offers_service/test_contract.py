@@ -342,3 +342,22 @@ def test_an_error_never_quotes_the_answer(status: int) -> None:
         contract.access_token(Answer(status, b'{"access_token": 1, "x": "secret"}'), refreshing=True, now=NOW)
 
     assert "secret" not in str(caught.value)
+
+
+# --- digests
+
+
+def test_answers_of_the_same_bytes_have_one_digest_of_32_characters() -> None:
+    digest = contract.digest(answer([listed()]))
+
+    assert digest == contract.digest(answer([listed()]))
+    assert digest is not None
+    assert len(digest) == 32
+
+
+def test_answers_that_differ_in_a_price_differ_in_their_digest() -> None:
+    assert contract.digest(answer([listed(price=1)])) != contract.digest(answer([listed(price=2)]))
+
+
+def test_an_answer_that_tells_no_offers_has_no_digest() -> None:
+    assert contract.digest(answer([listed()], status=503)) is None

@@ -1,6 +1,7 @@
 """One product's journey, led by hand."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from productator.errors import (
     ProductNotRegistered,
     TokenRejected,
 )
+from productator.offers_service import contract
 from productator.offers_service.contract import Request
 from refresher.claims import Claim
 from refresher.pipeline import Journey, Outcome, journey
@@ -39,6 +41,32 @@ def test_its_offers_are_the_outcome() -> None:
     next(steps)
 
     assert handed(steps, answer([listed(id=3)])) == Outcome(REGISTERED, [offer("3")])
+
+
+def test_an_answer_that_is_stored_already_is_not_read_again() -> None:
+    again = answer([listed(id=3)])
+    known = replace(REGISTERED, answer_digest=contract.digest(again))
+    steps = journey(known)
+    next(steps)
+
+    assert handed(steps, again) == Outcome(known, None)
+
+
+def test_an_answer_that_differs_from_the_stored_one_is_read() -> None:
+    known = replace(REGISTERED, answer_digest=contract.digest(answer([listed(id=3)])))
+    steps = journey(known)
+    next(steps)
+
+    assert handed(steps, answer([listed(id=4)])) == Outcome(known, [offer("4")])
+
+
+def test_an_outcome_says_which_answer_it_is_from() -> None:
+    steps = journey(REGISTERED)
+    next(steps)
+    outcome = handed(steps, answer([]))
+
+    assert isinstance(outcome, Outcome)
+    assert outcome.answer_digest == contract.digest(answer([]))
 
 
 def test_no_offers_are_an_outcome_too() -> None:
