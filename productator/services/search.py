@@ -28,7 +28,7 @@ def condition(
     wanted = words.wanted(text)
     if not wanted:
         return false()
-    everything = and_(*(_begins_a_word(_WORDS, word) for word in wanted))
+    everything = and_(*(_begins_a_word(word) for word in wanted))
     if connection.dialect.name == "sqlite":  # has no such index
         return everything
     rarest = _rarest(connection, wanted, order, limit=limit, position=position)
@@ -42,24 +42,22 @@ def _rarest(
 ) -> str | None:
     """The word that fewest of the next rows have; None: those rows are enough for the page."""
     looked_at = limit * ROWS_LOOKED_AT
-    query = select(_WORDS).order_by(*order.clauses()).limit(looked_at)
+    have = [_begins_a_word(word) for word in wanted]
+    # Truth values rather than the words: MariaDB keeps the rows in memory, which long texts do not fit into.
+    next_rows = (
+        select(*(has.label(None) for has in (and_(*have), *have[:_CANDIDATES])))
+        .order_by(*order.clauses())
+        .limit(looked_at)
+    )
     if position is not None:
-        query = query.where(order.behind(position))
-    column = query.subquery().c.words
-    have = [_begins_a_word(column, word) for word in wanted]
-    rows, with_all, *with_each = connection.execute(
-        select(func.count(), _count(and_(*have)), *(_count(has) for has in have[:_CANDIDATES])).select_from(
-            column.table
-        )
-    ).one()
+        next_rows = next_rows.where(order.behind(position))
+    found = next_rows.subquery()
+    counts = select(func.count(), *(func.count(case((has, 1))) for has in found.c)).select_from(found)
+    rows, with_all, *with_each = connection.execute(counts).one()
     if with_all > limit or rows < looked_at:
         return None
     return wanted[with_each.index(min(with_each))]
 
 
-def _begins_a_word(column: ColumnElement[str], word: str) -> ColumnElement[bool]:
-    return func.instr(column, word) > 0
-
-
-def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.count(case((condition, 1)))
+def _begins_a_word(word: str) -> ColumnElement[bool]:
+    return func.instr(_WORDS, word) > 0
