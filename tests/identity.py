@@ -86,9 +86,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked += 1
-        self.send_response(self.server.status)
+        # Where a redirect leads, there are keys.
+        self.send_response(200 if self.path == "/elsewhere" else self.server.status)
         self.send_header("Content-Length", str(len(self.server.body)))
-        self.send_header("Location", "http://127.0.0.1:9/")
+        self.send_header("Location", "/elsewhere")
         self.end_headers()
         self.wfile.write(self.server.body)
 
