@@ -16,6 +16,8 @@ from tests.proofs.wire import Answer, Lost, exchange
 
 # As many keys as are under way at a time.
 _KEYS_AT_ONCE = 4
+# Between two kills, so that on a slow machine workers live long enough to answer anything.
+_ANSWERS_A_KILL = 50
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class _Killer:
 
     api: Api
     seed: int
+    answers: int = 0
     kills: int = 0
     _ended: Event = field(default_factory=Event)
 
@@ -58,7 +61,9 @@ class _Killer:
 
     def _run(self) -> None:
         chance = random.Random(self.seed)
-        while not self._ended.wait(chance.uniform(0.1, 1.2)):
+        while not self._ended.wait(chance.uniform(0.05, 0.5)):
+            if self.answers < self.kills * _ANSWERS_A_KILL:
+                continue
             with suppress(ProcessLookupError, IndexError):
                 os.kill(chance.choice(sorted(self.api.children)), signal.SIGKILL)
                 self.kills += 1
@@ -71,9 +76,8 @@ def send(api: Api, *, keys: int, duplicates: int, seed: int = 1) -> Sent:
     killer = _Killer(api, seed)
     with killer.at_work(), ThreadPoolExecutor(_KEYS_AT_ONCE * duplicates) as threads:
         sent = [name for name in names for _ in range(duplicates)]
-        answers = list(
-            zip(sent, threads.map(lambda name: _until_answered(api, name, repeated), sent), strict=True)
-        )
+        outcomes = threads.map(lambda name: _until_answered(killer, name, repeated), sent)
+        answers = list(zip(sent, outcomes, strict=True))
     # Nobody is killed any more: a key that is not free now never will be.
     last = {name: exchange(api, "POST", "/products", {"name": name}, Idempotency_Key=name) for name in names}
     by_key: dict[str, set[object]] = defaultdict(set)
@@ -90,16 +94,17 @@ def send(api: Api, *, keys: int, duplicates: int, seed: int = 1) -> Sent:
     )
 
 
-def _until_answered(api: Api, key: str, repeated: Counter[str]) -> Answer | None:
+def _until_answered(killer: _Killer, key: str, repeated: Counter[str]) -> Answer | None:
     """Sends again whatever had no answer, or one that says so; None: it had none at last."""
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         try:
-            answer = exchange(api, "POST", "/products", {"name": key}, Idempotency_Key=key)
+            answer = exchange(killer.api, "POST", "/products", {"name": key}, Idempotency_Key=key)
         except Lost as lost:
             repeated[str(lost)] += 1
             continue
         if answer.status not in {409, 503}:
+            killer.answers += 1
             return answer
         repeated[str(answer.status)] += 1
         time.sleep(int(answer.headers["Retry-After"]))

@@ -25,7 +25,7 @@ def test_each_key_has_one_effect_and_one_answer_although_workers_are_killed(syst
     sent = send(system.api(), keys=50, duplicates=10)
 
     assert sent.is_right, sent
-    assert sent.kills
+    assert sent.kills > 5
 
 
 @pytest.mark.parametrize("after_s", [0.1, 0.25, 0.4])
