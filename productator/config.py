@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from productator.domain import Rate
+from productator.domain import Rate, Retention
 from productator.errors import ConfigError
 from productator.options import OPTIONS, Option
 
@@ -25,6 +25,7 @@ class Settings:
     refresher_period_s: float
     refresher_concurrency: int
     refresher_metrics_port: int
+    retention: Retention
     port: int
     listen_host: str
     currency: str | None
@@ -59,6 +60,12 @@ class Settings:
             refresher_period_s=values["period"],
             refresher_concurrency=values["concurrency"],
             refresher_metrics_port=values["metrics_port"],
+            retention=Retention(
+                values["changes_days"],
+                values["raw_points_days"],
+                values["hourly_points_days"],
+                values["daily_points_days"],
+            ),
             port=values["port"],
             listen_host=values["listen_host"],
             currency=values["currency"],

@@ -38,6 +38,17 @@ class OfferData(NamedTuple):
     items_in_stock: int
 
 
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """For how many days each kind of history is kept as it is; 0: for ever."""
+
+    changes_days: int
+    # Then they become points of hours, those later of days, and those go.
+    raw_points_days: int
+    hourly_points_days: int
+    daily_points_days: int
+
+
 class ChangeKind(IntEnum):
     """What happened to an offer; the numbers stand in the database."""
 

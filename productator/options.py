@@ -136,6 +136,9 @@ class Option:
         return "database_" + self.key if self.section == "database" else self.key
 
 
+# A hundred years: dates before the year 1 cannot be told.
+_DAYS = _whole(0, 36_500)
+
 OPTIONS = (
     Option("database", "url", "DATABASE_URL", _database_address, required=False, secret=True),
     Option("database", "host", "DATABASE_HOST", _text, required=False),
@@ -150,6 +153,10 @@ OPTIONS = (
     Option("refresher", "period", "REFRESHER_PERIOD", _seconds),
     Option("refresher", "concurrency", "REFRESHER_CONCURRENCY", _whole(1, 2_000)),
     Option("refresher", "metrics_port", "REFRESHER_METRICS_PORT", _whole(0, 65535)),
+    Option("history", "changes_days", "PRODUCTATOR_CHANGES_DAYS", _DAYS),
+    Option("history", "raw_points_days", "PRODUCTATOR_RAW_POINTS_DAYS", _DAYS),
+    Option("history", "hourly_points_days", "PRODUCTATOR_HOURLY_POINTS_DAYS", _DAYS),
+    Option("history", "daily_points_days", "PRODUCTATOR_DAILY_POINTS_DAYS", _DAYS),
     Option("api", "port", "PORT", _whole(0, 65535)),
     Option("api", "currency", "PRODUCTATOR_CURRENCY", _currency, required=False),
     Option("api", "require_if_match", "PRODUCTATOR_REQUIRE_IF_MATCH", _yes_or_no),

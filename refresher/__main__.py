@@ -79,7 +79,7 @@ def _refresh_for_ever(settings: Settings, stop: StopFlag) -> None:
             ) from error
     sessions = sessionmaker(make_engine(settings.database_url))
     worker = make_worker(settings, sessions, registry)
-    housekeeping = Housekeeping(sessions)
+    housekeeping = Housekeeping(sessions, settings.retention)
 
     def on_turn() -> None:
         heartbeat.beat()

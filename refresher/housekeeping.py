@@ -7,28 +7,42 @@ from functools import partial
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
-from productator.domain import utc_now
+from productator.domain import Retention, utc_now
 from productator.engine import run_transaction
 from productator.services import idempotency
+from refresher import chores
 
 log = logging.getLogger(__name__)
 
 _EVERY_S = 10.0
+# While there is history to roll up or to prune: a step takes some hundredths of a second.
+_BETWEEN_STEPS_S = 0.5
 # So few that no lock is held for long.
 _KEYS_A_TIME = 500
 
 
 class Housekeeping:
-    def __init__(self, sessions: sessionmaker[Session]) -> None:
+    def __init__(self, sessions: sessionmaker[Session], retention: Retention) -> None:
         self._sessions = sessions
-        self._next_at = 0.0
+        self._retention = retention
+        self._keys_at = 0.0
+        self._history_at = 0.0
 
     def turn(self) -> None:
         """Does a little, now and then; that the database is away is no reason to end."""
-        if time.monotonic() < self._next_at:
-            return
-        self._next_at = time.monotonic() + _EVERY_S
+        now_s = time.monotonic()
         try:
-            run_transaction(self._sessions, partial(idempotency.prune, now=utc_now(), most=_KEYS_A_TIME))
+            if now_s >= self._keys_at:
+                self._keys_at = now_s + _EVERY_S
+                run_transaction(self._sessions, partial(idempotency.prune, now=utc_now(), most=_KEYS_A_TIME))
+            if now_s >= self._history_at:
+                self._history_at = now_s + _EVERY_S
+                if self._step():
+                    self._history_at = now_s + _BETWEEN_STEPS_S
         except DBAPIError as error:
-            log.warning("expired keys are kept for now", extra={"error": str(error.orig)})
+            log.warning("what has expired is kept for now", extra={"error": str(error.orig)})
+
+    def _step(self) -> bool:
+        # Not run again: while another worker does the chores, or with any other trouble, they can wait.
+        with self._sessions.begin() as session:
+            return chores.step(session, self._retention, now=utc_now())

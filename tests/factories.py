@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator.config import Settings
-from productator.domain import ProductDraft, Scope
+from productator.domain import ProductDraft, Retention, Scope
 from productator.models import Offer
 from productator.services import products, tokens
 
@@ -27,6 +27,7 @@ def settings(**over: Any) -> Settings:
         "refresher_period_s": 30.0,
         "refresher_concurrency": 8,
         "refresher_metrics_port": 0,
+        "retention": Retention(365, 90, 730, 0),
         "port": 0,
         "listen_host": "127.0.0.1",
         "currency": None,

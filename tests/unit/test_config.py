@@ -116,6 +116,8 @@ def test_variables_of_others_do_not_matter(load: Load) -> None:
         ("REFRESHER_PERIOD", "inf"),
         ("REFRESHER_PERIOD", "86401"),
         ("REFRESHER_PERIOD", "soon"),
+        ("PRODUCTATOR_CHANGES_DAYS", "-1"),
+        ("PRODUCTATOR_RAW_POINTS_DAYS", "36501"),
         ("OFFERS_MS_TIMEOUT", "0"),
         ("REFRESHER_CONCURRENCY", "0"),
         ("REFRESHER_CONCURRENCY", "2001"),

@@ -1,0 +1,159 @@
+"""What becomes of old history: points of changes become those of hours and days, and what is too old goes."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, NamedTuple, cast
+
+from sqlalchemy import ColumnElement, Row, Table, and_, delete, exists, func, insert, or_, select
+from sqlalchemy.orm import Session
+
+from productator.domain import ChangeKind
+from productator.models import OfferChange, PricePoint
+from refresher.rollup import FEWEST, Point, roll_up
+
+_ROWS_A_TIME = 1_000
+_CONDITIONS_A_STATEMENT = 100
+
+_POINTS = cast("Table", PricePoint.__table__)
+_CHANGES = cast("Table", OfferChange.__table__)
+
+
+class Window(NamedTuple):
+    """A time of whole days."""
+
+    since: datetime
+    until: datetime
+
+
+def roll_up_window(
+    resolution: timedelta, session: Session, product_ids: Sequence[int], window: Window
+) -> int:
+    chosen, last = _some_with_many_points(session, product_ids, window)
+    points, carried = _points(session, chosen, window), _carried(session, chosen, window)
+    spans: list[ColumnElement[bool]] = []
+    rows: list[dict[str, Any]] = []
+    for product_id in chosen:
+        within = [point for point in points[product_id] if point.starts_at < window.until]
+        ends_at = window.until if len(within) < len(points[product_id]) else None
+        rolled = roll_up(within, resolution, carried=carried.get(product_id), ends_at=ends_at)
+        spans += [
+            and_(_POINTS.c.product_id == product_id, _POINTS.c.starts_at >= start, _POINTS.c.starts_at < end)
+            for start, end in rolled.spans
+        ]
+        rows += [{"product_id": product_id, **point._asdict()} for point in rolled.points]
+    _delete(session, _POINTS, spans)
+    if rows:
+        session.execute(insert(_POINTS), rows)
+    return last
+
+
+def _some_with_many_points(
+    session: Session, product_ids: Sequence[int], window: Window
+) -> tuple[list[int], int]:
+    """The products to roll up now, so many that their points are not too many; and the last one looked at."""
+    query = (
+        select(_POINTS.c.product_id, func.count())
+        .where(
+            _POINTS.c.product_id.in_(product_ids),
+            _POINTS.c.starts_at >= window.since,
+            _POINTS.c.starts_at < window.until,
+        )
+        .group_by(_POINTS.c.product_id)
+        .having(func.count() >= FEWEST)
+        .order_by(_POINTS.c.product_id)
+    )
+    chosen: list[int] = []
+    room = _ROWS_A_TIME
+    for product_id, count in session.execute(query):
+        if room <= 0:
+            return chosen, chosen[-1]
+        room -= count
+        chosen.append(product_id)
+    return chosen, product_ids[-1]
+
+
+def _points(session: Session, product_ids: Sequence[int], window: Window) -> dict[int, list[Point]]:
+    """All that start in the window or where it ends, by product."""
+    query = select(_POINTS).where(
+        _POINTS.c.product_id.in_(product_ids), _POINTS.c.starts_at.between(window.since, window.until)
+    )
+    rows = session.execute(query.order_by(_POINTS.c.product_id, _POINTS.c.starts_at))
+    return {
+        product_id: [_point(row) for row in group]
+        for product_id, group in groupby(rows, attrgetter("product_id"))
+    }
+
+
+def _carried(session: Session, product_ids: Sequence[int], window: Window) -> dict[int, Point]:
+    """The raw points that hold where the window begins, by product."""
+    newest = (
+        select(_POINTS.c.product_id, func.max(_POINTS.c.starts_at).label("starts_at"))
+        .where(_POINTS.c.product_id.in_(product_ids), _POINTS.c.starts_at < window.since)
+        .group_by(_POINTS.c.product_id)
+        .subquery()
+    )
+    is_newest = and_(newest.c.product_id == _POINTS.c.product_id, newest.c.starts_at == _POINTS.c.starts_at)
+    query = select(_POINTS).join(newest, is_newest).where(_POINTS.c.resolution_s == 0)
+    return {row.product_id: _point(row) for row in session.execute(query)}
+
+
+def _point(row: Row[Any]) -> Point:
+    return Point._make(getattr(row, name) for name in Point._fields)
+
+
+def prune_points(session: Session, product_ids: Sequence[int], window: Window) -> int:
+    """Deletes what ended before the window did; what held then stays."""
+    later = _POINTS.alias()
+    has_ended = exists().where(
+        later.c.product_id == _POINTS.c.product_id,
+        later.c.starts_at > _POINTS.c.starts_at,
+        later.c.starts_at <= window.until,
+    )
+    query = (
+        select(_POINTS.c.product_id, _POINTS.c.starts_at)
+        .where(_POINTS.c.product_id.in_(product_ids), _POINTS.c.starts_at < window.until, has_ended)
+        .order_by(_POINTS.c.product_id, _POINTS.c.starts_at)
+    )
+    rows = session.execute(query.limit(_ROWS_A_TIME)).all()
+    newest = {row.product_id: row.starts_at for row in rows}
+    ended = [
+        and_(_POINTS.c.product_id == product_id, _POINTS.c.starts_at <= starts_at)
+        for product_id, starts_at in newest.items()
+    ]
+    _delete(session, _POINTS, ended)
+    return _last_done(rows, product_ids)
+
+
+def prune_changes(session: Session, product_ids: Sequence[int], window: Window) -> int:
+    """Deletes what an offer was before the window's end, but for its last change: that held then."""
+    key = (_CHANGES.c.product_id, _CHANGES.c.changed_at, _CHANGES.c.offer_id)
+    later = _CHANGES.alias()
+    is_past = exists().where(
+        later.c.product_id == _CHANGES.c.product_id,
+        later.c.offer_id == _CHANGES.c.offer_id,
+        later.c.changed_at > _CHANGES.c.changed_at,
+        later.c.changed_at < window.until,
+    )
+    query = (
+        select(*key)
+        .where(_CHANGES.c.product_id.in_(product_ids), _CHANGES.c.changed_at < window.until)
+        # What was removed holds nothing.
+        .where(is_past | (_CHANGES.c.kind == ChangeKind.REMOVED))
+        .order_by(*key)
+    )
+    rows = session.execute(query.limit(_ROWS_A_TIME)).all()
+    _delete(session, _CHANGES, [and_(*(column == row[i] for i, column in enumerate(key))) for row in rows])
+    return _last_done(rows, product_ids)
+
+
+def _last_done(rows: Sequence[Any], product_ids: Sequence[int]) -> int:
+    """Where as many rows were found as are dealt with at a time, the last product may have more."""
+    return product_ids[-1] if len(rows) < _ROWS_A_TIME else rows[-1].product_id - 1
+
+
+def _delete(session: Session, table: Table, conditions: Sequence[ColumnElement[bool]]) -> None:
+    for start in range(0, len(conditions), _CONDITIONS_A_STATEMENT):
+        some = conditions[start : start + _CONDITIONS_A_STATEMENT]
+        session.execute(delete(table).where(or_(*some)))
