@@ -103,7 +103,16 @@ def test_sigterm_lets_uwsgi_finish_a_request_in_flight(
 def test_sigterm_ends_uwsgi_whose_workers_are_still_loading(system: System) -> None:
     api = system.productator("serve", PORT=str(free_port()))
     # The hook is a worker's first act, and loading the application takes it far longer.
-    eventually(lambda: api.printed.count("(post-fork)") == len(api.children) > 0)
+    eventually(lambda: api.printed.count('_exit" (post-fork)') == len(api.children) > 0)
+
+    assert api.stop() == 0
+
+
+@pytest.mark.parametrize("server", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("sign", ["*** Starting uWSGI", "spawned uWSGI worker"])
+def test_sigterm_ends_uwsgi_that_is_just_starting(system: System, sign: str) -> None:
+    api = system.productator("serve", PORT=str(free_port()))
+    eventually(lambda: sign in api.printed)
 
     assert api.stop() == 0
 
