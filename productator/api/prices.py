@@ -53,7 +53,7 @@ def price_trend(product_id: int) -> Response:
     """Where the lowest price went from `from` to `to`."""
     start, end = read_query(PriceRangeQuery).past(utc_now())
     with reading() as connection:
-        segments = service.held(connection, product_id, start, end)
+        segments = service.moves(connection, product_id, start, end)
     return tagged_list(_of_product(product_id) | _range(start, end) | trend_json(segments))
 
 
@@ -63,7 +63,7 @@ def price_summary(product_id: int) -> Response:
     """How the lowest price stands now beside its past."""
     now = microseconds(utc_now())
     with reading() as connection:
-        segments = service.last_held(connection, product_id, now - LOOK_BACK, now)
+        segments = service.last_moves(connection, product_id, now - LOOK_BACK, now)
         ever = service.lowest_ever(connection, product_id, now)
     return tagged_list(_of_product(product_id) | summary_json(segments, now, ever=ever))
 

@@ -22,13 +22,28 @@ _CARRIED_IN = func.coalesce(
     select(func.max(PricePoint.starts_at)).where(_PRODUCT, PricePoint.starts_at <= _START).scalar_subquery(),
     _START,
 )
-_IN_RANGE = (
-    select(*(column for column in PricePoint.__table__.c if column.name != "product_id"))
-    .where(_PRODUCT, PricePoint.starts_at >= _CARRIED_IN, PricePoint.starts_at < bindparam("end"))
-    .limit(bindparam("at_most"))
+_COLUMNS = [column for column in PricePoint.__table__.c if column.name != "product_id"]
+_RANGE = (_PRODUCT, PricePoint.starts_at >= _CARRIED_IN, PricePoint.starts_at < bindparam("end"))
+_RECORDS = select(*_COLUMNS).where(*_RANGE).order_by(PricePoint.starts_at).limit(bindparam("at_most"))
+
+_WITH_THE_ONE_BEFORE = (
+    select(
+        *_COLUMNS,
+        func.lag(PricePoint.lowest_price).over(order_by=PricePoint.starts_at).label("lowest_before"),
+        func.lag(PricePoint.resolution_s).over(order_by=PricePoint.starts_at).label("resolution_before"),
+    )
+    .where(*_RANGE)
+    .subquery()
 )
-_OLDEST_FIRST = _IN_RANGE.order_by(PricePoint.starts_at)
-_NEWEST_FIRST = _IN_RANGE.order_by(PricePoint.starts_at.desc())
+_EACH = _WITH_THE_ONE_BEFORE.c
+# Most records tell of stock and of dearer offers only. What was rolled up is never like the one before.
+_MOVES = select(*(_EACH[column.name] for column in _COLUMNS)).where(
+    _EACH.lowest_price.is_distinct_from(_EACH.lowest_before)
+    | _EACH.resolution_before.is_distinct_from(0)
+    | (_EACH.resolution_s > 0)
+)
+_OLDEST_MOVES = _MOVES.order_by(_EACH.starts_at).limit(bindparam("at_most"))
+_NEWEST_MOVES = _MOVES.order_by(_EACH.starts_at.desc()).limit(bindparam("at_most"))
 _LOWEST = (
     select(PricePoint.lowest_price, PricePoint.starts_at)
     .where(_PRODUCT, PricePoint.starts_at < bindparam("end"), PricePoint.lowest_price.is_not(None))
@@ -41,25 +56,30 @@ def held(
     connection: Connection, product_id: int, start: int, end: int, *, at_most: int = MAX_RECORDS
 ) -> list[Segment]:
     """What held in [start, end)."""
-    stored = _stored(connection, _OLDEST_FIRST, product_id, start, end, at_most=at_most + 1)
-    if len(stored) > at_most:
-        sentence = f"The range holds more than {at_most:,} records: ask for a shorter one."
-        raise InvalidInput([("/from", sentence)])
-    return between(stored, start, end)
+    stored = _stored(connection, _RECORDS, product_id, start, end, at_most=at_most + 1)
+    return between(_no_more(stored, at_most), start, end)
 
 
 def first_held(connection: Connection, product_id: int, start: int, end: int, *, count: int) -> list[Segment]:
     """The first `count` segments of what held in [start, end)."""
     # One row more, because it says when the last one ended.
-    stored = _stored(connection, _OLDEST_FIRST, product_id, start, end, at_most=count + 1)
+    stored = _stored(connection, _RECORDS, product_id, start, end, at_most=count + 1)
     return between(stored, start, end)[:count]
 
 
-def last_held(
+def moves(
     connection: Connection, product_id: int, start: int, end: int, *, at_most: int = MAX_RECORDS
 ) -> list[Segment]:
-    """The last segments of what held in [start, end)."""
-    stored = _stored(connection, _NEWEST_FIRST, product_id, start, end, at_most=at_most)
+    """What the lowest price was in [start, end); all else in a segment is only how it began."""
+    stored = _stored(connection, _OLDEST_MOVES, product_id, start, end, at_most=at_most + 1)
+    return between(_no_more(stored, at_most), start, end)
+
+
+def last_moves(
+    connection: Connection, product_id: int, start: int, end: int, *, at_most: int = MAX_RECORDS
+) -> list[Segment]:
+    """The last of them."""
+    stored = _stored(connection, _NEWEST_MOVES, product_id, start, end, at_most=at_most)
     return between(stored[::-1], start, end)
 
 
@@ -77,6 +97,13 @@ def _stored(
     if not rows:
         products.get(connection, product_id)
     return [_segment(row) for row in rows]
+
+
+def _no_more(stored: list[Segment], than: int) -> list[Segment]:
+    if len(stored) > than:
+        sentence = f"The range holds more than {than:,} records: ask for a shorter one."
+        raise InvalidInput([("/from", sentence)])
+    return stored
 
 
 def _segment(row: Row[Any]) -> Segment:

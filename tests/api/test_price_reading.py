@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, event, insert, text
+from sqlalchemy import Connection, Engine, and_, event, insert, text, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator.errors import InvalidInput
@@ -58,7 +58,7 @@ def test_the_first_segments_are_read(connection: Connection, product_id: int) ->
 
 
 def test_the_last_segments_are_read(connection: Connection, product_id: int) -> None:
-    assert lowest_prices(prices.last_held(connection, product_id, *RANGE, at_most=2)) == [210, 211]
+    assert lowest_prices(prices.last_moves(connection, product_id, *RANGE, at_most=2)) == [210, 211]
 
 
 def test_as_many_records_as_allowed_are_read(connection: Connection, product_id: int) -> None:
@@ -74,10 +74,22 @@ def test_more_records_than_allowed_are_refused(connection: Connection, product_i
     assert refused.value.errors == [("/from", "The range holds more than 11 records: ask for a shorter one.")]
 
 
+def test_records_that_leave_the_lowest_price_are_no_moves(
+    connection: Connection, sessions: sessionmaker[Session], product_id: int
+) -> None:
+    with sessions.begin() as session:
+        prices_from_205_on = and_(PricePoint.product_id == product_id, PricePoint.lowest_price >= 205)
+        session.execute(update(PricePoint).where(prices_from_205_on).values(lowest_price=999))
+
+    assert lowest_prices(prices.moves(connection, product_id, *RANGE)) == [200, 201, 202, 203, 204, 999]
+    assert lowest_prices(prices.last_moves(connection, product_id, *RANGE, at_most=2)) == [204, 999]
+
+
 READERS = {
     "held": prices.held,
+    "moves": prices.moves,
     "first": lambda *given: prices.first_held(*given, count=5),
-    "last": prices.last_held,
+    "last": prices.last_moves,
 }
 
 
@@ -110,6 +122,6 @@ def bounds_the_range(connection: Connection, statement: str, parameters: Any, *,
         return all(line.startswith(keys[0]) and line.endswith(keys[1]) for line in searched)
     connection.execute(text("ANALYZE TABLE price_points"))
     plan = connection.exec_driver_sql(f"EXPLAIN FORMAT=TRADITIONAL {statement}", parameters).all()
-    read = [row for row in plan if row.table]
+    read = [row for row in plan if row.table == "price_points"]
     is_ranged = all((row.type, row.key) == ("range", "PRIMARY") for row in read)
     return bool(read) and is_ranged and sum(int(row.rows) for row in read) <= 2 * records

@@ -226,10 +226,12 @@ def test_a_rolled_up_hour_is_told_as_it_was_stored(
 def test_the_mean_price_stands_for_a_rolled_up_hour(
     client: FlaskClient, product: Json, rolled_up_hour: None
 ) -> None:
-    trend = read(client, product, "price-trend", MONDAY, MONDAY + HOUR)
+    trend = read(client, product, "price-trend", MONDAY, MONDAY + 2 * HOUR)
 
-    assert (trend["first"]["price"], trend["median_price"], trend["highest"]["price"]) == (100, 100, 100)
-    assert (trend["lowest"]["price"], trend["average_price"], trend["in_stock_share"]) == (90, 100.4, 0.5)
+    assert (trend["first"]["price"], trend["highest"]["price"], trend["last"]["price"]) == (100, 100, 90)
+    assert trend["lowest"] == priced(90, MONDAY)
+    # Half an hour at 100.4 and one at 90.
+    assert (trend["average_price"], trend["median_price"], trend["in_stock_share"]) == (93.47, 90, 0.75)
 
 
 def test_a_trend_is_weighted_by_time(client: FlaskClient, product: Json, store: Store) -> None:
