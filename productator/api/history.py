@@ -61,10 +61,10 @@ def list_changes_of_offer(product_id: int, offer_id: int) -> Response:
 
 def _answer(page: Page) -> Response:
     currency = current_app.config["CURRENCY"]
-    return page_answer(page, [_change_json(row, currency=currency) for row in page.rows])
+    return page_answer(page, [change_json(row, currency=currency) for row in page.rows])
 
 
-def _change_json(row: Row[Any], *, currency: str | None) -> dict[str, Any]:
+def change_json(row: Row[Any], *, currency: str | None) -> dict[str, Any]:
     return {
         "product_id": row.product_id,
         "offer_id": row.offer_id,

@@ -12,7 +12,8 @@ _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(9999, 12, 31, tzinfo=UTC)
 
 
-def _moment(text: object) -> datetime:
+def moment(text: object) -> datetime:
+    """RFC 3339 with a zone, in UTC; raises ValueError with what is wrong."""
     # A "+" that was not escaped arrives as a blank.
     if not isinstance(text, str) or not _RFC_3339.fullmatch(text):
         raise ValueError("must be a time with a zone, such as 2026-11-23T12:00:00Z (a + is written %2B)")
@@ -23,4 +24,4 @@ def _moment(text: object) -> datetime:
     return min(max(moment, _EARLIEST), _LATEST).astimezone(UTC)
 
 
-Moment = Annotated[datetime, BeforeValidator(_moment)]
+Moment = Annotated[datetime, BeforeValidator(moment)]

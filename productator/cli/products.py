@@ -6,31 +6,27 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from io import BufferedIOBase
-from pathlib import Path
-from typing import BinaryIO, cast
-from uuid import uuid4
+from typing import cast
 
 import click
 from sqlalchemy.orm import sessionmaker
 
+from productator.api.history import change_json
 from productator.api.schemas import product_json
-from productator.cli.command import settings_given, told_in_a_sentence
+from productator.cli.command import moment_given, settings_given, told_in_a_sentence
+from productator.cli.files import STANDARD, format_of, formatted, output_option, writer, written_to
+from productator.domain import MAX_ID
 from productator.engine import make_engine, snapshot
+from productator.services import history as recorded
 from productator.services import products as catalogue
+from productator.services.history import Span
 from productator.transfer import importing
 from productator.transfer.reading import READERS, Record, Records, Refused
-from productator.transfer.writing import WRITERS
+from productator.transfer.writing import CHANGE_COLUMNS
 
-_STANDARD = "-"
-_FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _MOST_TOLD = 100
-_formatted = click.option(
-    "--format",
-    "given_format",
-    type=click.Choice(sorted(READERS)),
-    help="What the file holds, if its name does not tell.",
-)
 
 
 @click.group()
@@ -40,7 +36,7 @@ def products() -> None:
 
 @products.command(name="import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
-@_formatted
+@formatted
 @click.option("--dry-run", is_flag=True, help="Only check the file; the database is not touched.")
 @click.option("--skip-invalid", is_flag=True, help="Import the valid records of a file that has others.")
 @told_in_a_sentence
@@ -50,7 +46,7 @@ def import_(file: str, given_format: str | None, *, dry_run: bool, skip_invalid:
     Nothing is imported from a file with invalid records, unless told otherwise; the exit code is 1 if there
     are any. Run it again after it was interrupted: it goes on where it stopped, and imports no record twice.
     """
-    read, name = READERS[_format_of(file, given_format)], _name(file)
+    read, name = READERS[format_of(file, given_format)], _name(file)
     with _opened(file) as stream:
         valid, invalid = _check(stream, read, name)
         if dry_run:
@@ -64,15 +60,8 @@ def import_(file: str, given_format: str | None, *, dry_run: bool, skip_invalid:
         sys.exit(1)
 
 
-def _format_of(file: str, given: str | None) -> str:
-    found = given or _FORMATS.get(Path(file).suffix.lower())
-    if found is None:
-        raise click.UsageError(f"The name {file!r} tells no format: give --format.")
-    return found
-
-
 def _name(file: str) -> str:
-    return "standard input" if file == _STANDARD else file
+    return "standard input" if file == STANDARD else file
 
 
 @contextmanager
@@ -80,7 +69,7 @@ def _opened(file: str) -> Iterator[BufferedIOBase]:
     """The file to be read more than once; what comes only once is kept in a temporary one."""
     with click.open_file(file, "rb") as given:
         stream = cast("BufferedIOBase", given)
-        if file != _STANDARD and stream.seekable():
+        if file != STANDARD and stream.seekable():
             yield stream
             return
         with tempfile.TemporaryFile() as kept:
@@ -135,38 +124,35 @@ def _progress(label: str, stream: BufferedIOBase) -> Iterator[Callable[[], None]
 
 
 @products.command()
-@_formatted
-@click.option("--output", type=click.Path(dir_okay=False), help="A file, replaced when all is written.")
+@formatted
+@output_option
 @told_in_a_sentence
 def export(given_format: str | None, output: str | None) -> None:
     """Writes all products, as they are at one moment, as CSV or JSON Lines."""
-    write = WRITERS[_format_of(output, given_format) if output else given_format or "csv"]
-    with snapshot(settings_given().database_url) as connection, _written_to(output) as stream:
+    write = writer(output, given_format)
+    with snapshot(settings_given().database_url) as connection, written_to(output) as stream:
         write(stream, (product_json(row) for row in catalogue.every(connection)))
 
 
-@contextmanager
-def _written_to(output: str | None) -> Iterator[BinaryIO]:
-    # What is no file, such as a pipe, cannot be replaced by one.
-    if output is None or (Path(output).exists() and not Path(output).is_file()):
-        with click.open_file(output or _STANDARD, "wb") as stream:
-            yield cast("BinaryIO", stream)
-    else:
-        with _replaced(Path(output).resolve()) as new:
-            yield new
-
-
-@contextmanager
-def _replaced(path: Path) -> Iterator[BinaryIO]:
-    """A file that takes the place of `path` when it is complete; if it never is, `path` stays as it was."""
-    new = path.with_name(f".{path.name}.{uuid4().hex}")
-    try:
-        with new.open("xb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        new.replace(path)
-    except OSError as error:
-        raise click.FileError(str(path), error.strerror) from error
-    finally:
-        new.unlink(missing_ok=True)
+@products.command()
+@click.argument("product_id", type=click.IntRange(1, MAX_ID))
+@click.option("--from", "since", callback=moment_given, help="RFC 3339, such as 2026-11-23T12:00:00Z.")
+@click.option("--to", "until", callback=moment_given, help="RFC 3339, exclusive.")
+@formatted
+@output_option
+@told_in_a_sentence
+def history(
+    product_id: int,
+    since: datetime | None,
+    until: datetime | None,
+    given_format: str | None,
+    output: str | None,
+) -> None:
+    """Writes every change of a product's offers, past ones included, oldest first."""
+    write, settings = writer(output, given_format), settings_given()
+    with snapshot(settings.database_url) as connection:
+        # Before there is a file for it.
+        catalogue.get(connection, product_id)
+        with written_to(output) as stream:
+            changes = recorded.every(connection, product_id, Span(since, until))
+            write(stream, (change_json(row, currency=settings.currency) for row in changes), CHANGE_COLUMNS)

@@ -1,11 +1,11 @@
 """History of offers: recording what changed, in the transaction that changes it, and reading it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Connection, Select, Table, func, insert, select, union_all
+from sqlalchemy import Connection, Row, Select, Table, func, insert, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from productator import history
@@ -55,6 +55,17 @@ def of_product(
     if not page.rows:
         products.get(connection, product_id)
     return page
+
+
+def every(connection: Connection, product_id: int, span: Span) -> Iterator[Row[Any]]:
+    """All changes of the product's offers, oldest first, read in pages."""
+    position: Position | None = None
+    while True:
+        page = of_product(connection, product_id, span, limit=_ROWS_A_STATEMENT, position=position)
+        yield from page.rows
+        position = page.position
+        if position is None:
+            return
 
 
 def of_offer(

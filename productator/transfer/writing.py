@@ -1,12 +1,16 @@
-"""Products as CSV or JSON Lines, with every field that the API tells of them."""
+"""What the API tells of products and of changes, as CSV or JSON Lines."""
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, BinaryIO
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, BinaryIO, Protocol
 
 COLUMNS = ("id", "name", "description", "registration", "created_at", "updated_at")
-Product = Mapping[str, Any]
+CHANGE_COLUMNS = (
+    *("product_id", "offer_id", "source", "external_id"),
+    *("change", "price", "currency", "items_in_stock", "changed_at"),
+)
+Row = Mapping[str, Any]
 
 
 class _Encoded:
@@ -17,17 +21,22 @@ class _Encoded:
         return self._stream.write(text.encode())
 
 
-def write_csv(stream: BinaryIO, products: Iterable[Product]) -> None:
+class Writer(Protocol):
+    def __call__(self, stream: BinaryIO, rows: Iterable[Row], columns: Sequence[str] = COLUMNS) -> None:
+        """Writes rows that have these columns."""
+
+
+def write_csv(stream: BinaryIO, rows: Iterable[Row], columns: Sequence[str] = COLUMNS) -> None:
     # Every text in quotes: a lone carriage return would else end the line for some readers.
-    writer = csv.DictWriter(_Encoded(stream), COLUMNS, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-    stream.write(",".join(COLUMNS).encode() + b"\n")
-    writer.writerows(products)
+    writer = csv.DictWriter(_Encoded(stream), columns, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    stream.write(",".join(columns).encode() + b"\n")
+    writer.writerows(rows)
 
 
-def write_jsonl(stream: BinaryIO, products: Iterable[Product]) -> None:
-    for product in products:
-        line = json.dumps(product, ensure_ascii=False, separators=(",", ":"))
+def write_jsonl(stream: BinaryIO, rows: Iterable[Row], columns: Sequence[str] = COLUMNS) -> None:  # noqa: ARG001 - each line names its own
+    for row in rows:
+        line = json.dumps(row, ensure_ascii=False, separators=(",", ":"))
         stream.write(line.encode() + b"\n")
 
 
-WRITERS: dict[str, Callable[[BinaryIO, Iterable[Product]], None]] = {"csv": write_csv, "jsonl": write_jsonl}
+WRITERS: dict[str, Writer] = {"csv": write_csv, "jsonl": write_jsonl}
