@@ -42,9 +42,11 @@ def fuzz(system: System, api: Api, *, examples: int, seed: int | None = None) ->
         environment=system.environment(**{TALLY: str(tally), "API_TOKEN": ADMIN_TOKEN}),
     )
     exit_code = program.process.wait()
-    cases = _read(report)["test_cases"]["generated"] if report.exists() else 0
-    return Fuzzed(cases, _read(tally) if tally.exists() else {}, program.printed, exit_code)
+    cases = _read(report).get("test_cases", {"generated": 0})["generated"]
+    return Fuzzed(cases, _read(tally), program.printed, exit_code)
 
 
 def _read(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Empty when Schemathesis did not come so far."""
+    written = path.read_text(encoding="utf-8") if path.exists() else ""
+    return json.loads(written or "{}")
