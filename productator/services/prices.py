@@ -96,7 +96,7 @@ def _stored(
     rows = connection.execute(statement, values).all()
     if not rows:
         products.get(connection, product_id)
-    return [_segment(row) for row in rows]
+    return [segment_of(row) for row in rows]
 
 
 def _no_more(stored: list[Segment], than: int) -> list[Segment]:
@@ -106,7 +106,8 @@ def _no_more(stored: list[Segment], than: int) -> list[Segment]:
     return stored
 
 
-def _segment(row: Row[Any]) -> Segment:
+def segment_of(row: Row[Any]) -> Segment:
+    """What a row of `price_points` says; an OPEN one holds until the next row."""
     start = microseconds(row.starts_at)
     if row.resolution_s:
         return _rolled_up(row, start + row.resolution_s * SECOND)

@@ -1,0 +1,161 @@
+"""Rolling history up changes no figure by more than the hours or days that it is rolled up to."""
+
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from productator.figures.points import points
+from productator.figures.segments import Segment, between, microseconds
+from productator.figures.trend import Trend, trend
+from productator.services.prices import segment_of
+from refresher.rollup import Point, roll_up
+from tests.unit.figures import plain_model
+from tests.unit.figures.histories import exact, random_histories
+from tests.unit.figures.plain_model import Offers, Timeline
+
+BEGIN = datetime(2026, 11, 23, tzinfo=UTC)
+TICK, HOUR, DAY = timedelta(minutes=10), timedelta(hours=1), timedelta(days=1)
+TICKS = 2 * DAY // TICK
+UNIT = microseconds(BEGIN + TICK) - microseconds(BEGIN)
+FIRST = microseconds(BEGIN) // UNIT
+RANGE = (FIRST * UNIT, (FIRST + TICKS) * UNIT)
+# Means are stored in thousandths, rounded once for each level.
+ROUNDING = 0.002
+
+each_level = pytest.mark.parametrize("levels", [(HOUR,), (HOUR, DAY), (DAY,)], ids=["hours", "both", "days"])
+seeds = st.integers(0, 2**32)
+
+
+def history(seed: int) -> list[Point]:
+    """Some two days of few or many changes, which may begin at any time of the first one."""
+    random = Random(seed)
+    share = random.choice([0.05, 0.4, 0.9])
+    ticks = [tick for tick in range(TICKS) if random.random() < share][random.randrange(20) :]
+    return [_point(random, tick) for tick in ticks]
+
+
+def _point(random: Random, tick: int) -> Point:
+    at, offers = BEGIN + tick * TICK, random.randrange(4)
+    if random.random() < 0.3:
+        return Point(at, 0, None, None, None, offers, 0)
+    lowest = random.choice([0, 1, 7, 100, 101, 2**53 - 1])
+    highest = lowest + random.choice([0, 1, 50])
+    return Point(at, 0, lowest, highest, random.randint(lowest * 1000, highest * 1000), offers, 1)
+
+
+def rolled_up(history: list[Point], levels: tuple[timedelta, ...]) -> list[Segment]:
+    for level in levels:
+        change = roll_up(history, level, carried=None, ends_at=None)
+        kept = [
+            each for each in history if not any(start <= each.starts_at < end for start, end in change.spans)
+        ]
+        history = sorted(kept + change.points)
+    return segments(history)
+
+
+def segments(history: list[Point]) -> list[Segment]:
+    return between([segment_of(point) for point in history], *RANGE)
+
+
+def line(history: list[Point]) -> Timeline:
+    changes = [
+        (
+            microseconds(each.starts_at) // UNIT,
+            Offers(
+                None if each.lowest_price is None else (each.lowest_price, each.highest_price, 0),
+                each.offers,
+                each.items_in_stock,
+            ),
+        )
+        for each in history
+    ]
+    return plain_model.timeline(changes, FIRST, FIRST + TICKS, UNIT)
+
+
+def levelled(found: Timeline, level: timedelta, choose: type[min]) -> Timeline:
+    """Every price replaced by the least or the greatest of its hour or day."""
+    prices: dict[int, list[int]] = {}
+    for number, tick in found.known:
+        prices.setdefault(number * TICK // level, []).extend([tick.prices[0]] if tick.prices else [])
+    ticks = [
+        tick and tick.prices and Offers((choose(prices[number * TICK // level]), 0, 0), 0, 0)
+        for number, tick in enumerate(found.ticks, found.start)
+    ]
+    return Timeline(found.start, ticks, found.unit)
+
+
+def monotone(found: Trend | dict[str, object]) -> list[float]:
+    """Figures that rise when prices rise."""
+    figures = found if isinstance(found, dict) else {name: getattr(found, name) for name in Trend.__slots__}
+    moments = [figures[name][0] for name in ("first", "last", "highest")]
+    return [*moments, figures["median"], exact(figures["mean"])]
+
+
+@each_level
+def test_as_much_time_is_known_and_in_stock(levels: tuple[timedelta, ...]) -> None:
+    @random_histories
+    @given(seeds)
+    def holds(seed: int) -> None:
+        before, after = segments(history(seed)), rolled_up(history(seed), levels)
+
+        assert [each.start for each in after[:1]] == [each.start for each in before[:1]]
+        assert [each.end for each in after[:-1]] == [each.start for each in after[1:]]
+        assert sum(each.length for each in after) == sum(each.length for each in before)
+        assert sum(each.in_stock for each in after) == sum(each.in_stock for each in before)
+
+    holds()
+
+
+@each_level
+def test_points_of_that_length_keep_their_prices(levels: tuple[timedelta, ...]) -> None:
+    @random_histories
+    @given(seeds)
+    def holds(seed: int) -> None:
+        interval = {HOUR: "hour", DAY: "day"}[max(levels)]
+        before = points(segments(history(seed)), interval)
+        after = points(rolled_up(history(seed), levels), interval)
+
+        assert [point.start for point in after] == [point.start for point in before]
+        for one, other in zip(before, after, strict=True):
+            assert exact(one.in_stock_share) == exact(other.in_stock_share)
+            assert (one.prices and one.prices[:2]) == (other.prices and other.prices[:2])
+            assert means(other.prices) == pytest.approx(means(one.prices), abs=ROUNDING, rel=1e-15)
+
+    holds()
+
+
+@each_level
+def test_a_trend_lies_between_those_of_the_least_and_the_greatest_prices(
+    levels: tuple[timedelta, ...],
+) -> None:
+    @random_histories
+    @given(seeds.filter(lambda seed: plain_model.trend(line(history(seed))) is not None))
+    def holds(seed: int) -> None:
+        found, raw = trend(rolled_up(history(seed), levels)), line(history(seed))
+        least, greatest = (plain_model.trend(levelled(raw, max(levels), choose)) for choose in (min, max))
+
+        assert all(low <= figure for low, figure in zip(monotone(least), monotone(found), strict=True))
+        assert all(figure <= high for figure, high in zip(monotone(found), monotone(greatest), strict=True))
+
+    holds()
+
+
+@each_level
+def test_the_lowest_price_stays_exact_and_its_time_nearly(levels: tuple[timedelta, ...]) -> None:
+    @random_histories
+    @given(seeds.filter(lambda seed: plain_model.trend(line(history(seed))) is not None))
+    def holds(seed: int) -> None:
+        price, at = plain_model.trend(line(history(seed)))["lowest"]
+        found = trend(rolled_up(history(seed), levels)).lowest
+
+        assert found.price == price
+        assert abs(found.at - at) < max(levels) // timedelta(microseconds=1)
+
+    holds()
+
+
+def means(prices: object) -> list[object]:
+    return [exact(mean) for mean in prices[2:]] if prices else []
