@@ -7,7 +7,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Delete, Engine, Update, create_engine, event, make_url
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    Delete,
+    Engine,
+    ExceptionContext,
+    Update,
+    create_engine,
+    event,
+    make_url,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -20,11 +30,17 @@ STATEMENT_TIMEOUT_S = 20
 LOCK_TIMEOUT_S = 5
 SQLITE_BUSY_TIMEOUT_S = 15
 
-# MySQL: connection refused, too many connections, too many of this user. SQLite tells it in words.
-_OUT_OF_REACH = {2003, 1040, 1203, "unable to open database file"}
-# MySQL: lock wait timeout, deadlock, server gone, connection lost, Galera not ready, server shutting down,
-# read-only (a failover is under way), no such table (not migrated yet).
-_TRANSIENT = {1205, 1213, 2006, 2013, 1047, 1053, 1290, 1836, 1146} | _OUT_OF_REACH
+# MySQL: connection refused, too many connections, too many of this user.
+_OUT_OF_REACH = {2003, 1040, 1203, 1226, "unable to open database file"}
+# This server takes no writes now, another one may: read-only (a failover is under way), a Galera node that
+# has lost the others, shutting down.
+_ELSEWHERE = {1290, 1792, 1836, 1047, 1053}
+# Lock wait timeout, deadlock (on a cluster also at the commit), server gone, connection lost or killed,
+# statement killed, failed commit, changed since it was read, table altered or not there (not migrated yet).
+_TRANSIENT = {1205, 1213, 2006, 2013, 1927, 1317, 1180, 1020, 1412, 1146} | _OUT_OF_REACH | _ELSEWHERE
+# Group Replication: conflict at the commit, member leaving. TiDB: conflicts, schema changed, storage away.
+_TRANSIENT |= {3100, 3101, 8002, 8022, 8028, 9001, 9002, 9003, 9004, 9005, 9007}
+# SQLite tells it in words.
 _TRANSIENT |= {"database is locked", "no such table"}
 ATTEMPTS = 6
 
@@ -80,14 +96,23 @@ def autocommit_options(url: str) -> dict[str, Any]:
 
 
 def prepare(engine: Engine, *, autocommit: bool = False) -> None:
-    """Makes an SQLite engine keep the promises that the servers keep by themselves."""
+    """Makes SQLite keep the promises that servers keep, and others leave a server that is of no use now."""
     if engine.dialect.name != "sqlite":
+        event.listen(engine, "handle_error", _leave_useless_server)
         return
     if engine.url.database:
         Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
     event.listen(engine, "connect", _set_pragmas)
     if not autocommit:
         event.listen(engine, "begin", _begin_immediate)
+
+
+def _leave_useless_server(failure: ExceptionContext) -> None:
+    # All connections of the pool lead there. New ones are led elsewhere by whatever stands before the
+    # servers; the old ones would go on failing until they are recycled.
+    error = failure.sqlalchemy_exception
+    if isinstance(error, DBAPIError) and _code(error) in _ELSEWHERE:
+        failure.is_disconnect = True
 
 
 def _set_pragmas(connection: Any, _record: object) -> None:

@@ -13,7 +13,7 @@ def told(*arguments: object, kind: type[DBAPIError] = OperationalError, lost: bo
     return kind("UPDATE x", {}, pymysql.MySQLError(*arguments), connection_invalidated=lost)
 
 
-@pytest.mark.parametrize("code", [1205, 1213, 2006, 2013, 2003, 1040, 1047, 1290])
+@pytest.mark.parametrize("code", [1205, 1213, 2006, 2013, 1180, 1317, 2003, 1040, 1053, 1047, 1290, 1792])
 def test_failures_that_pass_are_transient(code: int) -> None:
     assert is_transient(told(code, "words"))
 
