@@ -71,6 +71,10 @@ class Refresh(Base):
     # As `registered_at` tells: new products and the others are claimed apart, lest one holds up the other.
     pending: Mapped[bool] = mapped_column(default=True, server_default=text("1"))
 
+    # Counts writes of own offers: who changes a product's offers writes this row, because on a cluster a lock
+    # holds on one node only, but of two writes of a row at once one is refused.
+    own_writes: Mapped[int] = mapped_column(BigId, default=0, server_default=text("0"))
+
     __table_args__ = (
         Index(None, "pending", "due_at"),
         CheckConstraint("failures >= 0", name="failures_counted"),

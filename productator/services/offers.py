@@ -6,10 +6,11 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from productator.domain import OwnOffer
+from productator.engine import changed_rows
 from productator.errors import OfferIsExternal, OfferNotFound, ProductNotFound
 from productator.history import Offers, OfferState
 from productator.models import Offer, Product, Refresh
@@ -156,9 +157,10 @@ def remove(
 
 def _held_offers(session: Session, product_id: int) -> Offers | None:
     """The product's offers, which nobody else changes until the commit; None: there is no such product."""
-    # The refresher locks this row first, too: the same order everywhere means no deadlock.
-    lock = select(Refresh.product_id).where(Refresh.product_id == product_id).with_for_update()
-    if session.scalar(lock) is None:
+    # The refresher locks and writes this row, too: the same order everywhere means no deadlock, and a cluster
+    # finds out at the commit when both have done so on different nodes.
+    hold = update(Refresh).where(Refresh.product_id == product_id).values(own_writes=Refresh.own_writes + 1)
+    if not changed_rows(session, hold.execution_options(synchronize_session=False)):
         return None
     columns = (Offer.id, Offer.remote_id, Offer.price, Offer.items_in_stock)
     rows = session.execute(select(*columns).where(Offer.product_id == product_id))

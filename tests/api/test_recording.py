@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator.domain import ChangeKind
-from productator.models import OfferChange, PricePoint
+from productator.models import OfferChange, PricePoint, Refresh
 from tests import factories
 from tests.api.checks import PRODUCTS, offer_url, offers_url
 
@@ -100,3 +100,13 @@ def test_a_deleted_product_takes_its_history_along(
     client.delete(f"{PRODUCTS}/{offer['product_id']}")
 
     assert changes(session) == lowest_prices(session) == []
+
+
+def test_every_write_of_an_own_offer_writes_the_row_that_the_refresher_writes(
+    client: FlaskClient, session: Session, offer: Json
+) -> None:
+    client.patch(offer_url(offer), json={"price": 90})
+    client.delete(offer_url(offer))
+
+    with session:
+        assert session.get_one(Refresh, offer["product_id"]).own_writes == 3
