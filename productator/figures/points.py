@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import Literal, NamedTuple
 
 from productator.figures.ratio import Ratio
-from productator.figures.segments import DAY, SECOND, Prices, Segment, stocked
+from productator.figures.segments import DAY, SECOND, Segment, Stocked, stocked
 from productator.history import SCALE
 
 MAX_POINTS = 1000
@@ -89,7 +89,7 @@ def _point(segments: Sequence[Segment]) -> PricePoint:
     )
 
 
-def _spread(segments: Sequence[tuple[Segment, Prices]]) -> Spread | None:
+def _spread(segments: Sequence[Stocked]) -> Spread | None:
     if not segments:
         return None
     weight = sum(segment.in_stock for segment, _ in segments) * SCALE

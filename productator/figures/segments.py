@@ -82,8 +82,11 @@ def since(segments: Iterable[Segment], start: int) -> list[Segment]:
     return [each.part(max(each.start, start), each.end) for each in segments if each.end > start]
 
 
-def stocked(segments: Iterable[Segment]) -> list[tuple[Segment, Prices]]:
-    """The segments in which anything was in stock, with its prices."""
+# A segment in which anything was in stock, with its prices.
+Stocked = tuple[Segment, Prices]
+
+
+def stocked(segments: Iterable[Segment]) -> list[Stocked]:
     return [(each, each.prices) for each in segments if each.prices and each.in_stock]
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from productator.figures.ratio import Ratio
-from productator.figures.segments import DAY, Segment, since, stocked
-from productator.figures.trend import Priced, trend
+from productator.figures.segments import DAY, Segment, Stocked, since, stocked
+from productator.figures.trend import Priced, last_price
 
 STANDING = 90 * DAY
 _REFERENCE = 30 * DAY
@@ -26,12 +26,13 @@ class Summary:
 def summary(segments: Sequence[Segment], now: int) -> Summary:
     """Of what held from LOOK_BACK ago until now."""
     current = _current(segments)
+    recent = stocked(since(segments, now - STANDING))
     return Summary(
         current=current,
-        lowest_7_days=_lowest(since(segments, now - 7 * DAY)),
-        lowest_30_days=_lowest(since(segments, now - 30 * DAY)),
-        lowest_90_days=_lowest(since(segments, now - STANDING)),
-        percentile=_percentile(since(segments, now - STANDING), current.price) if current else None,
+        lowest_7_days=_lowest(recent, now - 7 * DAY),
+        lowest_30_days=_lowest(recent, now - 30 * DAY),
+        lowest_90_days=_lowest(recent, now - STANDING),
+        percentile=_percentile(recent, current.price) if current else None,
         reference=_reference(segments, current.at) if current and current.at > now - STANDING else None,
     )
 
@@ -39,20 +40,19 @@ def summary(segments: Sequence[Segment], now: int) -> Summary:
 def _current(segments: Sequence[Segment]) -> Priced | None:
     if not segments or not segments[-1].prices:
         return None
-    found = trend(segments)
-    return found.last if found else None
+    return last_price(stocked(segments))
 
 
-def _lowest(segments: Iterable[Segment]) -> Priced | None:
-    return min((Priced(prices.lowest, each.start) for each, prices in stocked(segments)), default=None)
+def _lowest(found: Iterable[Stocked], start: int) -> Priced | None:
+    after = ((each, prices) for each, prices in found if each.end > start)
+    return min((Priced(prices.lowest, max(each.start, start)) for each, prices in after), default=None)
 
 
-def _percentile(segments: Sequence[Segment], price: int) -> Ratio:
-    found = stocked(segments)
+def _percentile(found: Sequence[Stocked], price: int) -> Ratio:
     cheaper = sum(segment.in_stock for segment, prices in found if prices.usual < price)
     return Ratio(100 * cheaper, sum(segment.in_stock for segment, _ in found))
 
 
 def _reference(segments: Iterable[Segment], changed_at: int) -> Priced | None:
-    before = [segment for segment in segments if segment.end <= changed_at]
-    return _lowest(since(before, changed_at - _REFERENCE))
+    before = stocked(segment for segment in segments if segment.end <= changed_at)
+    return _lowest(before, changed_at - _REFERENCE)

@@ -7,7 +7,7 @@ from itertools import accumulate
 from typing import Literal, NamedTuple
 
 from productator.figures.ratio import Ratio
-from productator.figures.segments import Prices, Segment, stocked
+from productator.figures.segments import Segment, Stocked, stocked
 from productator.history import SCALE
 
 
@@ -54,7 +54,7 @@ def trend(segments: Sequence[Segment]) -> Trend | None:
     weight = sum(segment.in_stock for segment, _ in found) * SCALE
     return Trend(
         first=usual[0],
-        last=Priced(usual[-1].price, _began(found)),
+        last=last_price(found),
         lowest=min(Priced(prices.lowest, segment.start) for segment, prices in found),
         highest=max(usual, key=lambda priced: priced.price),  # of equal ones the first
         mean=Ratio(sum(prices.mean_lowest * segment.in_stock for segment, prices in found), weight),
@@ -62,18 +62,18 @@ def trend(segments: Sequence[Segment]) -> Trend | None:
     )
 
 
-def _began(found: Sequence[tuple[Segment, Prices]]) -> int:
-    """Since when the last price has held without a break."""
+def last_price(found: Sequence[Stocked]) -> Priced:
+    """The last price, and since when it has held without a break."""
     (last, last_prices), *earlier = reversed(found)
-    start = last.start
+    price, start = last_prices.usual, last.start
     for segment, prices in earlier:
-        if segment.end != start or segment.in_stock < segment.length or prices.usual != last_prices.usual:
+        if segment.end != start or segment.in_stock < segment.length or prices.usual != price:
             break
         start = segment.start
-    return start
+    return Priced(price, start)
 
 
-def _median(found: Sequence[tuple[Segment, Prices]]) -> int:
+def _median(found: Sequence[Stocked]) -> int:
     """The smallest price that was not exceeded for at least half of the time."""
     times: Counter[int] = Counter()
     for segment, prices in found:

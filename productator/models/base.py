@@ -1,11 +1,15 @@
 """The base of all models, and the column types that mean the same on every database."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Integer, MetaData, String
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
@@ -35,6 +39,25 @@ def exact_text(length: int) -> TypeEngine[str]:
     """ASCII text compared byte by byte, for identifiers."""
     exact = mysql.VARCHAR(length, charset="ascii", collation="ascii_bin")
     return String(length).with_variant(exact, "mysql", "mariadb")
+
+
+class MicrosecondsSince1970(FunctionElement[int]):
+    """Of a UtcDateTime column: a number comes from the database in half the time that a datetime takes."""
+
+    inherit_cache = True
+    type = BigInteger()
+
+
+@compiles(MicrosecondsSince1970)
+def _on_servers(element: MicrosecondsSince1970, compiler: SQLCompiler, **options: Any) -> str:
+    return f"TIMESTAMPDIFF(MICROSECOND, '1970-01-01', {compiler.process(element.clauses, **options)})"
+
+
+@compiles(MicrosecondsSince1970, "sqlite")
+def _on_sqlite(element: MicrosecondsSince1970, compiler: SQLCompiler, **options: Any) -> str:
+    # Kept as text: 2026-11-23 20:28:55.485399.
+    column = compiler.process(element.clauses, **options)
+    return f"(CAST(strftime('%s', {column}) AS INTEGER) * 1000000 + CAST(substr({column}, 21) AS INTEGER))"
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -9,7 +9,7 @@ from productator.figures.segments import OPEN, SECOND, Prices, Segment, between,
 from productator.figures.trend import Priced
 from productator.history import SCALE
 from productator.models import PricePoint
-from productator.models.base import UtcDateTime
+from productator.models.base import MicrosecondsSince1970, UtcDateTime
 from productator.services import products
 
 # More records are neither read nor worked through for one answer.
@@ -22,13 +22,19 @@ _CARRIED_IN = func.coalesce(
     select(func.max(PricePoint.starts_at)).where(_PRODUCT, PricePoint.starts_at <= _START).scalar_subquery(),
     _START,
 )
-_COLUMNS = [column for column in PricePoint.__table__.c if column.name != "product_id"]
+_VALUES = [column for column in PricePoint.__table__.c if column.name not in {"product_id", "starts_at"}]
 _RANGE = (_PRODUCT, PricePoint.starts_at >= _CARRIED_IN, PricePoint.starts_at < bindparam("end"))
-_RECORDS = select(*_COLUMNS).where(*_RANGE).order_by(PricePoint.starts_at).limit(bindparam("at_most"))
+_RECORDS = (
+    select(MicrosecondsSince1970(PricePoint.starts_at).label("start"), *_VALUES)
+    .where(*_RANGE)
+    .order_by(PricePoint.starts_at)
+    .limit(bindparam("at_most"))
+)
 
 _WITH_THE_ONE_BEFORE = (
     select(
-        *_COLUMNS,
+        PricePoint.starts_at,
+        *_VALUES,
         func.lag(PricePoint.lowest_price).over(order_by=PricePoint.starts_at).label("lowest_before"),
         func.lag(PricePoint.resolution_s).over(order_by=PricePoint.starts_at).label("resolution_before"),
     )
@@ -37,7 +43,9 @@ _WITH_THE_ONE_BEFORE = (
 )
 _EACH = _WITH_THE_ONE_BEFORE.c
 # Most records tell of stock and of dearer offers only. What was rolled up is never like the one before.
-_MOVES = select(*(_EACH[column.name] for column in _COLUMNS)).where(
+_MOVES = select(
+    MicrosecondsSince1970(_EACH.starts_at).label("start"), *(_EACH[value.name] for value in _VALUES)
+).where(
     _EACH.lowest_price.is_distinct_from(_EACH.lowest_before)
     | _EACH.resolution_before.is_distinct_from(0)
     | (_EACH.resolution_s > 0)
@@ -96,7 +104,7 @@ def _stored(
     rows = connection.execute(statement, values).all()
     if not rows:
         products.get(connection, product_id)
-    return [segment_of(row) for row in rows]
+    return [segment_of(row.start, row) for row in rows]
 
 
 def _no_more(stored: list[Segment], than: int) -> list[Segment]:
@@ -106,9 +114,8 @@ def _no_more(stored: list[Segment], than: int) -> list[Segment]:
     return stored
 
 
-def segment_of(row: Row[Any]) -> Segment:
-    """What a row of `price_points` says; an OPEN one holds until the next row."""
-    start = microseconds(row.starts_at)
+def segment_of(start: int, row: Row[Any]) -> Segment:
+    """What a row of `price_points` says that starts there; an OPEN one holds until the next row."""
     if row.resolution_s:
         return _rolled_up(row, start + row.resolution_s * SECOND)
     prices = None

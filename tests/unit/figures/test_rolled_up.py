@@ -57,7 +57,7 @@ def rolled_up(history: list[Point], levels: tuple[timedelta, ...]) -> list[Segme
 
 
 def segments(history: list[Point]) -> list[Segment]:
-    return between([segment_of(point) for point in history], *RANGE)
+    return between([segment_of(microseconds(point.starts_at), point) for point in history], *RANGE)
 
 
 def line(history: list[Point]) -> Timeline:
