@@ -114,8 +114,8 @@ class Laboratory:
         return self.address.removesuffix("/api/v1") + "/control"
 
     @contextmanager
-    def refresher(self) -> Iterator[RefresherProcess]:
-        command = [sys.executable, str(ROOT / "bench" / "worker.py")]
+    def refresher(self, *arguments: str) -> Iterator[RefresherProcess]:
+        command = [sys.executable, str(ROOT / "bench" / "worker.py"), *arguments]
         with subprocess.Popen(
             command, env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
         ) as process:

@@ -1,6 +1,7 @@
 """A refresher that works when it is told to, and tells what that took: one process, as in production.
 
 Each line on its standard input starts a run over everything that is due, and is answered by a line of JSON.
+With --without-history it records nothing, to tell what recording costs.
 """
 
 import json
@@ -18,11 +19,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from productator.config import Settings
 from productator.engine import make_engine
+from productator.services import history
 from refresher.__main__ import make_worker
 from refresher.worker import StopFlag
 
 
 def main() -> None:
+    if "--without-history" in sys.argv:
+        history.record = lambda _session, _observations: None
     settings = Settings.load("config.cfg", os.environ)
     worker = make_worker(settings, sessionmaker(make_engine(settings.database_url)), CollectorRegistry())
     for _ in sys.stdin:

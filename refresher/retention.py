@@ -6,14 +6,14 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Row, Table, and_, delete, exists, func, insert, or_, select
+from sqlalchemy import ColumnElement, Row, Table, and_, delete, func, insert, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from productator.domain import ChangeKind
 from productator.models import OfferChange, PricePoint
 from refresher.rollup import FEWEST, Point, roll_up
 
-_ROWS_A_TIME = 1_000
+_ROWS_A_TIME = 250
 _CONDITIONS_A_STATEMENT = 100
 
 _POINTS = cast("Table", PricePoint.__table__)
@@ -88,15 +88,33 @@ def _points(session: Session, product_ids: Sequence[int], window: Window) -> dic
 
 def _carried(session: Session, product_ids: Sequence[int], window: Window) -> dict[int, Point]:
     """The raw points that hold where the window begins, by product."""
-    newest = (
-        select(_POINTS.c.product_id, func.max(_POINTS.c.starts_at).label("starts_at"))
-        .where(_POINTS.c.product_id.in_(product_ids), _POINTS.c.starts_at < window.since)
-        .group_by(_POINTS.c.product_id)
-        .subquery()
-    )
-    is_newest = and_(newest.c.product_id == _POINTS.c.product_id, newest.c.starts_at == _POINTS.c.starts_at)
-    query = select(_POINTS).join(newest, is_newest).where(_POINTS.c.resolution_s == 0)
+    held = _held_since(session, product_ids, _POINTS.c.starts_at < window.since)
+    if not held:
+        return {}
+    is_one = [
+        and_(_POINTS.c.product_id == product_id, _POINTS.c.starts_at == starts_at)
+        for product_id, starts_at in held.items()
+    ]
+    query = select(_POINTS).where(_POINTS.c.resolution_s == 0, or_(*is_one))
     return {row.product_id: _point(row) for row in session.execute(query)}
+
+
+def _held_since(
+    session: Session, product_ids: Sequence[int], condition: ColumnElement[bool]
+) -> dict[int, datetime]:
+    """When the last point of each product that fulfils the condition started."""
+    if not product_ids:
+        return {}
+    key = (_POINTS.c.product_id, _POINTS.c.starts_at)
+    # A product each: of many at once some databases read all points to find the last ones.
+    last = [
+        select(*key)
+        .where(_POINTS.c.product_id == each, condition)
+        .order_by(_POINTS.c.starts_at.desc())
+        .limit(1)
+        for each in product_ids
+    ]
+    return dict(session.execute(union_all(*(each.subquery().select() for each in last))).all())
 
 
 def _point(row: Row[Any]) -> Point:
@@ -105,46 +123,53 @@ def _point(row: Row[Any]) -> Point:
 
 def prune_points(session: Session, product_ids: Sequence[int], window: Window) -> int:
     """Deletes what ended before the window did; what held then stays."""
-    later = _POINTS.alias()
-    has_ended = exists().where(
-        later.c.product_id == _POINTS.c.product_id,
-        later.c.starts_at > _POINTS.c.starts_at,
-        later.c.starts_at <= window.until,
-    )
-    query = (
-        select(_POINTS.c.product_id, _POINTS.c.starts_at)
-        .where(_POINTS.c.product_id.in_(product_ids), _POINTS.c.starts_at < window.until, has_ended)
-        .order_by(_POINTS.c.product_id, _POINTS.c.starts_at)
-    )
-    rows = session.execute(query.limit(_ROWS_A_TIME)).all()
-    newest = {row.product_id: row.starts_at for row in rows}
-    ended = [
-        and_(_POINTS.c.product_id == product_id, _POINTS.c.starts_at <= starts_at)
-        for product_id, starts_at in newest.items()
+    held = _held_since(session, product_ids, _POINTS.c.starts_at <= window.until)
+    if not held:
+        return product_ids[-1]
+    has_ended = [
+        and_(_POINTS.c.product_id == product_id, _POINTS.c.starts_at < starts_at)
+        for product_id, starts_at in held.items()
     ]
-    _delete(session, _POINTS, ended)
+    query = select(_POINTS.c.product_id, _POINTS.c.starts_at).where(or_(*has_ended))
+    rows = session.execute(
+        query.order_by(_POINTS.c.product_id, _POINTS.c.starts_at).limit(_ROWS_A_TIME)
+    ).all()
+    last = {row.product_id: row.starts_at for row in rows}
+    gone = [
+        and_(_POINTS.c.product_id == product_id, _POINTS.c.starts_at <= starts_at)
+        for product_id, starts_at in last.items()
+    ]
+    _delete(session, _POINTS, gone)
     return _last_done(rows, product_ids)
 
 
 def prune_changes(session: Session, product_ids: Sequence[int], window: Window) -> int:
     """Deletes what an offer was before the window's end, but for its last change: that held then."""
     key = (_CHANGES.c.product_id, _CHANGES.c.changed_at, _CHANGES.c.offer_id)
-    later = _CHANGES.alias()
-    is_past = exists().where(
-        later.c.product_id == _CHANGES.c.product_id,
-        later.c.offer_id == _CHANGES.c.offer_id,
-        later.c.changed_at > _CHANGES.c.changed_at,
-        later.c.changed_at < window.until,
-    )
+    are_old = (_CHANGES.c.product_id.in_(product_ids), _CHANGES.c.changed_at < window.until)
+    of_offer = (_CHANGES.c.product_id, _CHANGES.c.offer_id)
+    # Joined rather than asked of each row: not every database looks for a later change by the whole index.
+    last = select(*of_offer, func.max(_CHANGES.c.changed_at).label("changed_at")).where(*are_old)
+    held = last.group_by(*of_offer).subquery()
     query = (
         select(*key)
-        .where(_CHANGES.c.product_id.in_(product_ids), _CHANGES.c.changed_at < window.until)
+        .join(held, and_(held.c.product_id == _CHANGES.c.product_id, held.c.offer_id == _CHANGES.c.offer_id))
         # What was removed holds nothing.
-        .where(is_past | (_CHANGES.c.kind == ChangeKind.REMOVED))
+        .where(
+            *are_old, (_CHANGES.c.changed_at < held.c.changed_at) | (_CHANGES.c.kind == ChangeKind.REMOVED)
+        )
         .order_by(*key)
     )
     rows = session.execute(query.limit(_ROWS_A_TIME)).all()
-    _delete(session, _CHANGES, [and_(*(column == row[i] for i, column in enumerate(key))) for row in rows])
+    # All that an offer was before one of these is among them.
+    until = {(row.product_id, row.offer_id): row.changed_at for row in rows}
+    gone = [
+        and_(
+            *(column == of for column, of in zip(of_offer, each, strict=True)), _CHANGES.c.changed_at <= time
+        )
+        for each, time in until.items()
+    ]
+    _delete(session, _CHANGES, gone)
     return _last_done(rows, product_ids)
 
 

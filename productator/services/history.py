@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Connection, Row, Select, Table, func, insert, select, union_all
+from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, Select, Table, insert, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from productator import history
 from productator.errors import OfferNotFound
 from productator.history import Offers
-from productator.models import Offer, OfferChange, PricePoint
+from productator.models import Offer, OfferChange, PricePoint, Refresh
 from productator.services import products
 from productator.services.paging import Order, Page, Position, read_page
 
@@ -105,21 +105,22 @@ def record(session: Session, observations: Iterable[Observation]) -> None:
 
 def _times(session: Session, observations: Sequence[Observation]) -> dict[int, datetime]:
     """When each product's changes happened: after all earlier ones, whatever the clocks say."""
-    product_ids = sorted(each.product_id for each in observations)
-    newest = union_all(
-        _newest(OfferChange.product_id, OfferChange.changed_at, product_ids),
-        _newest(PricePoint.product_id, PricePoint.starts_at, product_ids),
+    query = select(
+        Refresh.product_id,
+        _newest(OfferChange.changed_at, OfferChange.product_id == Refresh.product_id),
+        _newest(PricePoint.starts_at, PricePoint.product_id == Refresh.product_id),
     )
-    times = {each.product_id: each.at for each in observations}
-    for product_id, time in session.execute(newest):
-        times[product_id] = max(times[product_id], time + _TICK)
+    at = {each.product_id: each.at for each in observations}
+    times = {}
+    for product_id, *recorded in session.execute(query.where(Refresh.product_id.in_(sorted(at)))):
+        times[product_id] = max([at[product_id], *(time + _TICK for time in recorded if time is not None)])
     return times
 
 
-def _newest(
-    product_id: InstrumentedAttribute[int], time: InstrumentedAttribute[datetime], product_ids: Sequence[int]
-) -> Any:
-    return select(product_id, func.max(time)).where(product_id.in_(product_ids)).group_by(product_id)
+def _newest(time: InstrumentedAttribute[datetime], condition: ColumnElement[bool]) -> ScalarSelect[datetime]:
+    """The last time among a product's rows."""
+    # Not MAX: that reads all rows of a product, unless the database happens to see that it need not.
+    return select(time).where(condition).order_by(time.desc()).limit(1).scalar_subquery()
 
 
 def _change_rows(
