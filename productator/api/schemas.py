@@ -78,11 +78,15 @@ class Query(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+_DIGITS = 30
+
+
 def _plain_digits(text: object) -> object:
     # Left alone, "1_000", " 7 " and "5.0" would count as whole numbers.
-    if not isinstance(text, str) or not re.fullmatch("-?[0-9]{1,30}", text, re.ASCII):
+    if not isinstance(text, str) or not (number := re.fullmatch("(-?)0*([0-9]+)", text, re.ASCII)):
         raise ValueError("must be a whole number")
-    return text
+    # Beyond every bound as before, but short enough to be read as a number.
+    return number[1] + number[2][:_DIGITS]
 
 
 _Digits = BeforeValidator(_plain_digits)
