@@ -73,8 +73,9 @@ proofs: bootstrap ## What the API promises, put to the proof at length: writers,
 	python bench/proofs.py stops
 
 EXAMPLES ?= 400
-fuzz: bootstrap ## Schemathesis against the running API; EXAMPLES=50 for a shorter run
-	python bench/proofs.py fuzz --examples $(EXAMPLES)
+CASES ?= 20000
+fuzz: bootstrap ## Schemathesis against the running API; EXAMPLES=50 CASES=1000 for a shorter run
+	python bench/proofs.py fuzz --examples $(EXAMPLES) --cases $(CASES)
 
 dump: bootstrap ## Rewrites dump.sql from the models
 	productator dump > dump.sql.new

@@ -2,13 +2,15 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.processes import ADMIN_TOKEN, Api, Program, System
 from tests.proofs.schemathesis_hooks import TALLY
+
+PHASES = ("examples", "coverage", "fuzzing", "stateful")
 
 
 @dataclass(frozen=True)
@@ -30,14 +32,16 @@ class Fuzzed:
         )
 
 
-def fuzz(system: System, api: Api, *, examples: int, seed: int | None = None) -> Fuzzed:
-    """All phases; `examples` counts for each operation. With a seed, each run is the same."""
+def fuzz(
+    system: System, api: Api, *, examples: int, seed: int | None = None, phases: Sequence[str] = PHASES
+) -> Fuzzed:
+    """`examples` counts for each operation. With a seed, each run is the same."""
     report, tally = system.folder / "schemathesis.json", system.folder / "tally.json"
     repeatable = [] if seed is None else ["--seed", str(seed), "--generation-deterministic"]
     program = system.start(
         Program,
         *(sys.executable, "-m", "schemathesis.cli", "run", api.url("/openapi.json"), "--no-color"),
-        *("--max-examples", str(examples), *repeatable),
+        *("--max-examples", str(examples), "--phases", ",".join(phases), *repeatable),
         *("--report", "json", "--report-json-path", str(report)),
         environment=system.environment(**{TALLY: str(tally), "API_TOKEN": ADMIN_TOKEN}),
     )
