@@ -29,6 +29,8 @@ STATEMENT_TIMEOUT_S = 20
 # Locks are held for milliseconds; who waits longer had better try the whole transaction again.
 LOCK_TIMEOUT_S = 5
 SQLITE_BUSY_TIMEOUT_S = 15
+# Of rows that are put together in one text; MariaDB would cut it at one megabyte.
+LONGEST_TEXT_BYTES = 15 * 1024 * 1024
 
 # MySQL: connection refused, too many connections, too many of this user.
 _OUT_OF_REACH = {2003, 1040, 1203, 1226, "unable to open database file"}
@@ -60,7 +62,8 @@ def engine_options(url: str) -> dict[str, Any]:
             "read_timeout": STATEMENT_TIMEOUT_S,
             "write_timeout": STATEMENT_TIMEOUT_S,
             "charset": "utf8mb4",
-            "init_command": f"SET SESSION innodb_lock_wait_timeout = {LOCK_TIMEOUT_S}",
+            "init_command": f"SET SESSION innodb_lock_wait_timeout = {LOCK_TIMEOUT_S},"
+            f" group_concat_max_len = {LONGEST_TEXT_BYTES}",
         },
     }
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Integer, MetaData, String
+from sqlalchemy import BigInteger, DateTime, Integer, MetaData, String, Text
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
@@ -42,22 +42,39 @@ def exact_text(length: int) -> TypeEngine[str]:
 
 
 class MicrosecondsSince1970(FunctionElement[int]):
-    """Of a UtcDateTime column: a number comes from the database in half the time that a datetime takes."""
+    """Of a UtcDateTime column."""
 
     inherit_cache = True
     type = BigInteger()
 
 
 @compiles(MicrosecondsSince1970)
-def _on_servers(element: MicrosecondsSince1970, compiler: SQLCompiler, **options: Any) -> str:
+def _microseconds_on_servers(element: MicrosecondsSince1970, compiler: SQLCompiler, **options: Any) -> str:
     return f"TIMESTAMPDIFF(MICROSECOND, '1970-01-01', {compiler.process(element.clauses, **options)})"
 
 
 @compiles(MicrosecondsSince1970, "sqlite")
-def _on_sqlite(element: MicrosecondsSince1970, compiler: SQLCompiler, **options: Any) -> str:
+def _microseconds_on_sqlite(element: MicrosecondsSince1970, compiler: SQLCompiler, **options: Any) -> str:
     # Kept as text: 2026-11-23 20:28:55.485399.
     column = compiler.process(element.clauses, **options)
     return f"(CAST(strftime('%s', {column}) AS INTEGER) * 1000000 + CAST(substr({column}, 21) AS INTEGER))"
+
+
+class JsonRows(FunctionElement[str]):
+    """All rows as one JSON text, an array of arrays in no order: numbers come ten times as fast in it."""
+
+    inherit_cache = True
+    type = Text()
+
+
+@compiles(JsonRows)
+def _rows_on_servers(element: JsonRows, compiler: SQLCompiler, **options: Any) -> str:
+    return f"JSON_ARRAYAGG(JSON_ARRAY({compiler.process(element.clauses, **options)}))"
+
+
+@compiles(JsonRows, "sqlite")
+def _rows_on_sqlite(element: JsonRows, compiler: SQLCompiler, **options: Any) -> str:
+    return f"json_group_array(json_array({compiler.process(element.clauses, **options)}))"
 
 
 class UtcDateTime(TypeDecorator[datetime]):

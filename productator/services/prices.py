@@ -1,19 +1,42 @@
 """Price histories: what held when, as it was stored."""
 
-from typing import Any
+import json
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, select
+from sqlalchemy import Connection, Select, bindparam, func, select
 
 from productator.errors import InvalidInput
 from productator.figures.segments import OPEN, SECOND, Prices, Segment, between, microseconds, time_of
 from productator.figures.trend import Priced
 from productator.history import SCALE
 from productator.models import PricePoint
-from productator.models.base import MicrosecondsSince1970, UtcDateTime
+from productator.models.base import JsonRows, MicrosecondsSince1970, UtcDateTime
 from productator.services import products
 
 # More records are neither read nor worked through for one answer.
 MAX_RECORDS = 100_000
+
+
+class Record(NamedTuple):
+    """A row of `price_points`, of one product; it starts so many microseconds after 1970."""
+
+    start: int
+    resolution_s: int
+    lowest_price: int | None
+    # Whole numbers unless the lowest price is null.
+    highest_price: Any
+    average_price: Any
+    offers: int
+    items_in_stock: int
+    # Of rolled-up rows only.
+    mean_lowest_price: Any
+    covered_s: Any
+    in_stock_s: Any
+
+
+def _in_one_text(query: Select[Any]) -> Select[str]:
+    return select(JsonRows(*query.subquery().c))
+
 
 _PRODUCT = PricePoint.product_id == bindparam("product_id")
 _START = bindparam("start", type_=UtcDateTime)
@@ -22,9 +45,9 @@ _CARRIED_IN = func.coalesce(
     select(func.max(PricePoint.starts_at)).where(_PRODUCT, PricePoint.starts_at <= _START).scalar_subquery(),
     _START,
 )
-_VALUES = [column for column in PricePoint.__table__.c if column.name not in {"product_id", "starts_at"}]
+_VALUES = [getattr(PricePoint, name) for name in Record._fields[1:]]
 _RANGE = (_PRODUCT, PricePoint.starts_at >= _CARRIED_IN, PricePoint.starts_at < bindparam("end"))
-_RECORDS = (
+_RECORDS = _in_one_text(
     select(MicrosecondsSince1970(PricePoint.starts_at).label("start"), *_VALUES)
     .where(*_RANGE)
     .order_by(PricePoint.starts_at)
@@ -50,8 +73,8 @@ _MOVES = select(
     | _EACH.resolution_before.is_distinct_from(0)
     | (_EACH.resolution_s > 0)
 )
-_OLDEST_MOVES = _MOVES.order_by(_EACH.starts_at).limit(bindparam("at_most"))
-_NEWEST_MOVES = _MOVES.order_by(_EACH.starts_at.desc()).limit(bindparam("at_most"))
+_OLDEST_MOVES = _in_one_text(_MOVES.order_by(_EACH.starts_at).limit(bindparam("at_most")))
+_NEWEST_MOVES = _in_one_text(_MOVES.order_by(_EACH.starts_at.desc()).limit(bindparam("at_most")))
 _LOWEST = (
     select(PricePoint.lowest_price, PricePoint.starts_at)
     .where(_PRODUCT, PricePoint.starts_at < bindparam("end"), PricePoint.lowest_price.is_not(None))
@@ -88,7 +111,7 @@ def last_moves(
 ) -> list[Segment]:
     """The last of them."""
     stored = _stored(connection, _NEWEST_MOVES, product_id, start, end, at_most=at_most)
-    return between(stored[::-1], start, end)
+    return between(stored, start, end)
 
 
 def lowest_ever(connection: Connection, product_id: int, end: int) -> Priced | None:
@@ -101,10 +124,10 @@ def _stored(
     connection: Connection, statement: Select[Any], product_id: int, start: int, end: int, *, at_most: int
 ) -> list[Segment]:
     values = {"product_id": product_id, "start": time_of(start), "end": time_of(end), "at_most": at_most}
-    rows = connection.execute(statement, values).all()
-    if not rows:
+    records = [Record(*row) for row in json.loads(connection.scalar(statement, values) or "[]")]
+    if not records:
         products.get(connection, product_id)
-    return [segment_of(row.start, row) for row in rows]
+    return [segment_of(record) for record in sorted(records)]
 
 
 def _no_more(stored: list[Segment], than: int) -> list[Segment]:
@@ -114,21 +137,23 @@ def _no_more(stored: list[Segment], than: int) -> list[Segment]:
     return stored
 
 
-def segment_of(start: int, row: Row[Any]) -> Segment:
-    """What a row of `price_points` says that starts there; an OPEN one holds until the next row."""
-    if row.resolution_s:
-        return _rolled_up(row, start + row.resolution_s * SECOND)
-    prices = None
-    if row.lowest_price is not None:
-        means = (row.average_price, row.lowest_price * SCALE)
-        prices = Prices(row.lowest_price, row.highest_price, *means)
-    return Segment(start, OPEN, prices, row.offers, row.items_in_stock, OPEN - start if prices else 0)
+def segment_of(record: Record) -> Segment:
+    """What a record says; an OPEN one holds until the next one."""
+    if record.resolution_s:
+        return _rolled_up(record)
+    start, lowest, prices = record.start, record.lowest_price, None
+    if lowest is not None:
+        prices = Prices(lowest, record.highest_price, record.average_price, lowest * SCALE)
+    return Segment(start, OPEN, prices, record.offers, record.items_in_stock, OPEN - start if prices else 0)
 
 
-def _rolled_up(row: Row[Any], end: int) -> Segment:
-    prices = None
-    if row.lowest_price is not None:
-        prices = Prices(row.lowest_price, row.highest_price, row.average_price, row.mean_lowest_price)
+def _rolled_up(record: Record) -> Segment:
+    prices, end = None, record.start + record.resolution_s * SECOND
+    if record.lowest_price is not None:
+        prices = Prices(
+            record.lowest_price, record.highest_price, record.average_price, record.mean_lowest_price
+        )
     # Less than the whole is known only of the time in which a product's history begins.
-    start = end - round(row.covered_s * SECOND)
-    return Segment(start, end, prices, row.offers, row.items_in_stock, round(row.in_stock_s * SECOND))
+    start = end - round(record.covered_s * SECOND)
+    in_stock = round(record.in_stock_s * SECOND)
+    return Segment(start, end, prices, record.offers, record.items_in_stock, in_stock)

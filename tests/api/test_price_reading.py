@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Connection, Engine, and_, event, insert, text, update
 from sqlalchemy.orm import Session, sessionmaker
 
+from productator.domain import MAX_AMOUNT
 from productator.errors import InvalidInput
 from productator.figures.segments import microseconds
 from productator.models import PricePoint
@@ -65,6 +66,24 @@ def test_as_many_records_as_allowed_are_read(connection: Connection, product_id:
     found = prices.held(connection, product_id, *RANGE, at_most=12)
 
     assert lowest_prices(found) == list(range(200, 212))
+
+
+def test_a_long_history_is_read_whole(
+    connection: Connection, sessions: sessionmaker[Session], product_id: int
+) -> None:
+    row = {
+        "product_id": product_id,
+        "resolution_s": 0,
+        "lowest_price": MAX_AMOUNT,
+        "highest_price": MAX_AMOUNT,
+    }
+    row |= {"average_price": MAX_AMOUNT * 1000, "offers": 1, "items_in_stock": MAX_AMOUNT}
+    rows = [row | {"starts_at": START - timedelta(minutes=number)} for number in range(1, 12_001)]
+    with sessions.begin() as session:
+        session.execute(insert(PricePoint), rows)
+
+    # More than MariaDB puts together unless it is told to.
+    assert len(prices.held(connection, product_id, 0, microseconds(START))) == 12_000
 
 
 def test_more_records_than_allowed_are_refused(connection: Connection, product_id: int) -> None:

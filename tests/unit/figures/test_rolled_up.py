@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from productator.figures.points import points
 from productator.figures.segments import Segment, between, microseconds
 from productator.figures.trend import Trend, trend
-from productator.services.prices import segment_of
+from productator.services.prices import Record, segment_of
 from refresher.rollup import Point, roll_up
 from tests.unit.figures import plain_model
 from tests.unit.figures.histories import exact, random_histories
@@ -57,7 +57,12 @@ def rolled_up(history: list[Point], levels: tuple[timedelta, ...]) -> list[Segme
 
 
 def segments(history: list[Point]) -> list[Segment]:
-    return between([segment_of(microseconds(point.starts_at), point) for point in history], *RANGE)
+    return between([segment_of(record(point)) for point in history], *RANGE)
+
+
+def record(point: Point) -> Record:
+    """As it is read back."""
+    return Record(microseconds(point.starts_at), *(getattr(point, name) for name in Record._fields[1:]))
 
 
 def line(history: list[Point]) -> Timeline:
