@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future
@@ -11,10 +12,12 @@ from typing import Protocol
 
 from productator.domain import utc_now
 from productator.errors import OffersServiceError, OffersUnavailable
+from productator.offers_service import contract
 from productator.offers_service.contract import AccessToken, Answer, Request
 from refresher.claims import Claim
 from refresher.pipeline import Journey, Outcome, journey
 from refresher.transport import Reply, Transport
+from refresher.window import Window
 
 log = logging.getLogger(__name__)
 
@@ -33,12 +36,14 @@ class _Step:
     journey: Journey
     request: Request
     token: str = ""
+    sent_at: float = 0.0
     is_second_try: bool = False
 
 
 class Fetcher:
     def __init__(self, transport: Transport, tokens: Tokens) -> None:
         self._transport = transport
+        self._window = Window(transport.room)
         self._tokens = tokens
         self._token: AccessToken | None = None
         self._rejected: str | None = None
@@ -64,6 +69,7 @@ class Fetcher:
             wait_s = min(wait_s, _TOKEN_POLL_S)
         for step, reply in self._transport.receive(wait_s):
             self._under_way.discard(step)
+            self._adapt(step, reply)
             self._take(step, reply)
         self._send_waiting()
         if not self._waiting:
@@ -88,11 +94,17 @@ class Fetcher:
         return self._renewal is not None and not self._renewal.done()
 
     def _send_waiting(self) -> None:
-        while self._waiting and self._transport.room and self._has_token():
+        while self._waiting and len(self._under_way) < self._window.width and self._has_token():
             step = self._waiting.popleft()
+            step.sent_at = time.monotonic()
             step.token = self._token.value if self._token else ""
             self._under_way.add(step)
             self._transport.send(step, step.request, token=step.token)
+
+    def _adapt(self, step: _Step, reply: Reply) -> None:
+        is_answer = isinstance(reply, Answer) and not contract.is_overload(reply)
+        take_note = self._window.answered if is_answer else self._window.refused
+        take_note(sent_at=step.sent_at, now=time.monotonic())
 
     def _has_token(self) -> bool:
         if self._token is not None and (self._token.expires_at is None or self._token.expires_at > utc_now()):

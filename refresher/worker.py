@@ -4,7 +4,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -13,13 +13,14 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from productator.domain import utc_now
 from productator.engine import is_transient, run_transaction
-from productator.errors import OffersProtocolError, OffersUnavailable, TokenRejected
+from productator.errors import OffersUnavailable, TokenRejected
 from refresher import claims, store
 from refresher.fetch import Fetcher
 from refresher.health import ServiceHealth
 from refresher.pipeline import Outcome
 from refresher.report import Report
 from refresher.store import Stored
+from refresher.storing import Storer
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ class Worker:
         self._health = health
         self._report = report
         self._rhythm = rhythm
+        self._storer = Storer(sessions)
         self._outcomes: list[Outcome] = []
         self._buffered_since = 0.0
         self._claim_at = 0.0
@@ -105,18 +107,20 @@ class Worker:
                 if left_s <= 0:
                     break
                 self._outcomes += self._fetcher.finished(min(left_s, self._rhythm.idle_s))
-            self._report.add(self._store(), idle=True)
+            self._report.add(self._storer.taken(wait_s=None), idle=False)
+            self._store()
+            self._report.add(self._storer.taken(wait_s=None), idle=True)
             self._give_back(self._fetcher.drop_all())
         except DBAPIError as error:
             log.warning("claims are left to lapse", extra={"error": str(error.orig)})
 
     @property
     def _is_idle(self) -> bool:
-        return not self._fetcher.held and not self._outcomes
+        return not self._fetcher.held and not self._outcomes and not self._storer.held
 
     def _claim(self, due_by: datetime | None) -> None:
         now_s = time.monotonic()
-        room = self._rhythm.most_held - self._fetcher.held - len(self._outcomes)
+        room = self._rhythm.most_held - self._fetcher.held - len(self._outcomes) - self._storer.held
         # Few claims of many products cost less than many of few.
         if now_s < self._claim_at or room < self._rhythm.most_held // 4:
             return
@@ -170,41 +174,23 @@ class Worker:
             self._claim_at = 0.0
 
     def _store_when_worthwhile(self) -> Stored:
+        stored = self._storer.taken(wait_s=0)
         is_old = time.monotonic() - self._buffered_since >= _LONGEST_BUFFERED_S
-        if self._outcomes and (is_old or len(self._outcomes) >= _BATCH or not self._fetcher.held):
-            return self._store()
-        return Stored()
+        is_worthwhile = is_old or len(self._outcomes) >= _BATCH or not self._fetcher.held
+        if self._outcomes and is_worthwhile and not self._storer.held:
+            self._store()
+        if not self._fetcher.held:
+            # Nothing else is to be done meanwhile.
+            stored.add(self._storer.taken(wait_s=None))
+        return stored
 
-    def _store(self) -> Stored:
-        outcomes, self._outcomes = self._outcomes, []
-        if not outcomes:
-            return Stored()
-        try:
-            return self._store_together(outcomes)
-        except DBAPIError as error:
-            if is_transient(error):
-                raise
-        # One of them cannot be stored: it must not take the others with it.
-        log.error("a batch cannot be stored, storing its products one by one", exc_info=True)
-        done = Stored()
-        for outcome in outcomes:
-            done.add(self._store_alone(outcome))
-        return done
-
-    def _store_together(self, outcomes: Sequence[Outcome]) -> Stored:
-        plan = store.Schedule(self._rhythm.period, random.uniform, service_failing=self._health.is_failing)
-        return run_transaction(
-            self._sessions, partial(store.store, outcomes=outcomes, plan=plan, now=utc_now())
-        )
-
-    def _store_alone(self, outcome: Outcome) -> Stored:
-        try:
-            return self._store_together([outcome])
-        except DBAPIError as error:
-            if is_transient(error):
-                raise
-            refused = OffersProtocolError("The database refuses what the Offers service answered.")
-            return self._store_together([replace(outcome, offers=None, error=refused)])
+    def _store(self) -> None:
+        if self._outcomes:
+            plan = store.Schedule(
+                self._rhythm.period, random.uniform, service_failing=self._health.is_failing
+            )
+            self._storer.start(self._outcomes, plan)
+            self._outcomes = []
 
     def _give_back(self, unserved: Sequence[claims.Claim]) -> None:
         if unserved:

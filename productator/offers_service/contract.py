@@ -108,11 +108,16 @@ def access_token(answer: Answer, *, refreshing: bool, now: datetime) -> AccessTo
     return AccessToken(value, _expiry(value, now) if refreshing else None)
 
 
+def is_overload(answer: Answer) -> bool:
+    """Whether the service has too much to do, as far as it says so."""
+    return answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status in _TRY_LATER
+
+
 def _failure(answer: Answer, doing: str) -> Exception:
     if answer.status == HTTPStatus.UNAUTHORIZED:
         return TokenRejected("The Offers service does not accept our token.")
     reason = f"The Offers service answered {answer.status} when {doing}."
-    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status in _TRY_LATER:
+    if is_overload(answer):
         return OffersUnavailable(reason, retry_after_s=answer.retry_after_s)
     return OffersProtocolError(reason)
 

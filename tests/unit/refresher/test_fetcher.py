@@ -11,6 +11,7 @@ from productator.offers_service.contract import AccessToken
 from productator.offers_service.tokens import GivenToken
 from refresher.fetch import Fetcher, Tokens
 from refresher.pipeline import Outcome
+from refresher.transport import Reply
 from tests.refresher.builders import FakeTokens, FakeTransport, answer, by_product, claim, listed, offer
 
 PATIENCE_S = 10
@@ -84,6 +85,20 @@ def test_no_more_calls_are_under_way_than_there_is_room() -> None:
     until_sent(fetcher, narrow, 3)
 
     assert (fetcher.held, narrow.room) == (10, 0)
+
+
+@pytest.mark.parametrize(
+    "reply", [answer({}, status=429), answer({}, status=503), OffersUnavailable("silence")]
+)
+def test_a_service_that_is_overloaded_gets_fewer_calls_at_once(reply: Reply) -> None:
+    wide = FakeTransport(concurrency=40)
+    fetcher = fetcher_with(wide, FakeTokens("one"))
+    fetcher.start(claim(product_id) for product_id in range(100))
+    until_sent(fetcher, wide, 40)
+    wide.reply_to_all(reply)
+    until_finished(fetcher, 40)
+
+    assert len(wide.under_way) == 20
 
 
 def test_each_end_makes_room_for_the_next() -> None:
