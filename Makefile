@@ -59,7 +59,7 @@ format: bootstrap ## Formats the code
 bench: bench-refresher ## All benchmarks that take minutes only
 
 bench-refresher: bootstrap ## How fast the refresher is, on MariaDB, beside the obvious loops
-	python bench/refresher.py
+	python bench/refresher.py compare
 
 bench-catalogue: bootstrap ## Plans and times of lists, searches and reads among a million products in DATABASE_URL
 	python bench/catalogue.py --database-url "$(DATABASE_URL)"

@@ -1,9 +1,12 @@
 """How fast the refresher is, end to end: from the first claim to the last commit, on a MariaDB of its own.
 
-    python bench/refresher.py                nothing, 10 % and 100 % of the offers changed; beside two loops
+    python bench/refresher.py compare   nothing, 10 % and 100 % of the offers changed; beside two loops
+    python bench/refresher.py growth    1,000, 10,000, 100,000 products: what one costs, how claims are found
+    python bench/refresher.py steady    30,000 products every 30 s: how old their offers get
+    python bench/refresher.py cycles    1,000 times nothing new: what that writes
 
-Each figure is a line of JSON. The service is bench/upstream.py: 10 offers a product, 100 ms latency. Start-up
-is not included; the refresher is one process, warm after a first run.
+Each figure is a line of JSON. The service is bench/upstream.py: 10 offers a product, 100 ms latency. The
+refresher is one process, started before and warm. Processor seconds tell more than speed on a busy machine.
 """
 
 import json
@@ -18,15 +21,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench import loops
 from bench.laboratory import Laboratory, RefresherProcess, laboratory, processor_s
+from bench.plans import claim_cost_us, plans_of_claims
+from bench.steady import observe
+from bench.traces import Traces
+
+_latency = click.option("--latency", default=0.1, show_default=True, help="Seconds that each answer takes.")
+_database_url = click.option(
+    "--database-url", help="An empty database; default: a MariaDB of its own, from the PATH."
+)
 
 
-@click.command()
-@click.option("--products", "count", default=10_000, show_default=True)
-@click.option("--latency", default=0.1, show_default=True, help="Seconds that each answer takes.")
-@click.option("--database-url", help="An empty database; default: a MariaDB of its own, from the PATH.")
-def main(count: int, latency: float, database_url: str | None) -> None:
-    with laboratory(database_url, latency_s=latency) as lab:
-        compare(lab, count)
+@click.group()
+def main() -> None:
+    """Measures the refresher."""
 
 
 def say(what: str, **figures: Any) -> None:
@@ -34,23 +41,100 @@ def say(what: str, **figures: Any) -> None:
     print(json.dumps({"what": what, **rounded}), flush=True)
 
 
-def compare(lab: Laboratory, count: int) -> None:
-    with lab.refresher() as refresher:
-        lab.add_products(count)
+@main.command()
+@click.option("--products", default=10_000, show_default=True)
+@_latency
+@_database_url
+def compare(products: int, latency: float, database_url: str | None) -> None:
+    """Beside the loops that most people write."""
+    with laboratory(database_url, latency_s=latency) as lab, lab.refresher() as refresher:
+        lab.add_products(products)
         measure(lab, refresher, "registered and read for the first time")
         for percent in (0, 10, 100):
             for _ in range(2):
-                moved = lab.move_prices(percent)
-                lab.make_due()
-                measure(lab, refresher, f"{percent} % of the offers changed", offers_changed=moved)
-    sequential = loops.one_after_the_other(lab.engine, lab.address, 100)
-    say("requests, one after the other", products_per_s=sequential)
-    threads = loops.in_threads(lab.engine, lab.address, 2_000)
-    say(f"requests.Session, {loops.THREADS} threads", products_per_s=threads)
+                measure_again(lab, refresher, percent)
+        loop = loops.one_after_the_other(lab.engine, lab.address, 100)
+        say("requests, one after the other", products_per_s=loop)
+        threads = loops.in_threads(lab.engine, lab.address, 2_000)
+        say(f"requests.Session, {loops.THREADS} threads", products_per_s=threads)
 
 
-def measure(lab: Laboratory, refresher: RefresherProcess, what: str, **figures: Any) -> float:
-    """One run over everything that is due; returns products per second."""
+@main.command()
+@click.option("--most", default=100_000, show_default=True)
+@_latency
+@_database_url
+def growth(most: int, latency: float, database_url: str | None) -> None:
+    """What a product costs when there are many."""
+    with laboratory(database_url, latency_s=latency) as lab, lab.refresher() as refresher:
+        so_far = 0
+        for products in (each for each in (1_000, 10_000, 100_000) if each <= most):
+            lab.add_products(products - so_far)
+            so_far = products
+            measure(lab, refresher, "registered and read for the first time")
+            for percent in (0, 10):
+                measure_again(lab, refresher, percent)
+            lab.make_due()
+            say("claims", products=products, us_per_product=claim_cost_us(lab.engine))
+            measure(lab, refresher, "0 % of the offers changed")
+        lab.make_due()
+        for plan in plans_of_claims(lab.engine):
+            say("plan", **plan)
+
+
+@main.command()
+@click.option("--products", default=30_000, show_default=True)
+@click.option("--period", default=30, show_default=True)
+@click.option("--periods", default=5, show_default=True, help="To look at, after two to settle.")
+@click.option("--percent", default=10.0, show_default=True, help="Of the offers change each period.")
+@click.option("--burst", default=0, show_default=True, help="So many products are imported meanwhile.")
+@_latency
+@_database_url
+def steady(
+    products: int,
+    *,
+    period: int,
+    periods: int,
+    percent: float,
+    burst: int,
+    latency: float,
+    database_url: str | None,
+) -> None:
+    """The program as it is run, for minutes: ages of offers, seconds between two reads of a product."""
+    with laboratory(database_url, latency_s=latency) as lab:
+        lab.add_products(products)
+        for figures in observe(lab, period_s=period, periods=periods, percent=percent, burst=burst):
+            say(**figures)
+
+
+@main.command()
+@click.option("--products", default=100, show_default=True)
+@click.option("--cycles", "count", default=1_000, show_default=True)
+@_database_url
+def cycles(products: int, count: int, database_url: str | None) -> None:
+    """What a thousand cycles write when nothing has changed: two updates a product, of its schedule."""
+    with laboratory(database_url, latency_s=0) as lab, lab.refresher() as refresher:
+        lab.add_products(products)
+        refresher.run()
+        traces = Traces(lab.engine)
+        for _ in range(count):
+            lab.make_due()
+            refresher.run()
+        left = traces.left()
+        # Each cycle: made due by us, claimed, scheduled.
+        expected = {"inserted": 0, "deleted": 0, "updated": 3 * products * count, "auto_increment": 0}
+        say("traces of unchanged cycles", cycles=count, products=products, **left)
+        if left != expected:
+            raise click.ClickException(f"Expected were {expected}.")
+
+
+def measure_again(lab: Laboratory, refresher: RefresherProcess, percent: float) -> None:
+    moved = lab.move_prices(percent)
+    lab.make_due()
+    measure(lab, refresher, f"{percent:g} % of the offers changed", offers_changed=moved)
+
+
+def measure(lab: Laboratory, refresher: RefresherProcess, what: str, **figures: Any) -> None:
+    """One run over everything that is due."""
     others = {"database": lab.server_pid, "upstream": lab.upstream_pid}
     before = {name: processor_s(pid) for name, pid in others.items()}
     run = refresher.run()
@@ -68,7 +152,6 @@ def measure(lab: Laboratory, refresher: RefresherProcess, what: str, **figures: 
         **used,
         **figures,
     )
-    return run.refreshed / run.seconds
 
 
 if __name__ == "__main__":

@@ -94,6 +94,17 @@ def test_when_the_market_moves_the_stored_offers_follow(installation: Installati
     assert installation.is_fresh()
 
 
+def test_a_cycle_without_news_writes_nothing_but_the_schedule(
+    installation2: Installation, statements: list[str]
+) -> None:
+    installation2.refreshed_products(PRODUCTS)
+    statements.clear()
+    installation2.refresh_once()
+    writing = {each.split(" SET ")[0] for each in statements if not each.startswith(("SELECT", "BEGIN"))}
+
+    assert writing == {"UPDATE refreshes"}
+
+
 def test_nothing_due_is_nothing_done(installation2: Installation) -> None:
     stored_products(installation2.sessions, PRODUCTS, now=utc_now() + PERIOD)
 
