@@ -80,7 +80,7 @@ def _refresh_for_ever(settings: Settings, stop: StopFlag) -> None:
             ) from error
     sessions = sessionmaker(make_engine(settings.database_url))
     worker = make_worker(settings, sessions, registry)
-    housekeeping = Housekeeping(sessions, settings.retention)
+    housekeeping = Housekeeping(sessions, settings.retention, _rhythm(settings))
 
     def on_turn() -> None:
         heartbeat.beat()
@@ -131,12 +131,16 @@ def make_worker(settings: Settings, sessions: sessionmaker[Session], registry: C
         Fetcher(transport, _tokens(settings, sessions)),
         ServiceHealth(probe_every_s=settings.refresher_period_s, call_s=timeout_s),
         Report(registry),
-        rhythm=Rhythm(
-            period=timedelta(seconds=settings.refresher_period_s),
-            # Registering and reading, behind others that do so, a wait for the token, and storing.
-            lease=timedelta(seconds=6 * timeout_s + 5),
-            most_held=2 * settings.refresher_concurrency,
-        ),
+        rhythm=_rhythm(settings),
+    )
+
+
+def _rhythm(settings: Settings) -> Rhythm:
+    return Rhythm(
+        period=timedelta(seconds=settings.refresher_period_s),
+        # Registering and reading, behind others that do so, a wait for the token, and storing.
+        lease=timedelta(seconds=6 * settings.offers_timeout_s + 5),
+        most_held=2 * settings.refresher_concurrency,
     )
 
 

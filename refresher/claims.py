@@ -7,15 +7,18 @@ from datetime import datetime, timedelta
 from typing import cast
 from uuid import uuid4
 
-from sqlalchemy import Connection, Table, case, select, update
+from sqlalchemy import Connection, Table, and_, case, or_, select, update
 from sqlalchemy.orm import Session
 
 from productator.models import Product, Refresh
+from refresher import schedule
 
 _REFRESHES = cast("Table", Refresh.__table__)
 _PRODUCTS = cast("Table", Product.__table__)
 # One in so many claims is for a new product even when all others are late.
 _SHARE_OF_NEW = 4
+# Between the machines of several refreshers, in good order.
+_CLOCKS_DIFFER = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,3 +121,21 @@ def give_back(session: Session, claims: Sequence[Claim]) -> None:
             .where(_REFRESHES.c.product_id.in_(sorted(product_ids)), _REFRESHES.c.claim_token == token)
             .values(claim_token=None, due_at=slot)
         )
+
+
+def recall_strays(session: Session, *, now: datetime, period: timedelta, lease: timedelta) -> int:
+    """Makes due at once what is due later than it can rightly be; returns how many products that were.
+
+    So it is after a clock was set back, here or where another refresher runs: the slots lie as far ahead as
+    it was, and nobody would refresh those products until then.
+    """
+    longest_pause = schedule.LONGEST_PAUSE + lease + period
+    is_free = and_(_REFRESHES.c.claim_token.is_(None), _REFRESHES.c.failures == 0)
+    statement = (
+        update(_REFRESHES)
+        # Both lanes are named so that the index is of use.
+        .where(_REFRESHES.c.pending.in_([False, True]), _REFRESHES.c.due_at > now + period + _CLOCKS_DIFFER)
+        .where(or_(is_free, _REFRESHES.c.due_at > now + longest_pause))
+        .values(due_at=schedule.on_grid(now), claim_token=None)
+    )
+    return session.connection().execute(statement).rowcount

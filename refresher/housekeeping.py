@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session, sessionmaker
 from productator.domain import Retention, utc_now
 from productator.engine import run_transaction
 from productator.services import idempotency
-from refresher import chores
+from refresher import chores, claims
+from refresher.worker import Rhythm
 
 log = logging.getLogger(__name__)
 
@@ -24,9 +25,11 @@ _KEYS_A_TIME = 500
 
 
 class Housekeeping:
-    def __init__(self, sessions: sessionmaker[Session], retention: Retention) -> None:
+    def __init__(self, sessions: sessionmaker[Session], retention: Retention, rhythm: Rhythm) -> None:
         self._sessions = sessions
         self._retention = retention
+        self._rhythm = rhythm
+        self._strays_at = 0.0
         self._keys_at = 0.0
         self._history_at = 0.0
 
@@ -37,6 +40,9 @@ class Housekeeping:
             if now_s >= self._keys_at:
                 self._keys_at = now_s + _EVERY_S
                 run_transaction(self._sessions, partial(idempotency.prune, now=utc_now(), most=_KEYS_A_TIME))
+            if now_s >= self._strays_at:
+                self._strays_at = now_s + _EVERY_S
+                self._recall_strays()
             if now_s >= self._history_at:
                 self._history_at = now_s + _EVERY_S
                 if self._step():
@@ -44,6 +50,16 @@ class Housekeeping:
                     self._history_at = now_s + max(_BETWEEN_STEPS_S, _SHARE * took_s)
         except DBAPIError as error:
             log.warning("what has expired is kept for now", extra={"error": str(error.orig)})
+
+    def _recall_strays(self) -> None:
+        work = partial(
+            claims.recall_strays, now=utc_now(), period=self._rhythm.period, lease=self._rhythm.lease
+        )
+        recalled = run_transaction(self._sessions, work)
+        if recalled:
+            log.warning(
+                "products were due too late, as after a clock was set back", extra={"products": recalled}
+            )
 
     def _step(self) -> bool:
         # Not run again: while another worker does the chores, or with any other trouble, they can wait.

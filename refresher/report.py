@@ -1,6 +1,7 @@
 """What the refresher says of its work: one readable line a cycle, and figures for Prometheus."""
 
 import logging
+import math
 import time
 from collections import Counter as Tally
 
@@ -13,6 +14,7 @@ log = logging.getLogger(__name__)
 _MOST_ERRORS_NAMED = 3
 # When work never pauses, a line comes this often all the same.
 _LONGEST_CYCLE_S = 30.0
+_CALM_S = 10.0
 
 
 class Report:
@@ -21,6 +23,12 @@ class Report:
         self.failed = 0
         self._cycle = Stored()
         self._cycle_began = time.monotonic()
+        self._said_at = -math.inf
+        self._lateness = Gauge(
+            "productator_refresh_lateness_seconds",
+            "How long after its slot the latest product of the last batch was stored",
+            registry=registry,
+        )
         self._products = Counter(
             "productator_refreshes_total", "Refreshes of products by outcome", ["outcome"], registry=registry
         )
@@ -39,11 +47,18 @@ class Report:
         self._cycle.add(stored)
         worked = self._cycle.refreshed or self._cycle.failed or self._cycle.lost
         took_s = time.monotonic() - self._cycle_began
-        if worked and (idle or took_s > _LONGEST_CYCLE_S):
+        is_over = took_s > _LONGEST_CYCLE_S or (idle and self._is_news())
+        if worked and is_over:
             self._say(took_s)
-        if idle or took_s > _LONGEST_CYCLE_S:
+            self._said_at = time.monotonic()
+        if is_over or not worked:
             self._cycle = Stored()
             self._cycle_began = time.monotonic()
+
+    def _is_news(self) -> bool:
+        """With work spread over the period there is a little at any time, and no need to say each of it."""
+        is_calm = time.monotonic() - self._said_at < _CALM_S
+        return not is_calm or bool(self._cycle.registered or self._cycle.errors)
 
     def _count(self, stored: Stored) -> None:
         self.failed += stored.failed
@@ -53,6 +68,7 @@ class Report:
             self._changes.labels(kind).inc(getattr(stored, kind))
         if stored.refreshed:
             self._last_success.set_to_current_time()
+            self._lateness.set(stored.late_s)
 
     def _say(self, took_s: float) -> None:
         cycle = self._cycle
@@ -64,6 +80,7 @@ class Report:
                 "removed": cycle.removed,
                 "registered": cycle.registered,
                 "failed": cycle.failed,
+                "late_s": round(cycle.late_s, 1),
                 "seconds": round(took_s, 1),
             },
         )

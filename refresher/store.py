@@ -34,10 +34,14 @@ class Stored:
     changed: int = 0
     removed: int = 0
     errors: list[tuple[int, str]] = field(default_factory=list)
+    # How long after its slot the latest of them was stored.
+    late_s: float = 0.0
 
     def add(self, other: "Stored") -> None:
+        late_s = max(self.late_s, other.late_s)
         for each in fields(self):
             setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
+        self.late_s = late_s
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,8 @@ class Schedule:
 def store(session: Session, outcomes: Sequence[Outcome], plan: Schedule, *, now: datetime) -> Stored:
     """Applies the outcomes of claims that are still ours; of the others nothing is written."""
     held = _lock_held(session, outcomes)
-    done = Stored(lost=len(outcomes) - len(held))
+    late_s = max(((now - outcome.claim.slot).total_seconds() for outcome in held), default=0.0)
+    done = Stored(lost=len(outcomes) - len(held), late_s=late_s)
     _store_offers(session, held, done, now=now)
     _store_registrations(session, held, done, now=now)
     _store_schedule(session, held, plan, done, now=now)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from threading import Barrier
 
@@ -11,7 +11,8 @@ from sqlalchemy.orm import sessionmaker
 
 from productator.engine import make_engine, run_transaction
 from productator.services import products
-from refresher.claims import Claim, claim_due, give_back
+from refresher.claims import Claim, claim_due, give_back, recall_strays
+from refresher.schedule import LONGEST_PAUSE
 from refresher.store import store
 from tests.refresher.builders import LEASE, NOW, PERIOD, outcome, plan
 from tests.refresher.rows import (
@@ -183,6 +184,73 @@ def test_racing_workers_never_hold_the_same_product_and_together_hold_all(
         held = [product_id for race in races for product_id in race.result()]
 
     assert Counter(held) == Counter(product_ids)
+
+
+# --- clocks that jump
+
+
+def recalled(sessions: Sessions, product_id: int) -> bool:
+    """Whether the product is due at once after a look for strays."""
+    with sessions.begin() as session:
+        recall_strays(session, now=NOW, period=PERIOD, lease=LEASE)
+    return refresh_of(sessions, product_id).due_at <= NOW
+
+
+@pytest.mark.parametrize("ahead", [PERIOD + timedelta(seconds=3), timedelta(hours=1), timedelta(days=365)])
+@pytest.mark.parametrize("pending", [True, False])
+def test_after_a_clock_was_set_back_what_is_due_far_ahead_is_due_now(
+    sessions: Sessions, ahead: timedelta, pending: bool
+) -> None:
+    (product_id,) = stored_products(sessions, 1)
+    set_refresh(sessions, product_id, due_at=NOW + ahead, pending=pending)
+
+    assert recalled(sessions, product_id)
+
+
+def test_what_is_due_within_a_period_is_left_alone(sessions: Sessions) -> None:
+    (product_id,) = stored_products(sessions, 1, now=NOW + PERIOD)
+
+    assert not recalled(sessions, product_id)
+
+
+def test_a_product_that_was_put_off_stays_so(sessions: Sessions) -> None:
+    (product_id,) = stored_products(sessions, 1)
+    set_refresh(sessions, product_id, due_at=NOW + LONGEST_PAUSE, failures=9)
+
+    assert not recalled(sessions, product_id)
+
+
+def test_a_product_that_was_put_off_before_the_clock_was_set_back_is_due_now(sessions: Sessions) -> None:
+    (product_id,) = stored_products(sessions, 1)
+    set_refresh(sessions, product_id, due_at=NOW + timedelta(hours=1), failures=9)
+
+    assert recalled(sessions, product_id)
+
+
+def test_a_claim_is_not_recalled(sessions: Sessions) -> None:
+    (product_id,) = stored_products(sessions, 1)
+    with sessions.begin() as session:
+        claim_due(session, limit=1, due_by=NOW, now=NOW, lease=10 * PERIOD)
+
+    assert not recalled(sessions, product_id)
+
+
+def test_a_claim_from_before_the_clock_was_set_back_lapses(sessions: Sessions) -> None:
+    (product_id,) = stored_products(sessions, 1, now=NOW + timedelta(hours=1))
+    claimed(sessions, now=NOW + timedelta(hours=1))
+
+    assert recalled(sessions, product_id)
+    assert refresh_of(sessions, product_id).claim_token is None
+
+
+def test_after_a_clock_was_set_forward_everything_is_due_once(sessions: Sessions) -> None:
+    product_ids = stored_products(sessions, 3)
+    claims = claimed(sessions, now=NOW + timedelta(days=1))
+    with sessions.begin() as session:
+        store(session, [outcome(each) for each in claims], plan(), now=NOW + timedelta(days=1))
+
+    assert len(claims) == len(product_ids)
+    assert claimed(sessions, now=NOW + timedelta(days=1)) == []
 
 
 def test_a_refresh_asked_for_while_one_is_under_way_is_not_lost(sessions: Sessions) -> None:

@@ -223,6 +223,14 @@ def test_a_product_that_was_deleted_meanwhile_is_an_outcome(sessions: Sessions) 
     assert (done.lost, done.refreshed) == (1, 1)
 
 
+def test_the_latest_product_of_a_batch_tells_how_late_it_was(sessions: Sessions) -> None:
+    stored_products(sessions, 1, now=LATER - 3 * PERIOD)
+    stored_products(sessions, 1)
+    done = apply(sessions, *(outcome(each) for each in claimed(sessions)))
+
+    assert done.late_s == (3 * PERIOD).total_seconds()
+
+
 # --- answers that were stored before
 
 
