@@ -162,12 +162,15 @@ def run_transaction(sessions: sessionmaker[Session], work: Callable[[Session], R
 
     Only for work that does no harm when run twice: after a commit whose answer was lost it is.
     """
+    patient_until = time.monotonic() + CONNECT_TIMEOUT_S
     for attempt in range(ATTEMPTS):
         try:
             with sessions.begin() as session:
                 return work(session)
         except DBAPIError as error:
-            if attempt == ATTEMPTS - 1 or not is_transient(error):
+            # Who has waited for a connection in vain is not made to wait for the next one.
+            is_too_late = is_out_of_reach(error) and time.monotonic() > patient_until
+            if attempt == ATTEMPTS - 1 or is_too_late or not is_transient(error):
                 raise
         time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, not a secret
     raise AssertionError("unreachable")

@@ -27,6 +27,7 @@ from refresher.health import ServiceHealth
 from refresher.housekeeping import Housekeeping
 from refresher.report import Report
 from refresher.transport import Transport
+from refresher.waiting import WaitingProducts
 from refresher.worker import Rhythm, StopFlag, Worker
 
 log = logging.getLogger("refresher")
@@ -80,10 +81,10 @@ def _refresh_for_ever(settings: Settings, stop: StopFlag) -> None:
             ) from error
     sessions = sessionmaker(make_engine(settings.database_url))
     worker = make_worker(settings, sessions, registry)
-    housekeeping = Housekeeping(sessions, settings.retention, _rhythm(settings))
+    housekeeping = Housekeeping(sessions, settings.retention, _rhythm(settings), WaitingProducts(registry))
 
     def on_turn() -> None:
-        heartbeat.beat()
+        heartbeat.beat(has_database=worker.has_database)
         housekeeping.turn()
 
     log.info("refreshing every %g s from %s", settings.refresher_period_s, settings.offers_address)

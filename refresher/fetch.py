@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections import Counter as Tally
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future
@@ -51,6 +52,8 @@ class Fetcher:
         self._waiting: deque[_Step] = deque()
         self._under_way: set[_Step] = set()
         self._outcomes: list[Outcome] = []
+        # How often each status was answered; for whoever counts to take away.
+        self.calls: Tally[str] = Tally()
 
     @property
     def held(self) -> int:
@@ -102,6 +105,7 @@ class Fetcher:
             self._transport.send(step, step.request, token=step.token)
 
     def _adapt(self, step: _Step, reply: Reply) -> None:
+        self.calls[str(reply.status) if isinstance(reply, Answer) else "none"] += 1
         is_answer = isinstance(reply, Answer) and not contract.is_overload(reply)
         take_note = self._window.answered if is_answer else self._window.refused
         take_note(sent_at=step.sent_at, now=time.monotonic())

@@ -29,7 +29,8 @@ class ServiceHealth:
         self._recent: deque[_Call] = deque(maxlen=_WINDOW)
         self._failed_in_row = 0
         self._paused_until = 0.0
-        self._was_failing = False
+        # Nobody knows how it was before: products may have been put off because of the service.
+        self._was_failing = True
 
     @property
     def is_down(self) -> bool:
@@ -76,8 +77,8 @@ class ServiceHealth:
         if was_down and not self.is_down:
             self._recent.clear()
             self._paused_until = 0.0
-        recovered = self._was_failing and not self.is_failing
-        self._was_failing = self.is_failing
+        recovered = (succeeded or answered) and self._was_failing and not self.is_failing
+        self._was_failing = self.is_failing or (self._was_failing and not recovered)
         return recovered
 
     def pause(self, seconds: float, *, now: float) -> None:

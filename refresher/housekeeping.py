@@ -11,11 +11,14 @@ from productator.domain import Retention, utc_now
 from productator.engine import run_transaction
 from productator.services import idempotency
 from refresher import chores, claims
+from refresher.waiting import WaitingProducts
 from refresher.worker import Rhythm
 
 log = logging.getLogger(__name__)
 
 _EVERY_S = 10.0
+# For what reads much.
+_LONG_S = 60.0
 # While there is history to roll up or to prune: a step of some hundredths of a second, and at most one part
 # in so many of the time.
 _BETWEEN_STEPS_S = 0.5
@@ -25,8 +28,17 @@ _KEYS_A_TIME = 500
 
 
 class Housekeeping:
-    def __init__(self, sessions: sessionmaker[Session], retention: Retention, rhythm: Rhythm) -> None:
+    def __init__(
+        self,
+        sessions: sessionmaker[Session],
+        retention: Retention,
+        rhythm: Rhythm,
+        waiting: WaitingProducts,
+    ) -> None:
         self._sessions = sessions
+        self._waiting = waiting
+        self._look_at = 0.0
+        self._look_at_all_at = 0.0
         self._retention = retention
         self._rhythm = rhythm
         self._strays_at = 0.0
@@ -43,6 +55,12 @@ class Housekeeping:
             if now_s >= self._strays_at:
                 self._strays_at = now_s + _EVERY_S
                 self._recall_strays()
+            if now_s >= self._look_at:
+                self._look_at = now_s + _EVERY_S
+                run_transaction(self._sessions, partial(self._waiting.look, now=utc_now()))
+            if now_s >= self._look_at_all_at:
+                self._look_at_all_at = now_s + _LONG_S
+                run_transaction(self._sessions, partial(self._waiting.look_at_all, now=utc_now()))
             if now_s >= self._history_at:
                 self._history_at = now_s + _EVERY_S
                 if self._step():

@@ -18,9 +18,11 @@ class Heartbeat:
     def __init__(self, *, longest_s: float) -> None:
         self._longest_s = longest_s
         self._last = time.monotonic()
+        self.has_database = False
 
-    def beat(self) -> None:
+    def beat(self, *, has_database: bool) -> None:
         self._last = time.monotonic()
+        self.has_database = has_database
 
     @property
     def is_alive(self) -> bool:
@@ -31,7 +33,7 @@ def serve(host: str, port: int, *, heartbeat: Heartbeat, registry: CollectorRegi
     """Starts serving; raises OSError when the port cannot be had."""
     routes: dict[str, Callable[[], Answer]] = {
         "/livez": lambda: _liveness(heartbeat),
-        "/readyz": lambda: _liveness(heartbeat),
+        "/readyz": lambda: _readiness(heartbeat),
         "/metrics": lambda: (HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(registry)),
     }
 
@@ -59,6 +61,13 @@ def _liveness(heartbeat: Heartbeat) -> Answer:
     if heartbeat.is_alive:
         return _json(HTTPStatus.OK, "alive")
     return _json(HTTPStatus.SERVICE_UNAVAILABLE, "the loop has stalled")
+
+
+def _readiness(heartbeat: Heartbeat) -> Answer:
+    """Without the Offers service the refresher still does all that it can."""
+    if heartbeat.is_alive and not heartbeat.has_database:
+        return _json(HTTPStatus.SERVICE_UNAVAILABLE, "the database is not available")
+    return _liveness(heartbeat)
 
 
 def _nothing() -> Answer:

@@ -4,8 +4,9 @@ import logging
 import math
 import time
 from collections import Counter as Tally
+from collections.abc import Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 from refresher.store import Stored
 
@@ -15,6 +16,8 @@ _MOST_ERRORS_NAMED = 3
 # When work never pauses, a line comes this often all the same.
 _LONGEST_CYCLE_S = 30.0
 _CALM_S = 10.0
+PREFIX = "productator_refresher"
+_BATCH_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 class Report:
@@ -25,20 +28,33 @@ class Report:
         self._cycle_began = time.monotonic()
         self._said_at = -math.inf
         self._lateness = Gauge(
-            "productator_refresh_lateness_seconds",
+            f"{PREFIX}_lateness_seconds",
             "How long after its slot the latest product of the last batch was stored",
             registry=registry,
         )
         self._products = Counter(
-            "productator_refreshes_total", "Refreshes of products by outcome", ["outcome"], registry=registry
+            f"{PREFIX}_refreshes_total", "Refreshes of products by outcome", ["outcome"], registry=registry
         )
         self._changes = Counter(
-            "productator_offer_changes_total", "Changes of offers by kind", ["kind"], registry=registry
+            f"{PREFIX}_offer_changes_total", "Changes of offers by kind", ["kind"], registry=registry
         )
         self._last_success = Gauge(
-            "productator_last_success_timestamp_seconds",
-            "When a product was last refreshed",
+            f"{PREFIX}_last_success_timestamp_seconds", "When a product was last refreshed", registry=registry
+        )
+        self._batches = Histogram(
+            f"{PREFIX}_batch_seconds",
+            "How long storing a batch took",
+            buckets=_BATCH_BUCKETS,
             registry=registry,
+        )
+        self._calls = Counter(
+            f"{PREFIX}_calls_total",
+            "Calls that register or read products, by the status of the answer",
+            ["status"],
+            registry=registry,
+        )
+        self._breaker = Gauge(
+            f"{PREFIX}_breaker_open", "1 while the Offers service is down and only probed", registry=registry
         )
 
     def add(self, stored: Stored, *, idle: bool) -> None:
@@ -55,6 +71,12 @@ class Report:
             self._cycle = Stored()
             self._cycle_began = time.monotonic()
 
+    def service(self, *, calls: Mapping[str, int], is_down: bool) -> None:
+        """What came of calls, by status, since this was last told."""
+        for status, count in calls.items():
+            self._calls.labels(status).inc(count)
+        self._breaker.set(is_down)
+
     def _is_news(self) -> bool:
         """With work spread over the period there is a little at any time, and no need to say each of it."""
         is_calm = time.monotonic() - self._said_at < _CALM_S
@@ -66,6 +88,8 @@ class Report:
             self._products.labels(outcome).inc(getattr(stored, outcome))
         for kind in ("added", "changed", "removed"):
             self._changes.labels(kind).inc(getattr(stored, kind))
+        for seconds in stored.batches_s:
+            self._batches.observe(seconds)
         if stored.refreshed:
             self._last_success.set_to_current_time()
             self._lateness.set(stored.late_s)

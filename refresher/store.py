@@ -34,6 +34,8 @@ class Stored:
     changed: int = 0
     removed: int = 0
     errors: list[tuple[int, str]] = field(default_factory=list)
+    # How long each transaction took.
+    batches_s: list[float] = field(default_factory=list)
     # How long after its slot the latest of them was stored.
     late_s: float = 0.0
 
@@ -167,12 +169,12 @@ def _store_schedule(
         )
 
 
-def forgive(session: Session, *, now: datetime) -> None:
-    """After the service's recovery: products that were put off because of it are due now."""
+def forgive(session: Session, *, now: datetime, period: timedelta) -> None:
+    """After the service's recovery: products that were put off for longer than a period are due now."""
     session.execute(
         update(_REFRESHES)
         # Both lanes are named so that the index is of use.
-        .where(_REFRESHES.c.pending.in_([False, True]), _REFRESHES.c.due_at > now)
+        .where(_REFRESHES.c.pending.in_([False, True]), _REFRESHES.c.due_at > now + period)
         .where(_REFRESHES.c.failures > 0, _REFRESHES.c.claim_token.is_(None))
         .values(due_at=schedule.on_grid(now))
     )

@@ -1,11 +1,14 @@
 """Stores batches in a thread of their own, one at a time, while the worker goes on fetching."""
 
 import logging
+import random
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future, wait
 from dataclasses import replace
 from functools import partial
+from itertools import count
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
@@ -20,9 +23,16 @@ from refresher.store import Schedule, Stored
 log = logging.getLogger(__name__)
 
 
+# Between two tries of a database that is away: doubling, jittered.
+_PAUSE_S = 0.25
+_LONGEST_PAUSE_S = 4.0
+
+
 class Storer:
-    def __init__(self, sessions: sessionmaker[Session]) -> None:
+    def __init__(self, sessions: sessionmaker[Session], *, patience_s: float) -> None:
+        """`patience_s`: for so long a batch is tried while the database is away."""
         self._sessions = sessions
+        self._patience_s = patience_s
         self._batch: Future[Stored] | None = None
         # How many products are in hand.
         self.held = 0
@@ -47,9 +57,22 @@ class Storer:
 
     def _fulfil(self, batch: Future[Stored], outcomes: Sequence[Outcome], plan: Schedule) -> None:
         try:
-            batch.set_result(self._store(outcomes, plan))
+            batch.set_result(self._store_patiently(outcomes, plan))
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised where the batch is taken
             batch.set_exception(error)
+
+    def _store_patiently(self, outcomes: Sequence[Outcome], plan: Schedule) -> Stored:
+        """What was read is not thrown away: the claims stand until their lease ends."""
+        deadline = time.monotonic() + self._patience_s
+        for failures in count():
+            try:
+                return self._store(outcomes, plan)
+            except DBAPIError as error:
+                if not is_transient(error) or time.monotonic() > deadline:
+                    raise
+                log.warning("the database is not available", extra={"error": str(error.orig)})
+            time.sleep(backoff(failures))
+        raise AssertionError("unreachable")
 
     def _store(self, outcomes: Sequence[Outcome], plan: Schedule) -> Stored:
         try:
@@ -65,8 +88,11 @@ class Storer:
         return done
 
     def _store_together(self, outcomes: Sequence[Outcome], plan: Schedule) -> Stored:
+        began = time.monotonic()
         work = partial(store.store, outcomes=outcomes, plan=plan, now=utc_now())
-        return run_transaction(self._sessions, work)
+        done = run_transaction(self._sessions, work)
+        done.batches_s.append(time.monotonic() - began)
+        return done
 
     def _store_alone(self, outcome: Outcome, plan: Schedule) -> Stored:
         try:
@@ -76,3 +102,9 @@ class Storer:
                 raise
             refused = OffersProtocolError("The database refuses what the Offers service answered.")
             return self._store_together([replace(outcome, offers=None, error=refused)], plan)
+
+
+def backoff(failures: int) -> float:
+    """Seconds to wait for the database after so many failures in a row."""
+    pause_s: float = min(_LONGEST_PAUSE_S, _PAUSE_S * 2 ** min(failures, 10))
+    return pause_s * random.uniform(0.5, 1)  # noqa: S311 - jitter, not a secret

@@ -3,7 +3,8 @@
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter as Tally
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -17,16 +18,18 @@ from productator.errors import OffersUnavailable, TokenRejected
 from refresher import claims, store
 from refresher.fetch import Fetcher
 from refresher.health import ServiceHealth
+from refresher.owed import Owed
 from refresher.pipeline import Outcome
 from refresher.report import Report
 from refresher.store import Stored
-from refresher.storing import Storer
+from refresher.storing import Storer, backoff
 
 log = logging.getLogger(__name__)
 
 _BATCH = 500
 _LONGEST_BUFFERED_S = 0.2
-_DATABASE_PAUSE_S = 1.0
+# How often the worker looks whether a batch is stored while it has the next one.
+_STORING_POLL_S = 0.02
 
 
 @dataclass
@@ -64,16 +67,23 @@ class Worker:
         self._health = health
         self._report = report
         self._rhythm = rhythm
-        self._storer = Storer(sessions)
+        self._storer = Storer(sessions, patience_s=rhythm.lease.total_seconds())
         self._outcomes: list[Outcome] = []
         self._buffered_since = 0.0
         self._claim_at = 0.0
         self._all_claimed = False
+        self._owed = Owed(sessions, period=rhythm.period)
+        self._database_failures = 0
+        self._database_at = 0.0
+        # Whether the last claim succeeded.
+        self.has_database = False
 
     def run(self, stop: StopFlag, *, on_turn: Callable[[], None]) -> None:
         """Refreshes what is due until asked to stop."""
         while not stop.requested:
             self._report.add(self.turn(due_by=None), idle=self._is_idle)
+            calls, self._fetcher.calls = self._fetcher.calls, Tally()
+            self._report.service(calls=calls, is_down=self._health.is_down)
             on_turn()
 
     def run_once(self, stop: StopFlag, *, on_progress: Callable[[int], None]) -> bool:
@@ -90,7 +100,9 @@ class Worker:
     def turn(self, *, due_by: datetime | None) -> Stored:
         """One turn: claims products due by then (None: by now), takes answers; returns what it stored."""
         try:
-            self._claim(due_by)
+            if time.monotonic() >= self._database_at:
+                self._owed.settle(now=utc_now(), now_s=time.monotonic())
+                self._claim(due_by)
             self._collect()
             return self._store_when_worthwhile()
         except DBAPIError as error:
@@ -101,18 +113,22 @@ class Worker:
         """Stores what is under way, as far as it arrives in time, and gives back the other claims."""
         deadline = time.monotonic() + grace_s
         try:
-            self._give_back(self._fetcher.drop_waiting())
-            while self._fetcher.held or self._fetcher.is_renewing:
-                left_s = deadline - time.monotonic()
-                if left_s <= 0:
-                    break
+            self._owed.give_back(self._fetcher.drop_waiting())
+            self._owed.settle(now=utc_now(), now_s=time.monotonic())
+            while (left_s := deadline - time.monotonic()) > 0 and self._is_busy:
                 self._outcomes += self._fetcher.finished(min(left_s, self._rhythm.idle_s))
-            self._report.add(self._storer.taken(wait_s=None), idle=False)
-            self._store()
-            self._report.add(self._storer.taken(wait_s=None), idle=True)
-            self._give_back(self._fetcher.drop_all())
+            self._report.add(self._storer.taken(wait_s=max(1.0, deadline - time.monotonic())), idle=False)
+            if not self._storer.held:
+                self._store()
+            self._report.add(self._storer.taken(wait_s=max(1.0, deadline - time.monotonic())), idle=True)
+            self._owed.give_back(self._fetcher.drop_all())
+            self._owed.settle(now=utc_now(), now_s=time.monotonic())
         except DBAPIError as error:
             log.warning("claims are left to lapse", extra={"error": str(error.orig)})
+
+    @property
+    def _is_busy(self) -> bool:
+        return self._fetcher.held > 0 or self._fetcher.is_renewing
 
     @property
     def _is_idle(self) -> bool:
@@ -132,6 +148,7 @@ class Worker:
             claims.claim_due, limit=allowed, due_by=due_by or now, now=now, lease=self._rhythm.lease
         )
         found = run_transaction(self._sessions, claim)
+        self._database_failures, self.has_database = 0, True
         self._all_claimed = len(found) < allowed
         if self._all_claimed:
             self._claim_at = now_s + self._rhythm.idle_s
@@ -142,7 +159,8 @@ class Worker:
     def _collect(self) -> None:
         wait_s = self._rhythm.idle_s
         if self._outcomes:
-            wait_s = max(0.0, self._buffered_since + _LONGEST_BUFFERED_S - time.monotonic())
+            least_s = _STORING_POLL_S if self._storer.held else 0.0
+            wait_s = max(least_s, self._buffered_since + _LONGEST_BUFFERED_S - time.monotonic())
         outcomes = self._fetcher.finished(wait_s)
         if outcomes and not self._outcomes:
             self._buffered_since = time.monotonic()
@@ -167,10 +185,10 @@ class Worker:
             log.warning(
                 "the Offers service is down, probing it once a period", extra={"error": str(outcome.error)}
             )
-            self._give_back(self._fetcher.drop_waiting())
+            self._owed.give_back(self._fetcher.drop_waiting())
         if recovered:
-            log.info("the Offers service is well again")
-            run_transaction(self._sessions, partial(store.forgive, now=utc_now()))
+            log.info("the Offers service is well")
+            self._owed.forgive()
             self._claim_at = 0.0
 
     def _store_when_worthwhile(self) -> Stored:
@@ -181,7 +199,7 @@ class Worker:
             self._store()
         if not self._fetcher.held:
             # Nothing else is to be done meanwhile.
-            stored.add(self._storer.taken(wait_s=None))
+            stored.add(self._storer.taken(wait_s=self._rhythm.idle_s))
         return stored
 
     def _store(self) -> None:
@@ -192,15 +210,13 @@ class Worker:
             self._storer.start(self._outcomes, plan)
             self._outcomes = []
 
-    def _give_back(self, unserved: Sequence[claims.Claim]) -> None:
-        if unserved:
-            run_transaction(self._sessions, partial(claims.give_back, claims=unserved))
-
     def _put_up_with(self, error: DBAPIError) -> None:
-        """Lets go of what could not be stored: its claims lapse, and it is fetched again."""
-        if not is_transient(error):
-            log.error("the database refuses a statement", exc_info=error)
-        else:
+        """Leaves the database alone for a while; the calls to the service go on."""
+        if is_transient(error):
             log.warning("the database is not available", extra={"error": str(error.orig)})
-        self._outcomes = []
-        time.sleep(_DATABASE_PAUSE_S)
+        else:
+            log.error("the database refuses a statement", exc_info=error)
+            self._owed.let_go()
+        self._database_at = time.monotonic() + backoff(self._database_failures)
+        self._database_failures += 1
+        self.has_database = False

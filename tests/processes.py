@@ -112,7 +112,7 @@ class Program:
         return self.process.wait(PATIENCE_S)
 
     def metric(self, name: str) -> float:
-        """A figure of /metrics, such as `productator_refreshes_total{outcome="refreshed"}`."""
+        """A figure of /metrics, such as `productator_refresher_refreshes_total{outcome="refreshed"}`."""
         text = requests.get(self.url("/metrics"), timeout=PATIENCE_S).text
         found = re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)
         return float(found[1]) if found else 0.0
@@ -210,7 +210,7 @@ class Refresher(Program):
 
     @property
     def refreshed(self) -> float:
-        return self.metric('productator_refreshes_total{outcome="refreshed"}')
+        return self.metric('productator_refresher_refreshes_total{outcome="refreshed"}')
 
 
 AnyProgram = TypeVar("AnyProgram", bound=Program)
@@ -286,12 +286,16 @@ class System:
         return api
 
     def refresher(self, **variables: str) -> Refresher:
+        refresher = self.starting_refresher(**variables)
+        self._wait_until_up(refresher, "/livez")
+        return refresher
+
+    def starting_refresher(self, **variables: str) -> Refresher:
+        """One that is not waited for."""
         port = free_port()
         environment = self.environment(REFRESHER_METRICS_PORT=str(port), **variables)
         command = [sys.executable, "-m", "refresher"]
-        refresher = self.start(Refresher, *command, port=port, environment=environment)
-        self._wait_until_up(refresher, "/livez")
-        return refresher
+        return self.start(Refresher, *command, port=port, environment=environment)
 
     def restart(self, program: AnyProgram) -> AnyProgram:
         """Stops an API or refresher as its supervisor would, and starts another in its place."""

@@ -1,9 +1,12 @@
 """What stands in the database, in the words of the tests."""
 
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
+from pymysql.err import OperationalError as DriverError
 from sqlalchemy import select, text, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator.domain import OfferData
@@ -14,6 +17,23 @@ from tests import factories
 from tests.refresher.builders import LEASE, NOW
 
 Sessions = sessionmaker[Session]
+
+
+class LostSessions:
+    """A database that cannot be reached for a number of transactions, after the `first` ones."""
+
+    def __init__(self, sessions: Sessions, *, lost: int, first: int = 0) -> None:
+        self._sessions = sessions
+        self._first = first
+        self.lost = lost
+
+    def begin(self) -> AbstractContextManager[Session]:
+        self._first -= 1
+        if self._first < 0:
+            self.lost -= 1
+            if self.lost >= 0:
+                raise OperationalError("SELECT 1", {}, DriverError(2003, "Can't connect to MySQL server"))
+        return self._sessions.begin()
 
 
 def stored_products(sessions: Sessions, count: int, *, now: datetime = NOW) -> list[int]:

@@ -4,6 +4,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -177,6 +179,14 @@ def test_a_pause_that_the_service_asks_for_is_told(carrier: Carrier, generation1
     answer = carrier(generation1.address, PATIENCE_S)(contract.reading("1"), "token")
 
     assert (answer.status, answer.retry_after_s) == (429, 17.0)
+
+
+def test_a_pause_until_a_date_is_read_where_products_are(generation1: RunningSimulator) -> None:
+    until = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    generation1.set_faults({"kind": "too_many", "retry_after": until})
+    answer = many_at_once(generation1.address, PATIENCE_S)(contract.reading("1"), "token")
+
+    assert answer.retry_after_s == pytest.approx(3600, abs=60)
 
 
 def test_after_a_fault_the_next_call_is_answered(

@@ -16,8 +16,11 @@ def registry() -> CollectorRegistry:
 
 
 @contextmanager
-def served(registry: CollectorRegistry, *, longest_s: float = 3600) -> Iterator[str]:
+def served(
+    registry: CollectorRegistry, *, longest_s: float = 3600, has_database: bool = True
+) -> Iterator[str]:
     heartbeat = probes.Heartbeat(longest_s=longest_s)
+    heartbeat.beat(has_database=has_database)
     server = probes.serve("127.0.0.1", 0, heartbeat=heartbeat, registry=registry)
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
@@ -45,6 +48,14 @@ def test_a_loop_that_turns_is_alive(address: str, path: str) -> None:
 @pytest.mark.parametrize("path", ["/livez", "/readyz"])
 def test_a_loop_that_has_stalled_is_not(stalled_address: str, path: str) -> None:
     assert requests.get(stalled_address + path, timeout=10).status_code == 503
+
+
+@pytest.mark.parametrize(("path", "status"), [("/livez", 200), ("/readyz", 503)])
+def test_a_refresher_without_its_database_is_alive_but_not_ready(
+    registry: CollectorRegistry, path: str, status: int
+) -> None:
+    with served(registry, has_database=False) as address:
+        assert requests.get(address + path, timeout=10).status_code == status
 
 
 def test_metrics_are_served(address: str, registry: CollectorRegistry) -> None:

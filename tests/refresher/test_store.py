@@ -422,7 +422,7 @@ def test_products_of_one_slot_are_scheduled_in_one_statement(
 
 def forgiven(sessions: Sessions, product_ids: Sequence[int]) -> list[int]:
     with sessions.begin() as session:
-        store.forgive(session, now=LATER)
+        store.forgive(session, now=LATER, period=PERIOD)
     return [each for each in product_ids if refresh_of(sessions, each).due_at <= LATER]
 
 
@@ -431,6 +431,13 @@ def test_after_a_recovery_products_that_had_failed_are_due_now(sessions: Session
     set_refresh(sessions, failed, failures=2)
 
     assert forgiven(sessions, [failed, well]) == [failed]
+
+
+def test_a_recovery_leaves_products_alone_that_are_due_within_a_period(sessions: Sessions) -> None:
+    (failed,) = stored_products(sessions, 1, now=LATER + PERIOD)
+    set_refresh(sessions, failed, failures=2)
+
+    assert forgiven(sessions, [failed]) == []
 
 
 def test_a_recovery_takes_no_claim_away(sessions: Sessions, claim: Claim) -> None:

@@ -2,16 +2,12 @@
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from datetime import timedelta
 from itertools import cycle
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
-from pymysql.err import OperationalError as DriverError
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session
 
 from productator.domain import OfferData, utc_now
 from refresher.claims import Claim
@@ -22,7 +18,14 @@ from refresher.worker import Worker
 from simulator.options import DEFAULT_REFRESH_TOKEN
 from simulator.rules import KINDS
 from tests.refresher.builders import offer
-from tests.refresher.rows import Sessions, offer_rows, refresh_of, stored_offers, stored_products
+from tests.refresher.rows import (
+    LostSessions,
+    Sessions,
+    offer_rows,
+    refresh_of,
+    stored_offers,
+    stored_products,
+)
 from tests.refresher.service import CONCURRENCY, PERIOD, SHORT_S, Installation, rhythm, turn, turn_until
 from tests.simulator.conftest import RunningSimulator
 
@@ -329,20 +332,6 @@ class FakeFetcher:
     drop_all = drop_waiting
 
 
-class LostSessions:
-    """A database that cannot be reached for a number of transactions."""
-
-    def __init__(self, sessions: Sessions, *, lost: int) -> None:
-        self._sessions = sessions
-        self.lost = lost
-
-    def begin(self) -> AbstractContextManager[Session]:
-        self.lost -= 1
-        if self.lost >= 0:
-            raise OperationalError("SELECT 1", {}, DriverError(2003, "Can't connect to MySQL server"))
-        return self._sessions.begin()
-
-
 def worker_with(sessions: Any, offers_of: dict[int, list[OfferData]]) -> Worker:
     fetcher: Any = FakeFetcher(offers_of)
     health = ServiceHealth(probe_every_s=30)
@@ -365,6 +354,27 @@ def test_when_the_database_comes_back_the_worker_goes_on(sessions: Sessions) -> 
     turn_until(worker, lambda: stored_offers(sessions, product_id) == {offer()})
 
     assert away.lost < 0
+
+
+@pytest.mark.parametrize(("lost", "has_database"), [(0, True), (6, False)])
+def test_a_worker_knows_whether_it_has_its_database(
+    sessions: Sessions, lost: int, has_database: bool
+) -> None:
+    worker = worker_with(LostSessions(sessions, lost=lost), {})
+    worker.turn(due_by=None)
+
+    assert worker.has_database is has_database
+
+
+def test_what_was_read_while_the_database_was_away_is_stored_when_it_is_back(sessions: Sessions) -> None:
+    (product_id,) = stored_products(sessions, 1, now=utc_now())
+    away = LostSessions(sessions, lost=8, first=1)
+    worker = worker_with(away, {product_id: [offer()]})
+    turn_until(worker, lambda: stored_offers(sessions, product_id) == {offer()})
+
+    # The lease is far longer than this: it was claimed once.
+    assert away.lost < 0
+    assert refresh_of(sessions, product_id).claim_token is None
 
 
 # --- stopping

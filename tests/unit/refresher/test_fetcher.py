@@ -55,6 +55,16 @@ def test_a_product_is_read_with_the_shared_token(transport: FakeTransport) -> No
     assert [token for _, token in transport.sent] == ["one"]
 
 
+def test_calls_are_counted_by_status(transport: FakeTransport) -> None:
+    fetcher = fetcher_with(transport, FakeTokens("one"))
+    fetcher.start([claim(7), claim(8), claim(9)])
+    until_sent(fetcher, transport, 3)
+    transport.reply(OFFERS, OFFERS, OffersUnavailable("The Offers service did not answer."))
+    until_finished(fetcher, 3)
+
+    assert fetcher.calls == {"200": 2, "none": 1}
+
+
 def test_a_pending_product_is_registered_and_read(transport: FakeTransport) -> None:
     fetcher = fetcher_with(transport, FakeTokens("one"))
     fetcher.start([claim(7, draft=("Lamp", ""))])

@@ -9,7 +9,10 @@ PROBE_EVERY_S = 30.0
 
 @pytest.fixture
 def health() -> ServiceHealth:
-    return ServiceHealth(probe_every_s=PROBE_EVERY_S)
+    """Of a service that has answered once."""
+    health = ServiceHealth(probe_every_s=PROBE_EVERY_S)
+    succeed(health, 0)
+    return health
 
 
 def record(health: ServiceHealth, *products: int, succeeded: bool, now: float = 0.0) -> list[bool]:
@@ -29,6 +32,12 @@ def test_a_new_service_is_taken_to_be_well(health: ServiceHealth) -> None:
     assert not health.is_down
     assert not health.is_failing
     assert health.allowed(100, now=0.0) == 100
+
+
+def test_the_first_answer_is_told_as_a_recovery_once() -> None:
+    health = ServiceHealth(probe_every_s=PROBE_EVERY_S)
+
+    assert fail(health, 1) + succeed(health, 1, 2) == [False, True, False]
 
 
 def test_five_failures_in_a_row_mean_that_it_is_down(health: ServiceHealth) -> None:

@@ -40,4 +40,25 @@ def test_the_latest_refresh_can_be_watched() -> None:
     registry = CollectorRegistry()
     Report(registry).add(Stored(refreshed=2, late_s=1.5), idle=False)
 
-    assert registry.get_sample_value("productator_refresh_lateness_seconds") == 1.5
+    assert registry.get_sample_value("productator_refresher_lateness_seconds") == 1.5
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "value"),
+    [
+        ("refreshes_total", {"outcome": "lost"}, 2),
+        ("batch_seconds_count", {}, 2),
+        ("batch_seconds_sum", {}, 0.75),
+        ("calls_total", {"status": "200"}, 5),
+        ("calls_total", {"status": "none"}, 1),
+        ("breaker_open", {}, 1),
+    ],
+)
+def test_what_goes_wrong_can_be_watched(name: str, labels: dict[str, str], value: float) -> None:
+    registry = CollectorRegistry()
+    report = Report(registry)
+    report.add(Stored(lost=2, batches_s=[0.25, 0.5]), idle=True)
+    report.service(calls={"200": 2}, is_down=False)
+    report.service(calls={"200": 3, "none": 1}, is_down=True)
+
+    assert registry.get_sample_value(f"productator_refresher_{name}", labels) == value
