@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run bootstrap run-api refresh serve simulator tests lint format bench bench-refresher bench-catalogue bench-walk proofs fuzz dump openapi lock clean
+.PHONY: help run bootstrap run-api refresh serve simulator tests lint format bench bench-refresher bench-catalogue bench-walk proofs fuzz chaos dump openapi lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -76,6 +76,10 @@ EXAMPLES ?= 400
 CASES ?= 20000
 fuzz: bootstrap ## Schemathesis against the running API; EXAMPLES=50 CASES=1000 for a shorter run
 	python bench/proofs.py fuzz --examples $(EXAMPLES) --cases $(CASES)
+
+CHAOS ?=
+chaos: bootstrap ## Kills refreshers and the database again and again, with every fault of the service; some ten minutes
+	python bench/chaos.py $(CHAOS)
 
 dump: bootstrap ## Rewrites dump.sql from the models
 	productator dump > dump.sql.new

@@ -120,31 +120,62 @@ def mysql_url() -> str:
     return given
 
 
+class PrivateMariadb:
+    """A server of our own; killed and started again, it goes on with the same data at the same address."""
+
+    def __init__(self, folder: Path, options: Sequence[str] = ()) -> None:
+        port = _free_port()
+        self.url = f"mysql+pymysql://root@127.0.0.1:{port}"
+        self._port = port
+        self._log = folder / "log"
+        # Its own user is the one who runs the tests, which the server refuses for root unless told.
+        as_root = ["--user=root"] if os.geteuid() == 0 else []
+        shared = ["--no-defaults", f"--datadir={folder / 'data'}", *as_root]
+        _install(shared)
+        self._command = [
+            _program("mariadbd"),
+            *shared,
+            "--bind-address=127.0.0.1",
+            f"--port={port}",
+            f"--socket={folder / 'socket'}",
+            f"--pid-file={folder / 'pid'}",
+            "--skip-log-bin",
+            "--innodb-flush-log-at-trx-commit=2",
+            "--innodb-buffer-pool-size=64M",
+            "--innodb-log-file-size=32M",
+            "--max-connections=300",
+            *options,
+        ]
+        self._server: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Does not wait until it answers."""
+        with self._log.open("ab") as output:
+            self._server = subprocess.Popen(self._command, stdout=output, stderr=output)
+
+    def wait_until_it_answers(self) -> None:
+        assert self._server is not None
+        _wait_until_it_answers(self._server, self._port, self._log)
+
+    def kill(self) -> None:
+        """As a power cut would end it."""
+        assert self._server is not None
+        self._server.kill()
+        self._server.wait()
+
+    def stop(self) -> None:
+        if self._server is not None and self._server.poll() is None:
+            _stop(self._server)
+
+
 def _private_mariadb(folder: Path, options: Sequence[str]) -> Iterator[str]:
-    data, log, port = folder / "data", folder / "log", _free_port()
-    # Its own user is the one who runs the tests, which the server refuses for root unless told.
-    shared = ["--no-defaults", f"--datadir={data}", *(["--user=root"] if os.geteuid() == 0 else [])]
-    _install(shared)
-    arguments = [
-        _program("mariadbd"),
-        *shared,
-        "--bind-address=127.0.0.1",
-        f"--port={port}",
-        f"--socket={folder / 'socket'}",
-        f"--pid-file={folder / 'pid'}",
-        "--skip-log-bin",
-        "--innodb-flush-log-at-trx-commit=2",
-        "--innodb-buffer-pool-size=64M",
-        "--innodb-log-file-size=32M",
-        "--max-connections=300",
-        *options,
-    ]
-    with log.open("wb") as output, subprocess.Popen(arguments, stdout=output, stderr=output) as server:
-        try:
-            _wait_until_it_answers(server, port, log)
-            yield f"mysql+pymysql://root@127.0.0.1:{port}"
-        finally:
-            _stop(server)
+    server = PrivateMariadb(folder, options)
+    server.start()
+    try:
+        server.wait_until_it_answers()
+        yield server.url
+    finally:
+        server.stop()
 
 
 def _install(shared: list[str]) -> None:

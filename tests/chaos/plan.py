@@ -1,0 +1,42 @@
+"""What is broken in a run, how much of it, and what came of it."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Refreshers and database servers are killed with -9; each fault strikes one call."""
+
+    refresher_kills: int
+    database_kills: int
+    faults: int
+    seed: int
+    products: int = 600
+    refreshers: int = 3
+    writers: int = 3
+    period_s: float = 10.0
+    timeout_s: float = 2.0
+    # Of the calls that suffer a fault.
+    fault_share: float = 0.4
+    longest_s: float = 3600.0
+
+    @property
+    def lease_s(self) -> float:
+        """As the refresher finds it."""
+        return 6 * self.timeout_s + 5
+
+
+@dataclass
+class Findings:
+    """A figure a line, and what was not as it should be."""
+
+    figures: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+
+    def note(self, figure: str) -> None:
+        self.figures.append(figure)
+
+    def expect(self, holds: object, promise: str) -> None:
+        self.figures.append(f"{'kept  ' if holds else 'BROKEN'}  {promise}")
+        if not holds:
+            self.broken.append(promise)

@@ -1,0 +1,28 @@
+"""The short form of `make chaos`."""
+
+from pathlib import Path
+
+from tests.chaos.plan import Plan
+from tests.chaos.run import run
+from tests.chaos.servers import own_mariadb
+from tests.conftest import missing_is_told
+
+SHORT = Plan(
+    refresher_kills=4,
+    database_kills=1,
+    faults=60,
+    seed=1,
+    products=60,
+    refreshers=2,
+    writers=2,
+    period_s=4,
+    timeout_s=1,
+    longest_s=60,
+)
+
+
+def test_nothing_is_lost_or_wrong_when_everything_is_killed(tmp_path: Path) -> None:
+    with missing_is_told(), own_mariadb(tmp_path) as servers:
+        findings = run(SHORT, servers, tmp_path, print)
+
+    assert findings.broken == [], "\n".join(findings.figures)
