@@ -80,6 +80,11 @@ class Fetcher:
         outcomes, self._outcomes = self._outcomes, []
         return outcomes
 
+    def stand_back(self) -> list[Claim]:
+        """The service is down: ends what waits, and is to begin with few calls again; returns the claims."""
+        self._window.restart()
+        return self.drop_waiting()
+
     def drop_waiting(self) -> list[Claim]:
         """Ends the journeys that have no request under way; returns their claims."""
         dropped = [step.claim for step in self._waiting]

@@ -37,6 +37,11 @@ class Window:
     def width(self) -> int:
         return int(self._width)
 
+    def restart(self) -> None:
+        """The service is down: at its return it is not to be met by all that has waited, all at once."""
+        self._width = float(self._least)
+        self._doubles_to = float(self._most)
+
     def answered(self, *, sent_at: float, now: float) -> None:
         """The service did what it was asked for, or said why not."""
         self._quickest = min(self._quickest, now - sent_at)

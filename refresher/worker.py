@@ -185,7 +185,7 @@ class Worker:
             log.warning(
                 "the Offers service is down, probing it once a period", extra={"error": str(outcome.error)}
             )
-            self._owed.give_back(self._fetcher.drop_waiting())
+            self._owed.give_back(self._fetcher.stand_back())
         if recovered:
             log.info("the Offers service is well")
             self._owed.forgive()

@@ -125,3 +125,14 @@ def test_milliseconds_are_never_slow(window: Window, service: Service) -> None:
     service.answers(rounds=10, each_takes_s=0.04)
 
     assert window.width == 512
+
+
+def test_after_an_outage_it_begins_with_few_and_doubles(window: Window, service: Service) -> None:
+    service.answers(rounds=10)
+    window.restart()
+    widths = [window.width]
+    for _ in range(3):
+        service.answers(rounds=1)
+        widths.append(window.width)
+
+    assert widths == [4, 8, 16, 32]
