@@ -21,8 +21,8 @@ from productator import schema
 from productator.domain import utc_now
 from productator.engine import make_engine
 from productator.models import Product, Refresh
+from productator.services.bulk import update_each
 from refresher import schedule
-from refresher.bulk import update_each
 from tests import databases
 
 PERIOD = timedelta(seconds=30)

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import Table, delete, insert, select
+from sqlalchemy import Table, delete, select
 from sqlalchemy.orm import Session
 
 from productator.domain import OfferData
 from productator.history import Offers, OfferState
 from productator.models import Offer
-from refresher.bulk import slices, update_each
+from productator.services.bulk import insert_rows, slices, update_each
 from refresher.reconcile import OfferChanges
 
 _OFFERS = cast("Table", Offer.__table__)
@@ -99,19 +99,10 @@ def _change(session: Session, changes: Changes, ids: Ids, at: Times) -> None:
 
 
 def _add(session: Session, changes: Changes, at: Times) -> None:
+    columns = ("product_id", "remote_id", "price", "items_in_stock", "version", "created_at", "updated_at")
     rows = [
-        {
-            "product_id": product_id,
-            "remote_id": offer.id,
-            "price": offer.price,
-            "items_in_stock": offer.items_in_stock,
-            "version": 1,
-            # As parameters: with a function of SQL the rows would travel one by one.
-            "created_at": at[product_id],
-            "updated_at": at[product_id],
-        }
+        (product_id, *offer, 1, at[product_id], at[product_id])
         for product_id, each in changes.items()
         for offer in each.added
     ]
-    for some in slices(rows, _ROWS_A_STATEMENT):
-        session.connection().execute(insert(_OFFERS), some)
+    insert_rows(session.connection(), _OFFERS, columns, rows)

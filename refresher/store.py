@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 from productator.models import Product, Refresh
 from productator.models.product import LAST_ERROR_LENGTH
 from productator.services import history
+from productator.services.bulk import update_each
 from productator.services.history import Observation
 from refresher import offers, schedule
-from refresher.bulk import update_each
 from refresher.pipeline import Outcome
 from refresher.reconcile import reconcile
 

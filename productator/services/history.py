@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, Select, Table, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, Select, Table, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from productator import history
@@ -13,11 +13,14 @@ from productator.errors import OfferNotFound
 from productator.history import Offers
 from productator.models import Offer, OfferChange, PricePoint, Refresh
 from productator.services import products
+from productator.services.bulk import insert_rows
 from productator.services.paging import Order, Page, Position, read_page
 
 _CHANGES = cast("Table", OfferChange.__table__)
 _POINTS = cast("Table", PricePoint.__table__)
 _ROWS_A_STATEMENT = 1_000
+_CHANGE_COLUMNS = ("product_id", "changed_at", *history.OfferEvent._fields)
+_POINT_COLUMNS = ("product_id", "starts_at", "resolution_s", *history.Summary._fields)
 _TICK = timedelta(microseconds=1)
 _IN_TIME = Order(OfferChange.changed_at, OfferChange.offer_id)
 
@@ -99,8 +102,12 @@ def record(session: Session, observations: Iterable[Observation]) -> None:
     if not changed:
         return
     times = _times(session, [each for each, _ in changed])
-    _insert(session, _CHANGES, [row for each, events in changed for row in _change_rows(each, events, times)])
-    _insert(session, _POINTS, [row for each, _ in changed for row in _point_rows(each, times)])
+    changes = [
+        (each.product_id, times[each.product_id], *event) for each, events in changed for event in events
+    ]
+    insert_rows(session.connection(), _CHANGES, _CHANGE_COLUMNS, changes)
+    points = [row for each, _ in changed for row in _point_rows(each, times)]
+    insert_rows(session.connection(), _POINTS, _POINT_COLUMNS, points)
 
 
 def _times(session: Session, observations: Sequence[Observation]) -> dict[int, datetime]:
@@ -112,7 +119,9 @@ def _times(session: Session, observations: Sequence[Observation]) -> dict[int, d
     )
     at = {each.product_id: each.at for each in observations}
     times = {}
-    for product_id, *recorded in session.execute(query.where(Refresh.product_id.in_(sorted(at)))):
+    for product_id, *recorded in session.connection().execute(
+        query.where(Refresh.product_id.in_(sorted(at)))
+    ):
         times[product_id] = max([at[product_id], *(time + _TICK for time in recorded if time is not None)])
     return times
 
@@ -123,24 +132,7 @@ def _newest(time: InstrumentedAttribute[datetime], condition: ColumnElement[bool
     return select(time).where(condition).order_by(time.desc()).limit(1).scalar_subquery()
 
 
-def _change_rows(
-    each: Observation, events: Sequence[history.OfferEvent], times: dict[int, datetime]
-) -> Iterable[dict[str, Any]]:
-    for event in events:
-        yield {"product_id": each.product_id, "changed_at": times[each.product_id], **event._asdict()}
-
-
-def _point_rows(each: Observation, times: dict[int, datetime]) -> Iterable[dict[str, Any]]:
+def _point_rows(each: Observation, times: dict[int, datetime]) -> Iterable[tuple[Any, ...]]:
     after = history.summary(each.after.values())
     if after != history.summary(each.before.values()):
-        yield {
-            "product_id": each.product_id,
-            "starts_at": times[each.product_id],
-            "resolution_s": 0,
-            **after._asdict(),
-        }
-
-
-def _insert(session: Session, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    for start in range(0, len(rows), _ROWS_A_STATEMENT):
-        session.execute(insert(table), rows[start : start + _ROWS_A_STATEMENT])
+        yield (each.product_id, times[each.product_id], 0, *after)

@@ -1,4 +1,4 @@
-"""Updating many rows at once, on every database."""
+"""Writing many rows at once, on every database."""
 
 from datetime import timedelta
 from typing import cast
@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, Table, select
 
 from productator.models import Offer, Refresh
-from refresher.bulk import update_each
+from productator.services.bulk import insert_rows, update_each
 from tests import factories
 from tests.refresher.builders import NOW, offer
 from tests.refresher.rows import Sessions, offer_rows, refresh_of, stored_offers, stored_products
@@ -28,6 +28,17 @@ def test_each_row_gets_its_own_values(engine: Engine, sessions: Sessions, count:
     assert stored_offers(sessions, product_id) == {
         offer(str(number), 10**15 + number, number) for number in range(count)
     }
+
+
+@pytest.mark.parametrize("count", [0, 1, 1_000, 1_001])
+def test_rows_are_inserted_as_they_are_given(engine: Engine, sessions: Sessions, count: int) -> None:
+    (product_id,) = stored_products(sessions, 1)
+    columns = ("product_id", "remote_id", "price", "items_in_stock", "version", "created_at", "updated_at")
+    rows = [(product_id, f"100 % '{number}'", number, 5, 1, NOW, NOW) for number in range(count)]
+    with engine.begin() as connection:
+        insert_rows(connection, OFFERS, columns, rows)
+
+    assert [row[1:] for row in offer_rows(sessions, product_id)] == rows
 
 
 def test_rows_that_are_not_named_stay_as_they_are(engine: Engine, sessions: Sessions) -> None:
