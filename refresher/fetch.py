@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Protocol
 
+from sqlalchemy.exc import DBAPIError
+
 from productator.domain import utc_now
+from productator.engine import is_transient
 from productator.errors import OffersServiceError, OffersUnavailable
 from productator.offers_service import contract
 from productator.offers_service.contract import AccessToken, Answer, Request
@@ -23,6 +26,7 @@ from refresher.window import Window
 log = logging.getLogger(__name__)
 
 _TOKEN_POLL_S = 0.02
+_DATABASE_PAUSE_S = 0.5
 
 
 class Tokens(Protocol):
@@ -168,7 +172,7 @@ def _in_background(tokens: Tokens, rejected: str | None) -> Future[AccessToken]:
 
     def obtain() -> None:
         try:
-            future.set_result(tokens.obtain(rejected=rejected))
+            future.set_result(_obtained(tokens, rejected))
         except OffersServiceError as error:
             future.set_exception(error)
         except Exception as error:
@@ -178,6 +182,18 @@ def _in_background(tokens: Tokens, rejected: str | None) -> Future[AccessToken]:
     # A daemon, so that a service that never answers cannot keep the process from ending.
     threading.Thread(target=obtain, name="access-token", daemon=True).start()
     return future
+
+
+def _obtained(tokens: Tokens, rejected: str | None) -> AccessToken:
+    """Waits for a database that is away: it is not the service that fails then."""
+    while True:
+        try:
+            return tokens.obtain(rejected=rejected)
+        except DBAPIError as error:
+            if not is_transient(error):
+                raise
+            log.warning("the database is not available", extra={"error": str(error.orig)})
+        time.sleep(_DATABASE_PAUSE_S)
 
 
 def _as_service_error(error: Exception) -> OffersServiceError:

@@ -32,6 +32,8 @@ def configure(log_format: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it announces itself at every look at the schema
+    # It shows a traceback for each connection that was lost in use, which whoever used it deals with.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
 
 
 def _renderers(log_format: str) -> list[Processor]:

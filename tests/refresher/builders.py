@@ -52,14 +52,14 @@ def plan(*, service_failing: bool = False) -> Schedule:
 class FakeTokens:
     """Gives the tokens of a list, one after the other; an error in it is raised."""
 
-    def __init__(self, *given: str | OffersServiceError) -> None:
+    def __init__(self, *given: str | Exception) -> None:
         self._given = list(given)
         self.asked: list[str | None] = []
 
     def obtain(self, *, rejected: str | None = None) -> AccessToken:
         self.asked.append(rejected)
         each = self._given.pop(0)
-        if isinstance(each, OffersServiceError):
+        if isinstance(each, Exception):
             raise each
         return AccessToken(each, None)
 

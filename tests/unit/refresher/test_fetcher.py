@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from pymysql.err import OperationalError as DriverError
+from sqlalchemy.exc import OperationalError
 
 from productator.errors import OffersProtocolError, OffersUnavailable, TokenRejected
 from productator.offers_service.contract import AccessToken
@@ -52,6 +54,15 @@ def test_a_product_is_read_with_the_shared_token(transport: FakeTransport) -> No
     transport.reply(OFFERS)
 
     assert until_finished(fetcher, 1) == [Outcome(claim(7), [offer()])]
+    assert [token for _, token in transport.sent] == ["one"]
+
+
+def test_while_the_database_is_away_the_token_is_waited_for(transport: FakeTransport) -> None:
+    away = OperationalError("SELECT 1", {}, DriverError(2013, "Lost connection"))
+    fetcher = fetcher_with(transport, FakeTokens(away, "one"))
+    fetcher.start([claim(7)])
+    until_sent(fetcher, transport, 1)
+
     assert [token for _, token in transport.sent] == ["one"]
 
 
