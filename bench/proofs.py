@@ -147,7 +147,7 @@ def fuzz(*, database_url: str | None, examples: int, cases: int) -> None:
         print(runs[0].printed, flush=True)
         # Walks along links end when a stored row makes one differ from its repetition, so many are begun.
         while _is_right(runs[-1]) and sum(run.cases for run in runs) < cases:
-            runs.append(run_schemathesis(system, api, examples=examples, phases=["stateful"]))
+            runs.append(run_schemathesis(system, api, examples=examples, phases=["fuzzing", "stateful"]))
     for phase in PHASES:
         answers = sum((Counter(run.answers.get(phase, {})) for run in runs), Counter[str]())
         print(f"{phase}: {sum(answers.values())} answers {dict(sorted(answers.items()))}")
