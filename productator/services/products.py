@@ -141,8 +141,12 @@ def remove(session: Session, product_id: int, *, expected: Expected = None) -> N
 
 
 def refresh_now(session: Session, product_id: int, *, now: datetime) -> None:
-    """Makes the product due; a refresh that is under way is done again."""
+    """Makes the product due; a refresh that is under way is done again.
+
+    The stored offers are then compared with the service's one by one, even if it answers what it last did.
+    """
     # Without its claim, a refresh under way can no longer put the next one off.
-    statement = update(Refresh).where(Refresh.product_id == product_id).values(due_at=now, claim_token=None)
+    anew = {"due_at": now, "claim_token": None, "answer_digest": None}
+    statement = update(Refresh).where(Refresh.product_id == product_id).values(anew)
     if not changed_rows(session, statement):
         raise ProductNotFound(product_id)

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy.orm import sessionmaker
 
 from productator.engine import make_engine, run_transaction
+from productator.models import Refresh
 from productator.services import products
 from refresher.claims import Claim, claim_due, give_back, recall_strays
 from refresher.schedule import LONGEST_PAUSE
@@ -263,3 +264,14 @@ def test_a_refresh_asked_for_while_one_is_under_way_is_not_lost(sessions: Sessio
 
     assert done.lost == 1
     assert refresh_of(sessions, product_id).due_at == NOW + TENTH
+
+
+def test_a_refresh_asked_for_compares_all_offers_with_those_stored(sessions: Sessions) -> None:
+    (product_id,) = stored_products(sessions, 1)
+    with sessions.begin() as session:
+        session.get_one(Refresh, product_id).answer_digest = "of the last answer"
+    with sessions.begin() as session:
+        products.refresh_now(session, product_id, now=NOW)
+
+    (claim,) = claimed(sessions)
+    assert claim.answer_digest is None
