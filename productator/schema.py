@@ -1,10 +1,12 @@
 """The database schema: bringing it to the newest version, and telling which version it has."""
 
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 from alembic import command
 from alembic.config import Config
@@ -15,6 +17,7 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from productator.engine import SQLITE_BUSY_TIMEOUT_S
 from productator.models import Base
 
 _MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
@@ -105,7 +108,7 @@ def _wait_for(engine: Engine, wait_s: float) -> None:
 def _alone(connection: Connection) -> Iterator[None]:
     """Holds the lock that lets one process at a time migrate this database."""
     if connection.dialect.name == "sqlite":
-        with connection.begin():  # takes the write lock, and makes the whole upgrade one transaction
+        with _patient(connection), connection.begin():  # one transaction, which begins with the write lock
             yield
         return
     # The lock belongs to the server, so its name has to tell databases apart in at most 64 characters.
@@ -118,3 +121,14 @@ def _alone(connection: Connection) -> Iterator[None]:
         connection.commit()
     finally:
         connection.execute(text(f"SELECT RELEASE_LOCK({name})"))
+
+
+@contextmanager
+def _patient(connection: Connection) -> Iterator[None]:
+    """Waits longer for SQLite's write lock than a request may: a migration can take its time."""
+    driver = cast("sqlite3.Connection", connection.connection.dbapi_connection)
+    driver.execute(f"PRAGMA busy_timeout = {_LOCK_TIMEOUT_S * 1000}")
+    try:
+        yield
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_TIMEOUT_S * 1000}")

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from click.testing import CliRunner
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, event, inspect, text
 
 from productator import cli, schema
 from productator.engine import make_engine
@@ -139,6 +140,20 @@ def test_eight_processes_may_migrate_at_once(empty_database_url: str, empty_engi
     assert [process.exitcode for process in processes] == [0] * 8
     assert Counter(told.get() for _ in processes) == {None: 1, schema.newest_revision(): 7}
     assert set(Base.metadata.tables) < set(inspect(empty_engine).get_table_names())
+
+
+def test_on_sqlite_a_migration_waits_longer_for_its_turn_than_a_request(tmp_path: Path) -> None:
+    engine = make_engine(f"sqlite:///{tmp_path / 'locked.db'}")
+    event.listen(engine, "connect", lambda driver, _: driver.execute("PRAGMA busy_timeout = 0"))
+    migrating = Thread(target=schema.migrate, args=(engine,))
+    with engine.begin():
+        migrating.start()
+        migrating.join(timeout=0.5)
+        assert migrating.is_alive()
+    migrating.join()
+
+    with engine.connect() as connection:
+        assert schema.revision(connection) == schema.newest_revision()
 
 
 def migrate_in_a_process(url: str, start: Barrier, told: Any) -> None:
