@@ -1,6 +1,7 @@
 """How both programs talk to the database: engines that fit each kind, and transactions that are retried."""
 
 import random
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ STATEMENT_TIMEOUT_S = 20
 # Locks are held for milliseconds; who waits longer had better try the whole transaction again.
 LOCK_TIMEOUT_S = 5
 SQLITE_BUSY_TIMEOUT_S = 15
+_PAUSE_S = 0.02
 # Of rows that are put together in one text; MariaDB would cut it at one megabyte.
 LONGEST_TEXT_BYTES = 15 * 1024 * 1024
 
@@ -118,11 +120,19 @@ def _leave_useless_server(failure: ExceptionContext) -> None:
         failure.is_disconnect = True
 
 
-def _set_pragmas(connection: Any, _record: object) -> None:
-    cursor = connection.cursor()
-    for pragma in ("foreign_keys = ON", "journal_mode = WAL"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute("PRAGMA foreign_keys = ON")
+    deadline = time.monotonic() + SQLITE_BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            # Of several that open a new file at once, SQLite refuses some without waiting.
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_PAUSE_S)
+        else:
+            return
 
 
 def _begin_immediate(connection: Connection) -> None:

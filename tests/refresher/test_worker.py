@@ -341,7 +341,9 @@ def worker_with(sessions: Any, offers_of: dict[int, list[OfferData]]) -> Worker:
 def test_an_answer_that_the_database_refuses_does_not_take_the_others_with_it(sessions: Sessions) -> None:
     product_ids = stored_products(sessions, 3, now=utc_now())
     offers_of = {each: [offer()] for each in product_ids} | {product_ids[1]: [offer(price=-1)]}
-    worker_with(sessions, offers_of).turn(due_by=None)
+    worker = worker_with(sessions, offers_of)
+    turn_until(worker, lambda: refresh_of(sessions, product_ids[1]).failures > 0)
+    worker.finish(grace_s=1)
 
     assert [stored_offers(sessions, each) for each in product_ids] == [{offer()}, set(), {offer()}]
     assert [refresh_of(sessions, each).failures for each in product_ids] == [0, 1, 0]
