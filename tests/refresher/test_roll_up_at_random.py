@@ -1,0 +1,176 @@
+"""Whatever histories were and whenever they were rolled up, the database tells the same figures of them."""
+
+import os
+from collections import Counter
+from datetime import timedelta
+from random import Random
+from typing import NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from sqlalchemy import delete
+
+from productator.domain import Retention
+from productator.figures.points import PricePoint, points
+from productator.figures.segments import Segment, between, in_stock_share
+from productator.figures.trend import Trend, trend
+from productator.models import HistoryChore, Product
+from productator.models import PricePoint as PricePointRow
+from productator.services import prices
+from productator.services.prices import segment_of
+from refresher.rollup import Point
+from tests.refresher.rows import Sessions, stored_products
+from tests.refresher.test_retention import do_all
+from tests.unit.figures import plain_model
+from tests.unit.figures.histories import exact
+from tests.unit.figures.plain_model import Timeline
+from tests.unit.figures.test_rolled_up import (
+    DAY,
+    FIRST,
+    HOUR,
+    ROUNDING,
+    TICK,
+    UNIT,
+    each_level,
+    history,
+    levelled,
+    line,
+    means,
+    monotone,
+    record,
+    seeds,
+)
+
+Levels = tuple[timedelta, ...]
+RETENTIONS = {
+    (HOUR,): Retention(0, 10, 0, 0),
+    (HOUR, DAY): Retention(0, 10, 10, 0),
+    (DAY,): Retention(0, 0, 10, 0),
+}
+INTERVALS = {HOUR: "hour", DAY: "day"}
+
+# A thorough run takes 10,000.
+at_random = settings(
+    max_examples=int(os.environ.get("TESTS_RANDOM_HISTORIES", "10")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+class Told(NamedTuple):
+    """What is told of a range of whole hours or days, what was recorded in it, and that tick by tick."""
+
+    held: list[Segment]
+    moves: list[Segment]
+    recorded: list[Segment]
+    line: Timeline
+
+
+def told(sessions: Sessions, seed: int, levels: Levels) -> Told:
+    """Of one of some products, whose two days were rolled up one after the other or at once."""
+    random = Random(seed)
+    histories = [history(random.randrange(2**32)) for _ in range(3)]
+    with sessions.begin() as session:
+        session.execute(delete(HistoryChore))
+        session.execute(delete(Product))
+    kept = dict(zip(stored_products(sessions, len(histories)), histories, strict=True))
+    with sessions.begin() as session:
+        session.add_all(row(product_id, point) for product_id, some in kept.items() for point in some)
+    for days in random.choice([(1, 2), (2,)]):
+        do_all(sessions, RETENTIONS[levels], days_later=days + 10)
+    return of_range(sessions, *random.choice([*kept.items()]), some_range(random, max(levels)))
+
+
+def row(product_id: int, point: Point) -> PricePointRow:
+    return PricePointRow(product_id=product_id, **point._asdict())
+
+
+def some_range(random: Random, unit: timedelta) -> tuple[int, int]:
+    """Ticks from and to a whole unit, with the first one after midnight."""
+    a_day = DAY // unit
+    start, end = random.randint(0, a_day), random.randint(a_day + 1, 2 * a_day)
+    return FIRST + start * unit // TICK, FIRST + end * unit // TICK
+
+
+def of_range(sessions: Sessions, product_id: int, kept: list[Point], ticks: tuple[int, int]) -> Told:
+    first, end = ticks
+    times = (first * UNIT, end * UNIT)
+    recorded = between([segment_of(record(point)) for point in kept], *times)
+    ticks_in_range = Timeline(first, line(kept).ticks[first - FIRST : end - FIRST], UNIT)
+    with sessions() as session:
+        connection = session.connection()
+        held = prices.held(connection, product_id, *times)
+        return Told(held, prices.moves(connection, product_id, *times), recorded, ticks_in_range)
+
+
+def exact_figures(point: PricePoint) -> tuple[object, ...]:
+    extremes = point.prices and point.prices[:2]
+    return (point.start, point.end, extremes, exact(point.in_stock_share))
+
+
+@each_level
+def test_points_of_whole_hours_or_days_stay_what_they_were(sessions: Sessions, levels: Levels) -> None:
+    @at_random
+    @given(seeds)
+    def holds(seed: int) -> None:
+        found = told(sessions, seed, levels)
+        before, after = (points(of, INTERVALS[max(levels)]) for of in (found.recorded, found.held))
+
+        assert [exact_figures(point) for point in after] == [exact_figures(point) for point in before]
+        assert mean_prices(after) == pytest.approx(mean_prices(before), abs=ROUNDING, rel=1e-15)
+
+    holds()
+
+
+def mean_prices(points: list[PricePoint]) -> list[object]:
+    return [mean for point in points for mean in means(point.prices)]
+
+
+@each_level
+def test_time_has_neither_gap_nor_overlap(sessions: Sessions, levels: Levels) -> None:
+    @at_random
+    @given(seeds)
+    def holds(seed: int) -> None:
+        found = told(sessions, seed, levels)
+        recorded = (bounds(found.recorded), in_stock_share(found.recorded))
+
+        assert (bounds(found.held), in_stock_share(found.held)) == recorded
+        assert (bounds(found.moves), in_stock_share(found.moves)) == recorded
+
+    holds()
+
+
+def bounds(found: list[Segment]) -> list[int]:
+    """Where it begins and ends, and each time at which one segment does not begin where another ends."""
+    starts, ends = [each.start for each in found], [each.end for each in found]
+    return sorted((Counter(starts) - Counter(ends)) + (Counter(ends) - Counter(starts)))
+
+
+@each_level
+def test_the_trend_stays_what_it_was_but_for_what_hours_or_days_hide(
+    sessions: Sessions, levels: Levels
+) -> None:
+    @at_random
+    @given(seeds)
+    def holds(seed: int) -> None:
+        found = told(sessions, seed, levels)
+        before, after = trend(found.recorded), trend(found.moves)
+
+        assert (after and after.lowest.price) == (before and before.lowest.price)
+        assert mean_of(after) == pytest.approx(mean_of(before), abs=ROUNDING, rel=1e-15)
+        assert is_between(after, found.line, max(levels))
+
+    holds()
+
+
+def mean_of(found: Trend | None) -> list[object]:
+    return [exact(found.mean)] if found else []
+
+
+def is_between(found: Trend | None, raw: Timeline, level: timedelta) -> bool:
+    """Whether its prices lie between those of the least and the greatest prices of each hour or day."""
+    if found is None:
+        return True
+    least, greatest = (plain_model.trend(levelled(raw, level, choose)) for choose in (min, max))
+    figures = zip(monotone(least), monotone(found), monotone(greatest), strict=True)
+    return all(low <= figure <= high for low, figure, high in figures)
