@@ -9,12 +9,14 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from productator.domain import Retention
-from productator.models import HistoryChore, PricePoint, Refresh
+from productator.models import HistoryChore, Product, Refresh
 from refresher.retention import Window, prune_changes, prune_points, roll_up_window
 
 # So few that no lock is held for long.
 _PRODUCTS_A_TIME = 50
 _DAY = timedelta(days=1)
+# Between the machines that make products and those that record their history, in rather bad order.
+_CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 class _Chore(NamedTuple):
@@ -59,8 +61,9 @@ def _held_progress(session: Session, *, now: datetime) -> dict[str, HistoryChore
     query = select(HistoryChore).order_by(HistoryChore.name).with_for_update(nowait=True)
     progress = {each.name: each for each in session.scalars(query)}
     if not progress:
-        first = session.scalar(select(func.min(PricePoint.starts_at))) or now
-        since = first.replace(hour=0, minute=0, second=0, microsecond=0)
+        # Not the oldest point: no index leads to it, and nothing was recorded before a product was there.
+        oldest = session.scalar(select(func.min(Product.created_at))) or now
+        since = (oldest - _CLOCKS_DIFFER).replace(hour=0, minute=0, second=0, microsecond=0)
         names = ("hours", "days", "points", "changes")
         progress = {name: HistoryChore(name=name, done_until=since, product_id=0) for name in names}
         session.add_all(progress.values())

@@ -192,6 +192,24 @@ def test_all_products_have_their_turn(sessions: Sessions) -> None:
     assert steps == 3 + 1 + 1
 
 
+@pytest.mark.parametrize(
+    ("created", "days"),
+    # What was recorded by a slower clock than the one that the product was made by counts, too.
+    [(12 * HOUR, 0), (MINUTE, -1)],
+    ids=["at noon", "just after midnight"],
+)
+def test_history_begins_on_the_day_of_the_oldest_product(
+    sessions: Sessions, created: timedelta, days: int
+) -> None:
+    stored_products(sessions, 1, now=MIDNIGHT + created)
+    stored_products(sessions, 1, now=MIDNIGHT + 5 * DAY)
+    step(sessions, FOR_EVER, MIDNIGHT + 9 * DAY)
+    with sessions() as session:
+        begins = session.scalars(select(HistoryChore.done_until).distinct()).all()
+
+    assert begins == [MIDNIGHT + days * DAY]
+
+
 def test_a_step_that_was_rolled_back_is_done_again(sessions: Sessions, product: int) -> None:
     keep(sessions, product, *busy([0]))
     with sessions() as session:
