@@ -32,7 +32,6 @@ def _exact(length: int) -> sa.types.TypeEngine[str]:
 
 
 def upgrade() -> None:
-    # Servers commit each table at once, so an upgrade that was killed finds some of them there.
     changes = op.create_table(
         "offer_changes",
         sa.Column("product_id", _BIG_ID, nullable=False, autoincrement=False),
@@ -46,10 +45,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["product_id"], ["products.id"], name="fk_offer_changes_product_id", ondelete="CASCADE"
         ),
-        sa.Index("ix_offer_changes_offer", "product_id", "offer_id", "changed_at"),
-        if_not_exists=True,
         **_CLUSTERED,
     )
+    op.create_index("ix_offer_changes_offer", "offer_changes", ["product_id", "offer_id", "changed_at"])
     points = op.create_table(
         "price_points",
         sa.Column("product_id", _BIG_ID, nullable=False, autoincrement=False),
@@ -67,7 +65,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["product_id"], ["products.id"], name="fk_price_points_product_id", ondelete="CASCADE"
         ),
-        if_not_exists=True,
         **_CLUSTERED,
     )
     op.create_table(
@@ -76,7 +73,6 @@ def upgrade() -> None:
         sa.Column("done_until", _TIME, nullable=False),
         sa.Column("product_id", _BIG_ID, nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_history_chores"),
-        if_not_exists=True,
         **_OPTIONS,
     )
     _begin_history(op.get_bind(), changes, points)

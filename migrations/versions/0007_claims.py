@@ -13,21 +13,11 @@ _DIGEST = sa.String(32).with_variant(
 
 
 def upgrade() -> None:
-    # Servers commit each step at once, so an upgrade that was killed finds some of them done.
-    inspector = sa.inspect(op.get_bind())
-    columns = {column["name"] for column in inspector.get_columns("refreshes")}
-    indexes = {index["name"] for index in inspector.get_indexes("refreshes")}
-    if "answer_digest" not in columns:
-        op.add_column("refreshes", sa.Column("answer_digest", _DIGEST, nullable=True))
-    if "pending" not in columns:
-        op.add_column(
-            "refreshes", sa.Column("pending", sa.Boolean, nullable=False, server_default=sa.text("1"))
-        )
+    op.add_column("refreshes", sa.Column("answer_digest", _DIGEST, nullable=True))
+    op.add_column("refreshes", sa.Column("pending", sa.Boolean, nullable=False, server_default=sa.text("1")))
     op.execute(
         "UPDATE refreshes SET pending = 0"
         " WHERE product_id IN (SELECT id FROM products WHERE registered_at IS NOT NULL)"
     )
-    if "ix_refreshes_pending_due_at" not in indexes:
-        op.create_index("ix_refreshes_pending_due_at", "refreshes", ["pending", "due_at"])
-    if "ix_refreshes_due_at" in indexes:
-        op.drop_index("ix_refreshes_due_at", "refreshes")
+    op.create_index("ix_refreshes_pending_due_at", "refreshes", ["pending", "due_at"])
+    op.drop_index("ix_refreshes_due_at", "refreshes")

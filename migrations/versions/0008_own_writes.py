@@ -10,8 +10,5 @@ _BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
 def upgrade() -> None:
-    # Servers commit each step at once, so an upgrade that was killed finds it done.
-    columns = {column["name"] for column in sa.inspect(op.get_bind()).get_columns("refreshes")}
-    if "own_writes" not in columns:
-        count = sa.Column("own_writes", _BIG, nullable=False, server_default=sa.text("0"))
-        op.add_column("refreshes", count)
+    count = sa.Column("own_writes", _BIG, nullable=False, server_default=sa.text("0"))
+    op.add_column("refreshes", count)

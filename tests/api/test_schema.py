@@ -19,6 +19,7 @@ from productator import cli, schema
 from productator.engine import make_engine
 from productator.models import Base
 from tests.databases import Databases
+from tests.upgrades import killed_after_each_step
 
 ROOT = Path(__file__).parents[2]
 COLUMNS = """SELECT table_name, column_name, ordinal_position, column_default, is_nullable, column_type,
@@ -124,6 +125,18 @@ def test_a_database_from_the_dump_needs_no_migration(imported: Engine) -> None:
 def test_migrating_twice_does_nothing_the_second_time(empty_engine: Engine) -> None:
     assert schema.migrate(empty_engine) == (None, schema.newest_revision())
     assert schema.migrate(empty_engine) == (schema.newest_revision(), schema.newest_revision())
+
+
+def test_an_upgrade_that_is_killed_after_any_step_is_finished_by_the_next(
+    empty_engine: Engine, engine: Engine
+) -> None:
+    steps = 0
+    with killed_after_each_step(empty_engine) as migrate:
+        while not migrate():
+            steps += 1
+
+    assert steps >= len(Base.metadata.tables)
+    assert constraints(empty_engine) == constraints(engine)
 
 
 def test_eight_processes_may_migrate_at_once(empty_database_url: str, empty_engine: Engine) -> None:

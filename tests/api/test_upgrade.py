@@ -13,6 +13,7 @@ from productator.domain import ChangeKind
 from productator.engine import make_engine
 from productator.models import Offer, OfferChange, PricePoint, Product
 from tests.factories import NOW
+from tests.upgrades import killed_after_each_step
 
 ROOT = schema.__file__.removesuffix("productator/schema.py")
 BEFORE_HISTORY = "0005-1"
@@ -67,6 +68,17 @@ def test_the_history_of_old_offers_begins_with_the_upgrade(before_history: Engin
     ]
     assert {each.kind for each in changes} == {ChangeKind.APPEARED}
     assert len({each.changed_at for each in changes}) == 1
+
+
+def test_a_history_that_an_upgrade_was_killed_in_begins_once(before_history: Engine) -> None:
+    add(before_history, (1, "a", 100, 5), (2, "a", 7, 1))
+    with killed_after_each_step(before_history) as migrate:
+        while not migrate():
+            pass
+    with before_history.connect() as connection:
+        found = [connection.scalars(select(each.product_id)).all() for each in (OfferChange, PricePoint)]
+
+    assert found == [[1, 2], [1, 2]]
 
 
 def test_the_summary_of_old_offers_counts_those_in_stock(before_history: Engine) -> None:
