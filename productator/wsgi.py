@@ -1,5 +1,6 @@
 """The WSGI application that uWSGI and Flask's development server load."""
 
+import gc
 import os
 
 from productator.app import create_app
@@ -13,3 +14,6 @@ except ConfigError as error:
     raise SystemExit(f"productator: {error}") from error
 logging.configure(settings.log_format)
 app = create_app(settings)
+# What has been loaded stays: looking through it for garbage held up some answers for 40 ms.
+gc.collect()
+gc.freeze()
