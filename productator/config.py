@@ -2,8 +2,10 @@
 
 import configparser
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from sqlalchemy import URL
@@ -50,6 +52,7 @@ class Settings:
                 "OFFERS_MS_TOKEN and OFFERS_MS_REFRESH_TOKEN exclude each other: give the one issued to you."
             )
         _refuse_half_a_provider(values)
+        _refuse_shorter_than_before(values)
         database_url = _database_url(values, Path(path).resolve().parent)
         return cls(
             database_url=database_url,
@@ -162,6 +165,18 @@ def _refuse_half_a_provider(values: Mapping[str, object]) -> None:
             "PRODUCTATOR_JWT_ISSUER, PRODUCTATOR_JWT_AUDIENCE and PRODUCTATOR_JWT_JWKS_URL belong together:"
             " give all or none."
         )
+
+
+def _refuse_shorter_than_before(values: Mapping[str, object]) -> None:
+    """Points become coarser as they grow older, so none may be kept for less long than the finer ones."""
+    names = ("raw_points_days", "hourly_points_days", "daily_points_days")
+    for finer, coarser in pairwise(names):
+        days, later = (int(str(values[name])) or math.inf for name in (finer, coarser))
+        if later < days:
+            raise ConfigError(
+                f"PRODUCTATOR_{coarser.upper()} must not be less than PRODUCTATOR_{finer.upper()};"
+                " 0 stands for ever."
+            )
 
 
 def _database_url(values: Mapping[str, object], folder: Path) -> str:

@@ -281,6 +281,30 @@ def test_keys_come_over_https_or_from_this_machine(load: Load, address: str) -> 
     assert settings.jwt_jwks_url == address
 
 
+@pytest.mark.parametrize(
+    ("days", "named"),
+    [
+        (("14", "13", "0"), "HOURLY"),
+        (("0", "730", "0"), "HOURLY"),
+        (("14", "30", "29"), "DAILY"),
+        (("14", "0", "730"), "DAILY"),
+    ],
+)
+def test_coarser_history_that_ends_before_the_finer_is_refused(
+    load: Load, days: tuple[str, ...], named: str
+) -> None:
+    names = [f"PRODUCTATOR_{kind}_POINTS_DAYS" for kind in ("RAW", "HOURLY", "DAILY")]
+
+    sentence = refusal(load, **dict(zip(names, days, strict=True)))
+    assert sentence.startswith(f"PRODUCTATOR_{named}_POINTS_DAYS must not be less than ")
+
+
+def test_history_may_be_kept_for_ever_from_any_age_on(load: Load) -> None:
+    settings = load(PRODUCTATOR_HOURLY_POINTS_DAYS="0", PRODUCTATOR_RAW_POINTS_DAYS="36500")
+
+    assert settings.retention.hourly_points_days == 0
+
+
 def test_both_tokens_at_once_are_refused(load: Load) -> None:
     sentence = refusal(load, OFFERS_MS_TOKEN="hidden-1", OFFERS_MS_REFRESH_TOKEN="hidden-2")
 
