@@ -190,7 +190,8 @@ class Plans:
         event.listen(engine, "before_cursor_execute", self._note)
 
     def _note(self, _connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        self._statements.append((statement, parameters))
+        if statement.startswith("SELECT"):
+            self._statements.append((statement, parameters))
 
     def of(self, label: str, ask: Callable[[Connection], Any]) -> str:
         with self._engine.connect() as connection:

@@ -4,8 +4,10 @@
     python bench/history.py writes [--products 5000] [--rounds 5]
 
 `reads` fills an empty database on MariaDB (and leaves it so for the next run), asks for histories of random
-products through the API, and prints times and plans. `writes` lets one refresher with and one without history
-read the same products in turn, a tenth of all offers changed each time.
+products through the API, and prints times and plans: of products whose price changed every 26 minutes for 90
+days, and of busy ones, whose price changed every minute and was rolled up when the settings say so. `writes`
+lets one refresher with and one without history read the same products in turn, a tenth of all offers changed
+each time.
 """
 
 import os
@@ -20,6 +22,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import click
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, func, insert, select, text
 
@@ -29,15 +32,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from bench.catalogue import Plans
 from bench.laboratory import laboratory
 from productator import schema
-from productator.app import create_app
-from productator.config import Settings
 from productator.db import reader
 from productator.domain import utc_now
 from productator.engine import make_engine
 from productator.models import Product
 
 _PRODUCTS = 2_000
+_BUSY_PRODUCTS = 20
 _DAYS = 90
+_RAW_DAYS = 14
 _ROWS_A_STATEMENT = 250_000
 
 
@@ -56,7 +59,7 @@ def fill(engine: Engine, changes: int) -> None:
     with engine.begin() as connection:
         rows = [
             row | {"id": each + 1, "name": f"Product {each}", "remote_id": str(uuid4())}
-            for each in range(_PRODUCTS)
+            for each in range(_PRODUCTS + _BUSY_PRODUCTS)
         ]
         connection.execute(insert(Product.__table__), rows)
     per_product = changes // _PRODUCTS
@@ -72,6 +75,10 @@ def fill(engine: Engine, changes: int) -> None:
             with engine.begin() as connection:
                 connection.execute(text(statement.format(numbers=numbers)), values)
     with engine.begin() as connection:
+        for number in range(1, _BUSY_PRODUCTS + 1):
+            busy = {"product_id": _PRODUCTS + number, "now": now.replace(tzinfo=None)}
+            connection.execute(text(_BUSY_HOURS), busy)
+            connection.execute(text(_BUSY_MINUTES), busy)
         connection.execute(text("ANALYZE TABLE offer_changes, price_points"))
     print(f"{changes} changes and points written in {time.monotonic() - started:.0f} s")
 
@@ -87,6 +94,20 @@ _POINTS = f"""INSERT INTO price_points
         10, seq MOD 70
     FROM {{numbers}}"""
 
+# The hours from long ago up to where every minute has a record.
+_HOURS, _MINUTES = (_DAYS - _RAW_DAYS) * 24, _RAW_DAYS * 1_440
+_BUSY_HOURS = f"""INSERT INTO price_points
+    (product_id, starts_at, resolution_s, lowest_price, highest_price, average_price, offers, items_in_stock,
+    mean_lowest_price, covered_s, in_stock_s, mean_offers, mean_items_in_stock)
+    SELECT :product_id, DATE(:now) - INTERVAL {_DAYS * 24} - seq HOUR, 3600, 1000 + seq * 7919 MOD 500, 1900,
+        1000 * (1300 + seq MOD 200), 10, seq MOD 70, 1000 * (1510 + seq MOD 200), 3600, 3600, 10000, 35000
+    FROM seq_0_to_{_HOURS - 1}"""
+_BUSY_MINUTES = f"""INSERT INTO price_points
+    (product_id, starts_at, resolution_s, lowest_price, highest_price, average_price, offers, items_in_stock)
+    SELECT :product_id, DATE(:now) - INTERVAL {_MINUTES} - seq MINUTE, 0, 1000 + seq * 7919 MOD 500, 1900,
+        1000 * (1300 + seq MOD 200), 10, seq MOD 70
+    FROM seq_0_to_{_MINUTES - 1}"""
+
 
 @main.command()
 @click.option("--database-url", required=True)
@@ -98,7 +119,7 @@ def reads(database_url: str, changes: int, runs: int) -> None:
     engine = make_engine(database_url)
     schema.migrate(engine)
     fill(engine, changes)
-    app = create_app(Settings.load("config.cfg", os.environ | {"DATABASE_URL": database_url}))
+    app = _served(database_url)
     client = app.test_client()
     with app.app_context():
         plans = Plans(reader())
@@ -110,8 +131,20 @@ def reads(database_url: str, changes: int, runs: int) -> None:
         print(f"{label:32}{times[runs // 2]:9.1f}{times[int(runs * 0.95)]:9.1f}  {plan}", flush=True)
 
 
+def _served(database_url: str) -> Flask:
+    """The application as uWSGI loads it."""
+    os.environ["DATABASE_URL"] = database_url
+    from productator.wsgi import app  # noqa: PLC0415 - it reads the environment
+
+    return app
+
+
 def _product() -> str:
     return f"/api/v1/products/{random.randint(1, _PRODUCTS)}"
+
+
+def _busy_product() -> str:
+    return f"/api/v1/products/{random.randint(_PRODUCTS + 1, _PRODUCTS + _BUSY_PRODUCTS)}"
 
 
 def _range(days: int) -> str:
@@ -134,6 +167,11 @@ CALLS: dict[str, Callable[[], str]] = {
     "price-trend, 30 days": lambda: f"{_product()}/price-trend",
     "price-trend, 90 days": lambda: f"{_product()}/price-trend?{_range(90)}",
     "price-summary": lambda: f"{_product()}/price-summary",
+    "busy: price-history, 30 days": lambda: f"{_busy_product()}/price-history",
+    "busy: price-history, 90 days": lambda: f"{_busy_product()}/price-history?interval=day&{_range(90)}",
+    "busy: price-trend, 30 days": lambda: f"{_busy_product()}/price-trend",
+    "busy: price-trend, 90 days": lambda: f"{_busy_product()}/price-trend?{_range(90)}",
+    "busy: price-summary": lambda: f"{_busy_product()}/price-summary",
 }
 
 

@@ -69,6 +69,19 @@ def reading() -> Iterator[Connection]:
         yield connection
 
 
+@contextmanager
+def reading_one_state() -> Iterator[Connection]:
+    """A connection for several SELECTs that all see the database as it is at the first."""
+    with reading() as connection:
+        engine.begin_snapshot(connection)
+        try:
+            yield connection
+        finally:
+            # Whatever the pool gets back begins anew.
+            if not connection.invalidated:
+                connection.exec_driver_sql("ROLLBACK")
+
+
 def retried(view: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """Runs a view again as a whole when the database rolled back (deadlock, lost connection)."""
 

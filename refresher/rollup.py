@@ -28,6 +28,8 @@ class Point(NamedTuple):
     mean_lowest_price: int | None = None
     covered_s: float | None = None
     in_stock_s: float | None = None
+    mean_offers: int | None = None
+    mean_items_in_stock: int | None = None
 
 
 class RolledUp(NamedTuple):
@@ -91,28 +93,49 @@ def _parts(carried: Point | None, group: list[Point], start: datetime, end: date
 
 
 def _mean(start: datetime, resolution: timedelta, parts: list[_Part]) -> Point:
-    last = parts[-1].point
+    covered = sum(part.covered_us for part in parts)
     in_stock = sum(part.in_stock_us for part in parts)
+    lowest = min((point.lowest_price for point, *_ in parts if point.lowest_price is not None), default=None)
+    highest = max(
+        (point.highest_price for point, *_ in parts if point.highest_price is not None), default=None
+    )
     return Point(
         start,
         round(resolution.total_seconds()),
-        min((part.point.lowest_price for part in parts if part.point.lowest_price is not None), default=None),
-        max(
-            (part.point.highest_price for part in parts if part.point.highest_price is not None), default=None
-        ),
+        lowest,
+        highest,
         _weighted([(part.point.average_price, part.in_stock_us) for part in parts], in_stock),
-        last.offers,
-        last.items_in_stock,
-        _weighted([(_mean_lowest(part.point), part.in_stock_us) for part in parts], in_stock),
-        sum(part.covered_us for part in parts) / _SECOND,
+        parts[-1].point.offers,
+        parts[-1].point.items_in_stock,
+        _mean_lowest(parts, lowest, in_stock),
+        covered / _SECOND,
         in_stock / _SECOND,
+        _weighted([(_mean_offers(part.point), part.covered_us) for part in parts], covered),
+        _weighted([(_mean_items(part.point), part.covered_us) for part in parts], covered),
     )
 
 
-def _mean_lowest(point: Point) -> int | None:
+def _mean_lowest(parts: list[_Part], lowest: int | None, in_stock: int) -> int | None:
+    """Equal to the lowest only if it was never another: so that one sees whether a price held throughout."""
+    if lowest is None or not in_stock:
+        return None
+    total = sum((_mean_lowest_of(part.point) or 0) * part.in_stock_us for part in parts)
+    is_constant = total == lowest * SCALE * in_stock
+    return max(rounded(total, in_stock), lowest * SCALE + (not is_constant))
+
+
+def _mean_lowest_of(point: Point) -> int | None:
     if point.resolution_s or point.lowest_price is None:
         return point.mean_lowest_price
     return point.lowest_price * SCALE
+
+
+def _mean_offers(point: Point) -> int:
+    return point.offers * SCALE if point.mean_offers is None else point.mean_offers
+
+
+def _mean_items(point: Point) -> int:
+    return point.items_in_stock * SCALE if point.mean_items_in_stock is None else point.mean_items_in_stock
 
 
 def _weighted(means: list[tuple[int | None, int]], weight: int) -> int | None:

@@ -9,7 +9,7 @@ from sqlalchemy import Row
 from productator.api.paging import page_answer, position_of
 from productator.api.requests import read_query
 from productator.api.schemas import Cursor, Limit, Query, time_json
-from productator.api.time_ranges import Moment
+from productator.api.time_ranges import Moment, check_order
 from productator.db import reading, retried
 from productator.domain import ChangeKind
 from productator.services import history as service
@@ -27,6 +27,7 @@ class OfferChangesQuery(Query):
 
     @property
     def span(self) -> Span:
+        check_order(self.since, self.until)
         return Span(self.since, self.until)
 
 

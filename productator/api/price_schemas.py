@@ -1,18 +1,16 @@
 """Figures of prices as JSON, rounded here and nowhere before."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from productator.api.schemas import Query, time_json
-from productator.api.time_ranges import Moment
-from productator.errors import InvalidInput
-from productator.figures.points import Interval, PricePoint
-from productator.figures.segments import Segment, in_stock_share, microseconds, time_of
-from productator.figures.summary import Summary, summary
-from productator.figures.trend import Priced, Trend, trend
+from productator.api.time_ranges import Moment, check_order
+from productator.figures.course import Course, Priced, Trend
+from productator.figures.points import HistoryPoint, Interval
+from productator.figures.segments import microseconds, time_of
+from productator.services.prices import Summary
 
 Json = dict[str, Any]
 
@@ -48,11 +46,10 @@ class PriceRangeQuery(Query):
 
     def past(self, now: datetime) -> tuple[int, int]:
         """The range without what has not happened yet, as figures count time."""
-        end = self.until or now
-        start = self.since or end - DEFAULT_LENGTH
-        if start >= end:
-            raise InvalidInput([("/from", "Must be before `to`, which is now if not given.")])
-        return microseconds(min(start, now)), microseconds(min(end, now))
+        check_order(self.since, self.until)
+        end = min(self.until or now, now)
+        start = min(self.since or end - DEFAULT_LENGTH, end)
+        return microseconds(start), microseconds(end)
 
 
 class PriceHistoryQuery(PriceRangeQuery):
@@ -62,7 +59,7 @@ class PriceHistoryQuery(PriceRangeQuery):
     ] = None
 
 
-def point_json(point: PricePoint) -> Json:
+def point_json(point: HistoryPoint) -> Json:
     prices = point.prices
     return {
         "from": moment_json(point.start),
@@ -77,63 +74,61 @@ def point_json(point: PricePoint) -> Json:
     }
 
 
-def trend_json(segments: Sequence[Segment]) -> Json:
-    found = trend(segments)
-    share = in_stock_share(segments)
+def trend_json(course: Course | None) -> Json:
+    trend = course.trend if course else None
     return {
-        "known_from": _known_from(segments),
-        "in_stock_share": None if share is None else share.rounded(_SHARE_DIGITS),
-        **(_figures(found) if found else dict.fromkeys(OF_A_TREND)),
-        "reason": _reason_of_trend(segments, found),
+        "known_from": _known_from(course),
+        "in_stock_share": course and course.in_stock_share.rounded(_SHARE_DIGITS),
+        **(_figures(trend) if trend else dict.fromkeys(OF_A_TREND)),
+        "reason": _reason_of_trend(course, trend),
     }
 
 
-def _figures(found: Trend) -> Json:
-    percent = found.change_percent
+def _figures(trend: Trend) -> Json:
+    percent = trend.change_percent
     return {
-        "first": priced_json(found.first),
-        "last": priced_json(found.last),
-        "change": found.change,
-        "change_percent": None if percent is None else percent.rounded(_PERCENT_DIGITS),
-        "direction": found.direction,
-        "lowest": priced_json(found.lowest),
-        "highest": priced_json(found.highest),
-        "average_price": found.mean.rounded(_PRICE_DIGITS),
-        "median_price": found.median,
+        "first": priced_json(trend.first),
+        "last": priced_json(trend.last),
+        "change": trend.change,
+        "change_percent": percent and percent.rounded(_PERCENT_DIGITS),
+        "direction": trend.direction,
+        "lowest": priced_json(trend.lowest),
+        "highest": priced_json(trend.highest),
+        "average_price": trend.mean.rounded(_PRICE_DIGITS),
+        "median_price": trend.median,
     }
 
 
-def summary_json(segments: Sequence[Segment], now: int, *, ever: Priced | None) -> Json:
-    found = summary(segments, now)
-    percentile = found.percentile
+def summary_json(summary: Summary, now: int) -> Json:
+    percentile = summary.percentile_90_days
     return {
         "at": moment_json(now),
-        "known_from": _known_from(segments),
-        "current": priced_json(found.current),
-        "lowest_7_days": priced_json(found.lowest_7_days),
-        "lowest_30_days": priced_json(found.lowest_30_days),
-        "lowest_90_days": priced_json(found.lowest_90_days),
-        "lowest_all_time": priced_json(ever),
-        "percentile_90_days": None if percentile is None else percentile.rounded(_PERCENT_DIGITS),
-        "reference": priced_json(found.reference),
-        "reason": _reason_of_summary(segments, found),
+        "known_from": _known_from(summary.course),
+        "current": priced_json(summary.current),
+        "lowest_7_days": priced_json(summary.lowest_7_days),
+        "lowest_30_days": priced_json(summary.lowest_30_days),
+        "lowest_90_days": priced_json(summary.lowest_90_days),
+        "lowest_all_time": priced_json(summary.lowest_all_time),
+        "percentile_90_days": percentile and percentile.rounded(_PERCENT_DIGITS),
+        "reference": priced_json(summary.reference),
+        "reason": _reason_of_summary(summary),
     }
 
 
-def _known_from(segments: Sequence[Segment]) -> str | None:
-    return moment_json(segments[0].start) if segments else None
+def _known_from(course: Course | None) -> str | None:
+    return moment_json(course.start) if course else None
 
 
-def _reason_of_trend(segments: Sequence[Segment], found: Trend | None) -> TrendReason | None:
-    if found is None:
-        return "never_in_stock" if segments else "no_history"
-    return "first_price_zero" if found.change_percent is None else None
+def _reason_of_trend(course: Course | None, trend: Trend | None) -> TrendReason | None:
+    if trend is None:
+        return "never_in_stock" if course else "no_history"
+    return "first_price_zero" if trend.change_percent is None else None
 
 
-def _reason_of_summary(segments: Sequence[Segment], found: Summary) -> SummaryReason | None:
-    if found.current:
+def _reason_of_summary(summary: Summary) -> SummaryReason | None:
+    if summary.current:
         return None
-    return "not_in_stock" if segments else "no_history"
+    return "not_in_stock" if summary.course else "no_history"
 
 
 def priced_json(priced: Priced | None) -> Json | None:

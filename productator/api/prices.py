@@ -1,6 +1,7 @@
 """Routes of a product's price history and of the figures made of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from itertools import chain, islice
 from typing import Any
 
 from flask import Blueprint, Response, current_app, url_for
@@ -16,13 +17,13 @@ from productator.api.price_schemas import (
     trend_json,
 )
 from productator.api.requests import read_query
-from productator.db import reading, retried
+from productator.db import reading_one_state, retried
 from productator.domain import utc_now
 from productator.errors import InvalidInput
-from productator.figures.points import MAX_POINTS, Interval, count, fitting, points
+from productator.figures.points import MAX_POINTS, HistoryPoint, Interval, count, fitting, points
 from productator.figures.segments import Segment, microseconds
-from productator.figures.summary import LOOK_BACK
 from productator.services import prices as service
+from productator.services.price_records import held
 
 Json = dict[str, Any]
 
@@ -40,11 +41,15 @@ def price_history(product_id: int) -> Response:
     start, end = query.past(utc_now())
     if query.interval == "raw":
         return _changes(product_id, start, end)
-    with reading() as connection:
-        segments = service.held(connection, product_id, start, end)
-    interval = query.interval or fitting(segments) or "week"
-    _check_size(segments, interval)
-    return listed(_history(product_id, start, end, interval, segments), None)
+    with reading_one_state() as connection:
+        segments = held(connection, product_id, start, end)
+        first = next(segments, None)
+        # A short history in a long range is told finely.
+        known = (first.start if first else end, end)
+        interval = query.interval or fitting(*known) or "week"
+        _check_size(*known, interval)
+        found = points(_with(first, segments), interval)
+        return listed(_history(product_id, start, end, interval, found), None)
 
 
 @prices.get("/price-trend")
@@ -52,9 +57,9 @@ def price_history(product_id: int) -> Response:
 def price_trend(product_id: int) -> Response:
     """Where the lowest price went from `from` to `to`."""
     start, end = read_query(PriceRangeQuery).past(utc_now())
-    with reading() as connection:
-        segments = service.moves(connection, product_id, start, end)
-    return tagged_list(_of_product(product_id) | _range(start, end) | trend_json(segments))
+    with reading_one_state() as connection:
+        course = service.course(connection, product_id, start, end)
+    return tagged_list(_of_product(product_id) | _range(start, end) | trend_json(course))
 
 
 @prices.get("/price-summary")
@@ -62,35 +67,41 @@ def price_trend(product_id: int) -> Response:
 def price_summary(product_id: int) -> Response:
     """How the lowest price stands now beside its past."""
     now = microseconds(utc_now())
-    with reading() as connection:
-        segments = service.last_moves(connection, product_id, now - LOOK_BACK, now)
-        ever = service.lowest_ever(connection, product_id, now)
-    return tagged_list(_of_product(product_id) | summary_json(segments, now, ever=ever))
+    with reading_one_state() as connection:
+        summary = service.summary(connection, product_id, now)
+    return tagged_list(_of_product(product_id) | summary_json(summary, now))
+
+
+def _with(first: Segment | None, others: Iterable[Segment]) -> Iterable[Segment]:
+    return others if first is None else chain([first], others)
 
 
 def _changes(product_id: int, start: int, end: int) -> Response:
     """A page of them; the next one begins where its last one ends."""
-    with reading() as connection:
-        segments = service.first_held(connection, product_id, start, end, count=MAX_POINTS)
-    body = _history(product_id, start, end, "raw", segments)
-    if not segments or segments[-1].end == end:
+    with reading_one_state() as connection:
+        segments = held(connection, product_id, start, end, at_a_time=MAX_POINTS)
+        found = list(points(islice(segments, MAX_POINTS), "raw"))
+    body = _history(product_id, start, end, "raw", found)
+    if not found or found[-1].end == end:
         return listed(body, None)
-    rest = _range(segments[-1].end, end) | {"interval": "raw"}
+    rest = _range(found[-1].end, end) | {"interval": "raw"}
     return listed(body, url_for("prices.price_history", product_id=product_id, _external=True, **rest))
 
 
-def _check_size(segments: Sequence[Segment], interval: Interval) -> None:
-    number = count(segments, interval)
+def _check_size(start: int, end: int, interval: Interval) -> None:
+    number = count(start, end, interval)
     if number <= MAX_POINTS:
         return
-    fits = fitting(segments)
+    fits = fitting(start, end)
     advice = f"the finest interval that fits is {fits}" if fits else "ask for a shorter range"
     sentence = f"That would be {number:,} points, more than {MAX_POINTS:,}: {advice}."
     raise InvalidInput([("/interval", sentence)])
 
 
-def _history(product_id: int, start: int, end: int, interval: Interval, segments: Sequence[Segment]) -> Json:
-    items = [point_json(point) for point in points(segments, interval)]
+def _history(
+    product_id: int, start: int, end: int, interval: Interval, found: Iterable[HistoryPoint]
+) -> Json:
+    items = [point_json(point) for point in found]
     return _of_product(product_id) | _range(start, end) | {"interval": interval, "items": items}
 
 

@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
+from productator.errors import InvalidInput
+
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 # Nothing is recorded beyond these, so what lies beyond counts as these; not all of it could be told in UTC.
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
@@ -25,3 +27,9 @@ def moment(text: object) -> datetime:
 
 
 Moment = Annotated[datetime, BeforeValidator(moment)]
+
+
+def check_order(since: datetime | None, until: datetime | None) -> None:
+    """Raises InvalidInput for a range that ends before it begins; one without any length is just empty."""
+    if since is not None and until is not None and since > until:
+        raise InvalidInput([("/from", "Must not be after `to`.")])

@@ -1,11 +1,10 @@
 """Points of a price history: what held in each minute, hour, day or week."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
 from typing import Literal, NamedTuple
 
 from productator.figures.ratio import Ratio
-from productator.figures.segments import DAY, SECOND, Segment, Stocked, stocked
+from productator.figures.segments import DAY, SECOND, Segment, part
 from productator.history import SCALE
 
 MAX_POINTS = 1000
@@ -31,7 +30,7 @@ class Spread(NamedTuple):
     mean_lowest: Ratio
 
 
-class PricePoint(NamedTuple):
+class HistoryPoint(NamedTuple):
     """What held in [start, end); offers and items are means over all of the time."""
 
     start: int
@@ -42,60 +41,66 @@ class PricePoint(NamedTuple):
     in_stock_share: Ratio
 
 
-def points(segments: Iterable[Segment], interval: Interval) -> list[PricePoint]:
+def points(segments: Iterable[Segment], interval: Interval) -> Iterator[HistoryPoint]:
     """A point for every interval (aligned to UTC) of which anything is known; the outer ones may be cut."""
-    if interval == "raw":
-        return [_point([segment]) for segment in segments]
-    pieces = groupby(_cut(segments, interval), key=lambda piece: _number(piece.start, interval))
-    return [_point(list(group)) for _, group in pieces]
+    pieces = ([segment] for segment in segments) if interval == "raw" else _cut(segments, interval)
+    return map(_point, pieces)
 
 
-def fitting(segments: Sequence[Segment]) -> Interval | None:
-    """The finest interval that makes at most MAX_POINTS of them; None: not even weeks do."""
-    return next((interval for interval in _GRIDS if count(segments, interval) <= MAX_POINTS), None)
+def fitting(start: int, end: int) -> Interval | None:
+    """The finest interval that makes at most MAX_POINTS of the time; None: not even weeks do."""
+    return next((interval for interval in _GRIDS if count(start, end, interval) <= MAX_POINTS), None)
 
 
-def count(segments: Sequence[Segment], interval: Interval) -> int:
-    """How many points there would be."""
-    if not segments:
-        return 0
-    return _number(segments[-1].end - 1, interval) - _number(segments[0].start, interval) + 1
-
-
-def _number(time: int, interval: Interval) -> int:
+def count(start: int, end: int, interval: Interval) -> int:
+    """How many points the time makes."""
     length, offset = _GRIDS[interval]
-    return (time - offset) // length
+    return (end - 1 - offset) // length - (start - offset) // length + 1
 
 
-def _cut(segments: Iterable[Segment], interval: Interval) -> Iterator[Segment]:
+def _cut(segments: Iterable[Segment], interval: Interval) -> Iterator[list[Segment]]:
+    """The pieces in each interval."""
     length, offset = _GRIDS[interval]
+    pieces: list[Segment] = []
+    ends = None
     for segment in segments:
-        start = segment.start
-        while start < segment.end:
-            end = min(segment.end, start + length - (start - offset) % length)
-            yield segment.part(start, end)
-            start = end
+        rest = segment
+        if ends is None:
+            ends = segment.start + length - (segment.start - offset) % length
+        while rest.end > ends:
+            if rest.start < ends:
+                pieces.append(part(rest, rest.start, ends))
+                rest = part(rest, ends, rest.end)
+            yield pieces
+            pieces, ends = [], ends + length
+        pieces.append(rest)
+    if pieces:
+        yield pieces
 
 
-def _point(segments: Sequence[Segment]) -> PricePoint:
-    length = segments[-1].end - segments[0].start
-    return PricePoint(
-        start=segments[0].start,
-        end=segments[-1].end,
-        prices=_spread(stocked(segments)),
-        offers=Ratio(sum(each.offers * each.length for each in segments), length),
-        items_in_stock=Ratio(sum(each.items_in_stock * each.length for each in segments), length),
-        in_stock_share=Ratio(sum(each.in_stock for each in segments), length),
+def _point(segments: Sequence[Segment]) -> HistoryPoint:
+    start, end = segments[0].start, segments[-1].end
+    in_stock = sum([each.in_stock for each in segments])
+    whole = (end - start) * SCALE
+    return HistoryPoint(
+        start=start,
+        end=end,
+        prices=_spread([each for each in segments if each.in_stock], in_stock),
+        offers=Ratio(sum([each.offers * (each.end - each.start) for each in segments]), whole),
+        items_in_stock=Ratio(
+            sum([each.items_in_stock * (each.end - each.start) for each in segments]), whole
+        ),
+        in_stock_share=Ratio(in_stock, end - start),
     )
 
 
-def _spread(segments: Sequence[Stocked]) -> Spread | None:
-    if not segments:
+def _spread(stocked: Sequence[Segment], in_stock: int) -> Spread | None:
+    if not stocked:
         return None
-    weight = sum(segment.in_stock for segment, _ in segments) * SCALE
+    weight = in_stock * SCALE
     return Spread(
-        lowest=min(prices.lowest for _, prices in segments),
-        highest=max(prices.highest for _, prices in segments),
-        mean=Ratio(sum(prices.mean * segment.in_stock for segment, prices in segments), weight),
-        mean_lowest=Ratio(sum(prices.mean_lowest * segment.in_stock for segment, prices in segments), weight),
+        lowest=min([each.lowest for each in stocked]),
+        highest=max([each.highest for each in stocked]),
+        mean=Ratio(sum([each.mean * each.in_stock for each in stocked]), weight),
+        mean_lowest=Ratio(sum([each.mean_lowest * each.in_stock for each in stocked]), weight),
     )

@@ -60,21 +60,37 @@ def _microseconds_on_sqlite(element: MicrosecondsSince1970, compiler: SQLCompile
     return f"(CAST(strftime('%s', {column}) AS INTEGER) * 1000000 + CAST(substr({column}, 21) AS INTEGER))"
 
 
-class JsonRows(FunctionElement[str]):
-    """All rows as one JSON text, an array of arrays in no order: numbers come ten times as fast in it."""
+class CommaJoined(FunctionElement[str]):
+    """The values of all rows that fulfil the condition, which comes first, in one text, in no order.
+
+    Numbers come ten times as fast in it. Nulls are written as in JSON.
+    """
 
     inherit_cache = True
     type = Text()
 
 
-@compiles(JsonRows)
-def _rows_on_servers(element: JsonRows, compiler: SQLCompiler, **options: Any) -> str:
-    return f"JSON_ARRAYAGG(JSON_ARRAY({compiler.process(element.clauses, **options)}))"
+@compiles(CommaJoined)
+def _joined_on_servers(element: CommaJoined, compiler: SQLCompiler, **options: Any) -> str:
+    condition, values = _condition_and_values(element, compiler, options)
+    # With its values as arguments it would work them out for the other rows, too.
+    return f"GROUP_CONCAT(CASE WHEN {condition} THEN CONCAT({f', {_COMMA}, '.join(values)}) END)"
 
 
-@compiles(JsonRows, "sqlite")
-def _rows_on_sqlite(element: JsonRows, compiler: SQLCompiler, **options: Any) -> str:
-    return f"json_group_array(json_array({compiler.process(element.clauses, **options)}))"
+@compiles(CommaJoined, "sqlite")
+def _joined_on_sqlite(element: CommaJoined, compiler: SQLCompiler, **options: Any) -> str:
+    condition, values = _condition_and_values(element, compiler, options)
+    return f"group_concat(CASE WHEN {condition} THEN {f' || {_COMMA} || '.join(values)} END)"
+
+
+_COMMA = "','"
+
+
+def _condition_and_values(
+    element: CommaJoined, compiler: SQLCompiler, options: dict[str, Any]
+) -> tuple[str, list[str]]:
+    condition, *values = (compiler.process(each, **options) for each in element.clauses)
+    return condition, [f"IFNULL({each}, 'null')" for each in values]
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -70,6 +70,9 @@ class PricePoint(Base):
     mean_lowest_price: Mapped[int | None] = mapped_column(BigId)
     covered_s: Mapped[float | None] = mapped_column(Double)
     in_stock_s: Mapped[float | None] = mapped_column(Double)
+    # Means of offers and of items over the time that is known, in thousandths.
+    mean_offers: Mapped[int | None] = mapped_column(BigId)
+    mean_items_in_stock: Mapped[int | None] = mapped_column(BigId)
 
     __table_args__ = (_CLUSTERED,)
 

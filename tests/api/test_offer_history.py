@@ -91,7 +91,7 @@ def test_an_offers_history_is_its_own(client: FlaskClient, product: Json, change
         (None, 1, PRICES[:1]),
         (3, None, PRICES[3:]),
         (4, None, []),
-        (3, 1, []),
+        (3, 3, []),
     ],
 )
 def test_a_range_begins_at_from_and_ends_before_to(
@@ -101,6 +101,12 @@ def test_a_range_begins_at_from_and_ends_before_to(
     query = {name: written(NOW + hour * HOUR) for name, hour in given.items() if hour is not None}
 
     assert [each["price"] for each in items(client, of_offer(changed, **query))] == expected
+
+
+def test_a_range_that_ends_before_it_begins_is_refused(client: FlaskClient, changed: Json) -> None:
+    query = {"from": written(NOW + 3 * HOUR), "to": written(NOW + HOUR)}
+
+    assert wrong_fields(client.get(of_offer(changed, **query))) == {"/from"}
 
 
 @pytest.mark.parametrize("zone", ["%2B02:00", "-05:30", "Z", "z"])

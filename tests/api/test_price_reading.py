@@ -1,18 +1,18 @@
 """How stored prices are read: as little as an answer needs, along the primary key."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, and_, event, insert, text, update
+from sqlalchemy import Connection, Engine, delete, event, insert, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator.domain import MAX_AMOUNT
-from productator.errors import InvalidInput
+from productator.errors import ProductNotFound
 from productator.figures.segments import microseconds
 from productator.models import PricePoint
-from productator.services import prices
+from productator.services.price_records import RECORDS_A_TIME, held, lowest_price, lowest_prices
 from tests import factories
 
 START = datetime(2024, 11, 25, tzinfo=UTC)
@@ -25,12 +25,7 @@ RANGE = (microseconds(START + timedelta(minutes=200.5)), microseconds(START + ti
 def product_id(sessions: sessionmaker[Session]) -> int:
     """A product among others, each with a record a minute; its prices are 0, 1, ..."""
     ids = [factories.stored_product(sessions) for _ in range(5)]
-    summary = {"resolution_s": 0, "highest_price": 900, "average_price": 1, "offers": 1, "items_in_stock": 1}
-    rows = [
-        summary | {"product_id": each, "starts_at": START + timedelta(minutes=number), "lowest_price": number}
-        for each in ids
-        for number in range(COUNT)
-    ]
+    rows = [_row(each, number, number) | {"resolution_s": 0} for each in ids for number in range(COUNT)]
     with sessions.begin() as session:
         session.execute(insert(PricePoint), rows)
     return ids[2]
@@ -44,92 +39,132 @@ def connection(engine: Engine) -> Iterator[Connection]:
 
 @pytest.fixture
 def sent(connection: Connection) -> list[tuple[str, Any]]:
-    """Every statement that the connection sends, with its parameters."""
+    """Every SELECT that the connection sends, with its parameters."""
     statements: list[tuple[str, Any]] = []
-    event.listen(connection, "before_cursor_execute", lambda *given: statements.append((given[2], given[3])))
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        if statement.startswith("SELECT"):
+            statements.append((statement, parameters))
+
+    event.listen(connection, "before_cursor_execute", note)
     return statements
 
 
-def lowest_prices(segments: Any) -> list[int]:
-    return [segment.prices.lowest for segment in segments]
+def starting_prices(found: Iterable[Any]) -> list[int]:
+    return [each.lowest for each in found]
 
 
-def test_the_first_segments_are_read(connection: Connection, product_id: int) -> None:
-    assert lowest_prices(prices.first_held(connection, product_id, *RANGE, count=2)) == [200, 201]
+EACH_READER = pytest.mark.parametrize("read", [held, lowest_prices])
 
 
-def test_the_last_segments_are_read(connection: Connection, product_id: int) -> None:
-    assert lowest_prices(prices.last_moves(connection, product_id, *RANGE, at_most=2)) == [210, 211]
+@EACH_READER
+def test_what_held_in_a_range_is_read(connection: Connection, product_id: int, read: Any) -> None:
+    found = list(read(connection, product_id, *RANGE))
+
+    assert starting_prices(found) == list(range(200, 212))
+    assert (found[0].start, found[-1].end) == RANGE
 
 
-def test_as_many_records_as_allowed_are_read(connection: Connection, product_id: int) -> None:
-    found = prices.held(connection, product_id, *RANGE, at_most=12)
-
-    assert lowest_prices(found) == list(range(200, 212))
-
-
-def test_a_long_history_is_read_whole(
-    connection: Connection, sessions: sessionmaker[Session], product_id: int
+@EACH_READER
+@pytest.mark.parametrize("at_a_time", [1, 5, 11, 12, 13])
+def test_however_many_records_are_read_at_a_time_it_is_the_same(
+    connection: Connection, product_id: int, read: Any, at_a_time: int
 ) -> None:
-    row = {
-        "product_id": product_id,
-        "resolution_s": 0,
-        "lowest_price": MAX_AMOUNT,
-        "highest_price": MAX_AMOUNT,
-    }
-    row |= {"average_price": MAX_AMOUNT * 1000, "offers": 1, "items_in_stock": MAX_AMOUNT}
-    rows = [row | {"starts_at": START - timedelta(minutes=number)} for number in range(1, 12_001)]
+    in_pages = read(connection, product_id, *RANGE, at_a_time=at_a_time)
+
+    assert list(in_pages) == list(read(connection, product_id, *RANGE))
+
+
+@EACH_READER
+def test_what_is_rolled_up_is_read_between_the_others(
+    connection: Connection, sessions: sessionmaker[Session], product_id: int, read: Any
+) -> None:
+    hour = {"resolution_s": 3600, "mean_lowest_price": 21_500, "covered_s": 1800.0, "in_stock_s": 900.0}
+    with sessions.begin() as session:
+        in_the_hour = PricePoint.starts_at.between(
+            START + timedelta(minutes=180), START + timedelta(minutes=239)
+        )
+        session.execute(delete(PricePoint).where(in_the_hour, PricePoint.product_id == product_id))
+        session.add(PricePoint(**_row(product_id, 180, 20), **hour, mean_offers=1_500, mean_items_in_stock=0))
+    begin = microseconds(START + timedelta(minutes=178))
+    found = list(read(connection, product_id, begin, microseconds(START + timedelta(minutes=242))))
+
+    assert starting_prices(found) == [178, 179, 20, 240, 241]
+    # Only its second half is known, and half of that in stock.
+    assert found[2].start == microseconds(START + timedelta(minutes=210))
+    assert found[2][3:] in [(21_500, 900_000_000), (21_500, 900_000_000, 900, 1, 1_500, 0)]
+
+
+@EACH_READER
+def test_an_empty_range_holds_nothing(connection: Connection, product_id: int, read: Any) -> None:
+    assert list(read(connection, product_id, RANGE[0], RANGE[0])) == []
+
+
+@EACH_READER
+def test_a_product_that_is_not_there_is_told(connection: Connection, read: Any) -> None:
+    with pytest.raises(ProductNotFound):
+        list(read(connection, 999_999, *RANGE))
+
+
+@EACH_READER
+def test_the_largest_numbers_are_read_whole(
+    connection: Connection, sessions: sessionmaker[Session], product_id: int, read: Any
+) -> None:
+    largest = {"highest_price": MAX_AMOUNT, "average_price": MAX_AMOUNT * 1000, "offers": MAX_AMOUNT}
+    rows = [
+        _row(product_id, -number, MAX_AMOUNT) | largest | {"resolution_s": 0, "items_in_stock": MAX_AMOUNT}
+        for number in range(1, RECORDS_A_TIME + 1)
+    ]
     with sessions.begin() as session:
         session.execute(insert(PricePoint), rows)
+    found = list(read(connection, product_id, 0, microseconds(START)))
 
-    # More than MariaDB puts together unless it is told to.
-    assert len(prices.held(connection, product_id, 0, microseconds(START))) == 12_000
-
-
-def test_more_records_than_allowed_are_refused(connection: Connection, product_id: int) -> None:
-    with pytest.raises(InvalidInput) as refused:
-        prices.held(connection, product_id, *RANGE, at_most=11)
-
-    assert refused.value.errors == [("/from", "The range holds more than 11 records: ask for a shorter one.")]
+    # As long as their text gets.
+    assert len(found) == RECORDS_A_TIME
+    assert {each[2:4] for each in found} == {(MAX_AMOUNT, MAX_AMOUNT * 1000)}
 
 
-def test_records_that_leave_the_lowest_price_are_no_moves(
+@EACH_READER
+def test_a_range_is_read_along_the_primary_key_and_no_further(
+    connection: Connection, sent: list[tuple[str, Any]], product_id: int, read: Any
+) -> None:
+    list(read(connection, product_id, *RANGE))
+
+    _, *ranges = sent
+    assert len(ranges) == 2
+    assert all(bounds_the_range(connection, *each, records=12) for each in ranges)
+
+
+def test_the_lowest_price_of_a_range_counts_from_its_beginning(
+    connection: Connection, product_id: int
+) -> None:
+    assert lowest_price(connection, product_id, *RANGE) == (200, RANGE[0])
+
+
+def test_the_lowest_price_of_a_rolled_up_record_counts_from_where_it_is_known(
     connection: Connection, sessions: sessionmaker[Session], product_id: int
 ) -> None:
+    hour = {"resolution_s": 3600, "mean_lowest_price": 0, "covered_s": 1200.0, "in_stock_s": 1200.0}
     with sessions.begin() as session:
-        prices_from_205_on = and_(PricePoint.product_id == product_id, PricePoint.lowest_price >= 205)
-        session.execute(update(PricePoint).where(prices_from_205_on).values(lowest_price=999))
+        session.add(PricePoint(**_row(product_id, -60, 0), **hour))
 
-    assert lowest_prices(prices.moves(connection, product_id, *RANGE)) == [200, 201, 202, 203, 204, 999]
-    assert lowest_prices(prices.last_moves(connection, product_id, *RANGE, at_most=2)) == [204, 999]
-
-
-READERS = {
-    "held": prices.held,
-    "moves": prices.moves,
-    "first": lambda *given: prices.first_held(*given, count=5),
-    "last": prices.last_moves,
-}
+    expected = (0, microseconds(START - timedelta(minutes=20)))
+    assert lowest_price(connection, product_id, 0, RANGE[1]) == expected
 
 
-@pytest.mark.parametrize("reader", READERS.values(), ids=READERS.keys())
-def test_a_range_is_read_along_the_primary_key_and_no_further(
-    connection: Connection, sent: list[tuple[str, Any]], product_id: int, reader: Any
+def test_the_lowest_price_is_looked_for_in_the_range_only(
+    connection: Connection, sent: list[tuple[str, Any]], product_id: int
 ) -> None:
-    reader(connection, product_id, *RANGE)
+    lowest_price(connection, product_id, *RANGE)
 
-    *_, (statement, parameters) = sent
+    [(statement, parameters)] = sent
     assert bounds_the_range(connection, statement, parameters, records=12)
 
 
-def test_the_lowest_price_ever_is_looked_for_in_the_products_records_only(
-    connection: Connection, sent: list[tuple[str, Any]], product_id: int
-) -> None:
-    found = prices.lowest_ever(connection, product_id, RANGE[1])
-
-    *_, (statement, parameters) = sent
-    assert found == (0, microseconds(START))
-    assert bounds_the_range(connection, statement, parameters, records=212)
+def _row(product_id: int, minute: int, price: int) -> dict[str, Any]:
+    at = START + timedelta(minutes=minute)
+    prices = {"lowest_price": price, "highest_price": 900, "average_price": 1}
+    return {"product_id": product_id, "starts_at": at, "offers": 1, "items_in_stock": 1} | prices
 
 
 def bounds_the_range(connection: Connection, statement: str, parameters: Any, *, records: int) -> bool:

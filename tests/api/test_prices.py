@@ -299,13 +299,28 @@ def test_times_to_come_are_cut_off(client: FlaskClient, product: Json, store: St
     assert before <= trend["to"] <= zulu(utc_now())
 
 
-@pytest.mark.parametrize("call", ["price-history", "price-trend"])
-def test_a_range_to_come_is_empty(client: FlaskClient, product: Json, store: Store, call: str) -> None:
-    store((MONDAY, 100))
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("2998-01-01T00:00:00Z", "2999-01-01T00:00:00Z"),
+        ("2999-01-01T00:00:00Z", None),
+        ("9999-12-31T23:00:00Z", "9999-12-31T23:30:00Z"),
+        ("1950-01-01T00:00:00Z", "1960-01-01T00:00:00Z"),
+        (None, "1960-01-01T00:00:00Z"),
+        (MONDAY, MONDAY),
+    ],
+)
+@pytest.mark.parametrize("query", [{}, {"interval": "hour"}, {"interval": "raw"}])
+def test_a_range_in_which_nothing_can_be_is_empty(
+    client: FlaskClient, product: Json, store: Store, given: tuple[object, object], query: Json
+) -> None:
+    store((MONDAY - DAY, 100))
 
-    body = read(client, product, call, "2998-01-01T00:00:00Z", "2999-01-01T00:00:00Z")
-    assert body["from"] == body["to"] <= zulu(utc_now())
-    assert body.get("items") in ([], None)
+    history = read(client, product, "price-history", *given, **query)
+    trend = read(client, product, "price-trend", *given)
+    assert (history["items"], history["next"]) == ([], None)
+    assert (trend["reason"], trend["first"], trend["known_from"]) == ("no_history", None, None)
+    assert history["from"] <= history["to"] <= zulu(utc_now())
 
 
 @pytest.mark.parametrize("call", ["price-history", "price-trend"])
@@ -324,9 +339,8 @@ def test_the_range_is_the_last_30_days_if_not_given(client: FlaskClient, product
         (("2024-11-25T00:00:00", "2024-11-25 00:00:00Z"), {"/from", "/to"}),
         (("1732492800",), {"/from"}),
         (("2024-02-30T00:00:00Z",), {"/from"}),
-        (("2024-11-25T00:00:00Z", "2024-11-25T00:00:00Z"), {"/from"}),
         (("2024-11-25T00:00:00Z", "2024-11-25T00:30:00+01:00"), {"/from"}),
-        (("2999-11-25T00:00:00Z",), {"/from"}),
+        (("2999-11-25T00:00:00Z", "2998-11-25T00:00:00Z"), {"/from"}),
     ],
 )
 @pytest.mark.parametrize("call", ["price-history", "price-trend"])

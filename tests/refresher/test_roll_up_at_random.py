@@ -11,13 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from sqlalchemy import delete
 
 from productator.domain import Retention
-from productator.figures.points import PricePoint, points
-from productator.figures.segments import Segment, between, in_stock_share
-from productator.figures.trend import Trend, trend
-from productator.models import HistoryChore, Product
-from productator.models import PricePoint as PricePointRow
+from productator.figures.course import Course, Trend
+from productator.figures.points import points
+from productator.figures.segments import Segment, between
+from productator.models import HistoryChore, PricePoint, Product
 from productator.services import prices
-from productator.services.prices import segment_of
+from productator.services.price_records import held as read_held
 from refresher.rollup import Point
 from tests.refresher.rows import Sessions, stored_products
 from tests.refresher.test_retention import do_all
@@ -31,13 +30,15 @@ from tests.unit.figures.test_rolled_up import (
     ROUNDING,
     TICK,
     UNIT,
+    course,
     each_level,
+    exact_figures,
+    held,
     history,
     levelled,
     line,
     means,
     monotone,
-    record,
     seeds,
 )
 
@@ -61,7 +62,7 @@ class Told(NamedTuple):
     """What is told of a range of whole hours or days, what was recorded in it, and that tick by tick."""
 
     held: list[Segment]
-    moves: list[Segment]
+    course: Course | None
     recorded: list[Segment]
     line: Timeline
 
@@ -81,8 +82,8 @@ def told(sessions: Sessions, seed: int, levels: Levels) -> Told:
     return of_range(sessions, *random.choice([*kept.items()]), some_range(random, max(levels)))
 
 
-def row(product_id: int, point: Point) -> PricePointRow:
-    return PricePointRow(product_id=product_id, **point._asdict())
+def row(product_id: int, point: Point) -> PricePoint:
+    return PricePoint(product_id=product_id, **point._asdict())
 
 
 def some_range(random: Random, unit: timedelta) -> tuple[int, int]:
@@ -95,17 +96,12 @@ def some_range(random: Random, unit: timedelta) -> tuple[int, int]:
 def of_range(sessions: Sessions, product_id: int, kept: list[Point], ticks: tuple[int, int]) -> Told:
     first, end = ticks
     times = (first * UNIT, end * UNIT)
-    recorded = between([segment_of(record(point)) for point in kept], *times)
+    recorded = list(between(held(kept), *times))
     ticks_in_range = Timeline(first, line(kept).ticks[first - FIRST : end - FIRST], UNIT)
     with sessions() as session:
         connection = session.connection()
-        held = prices.held(connection, product_id, *times)
-        return Told(held, prices.moves(connection, product_id, *times), recorded, ticks_in_range)
-
-
-def exact_figures(point: PricePoint) -> tuple[object, ...]:
-    extremes = point.prices and point.prices[:2]
-    return (point.start, point.end, extremes, exact(point.in_stock_share))
+        now_held = list(read_held(connection, product_id, *times))
+        return Told(now_held, prices.course(connection, product_id, *times), recorded, ticks_in_range)
 
 
 @each_level
@@ -114,16 +110,12 @@ def test_points_of_whole_hours_or_days_stay_what_they_were(sessions: Sessions, l
     @given(seeds)
     def holds(seed: int) -> None:
         found = told(sessions, seed, levels)
-        before, after = (points(of, INTERVALS[max(levels)]) for of in (found.recorded, found.held))
+        before, after = (list(points(of, INTERVALS[max(levels)])) for of in (found.recorded, found.held))
 
         assert [exact_figures(point) for point in after] == [exact_figures(point) for point in before]
-        assert mean_prices(after) == pytest.approx(mean_prices(before), abs=ROUNDING, rel=1e-15)
+        assert means(after) == pytest.approx(means(before), abs=ROUNDING, rel=1e-15)
 
     holds()
-
-
-def mean_prices(points: list[PricePoint]) -> list[object]:
-    return [mean for point in points for mean in means(point.prices)]
 
 
 @each_level
@@ -132,12 +124,14 @@ def test_time_has_neither_gap_nor_overlap(sessions: Sessions, levels: Levels) ->
     @given(seeds)
     def holds(seed: int) -> None:
         found = told(sessions, seed, levels)
-        recorded = (bounds(found.recorded), in_stock_share(found.recorded))
-
-        assert (bounds(found.held), in_stock_share(found.held)) == recorded
-        assert (bounds(found.moves), in_stock_share(found.moves)) == recorded
+        assert bounds(found.held) == bounds(found.recorded)
+        assert times(found.course) == times(course(found.recorded))
 
     holds()
+
+
+def times(found: Course | None) -> tuple[int, int, int] | None:
+    return found and (found.start, found.end, found.in_stock)
 
 
 def bounds(found: list[Segment]) -> list[int]:
@@ -154,7 +148,7 @@ def test_the_trend_stays_what_it_was_but_for_what_hours_or_days_hide(
     @given(seeds)
     def holds(seed: int) -> None:
         found = told(sessions, seed, levels)
-        before, after = trend(found.recorded), trend(found.moves)
+        before, after = (each and each.trend for each in (course(found.recorded), found.course))
 
         assert (after and after.lowest.price) == (before and before.lowest.price)
         assert mean_of(after) == pytest.approx(mean_of(before), abs=ROUNDING, rel=1e-15)

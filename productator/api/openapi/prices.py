@@ -133,7 +133,7 @@ _FREE = {"price": 0, "at": _DAY.format("00")}
 _SUMMARY: Json = {
     **_EXAMPLE,
     "at": _MIDNIGHT,
-    "known_from": "2026-07-26T00:00:00.000000Z",
+    "known_from": "2026-08-25T00:00:00.000000Z",
     "current": _LAST,
     "lowest_7_days": _LAST,
     "lowest_30_days": _LAST,

@@ -1,17 +1,18 @@
-"""Random histories, as ticks for the plain model and as segments; and builders of single segments."""
+"""Random histories, as ticks for the plain model and as what is read of stored records."""
 
 import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
-from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
 
 from productator.domain import MAX_AMOUNT
+from productator.figures.course import Trend
 from productator.figures.ratio import Ratio
-from productator.figures.segments import OPEN, Prices, Segment, microseconds
+from productator.figures.segments import LowestPrice, Segment, between, microseconds
+from productator.services.price_records import Record, lowest_only, segments
 from tests.unit.figures.plain_model import Offers, Timeline, timeline
 
 MINUTE = 60_000_000
@@ -41,8 +42,22 @@ class History:
         return timeline(self.changes, self.start, self.end, self.unit)
 
     @property
-    def stored(self) -> list[Segment]:
-        return [raw(at * self.unit, state) for at, state in self.changes]
+    def held(self) -> list[Segment]:
+        return list(between(segments(self._records, self.range[1]), *self.range))
+
+    @property
+    def lowest_prices(self) -> list[LowestPrice]:
+        records = [record[:2] for record in self._records]
+        return list(between(lowest_only(records, self.range[1]), *self.range))
+
+    @property
+    def _records(self) -> list[Record]:
+        """As they are read: what starts after the range is not."""
+        return [
+            (at * self.unit, *(state.prices or (None, None, None)), state.offers, state.items)
+            for at, state in self.changes
+            if at < self.end
+        ]
 
     @property
     def range(self) -> tuple[int, int]:
@@ -67,29 +82,12 @@ def histories(draw: st.DrawFn, unit: int, *, ticks: int = 50) -> History:
     return History([(each, draw(_offers())) for each in at], start, end, unit)
 
 
-def raw(at: int, state: Offers) -> Segment:
-    prices = None
-    if state.prices:
-        lowest, highest, average = state.prices
-        prices = Prices(lowest, highest, average, lowest * 1000)
-    return Segment(at, OPEN, prices, state.offers, state.items, OPEN - at if prices else 0)
-
-
-def priced(start: int, end: int, price: int, **over: Any) -> Segment:
-    """A stretch with one offer in stock."""
-    prices = Prices(price, price, price * 1000, price * 1000)
-    return Segment(start, end, prices, offers=1, items_in_stock=1, in_stock=end - start)._replace(**over)
-
-
-def sold_out(start: int, end: int) -> Segment:
-    return Segment(start, end, None, offers=1, items_in_stock=0, in_stock=0)
-
-
 def exact(value: object) -> object:
     """Ratios as Python's fractions, which are equal when their values are."""
     return Fraction(*value) if isinstance(value, Ratio) else value
 
 
-def plain(figures: object) -> dict[str, object]:
-    """A dataclass of figures as the plain model writes it."""
-    return {field.name: exact(getattr(figures, field.name)) for field in fields(figures)}
+def plain(found: Trend | None) -> dict[str, object] | None:
+    """A trend as the plain model writes it."""
+    names = [*Trend.__slots__, "change", "change_percent", "direction"]
+    return found and {name: exact(getattr(found, name)) for name in names}

@@ -114,20 +114,12 @@ def lowest(line: Timeline, start: int, end: int) -> tuple[int, int] | None:
     return min(((price, time) for time, price in line.priced if start <= time < end), default=None)
 
 
-def summary(line: Timeline, now: int) -> dict[str, object]:
-    """`now` is where the last tick ends."""
+def standing(line: Timeline, now: int) -> dict[str, object]:
+    """Of the 90 days until `now`, which is where the last tick ends."""
     day = 86_400_000_000
-    current = None
+    current = before = percentile = None
     if line.ticks[-1] is not None and line.ticks[-1].prices:
-        current = (line.ticks[-1].prices[0], held_since(line))
-    of_90_days = [price for time, price in line.priced if time >= now - 90 * day]
-    is_recent = current is not None and current[1] > now - 90 * day
-    return {
-        "current": current,
-        "lowest_7_days": lowest(line, now - 7 * day, now),
-        "lowest_30_days": lowest(line, now - 30 * day, now),
-        "lowest_90_days": lowest(line, now - 90 * day, now),
-        "percentile": current
-        and Fraction(100 * sum(price < current[0] for price in of_90_days), len(of_90_days)),
-        "reference": lowest(line, current[1] - 30 * day, current[1]) if current and is_recent else None,
-    }
+        price, since = current = (line.ticks[-1].prices[0], held_since(line))
+        percentile = Fraction(100 * sum(each < price for _, each in line.priced), len(line.priced))
+        before = (since - 30 * day, since) if since > now - 90 * day else None
+    return {"current": current, "percentile": percentile, "before_the_current": before}

@@ -5,10 +5,9 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 
-from productator.figures.points import Interval, PricePoint, points
-from productator.figures.segments import between, in_stock_share
-from productator.figures.summary import LOOK_BACK, summary
-from productator.figures.trend import trend
+from productator.figures import standing
+from productator.figures.course import follow
+from productator.figures.points import HistoryPoint, Interval, count, points
 from tests.unit.figures import plain_model
 from tests.unit.figures.histories import DAY, HOUR, MINUTE, History, exact, histories, plain, random_histories
 
@@ -24,7 +23,7 @@ each_interval = pytest.mark.parametrize(
 )
 
 
-def flat(point: PricePoint) -> tuple[object, ...]:
+def flat(point: HistoryPoint) -> tuple[object, ...]:
     """The point as the plain model writes it."""
     prices = point.prices
     of_prices = (prices.lowest, prices.highest, prices.mean, prices.mean_lowest) if prices else (None,) * 4
@@ -35,7 +34,7 @@ def flat(point: PricePoint) -> tuple[object, ...]:
 @random_histories
 @given(histories(MINUTE))
 def test_segments_cover_what_is_known_without_gap_or_overlap(history: History) -> None:
-    segments = between(history.stored, *history.range)
+    segments = history.held
     known = history.line.known
 
     assert all(one.end == other.start for one, other in pairwise(segments))
@@ -44,14 +43,22 @@ def test_segments_cover_what_is_known_without_gap_or_overlap(history: History) -
     assert [segment.end for segment in segments[-1:]] == [history.range[1] for _ in known[:1]]
 
 
+@random_histories
+@given(histories(MINUTE))
+def test_what_is_read_of_lowest_prices_is_the_same(history: History) -> None:
+    assert history.lowest_prices == [segment[:5] for segment in history.held]
+
+
 @each_interval
 def test_points_are_what_counting_gives(interval: Interval, unit: int) -> None:
     @random_histories
     @given(histories(unit))
     def holds(history: History) -> None:
-        found = points(between(history.stored, *history.range), interval)
+        segments = history.held
+        found = list(points(segments, interval))
 
         assert [flat(point) for point in found] == plain_model.points(history.line, interval)
+        assert len(found) == sum(count(each.start, history.range[1], interval) for each in segments[:1])
 
     holds()
 
@@ -59,30 +66,29 @@ def test_points_are_what_counting_gives(interval: Interval, unit: int) -> None:
 @random_histories
 @given(histories(MINUTE))
 def test_the_trend_is_what_counting_gives(history: History) -> None:
-    found = trend(between(history.stored, *history.range))
+    course = follow(history.lowest_prices)
 
-    derived = ("change", "change_percent", "direction")
-    assert plain_model.trend(history.line) == (
-        found and {**plain(found), **{name: exact(getattr(found, name)) for name in derived}}
-    )
+    assert plain(course and course.trend) == plain_model.trend(history.line)
 
 
 @random_histories
 @given(histories(MINUTE))
 def test_the_share_in_stock_is_what_counting_gives(history: History) -> None:
-    line = history.line
-    ticks = [tick.prices is not None for _, tick in line.known]
+    ticks = [tick.prices is not None for _, tick in history.line.known]
+    course = follow(history.lowest_prices)
 
-    assert exact(in_stock_share(between(history.stored, *history.range))) == plain_model.mean(ticks)
+    assert exact(course and course.in_stock_share) == plain_model.mean(ticks)
 
 
 @random_histories
 @given(histories(DAY, ticks=200))
-def test_the_summary_is_what_counting_gives(history: History) -> None:
+def test_how_a_price_stands_is_what_counting_gives(history: History) -> None:
     now = history.range[1]
-    start = now // DAY - LOOK_BACK // DAY
-    looked_back = History(history.changes, start, now // DAY, DAY)
+    past = History(history.changes, (now - standing.LENGTH) // DAY, now // DAY, DAY)
+    course = follow(past.lowest_prices)
+    current = course and standing.current(course)
 
-    found = summary(between(history.stored, *looked_back.range), now)
-
-    assert plain(found) == plain_model.summary(looked_back.line, now)
+    expected = plain_model.standing(past.line, now)
+    assert current == expected["current"]
+    assert exact(current and standing.percentile(course, current.price)) == expected["percentile"]
+    assert (course and standing.before_the_current(course)) == expected["before_the_current"]

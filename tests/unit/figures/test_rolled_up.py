@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from productator.figures.points import points
+from productator.figures.course import Course, Trend, follow
+from productator.figures.points import HistoryPoint, points
 from productator.figures.segments import Segment, between, microseconds
-from productator.figures.trend import Trend, trend
-from productator.services.prices import Record, segment_of
+from productator.history import SCALE
+from productator.services.price_records import Record, segments
 from refresher.rollup import Point, roll_up
 from tests.unit.figures import plain_model
 from tests.unit.figures.histories import exact, random_histories
@@ -53,16 +54,27 @@ def rolled_up(history: list[Point], levels: tuple[timedelta, ...]) -> list[Segme
             each for each in history if not any(start <= each.starts_at < end for start, end in change.spans)
         ]
         history = sorted(kept + change.points)
-    return segments(history)
+    return held(history)
 
 
-def segments(history: list[Point]) -> list[Segment]:
-    return between([segment_of(record(point)) for point in history], *RANGE)
+def held(history: list[Point]) -> list[Segment]:
+    return list(between(segments(map(record, history), RANGE[1]), *RANGE))
+
+
+def course(found: list[Segment]) -> Course | None:
+    return follow(each[:5] for each in found)
 
 
 def record(point: Point) -> Record:
     """As it is read back."""
-    return Record(microseconds(point.starts_at), *(getattr(point, name) for name in Record._fields[1:]))
+    start = microseconds(point.starts_at)
+    if point.resolution_s:
+        times = (point.resolution_s, point.covered_s, point.in_stock_s)
+        lowest = (point.lowest_price, point.mean_lowest_price)
+        means = (point.mean_offers, point.mean_items_in_stock)
+        return (start, *times, *lowest, point.highest_price, point.average_price, *means)
+    prices = (point.lowest_price, point.highest_price, point.average_price)
+    return (start, *prices, point.offers, point.items_in_stock)
 
 
 def line(history: list[Point]) -> Timeline:
@@ -104,30 +116,27 @@ def test_as_much_time_is_known_and_in_stock(levels: tuple[timedelta, ...]) -> No
     @random_histories
     @given(seeds)
     def holds(seed: int) -> None:
-        before, after = segments(history(seed)), rolled_up(history(seed), levels)
+        before, after = held(history(seed)), rolled_up(history(seed), levels)
 
         assert [each.start for each in after[:1]] == [each.start for each in before[:1]]
         assert [each.end for each in after[:-1]] == [each.start for each in after[1:]]
-        assert sum(each.length for each in after) == sum(each.length for each in before)
+        assert sum(each.end - each.start for each in after) == sum(each.end - each.start for each in before)
         assert sum(each.in_stock for each in after) == sum(each.in_stock for each in before)
 
     holds()
 
 
 @each_level
-def test_points_of_that_length_keep_their_prices(levels: tuple[timedelta, ...]) -> None:
+def test_points_of_that_length_keep_their_figures(levels: tuple[timedelta, ...]) -> None:
     @random_histories
     @given(seeds)
     def holds(seed: int) -> None:
         interval = {HOUR: "hour", DAY: "day"}[max(levels)]
-        before = points(segments(history(seed)), interval)
-        after = points(rolled_up(history(seed), levels), interval)
+        before = list(points(held(history(seed)), interval))
+        after = list(points(rolled_up(history(seed), levels), interval))
 
-        assert [point.start for point in after] == [point.start for point in before]
-        for one, other in zip(before, after, strict=True):
-            assert exact(one.in_stock_share) == exact(other.in_stock_share)
-            assert (one.prices and one.prices[:2]) == (other.prices and other.prices[:2])
-            assert means(other.prices) == pytest.approx(means(one.prices), abs=ROUNDING, rel=1e-15)
+        assert [exact_figures(point) for point in after] == [exact_figures(point) for point in before]
+        assert means(after) == pytest.approx(means(before), abs=ROUNDING, rel=1e-15)
 
     holds()
 
@@ -139,7 +148,7 @@ def test_a_trend_lies_between_those_of_the_least_and_the_greatest_prices(
     @random_histories
     @given(seeds.filter(lambda seed: plain_model.trend(line(history(seed))) is not None))
     def holds(seed: int) -> None:
-        found, raw = trend(rolled_up(history(seed), levels)), line(history(seed))
+        found, raw = course(rolled_up(history(seed), levels)).trend, line(history(seed))
         least, greatest = (plain_model.trend(levelled(raw, max(levels), choose)) for choose in (min, max))
 
         assert all(low <= figure for low, figure in zip(monotone(least), monotone(found), strict=True))
@@ -154,7 +163,7 @@ def test_the_lowest_price_stays_exact_and_its_time_nearly(levels: tuple[timedelt
     @given(seeds.filter(lambda seed: plain_model.trend(line(history(seed))) is not None))
     def holds(seed: int) -> None:
         price, at = plain_model.trend(line(history(seed)))["lowest"]
-        found = trend(rolled_up(history(seed), levels)).lowest
+        found = course(rolled_up(history(seed), levels)).trend.lowest
 
         assert found.price == price
         assert abs(found.at - at) < max(levels) // timedelta(microseconds=1)
@@ -162,5 +171,35 @@ def test_the_lowest_price_stays_exact_and_its_time_nearly(levels: tuple[timedelt
     holds()
 
 
-def means(prices: object) -> list[object]:
-    return [exact(mean) for mean in prices[2:]] if prices else []
+@each_level
+def test_since_when_the_last_price_holds_moves_by_less_than_that_length(
+    levels: tuple[timedelta, ...],
+) -> None:
+    @random_histories
+    @given(seeds.filter(lambda seed: plain_model.trend(line(history(seed))) is not None))
+    def holds(seed: int) -> None:
+        price, at = plain_model.trend(line(history(seed)))["last"]
+        found = course(rolled_up(history(seed), levels)).trend.last
+
+        assert found.price != price or abs(found.at - at) < max(levels) // timedelta(microseconds=1)
+
+    holds()
+
+
+def test_an_hour_whose_mean_is_nearly_its_lowest_price_is_none_of_that_price() -> None:
+    """A microsecond at another price, in an hour that ends as it began."""
+    blip = [(BEGIN, 100), (BEGIN + TICK, 101), (BEGIN + TICK + timedelta(microseconds=1), 100)]
+    points = [Point(at, 0, price, price, price * SCALE, 1, 1) for at, price in blip]
+
+    assert course(rolled_up(points, (HOUR,))).trend.last == (100, microseconds(BEGIN + HOUR))
+
+
+def exact_figures(point: HistoryPoint) -> tuple[object, ...]:
+    extremes = point.prices and point.prices[:2]
+    return (point.start, point.end, extremes, exact(point.in_stock_share))
+
+
+def means(found: list[HistoryPoint]) -> list[object]:
+    """Those that are stored rounded."""
+    of_stock = [exact(mean) for point in found for mean in (point.offers, point.items_in_stock)]
+    return of_stock + [exact(mean) for point in found for mean in (point.prices or ())[2:]]

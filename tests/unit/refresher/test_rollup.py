@@ -41,7 +41,7 @@ def test_an_hour_of_three_points_becomes_one_and_what_it_ended_with() -> None:
     mean, carried = rolled(points)
 
     # A quarter of the hour at 100 and 150, half of it at 60, a quarter without anything in stock.
-    assert mean == Point(MIDNIGHT, 3_600, 60, 200, 90_000, 2, 10, 73_333, 3_600.0, 2_700.0)
+    assert mean == Point(MIDNIGHT, 3_600, 60, 200, 90_000, 2, 10, 73_333, 3_600.0, 2_700.0, 2_000, 10_000)
     assert carried == raw(HOUR, 60)
 
 
@@ -71,6 +71,25 @@ def test_an_hour_of_nothing_in_stock_has_no_prices() -> None:
 
     assert (mean.lowest_price, mean.average_price, mean.mean_lowest_price) == (None, None, None)
     assert (mean.in_stock_s, mean.offers) == (0.0, 2)
+
+
+def test_offers_and_items_are_means_over_the_time_that_is_known() -> None:
+    counts = [(30, 10, 700), (40, 1, 100), (50, 4, 0)]
+    points = [
+        raw(minute * MINUTE)._replace(offers=many, items_in_stock=items) for minute, many, items in counts
+    ]
+
+    mean, _ = rolled(points)
+
+    assert (mean.mean_offers, mean.mean_items_in_stock) == (5_000, 266_667)
+
+
+def test_a_lowest_price_that_held_throughout_is_its_own_mean() -> None:
+    hour = rolled([raw(0 * MINUTE, 10), raw(20 * MINUTE, 10, 30), raw(40 * MINUTE, 10)])
+    blip = timedelta(microseconds=1)
+    other = rolled([raw(0 * MINUTE, 10), raw(20 * MINUTE, 30), raw(20 * MINUTE + blip, 10)])
+
+    assert [found[0].mean_lowest_price for found in (hour, other)] == [10_000, 10_001]
 
 
 def test_hours_that_follow_each_other_need_nothing_in_between() -> None:
