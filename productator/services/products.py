@@ -5,13 +5,25 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import uuid4
 
-from sqlalchemy import Connection, Row, Table, bindparam, func, insert, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from productator.domain import ProductDraft
 from productator.engine import changed_rows
 from productator.errors import ProductNotFound
-from productator.models import Product, Refresh
+from productator.models import OfferChange, PricePoint, Product, Refresh
 from productator.services import search, versions
 from productator.services.paging import Page, Position, orders, read_page
 from productator.services.versions import Expected
@@ -28,6 +40,7 @@ ORDERS = orders(
     updated_at=Product.updated_at,
 )
 _ROWS_A_READ = 1_000
+_ROWS_A_DELETE = 10_000
 
 
 def create(session: Session, draft: ProductDraft, *, now: datetime) -> Product:
@@ -120,24 +133,42 @@ def change(
 
     The Offers service has no way to update a product, so it keeps the name it was registered with.
     """
-    product = session.get(Product, product_id, with_for_update=True)
-    if product is None:
-        raise ProductNotFound(product_id)
-    versions.check(product, expected)
+    product = _check(session.get(Product, product_id, with_for_update=True), product_id, expected)
     versions.apply(session, product, changes, now=now)
     return product
 
 
 def remove(session: Session, product_id: int, *, expected: Expected = None) -> None:
-    """Deletes the product with its offers."""
+    """Deletes the product with its offers and all of its history."""
+    _check(session.get(Product, product_id), product_id, expected)
+    # This may take long, so it comes before the locks that others wait for.
+    _forget_history(session, product_id)
     # The refresher locks this row first, too: the same order everywhere means no deadlock.
     session.execute(select(Refresh.product_id).where(Refresh.product_id == product_id).with_for_update())
-    product = session.get(Product, product_id, with_for_update=True)
+    product = session.get(Product, product_id, with_for_update=True, populate_existing=True)
+    session.delete(_check(product, product_id, expected))
+    session.flush()
+
+
+def _check(product: Product | None, product_id: int, expected: Expected) -> Product:
     if product is None:
         raise ProductNotFound(product_id)
     versions.check(product, expected)
-    session.delete(product)
-    session.flush()
+    return product
+
+
+def _forget_history(session: Session, product_id: int) -> None:
+    """In statements of some hundredths of a second: millions of rows take longer than a statement may."""
+    for table, time in ((OfferChange, OfferChange.changed_at), (PricePoint, PricePoint.starts_at)):
+        # Beginning behind what has gone, which servers would read again until the commit.
+        rest = [table.product_id == product_id]
+        while (until := session.scalar(_time_of_later_row(time, rest))) is not None:
+            session.execute(delete(table).where(*rest, time <= until))
+            rest = [table.product_id == product_id, time > until]
+
+
+def _time_of_later_row(time: InstrumentedAttribute[datetime], rest: list[ColumnElement[bool]]) -> Select[Any]:
+    return select(time).where(*rest).order_by(time).offset(_ROWS_A_DELETE).limit(1)
 
 
 def refresh_now(session: Session, product_id: int, *, now: datetime) -> None:

@@ -1,19 +1,24 @@
 """Writes through the API are recorded in the transaction that makes them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import Engine, event, insert, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator.domain import ChangeKind
 from productator.models import OfferChange, PricePoint, Refresh
 from tests import factories
 from tests.api.checks import PRODUCTS, offer_url, offers_url
+from tests.factories import NOW
 
 Json = dict[str, Any]
 APPEARED, CHANGED, REMOVED = ChangeKind
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
@@ -100,6 +105,46 @@ def test_a_deleted_product_takes_its_history_along(
     client.delete(f"{PRODUCTS}/{offer['product_id']}")
 
     assert changes(session) == lowest_prices(session) == []
+
+
+def test_a_product_with_very_much_history_is_deleted_before_others_have_to_wait(
+    client: FlaskClient, sessions: sessionmaker[Session], product: Json, other_product: Json
+) -> None:
+    keep_very_much(sessions, product, at=[NOW] * 10_500 + [NOW + HOUR] * 10_500)
+    keep_very_much(sessions, other_product, at=[NOW])
+    with statements() as sent:
+        client.delete(f"{PRODUCTS}/{product['id']}")
+    with sessions() as session:
+        left = session.scalars(select(OfferChange.product_id)).all()
+
+    assert left == [other_product["id"]]
+    deletes = [number for number, each in enumerate(sent) if each.startswith("DELETE FROM offer_changes")]
+    locks = [number for number, each in enumerate(sent) if "FROM refreshes" in each]
+    assert len(deletes) == 2
+    assert deletes < locks
+
+
+def keep_very_much(sessions: sessionmaker[Session], product: Json, *, at: list[datetime]) -> None:
+    """A change for each time, of different offers."""
+    rows = [
+        {"product_id": product["id"], "changed_at": time, "offer_id": offer_id, "kind": REMOVED}
+        for offer_id, time in enumerate(at)
+    ]
+    with sessions.begin() as session:
+        session.execute(insert(OfferChange), rows)
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """All that is sent to any database meanwhile."""
+    sent: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        sent.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    yield sent
+    event.remove(Engine, "before_cursor_execute", note)
 
 
 def test_every_write_of_an_own_offer_writes_the_row_that_the_refresher_writes(
