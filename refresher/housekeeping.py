@@ -2,13 +2,16 @@
 
 import logging
 import time
+from datetime import UTC, datetime
 from functools import partial
 
+from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator.domain import Retention, utc_now
 from productator.engine import run_transaction
+from productator.models.base import ServerTime
 from productator.services import idempotency
 from refresher import chores, claims
 from refresher.waiting import WaitingProducts
@@ -82,4 +85,9 @@ class Housekeeping:
     def _step(self) -> bool:
         # Not run again: while another worker does the chores, or with any other trouble, they can wait.
         with self._sessions.begin() as session:
-            return chores.step(session, self._retention, now=utc_now())
+            return chores.step(session, self._retention, now=_earliest_now(session))
+
+
+def _earliest_now(session: Session) -> datetime:
+    """A clock that is wrongly ahead, ours or the server's, must not make everything old."""
+    return min(utc_now(), session.scalar(select(ServerTime())) or datetime.max.replace(tzinfo=UTC))

@@ -109,3 +109,20 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the base's signature
         return None if value is None else value.replace(tzinfo=UTC)
+
+
+class ServerTime(FunctionElement[datetime]):
+    """The database server's clock, which all programs share; null on SQLite, which has none but theirs."""
+
+    inherit_cache = True
+    type = UtcDateTime()
+
+
+@compiles(ServerTime)
+def _time_on_servers(element: ServerTime, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ARG001 - as it is called
+    return "UTC_TIMESTAMP(6)"
+
+
+@compiles(ServerTime, "sqlite")
+def _time_on_sqlite(element: ServerTime, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ARG001 - as it is called
+    return "NULL"

@@ -12,6 +12,7 @@ from productator import history
 from productator.errors import OfferNotFound
 from productator.history import Offers
 from productator.models import Offer, OfferChange, PricePoint, Refresh
+from productator.models.base import ServerTime
 from productator.services import products
 from productator.services.bulk import insert_rows
 from productator.services.paging import Order, Page, Position, read_page
@@ -22,6 +23,8 @@ _ROWS_A_STATEMENT = 1_000
 _CHANGE_COLUMNS = ("product_id", "changed_at", *history.OfferEvent._fields)
 _POINT_COLUMNS = ("product_id", "starts_at", "resolution_s", *history.Summary._fields)
 _TICK = timedelta(microseconds=1)
+# Between the machines that record, in good order.
+_CLOCKS_DIFFER = timedelta(seconds=2)
 _IN_TIME = Order(OfferChange.changed_at, OfferChange.offer_id)
 
 
@@ -111,18 +114,23 @@ def record(session: Session, observations: Iterable[Observation]) -> None:
 
 
 def _times(session: Session, observations: Sequence[Observation]) -> dict[int, datetime]:
-    """When each product's changes happened: after all earlier ones, whatever the clocks say."""
+    """When each product's changes happened: after all earlier ones, whatever the clocks say.
+
+    What a clock far ahead says does not count. Nobody would see such a change until then, nor a later one.
+    """
     query = select(
+        ServerTime(),
         Refresh.product_id,
         _newest(OfferChange.changed_at, OfferChange.product_id == Refresh.product_id),
         _newest(PricePoint.starts_at, PricePoint.product_id == Refresh.product_id),
     )
     at = {each.product_id: each.at for each in observations}
     times = {}
-    for product_id, *recorded in session.connection().execute(
+    for now, product_id, *recorded in session.connection().execute(
         query.where(Refresh.product_id.in_(sorted(at)))
     ):
-        times[product_id] = max([at[product_id], *(time + _TICK for time in recorded if time is not None)])
+        seen = now if now is not None and at[product_id] > now + _CLOCKS_DIFFER else at[product_id]
+        times[product_id] = max([seen, *(time + _TICK for time in recorded if time is not None)])
     return times
 
 

@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from productator.domain import ChangeKind, OwnOffer
+from productator.domain import ChangeKind, OwnOffer, utc_now
 from productator.errors import OffersUnavailable
 from productator.models import OfferChange, PricePoint
 from productator.services import offers as own_offers
@@ -170,6 +170,17 @@ def test_products_are_recorded_apart(sessions: Sessions) -> None:
         starts = dict(session.execute(select(PricePoint.product_id, PricePoint.starts_at)).all())
 
     assert starts == {first: NOW + PERIOD, second: NOW}
+
+
+def test_a_clock_far_ahead_of_the_servers_does_not_count(
+    sessions: Sessions, engine: Engine, product: int
+) -> None:
+    ahead = utc_now() + timedelta(days=1)
+    refresh(sessions, product, offer("1"), at=ahead)
+    # SQLite has no clock but that of the programs.
+    latest = {"sqlite": ahead}.get(engine.dialect.name, utc_now())
+
+    assert max(at for at, *_ in changes(sessions) + points(sessions)) <= latest
 
 
 def test_a_deleted_product_takes_its_history_along(sessions: Sessions, product: int) -> None:
