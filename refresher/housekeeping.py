@@ -22,9 +22,9 @@ log = logging.getLogger(__name__)
 _EVERY_S = 10.0
 # For what reads much.
 _LONG_S = 60.0
-# While there is history to roll up or to prune: a step of some hundredths of a second, and at most one part
-# in so many of the time.
-_BETWEEN_STEPS_S = 0.5
+# While there is history to roll up or to prune: steps of some hundredths of a second, and at most one part in
+# so many of the time. That is some thousand changes a second.
+_BETWEEN_STEPS_S = 0.1
 _SHARE = 10
 # So few that no lock is held for long.
 _KEYS_A_TIME = 500

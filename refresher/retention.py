@@ -13,7 +13,8 @@ from productator.domain import ChangeKind
 from productator.models import OfferChange, PricePoint
 from refresher.rollup import FEWEST, Point, roll_up
 
-_ROWS_A_TIME = 250
+# Some hundredths of a second's work.
+_ROWS_A_TIME = 1_000
 _CONDITIONS_A_STATEMENT = 100
 
 _POINTS = cast("Table", PricePoint.__table__)
@@ -35,8 +36,10 @@ def roll_up_window(
     spans: list[ColumnElement[bool]] = []
     rows: list[dict[str, Any]] = []
     for product_id in chosen:
-        within = [point for point in points[product_id] if point.starts_at < window.until]
-        ends_at = window.until if len(within) < len(points[product_id]) else None
+        # None of a product that was deleted just now.
+        of_product = points.get(product_id, [])
+        within = [point for point in of_product if point.starts_at < window.until]
+        ends_at = window.until if len(within) < len(of_product) else None
         rolled = roll_up(within, resolution, carried=carried.get(product_id), ends_at=ends_at)
         spans += [
             and_(_POINTS.c.product_id == product_id, _POINTS.c.starts_at >= start, _POINTS.c.starts_at < end)
@@ -145,32 +148,51 @@ def prune_points(session: Session, product_ids: Sequence[int], window: Window) -
 
 def prune_changes(session: Session, product_ids: Sequence[int], window: Window) -> int:
     """Deletes what an offer was before the window's end, but for its last change: that held then."""
-    key = (_CHANGES.c.product_id, _CHANGES.c.changed_at, _CHANGES.c.offer_id)
-    are_old = (_CHANGES.c.product_id.in_(product_ids), _CHANGES.c.changed_at < window.until)
-    of_offer = (_CHANGES.c.product_id, _CHANGES.c.offer_id)
-    # Joined rather than asked of each row: not every database looks for a later change by the whole index.
-    last = select(*of_offer, func.max(_CHANGES.c.changed_at).label("changed_at")).where(*are_old)
-    held = last.group_by(*of_offer).subquery()
+    room = _ROWS_A_TIME
+    for product_id in product_ids:
+        changes, are_all = _old_changes(session, product_id, window.until)
+        superseded = _superseded(changes)
+        _delete(session, _CHANGES, [_of_offer(product_id, *each) for each in superseded.items()])
+        room -= len(changes)
+        if not are_all:
+            return product_id - 1
+        if room <= 0:
+            return product_id
+    return product_ids[-1]
+
+
+def _old_changes(session: Session, product_id: int, until: datetime) -> tuple[Sequence[Any], bool]:
+    """A product's oldest changes, so many that some are superseded; and whether these are all old ones."""
     query = (
-        select(*key)
-        .join(held, and_(held.c.product_id == _CHANGES.c.product_id, held.c.offer_id == _CHANGES.c.offer_id))
-        # What was removed holds nothing.
-        .where(
-            *are_old, (_CHANGES.c.changed_at < held.c.changed_at) | (_CHANGES.c.kind == ChangeKind.REMOVED)
-        )
-        .order_by(*key)
+        select(_CHANGES.c.changed_at, _CHANGES.c.offer_id, _CHANGES.c.kind)
+        .where(_CHANGES.c.product_id == product_id, _CHANGES.c.changed_at < until)
+        .order_by(_CHANGES.c.changed_at, _CHANGES.c.offer_id)
     )
-    rows = session.execute(query.limit(_ROWS_A_TIME)).all()
-    # All that an offer was before one of these is among them.
-    until = {(row.product_id, row.offer_id): row.changed_at for row in rows}
-    gone = [
-        and_(
-            *(column == of for column, of in zip(of_offer, each, strict=True)), _CHANGES.c.changed_at <= time
-        )
-        for each, time in until.items()
-    ]
-    _delete(session, _CHANGES, gone)
-    return _last_done(rows, product_ids)
+    limit = _ROWS_A_TIME
+    while True:
+        changes = session.execute(query.limit(limit)).all()
+        if len(changes) < limit or _superseded(changes):
+            return changes, len(changes) < limit
+        limit *= 2
+
+
+def _superseded(changes: Sequence[Any]) -> dict[int, datetime]:
+    """Of each offer the last change that holds no more: another followed, or it was removed."""
+    held: dict[int, datetime] = {}
+    found: dict[int, datetime] = {}
+    for change in changes:
+        if change.offer_id in held:
+            found[change.offer_id] = held[change.offer_id]
+        held[change.offer_id] = change.changed_at
+        if change.kind == ChangeKind.REMOVED:
+            found[change.offer_id] = change.changed_at
+    return found
+
+
+def _of_offer(product_id: int, offer_id: int, until: datetime) -> ColumnElement[bool]:
+    return and_(
+        _CHANGES.c.product_id == product_id, _CHANGES.c.offer_id == offer_id, _CHANGES.c.changed_at <= until
+    )
 
 
 def _last_done(rows: Sequence[Any], product_ids: Sequence[int]) -> int:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import Engine, event, insert, select
 from sqlalchemy.exc import DBAPIError
 
 from productator.domain import ChangeKind, Retention
@@ -178,6 +178,37 @@ def test_more_than_fits_one_step_is_done_in_several(sessions: Sessions, product:
     do_all(sessions, Retention(5, 0, 0, 5))
 
     assert len(points(sessions, product)) == len(changes(sessions)) == 1
+
+
+def test_very_many_offers_that_never_changed_do_not_hide_the_one_that_did(
+    sessions: Sessions, product: int
+) -> None:
+    keep_changes(sessions, product, *((HOUR, offer, APPEARED) for offer in range(2, 2_500)))
+    keep_changes(sessions, product, (2 * HOUR, 1, APPEARED), (3 * HOUR, 1, CHANGED))
+    keep(sessions, product, raw(timedelta(), 1))
+    do_all(sessions, Retention(10, 0, 0, 0), days_later=11)
+
+    assert len(changes(sessions)) == 2_499
+    assert changes(sessions)[-1] == (3 * HOUR, 1)
+
+
+def test_a_product_deleted_between_two_reads_is_none_of_its_business(
+    sessions: Sessions, engine: Engine, product: int
+) -> None:
+    """As another transaction could delete it, where each statement sees what is committed then."""
+    keep(sessions, product, *busy([0]))
+
+    def delete_it(connection: Any, _cursor: object, statement: str, *_: object) -> None:
+        if " BETWEEN " in statement:
+            connection.connection.cursor().execute("DELETE FROM price_points")
+
+    event.listen(engine, "before_cursor_execute", delete_it)
+    try:
+        do_all(sessions, Retention(0, 10, 0, 0))
+    finally:
+        event.remove(engine, "before_cursor_execute", delete_it)
+
+    assert points(sessions, product) == []
 
 
 def test_all_products_have_their_turn(sessions: Sessions) -> None:
