@@ -28,7 +28,12 @@ CONNECT_TIMEOUT_S = 5
 # Longer than any statement of ours takes, shorter than a caller waits.
 STATEMENT_TIMEOUT_S = 20
 # Locks are held for milliseconds; who waits longer had better try the whole transaction again.
-LOCK_TIMEOUT_S = 5
+LOCK_TIMEOUT_S = 2
+# The server ends a connection that has been silent for so long, and with it the locks of a client that has
+# vanished. The pool gives out none that is older than the lesser time; common proxies are as patient, too.
+IDLE_TIMEOUT_S = 90
+_POOL_RECYCLE_S = 60
+_LONG_IDLE_TIMEOUT_S = 8 * 3600
 SQLITE_BUSY_TIMEOUT_S = 15
 _PAUSE_S = 0.02
 # Of numbers that are put together in one text; MySQL would cut it at one kilobyte.
@@ -47,6 +52,7 @@ _TRANSIENT |= {3100, 3101, 8002, 8022, 8028, 9001, 9002, 9003, 9004, 9005, 9007}
 # SQLite tells it in words.
 _TRANSIENT |= {"database is locked", "no such table"}
 ATTEMPTS = 6
+_PATIENCE_S = 5
 
 
 def engine_options(url: str) -> dict[str, Any]:
@@ -56,18 +62,23 @@ def engine_options(url: str) -> dict[str, Any]:
     return {
         # A lost update needs compare-and-set whatever the level; this one never locks gaps.
         "isolation_level": "READ COMMITTED",
-        # Below the shortest idle timeout that proxies are commonly set to.
-        "pool_recycle": 240,
+        "pool_recycle": _POOL_RECYCLE_S,
         "pool_timeout": CONNECT_TIMEOUT_S,
         "connect_args": {
             "connect_timeout": CONNECT_TIMEOUT_S,
             "read_timeout": STATEMENT_TIMEOUT_S,
             "write_timeout": STATEMENT_TIMEOUT_S,
             "charset": "utf8mb4",
-            "init_command": f"SET SESSION innodb_lock_wait_timeout = {LOCK_TIMEOUT_S},"
-            f" group_concat_max_len = {LONGEST_TEXT_BYTES}",
+            "init_command": _session_settings(IDLE_TIMEOUT_S),
         },
     }
+
+
+def _session_settings(idle_timeout_s: int) -> str:
+    return (
+        f"SET SESSION innodb_lock_wait_timeout = {LOCK_TIMEOUT_S}, wait_timeout = {idle_timeout_s},"
+        f" group_concat_max_len = {LONGEST_TEXT_BYTES}"
+    )
 
 
 def make_engine(url: str) -> Engine:
@@ -84,7 +95,10 @@ def snapshot(url: str) -> Iterator[Connection]:
         engine = create_engine(url, **autocommit_options(url))
         prepare(engine, autocommit=True)
     else:
-        engine = create_engine(url, **engine_options(url) | {"isolation_level": "REPEATABLE READ"})
+        options = engine_options(url) | {"isolation_level": "REPEATABLE READ"}
+        # It waits for whoever takes what was read.
+        options["connect_args"] |= {"init_command": _session_settings(_LONG_IDLE_TIMEOUT_S)}
+        engine = create_engine(url, **options)
     try:
         with engine.connect() as connection:
             begin_snapshot(connection)
@@ -158,7 +172,12 @@ def is_out_of_reach(error: DBAPIError) -> bool:
 
 def is_lock_timeout(error: DBAPIError) -> bool:
     """Whether somebody else held a lock for longer than we wait."""
-    return _code(error) in {1205, "database is locked"}
+    return is_row_locked(error) or _code(error) == "database is locked"
+
+
+def is_row_locked(error: DBAPIError) -> bool:
+    """Whether somebody else held single rows, for longer than we wait or at all if we do not."""
+    return _code(error) in {1205, 3572}
 
 
 def _code(error: DBAPIError) -> object:
@@ -177,14 +196,14 @@ def run_transaction(sessions: sessionmaker[Session], work: Callable[[Session], R
 
     Only for work that does no harm when run twice: after a commit whose answer was lost it is.
     """
-    patient_until = time.monotonic() + CONNECT_TIMEOUT_S
+    patient_until = time.monotonic() + _PATIENCE_S
     for attempt in range(ATTEMPTS):
         try:
             with sessions.begin() as session:
                 return work(session)
         except DBAPIError as error:
-            # Who has waited for a connection in vain is not made to wait for the next one.
-            is_too_late = is_out_of_reach(error) and time.monotonic() > patient_until
+            # Who has waited for long, for a connection, a lock or an answer, is not made to wait again.
+            is_too_late = time.monotonic() > patient_until
             if attempt == ATTEMPTS - 1 or is_too_late or not is_transient(error):
                 raise
         time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, not a secret
