@@ -9,7 +9,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
 from productator.domain import utc_now
-from refresher.claims import claim_due
+from refresher.claims import Claiming, Wanted
 
 _A_TIME = 500
 _TIMES = 20
@@ -48,4 +48,4 @@ def plans_of_claims(engine: Engine) -> Iterator[dict[str, Any]]:
 
 def _claim(session: Session) -> int:
     now = utc_now()
-    return len(claim_due(session, limit=_A_TIME, due_by=now, now=now, lease=timedelta(minutes=1)))
+    return len(Claiming(Wanted(_A_TIME, due_by=now), now=now, lease=timedelta(minutes=1))(session))

@@ -22,7 +22,8 @@ from productator.offers_service.client import OffersClient
 from productator.offers_service.tokens import GivenToken, TokenKeeper
 from productator.ops import logging as log_lines
 from refresher import probes
-from refresher.fetch import Fetcher, Tokens
+from refresher.current_token import Tokens
+from refresher.fetch import Fetcher
 from refresher.health import ServiceHealth
 from refresher.housekeeping import Housekeeping
 from refresher.report import Report
@@ -84,8 +85,10 @@ def _refresh_for_ever(settings: Settings, stop: StopFlag) -> None:
     housekeeping = Housekeeping(sessions, settings.retention, _rhythm(settings), WaitingProducts(registry))
 
     def on_turn() -> None:
-        heartbeat.beat(has_database=worker.has_database)
         housekeeping.turn()
+        # A loop that turns while its work stands still has stalled all the same.
+        if max(worker.busy_s, housekeeping.busy_s) < heartbeat.longest_s:
+            heartbeat.beat(has_database=worker.has_database and housekeeping.has_database)
 
     log.info("refreshing every %g s from %s", settings.refresher_period_s, settings.offers_address)
     worker.run(stop, on_turn=on_turn)
@@ -130,7 +133,7 @@ def make_worker(settings: Settings, sessions: sessionmaker[Session], registry: C
     return Worker(
         sessions,
         Fetcher(transport, _tokens(settings, sessions)),
-        ServiceHealth(probe_every_s=settings.refresher_period_s, call_s=timeout_s),
+        ServiceHealth(probe_every_s=settings.refresher_period_s),
         Report(registry),
         rhythm=_rhythm(settings),
     )
@@ -141,7 +144,6 @@ def _rhythm(settings: Settings) -> Rhythm:
         period=timedelta(seconds=settings.refresher_period_s),
         # Registering and reading, behind others that do so, a wait for the token, and storing.
         lease=timedelta(seconds=6 * settings.offers_timeout_s + 5),
-        most_held=2 * settings.refresher_concurrency,
     )
 
 

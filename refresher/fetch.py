@@ -1,36 +1,30 @@
 """Leads many journeys at once: sends their requests with the shared token and hands them the answers."""
 
-import logging
-import threading
 import time
 from collections import Counter as Tally
 from collections import deque
 from collections.abc import Iterable
-from concurrent.futures import Future
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Protocol
-
-from sqlalchemy.exc import DBAPIError
 
 from productator.domain import utc_now
-from productator.engine import is_transient
-from productator.errors import OffersServiceError, OffersUnavailable
+from productator.errors import OffersProtocolError, OffersServiceError
 from productator.offers_service import contract
-from productator.offers_service.contract import AccessToken, Answer, Request
+from productator.offers_service.contract import Answer, Request
 from refresher.claims import Claim
+from refresher.current_token import CurrentToken, Tokens
 from refresher.pipeline import Journey, Outcome, journey
 from refresher.transport import Reply, Transport
 from refresher.window import Window
 
-log = logging.getLogger(__name__)
-
-_TOKEN_POLL_S = 0.02
-_DATABASE_PAUSE_S = 0.5
-
-
-class Tokens(Protocol):
-    def obtain(self, *, rejected: str | None = None) -> AccessToken: ...
+# So many journeys are held for each call that may be under way: the next ones are at hand when it ends.
+_HELD_FOR_A_CALL = 2
+# Calls at once with a token that no answer has shown to be good.
+_WITH_A_NEW_TOKEN = 32
+# So long a 401 waits for the answer to another product, which shows whether the token is at fault.
+_DOUBT_S = 5.0
+# The key of a call that is made for the token's sake alone.
+_LOOK = object()
 
 
 @dataclass(eq=False)
@@ -46,15 +40,18 @@ class _Step:
 
 
 class Fetcher:
-    def __init__(self, transport: Transport, tokens: Tokens) -> None:
+    def __init__(self, transport: Transport, tokens: Tokens, *, doubt_s: float = _DOUBT_S) -> None:
         self._transport = transport
         self._window = Window(transport.room)
-        self._tokens = tokens
-        self._token: AccessToken | None = None
-        self._rejected: str | None = None
-        self._renewal: Future[AccessToken] | None = None
+        self._token = CurrentToken(tokens, wake=transport.wake)
         self._waiting: deque[_Step] = deque()
         self._under_way: set[_Step] = set()
+        # Answered 401: the token may be at fault, or the product. The call that will show which.
+        self._doubtful: list[_Step] = []
+        self._deciding: object | None = None
+        self._doubt_s = doubt_s
+        self._doubt_ends_at = 0.0
+        self._late: list[Claim] = []
         self._outcomes: list[Outcome] = []
         # How often each status was answered; for whoever counts to take away.
         self.calls: Tally[str] = Tally()
@@ -62,7 +59,21 @@ class Fetcher:
     @property
     def held(self) -> int:
         """How many journeys have not ended."""
-        return len(self._waiting) + len(self._under_way)
+        return len(self._waiting) + len(self._under_way) + len(self._doubtful)
+
+    @property
+    def capacity(self) -> int:
+        """How many journeys are worth holding: the fewer calls may be under way, the fewer."""
+        return _HELD_FOR_A_CALL * self._window.width
+
+    @property
+    def is_renewing(self) -> bool:
+        """A token asked for must not be lost: nobody gets another before it expires."""
+        return self._token.is_renewing
+
+    def wake(self) -> None:
+        """Ends the wait of `finished`; may be called from any thread."""
+        self._transport.wake()
 
     def start(self, claims: Iterable[Claim]) -> None:
         for claim in claims:
@@ -70,19 +81,25 @@ class Fetcher:
             self._waiting.append(_Step(claim, steps, next(steps)))
 
     def finished(self, wait_s: float) -> list[Outcome]:
-        """The outcomes of journeys that have ended; waits up to `wait_s` for the first."""
+        """The outcomes of journeys that have ended; waits up to `wait_s` for the first, or to be woken."""
         self._send_waiting()
-        if self._renewal is not None:
-            wait_s = min(wait_s, _TOKEN_POLL_S)
         for step, reply in self._transport.receive(wait_s):
-            self._under_way.discard(step)
-            self._adapt(step, reply)
-            self._take(step, reply)
+            if step is self._deciding:
+                self._judge(reply)
+            if step is not _LOOK:
+                self._under_way.discard(step)
+                self._adapt(step, reply)
+                self._take(step, reply)
         self._send_waiting()
         if not self._waiting:
-            self._take_renewal()
+            self._renew()
         outcomes, self._outcomes = self._outcomes, []
         return outcomes
+
+    def late(self) -> list[Claim]:
+        """Claims that would lapse before their answers could come; they have not been sent."""
+        late, self._late = self._late, []
+        return late
 
     def stand_back(self) -> list[Claim]:
         """The service is down: ends what waits, and is to begin with few calls again; returns the claims."""
@@ -91,27 +108,48 @@ class Fetcher:
 
     def drop_waiting(self) -> list[Claim]:
         """Ends the journeys that have no request under way; returns their claims."""
-        dropped = [step.claim for step in self._waiting]
+        dropped = [*self._waiting, *self._doubtful]
         self._waiting.clear()
-        return dropped
+        self._doubtful.clear()
+        return [step.claim for step in dropped]
 
     def drop_all(self) -> list[Claim]:
         dropped = [step.claim for step in self._under_way] + self.drop_waiting()
         self._under_way.clear()
         return dropped
 
-    @property
-    def is_renewing(self) -> bool:
-        """A token asked for must not be lost: nobody gets another before it expires."""
-        return self._renewal is not None and not self._renewal.done()
-
     def _send_waiting(self) -> None:
-        while self._waiting and len(self._under_way) < self._window.width and self._has_token():
+        if self._doubtful and self._deciding is None:
+            self._decide()
+        while self._waiting and self._may_send() and self._has_token():
             step = self._waiting.popleft()
-            step.sent_at = time.monotonic()
-            step.token = self._token.value if self._token else ""
-            self._under_way.add(step)
-            self._transport.send(step, step.request, token=step.token)
+            if step.claim.lapses_at < time.monotonic() + self._transport.timeout_s:
+                self._late.append(step.claim)
+            else:
+                self._send(step)
+
+    def _may_send(self) -> bool:
+        if self._doubtful:
+            return self._deciding is None
+        width = self._window.width
+        return len(self._under_way) < (width if self._token.is_proven else min(width, _WITH_A_NEW_TOKEN))
+
+    def _send(self, step: _Step) -> None:
+        if self._doubtful:
+            self._deciding = step
+        step.sent_at = time.monotonic()
+        step.token = self._token.value
+        self._under_way.add(step)
+        self._transport.send(step, step.request, token=step.token)
+
+    def _decide(self) -> None:
+        """Asks for what was answered before, or sends what waits next; if nothing comes, it is the token."""
+        good = self._token.good_for
+        if good is not None and good not in {step.claim.remote_id for step in self._doubtful}:
+            self._deciding = _LOOK
+            self._transport.send(_LOOK, contract.reading(good), token=self._token.value)
+        elif not (self._waiting or self._under_way) and time.monotonic() >= self._doubt_ends_at:
+            self._convict()
 
     def _adapt(self, step: _Step, reply: Reply) -> None:
         self.calls[str(reply.status) if isinstance(reply, Answer) else "none"] += 1
@@ -120,81 +158,69 @@ class Fetcher:
         take_note(sent_at=step.sent_at, now=time.monotonic())
 
     def _has_token(self) -> bool:
-        if self._token is not None and (self._token.expires_at is None or self._token.expires_at > utc_now()):
-            return True
-        if self._renewal is None:
-            self._renewal = _in_background(self._tokens, self._rejected)
-        return self._take_renewal()
+        return self._token.is_valid or self._renew()
 
-    def _take_renewal(self) -> bool:
+    def _renew(self) -> bool:
         """Whether there is a new token. A failure is for those who wait now, not for who comes later."""
-        if self._renewal is None or not self._renewal.done():
-            return False
-        renewal, self._renewal = self._renewal, None
         try:
-            self._token = renewal.result()
+            return self._token.renewed(is_wanted=bool(self._waiting))
         except OffersServiceError as error:
-            # There is no other token: the rejected one may be accepted again, and only trying it can tell.
-            self._rejected = None
-            self._fail_waiting(error)
+            steps, self._waiting = self._waiting, deque()
+            for step in steps:
+                self._go_on(step, error)
             return False
-        return True
-
-    def _fail_waiting(self, error: OffersServiceError) -> None:
-        steps, self._waiting = self._waiting, deque()
-        for step in steps:
-            self._take(step, error)
 
     def _take(self, step: _Step, reply: Reply) -> None:
-        if isinstance(reply, Answer) and reply.status == HTTPStatus.UNAUTHORIZED and not step.is_second_try:
-            # The token may have been renewed by another process, or have expired on the way.
-            step.is_second_try = True
-            if self._token is not None and self._token.value == step.token:
-                self._rejected, self._token = step.token, None
-            self._waiting.appendleft(step)
+        status = reply.status if isinstance(reply, Answer) else None
+        if status == HTTPStatus.UNAUTHORIZED and not step.is_second_try:
+            self._doubt(step)
             return
+        if status == HTTPStatus.OK:
+            self._token.show_good(step.token, step.claim.remote_id)
+        self._go_on(step, reply)
+
+    def _judge(self, reply: Reply) -> None:
+        self._deciding = None
+        if isinstance(reply, Answer) and reply.status == HTTPStatus.UNAUTHORIZED:
+            self._convict()
+        else:
+            self._acquit()
+
+    def _doubt(self, step: _Step) -> None:
+        if step.token == self._token.value:
+            if not self._doubtful:
+                self._doubt_ends_at = time.monotonic() + self._doubt_s
+            self._doubtful.append(step)
+        else:
+            # It was renewed meanwhile.
+            self._try_again(step)
+
+    def _convict(self) -> None:
+        """The token is at fault: all go on with the next one."""
+        self._token.reject()
+        doubtful, self._doubtful = self._doubtful, []
+        for step in doubtful:
+            self._try_again(step)
+
+    def _acquit(self) -> None:
+        """The token is good for others, so asking for the next would help nobody and could harm all."""
+        doubtful, self._doubtful = self._doubtful, []
+        for step in doubtful:
+            self._go_on(step, OffersProtocolError("The Offers service answers 401 for this product alone."))
+
+    def _try_again(self, step: _Step) -> None:
+        step.is_second_try = True
+        self._waiting.appendleft(step)
+
+    def _go_on(self, step: _Step, reply: Reply) -> None:
         try:
             step.request = (
                 step.journey.send(reply) if isinstance(reply, Answer) else step.journey.throw(reply)
             )
         except StopIteration as end:
             outcome: Outcome = end.value
-            outcome.read_at = utc_now()
+            outcome.read_at, outcome.sent_at = utc_now(), step.sent_at
             self._outcomes.append(outcome)
         else:
             step.is_second_try = False
             self._waiting.appendleft(step)
-
-
-def _in_background(tokens: Tokens, rejected: str | None) -> Future[AccessToken]:
-    """Obtains a token without holding up the calls under way."""
-    future: Future[AccessToken] = Future()
-
-    def obtain() -> None:
-        try:
-            future.set_result(_obtained(tokens, rejected))
-        except OffersServiceError as error:
-            future.set_exception(error)
-        except Exception as error:
-            log.exception("the access token cannot be had")
-            future.set_exception(_as_service_error(error))
-
-    # A daemon, so that a service that never answers cannot keep the process from ending.
-    threading.Thread(target=obtain, name="access-token", daemon=True).start()
-    return future
-
-
-def _obtained(tokens: Tokens, rejected: str | None) -> AccessToken:
-    """Waits for a database that is away: it is not the service that fails then."""
-    while True:
-        try:
-            return tokens.obtain(rejected=rejected)
-        except DBAPIError as error:
-            if not is_transient(error):
-                raise
-            log.warning("the database is not available", extra={"error": str(error.orig)})
-        time.sleep(_DATABASE_PAUSE_S)
-
-
-def _as_service_error(error: Exception) -> OffersServiceError:
-    return OffersUnavailable(f"The access token cannot be had: {type(error).__name__}.")

@@ -21,10 +21,8 @@ class _Call:
 class ServiceHealth:
     """A circuit breaker; all times are a monotonic clock's."""
 
-    def __init__(self, *, probe_every_s: float, call_s: float = 0.0) -> None:
+    def __init__(self, *, probe_every_s: float) -> None:
         self._probe_every_s = probe_every_s
-        # How long a call may last: a failure that is told now may have begun before the last answer.
-        self._call_s = call_s
         self._answered_at = -math.inf
         self._recent: deque[_Call] = deque(maxlen=_WINDOW)
         self._failed_in_row = 0
@@ -59,8 +57,10 @@ class ServiceHealth:
         """Nothing was due to probe with: the next product that is may serve at once."""
         self._paused_until = now
 
-    def record(self, product_id: int, *, succeeded: bool, now: float, answered: bool = False) -> bool:
-        """Takes note of an outcome; returns whether the service has just recovered.
+    def record(
+        self, product_id: int, *, succeeded: bool, sent_at: float, now: float, answered: bool = False
+    ) -> bool:
+        """Takes note of what came of a call; returns whether the service has just recovered.
 
         A service that `answered`, though not as it should, is not down: what is wrong may be the product.
         """
@@ -69,8 +69,8 @@ class ServiceHealth:
         if succeeded or answered:
             self._failed_in_row = 0
             self._answered_at = now
-        elif now - self._answered_at >= self._call_s:
-            # Products that hang while others are served must not stop those.
+        elif sent_at >= self._answered_at:
+            # Products that hang while others are served must not stop those: the service has answered since.
             self._failed_in_row += 1
         if self.is_down and not was_down:
             self._paused_until = now + self._probe_every_s

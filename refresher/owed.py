@@ -1,43 +1,60 @@
 """What the database is still to be told of products that were not served; kept until it has taken it."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session
 
-from productator.engine import run_transaction
 from refresher import claims, store
 from refresher.claims import Claim
+from refresher.locked import told_apart
+
+
+@dataclass(frozen=True)
+class Debt:
+    # To be due again as they were.
+    unserved: tuple[Claim, ...] = ()
+    # Products that were put off are to be due.
+    forgives: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.unserved) or self.forgives
+
+    def settle(self, session: Session, *, now: datetime, period: timedelta) -> None:
+        """Does no harm when done twice. Raises RowsLocked."""
+        with told_apart():
+            claims.give_back(session, self.unserved)
+            if self.forgives:
+                store.forgive(session, now=now, period=period)
+
+    def without(self, held: Set[int]) -> "Debt":
+        """What can be settled while somebody holds these products' rows; their claims lapse by themselves."""
+        return Debt(tuple(each for each in self.unserved if each.product_id not in held))
 
 
 class Owed:
-    def __init__(self, sessions: sessionmaker[Session], *, period: timedelta) -> None:
-        self._sessions = sessions
-        self._period = period
+    def __init__(self, *, period: timedelta) -> None:
+        self._period_s = period.total_seconds()
         self._unserved: list[Claim] = []
         self._is_forgiving = False
         self._forgiven_at = -math.inf
 
     def give_back(self, unserved: Iterable[Claim]) -> None:
-        """Claims that are to be due again as they were."""
         self._unserved += unserved
 
     def forgive(self) -> None:
-        """Products that were put off are to be due."""
         self._is_forgiving = True
 
-    def settle(self, *, now: datetime, now_s: float) -> None:
-        """`now_s` is a monotonic clock's. Raises what the database raises."""
-        if self._unserved:
-            run_transaction(self._sessions, partial(claims.give_back, claims=self._unserved))
-            self._unserved = []
+    def due(self, now_s: float) -> Debt:
+        """What is to be settled now, by a monotonic clock."""
         # Once a period at most: while the service is well by turns, nobody is asked for each time.
-        if self._is_forgiving and now_s - self._forgiven_at >= self._period.total_seconds():
-            run_transaction(self._sessions, partial(store.forgive, now=now, period=self._period))
-            self._is_forgiving, self._forgiven_at = False, now_s
+        forgives = self._is_forgiving and now_s - self._forgiven_at >= self._period_s
+        return Debt(tuple(self._unserved), forgives)
 
-    def let_go(self) -> None:
-        """The database refuses it: claims lapse when their leases end."""
-        self._unserved, self._is_forgiving = [], False
+    def settled(self, debt: Debt, *, now_s: float) -> None:
+        """What was owed since stays owed; also for a debt that the database refuses."""
+        self._unserved = self._unserved[len(debt.unserved) :]
+        if debt.forgives:
+            self._is_forgiving, self._forgiven_at = False, now_s

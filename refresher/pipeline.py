@@ -26,6 +26,8 @@ class Outcome:
     answer_digest: str | None = field(default=None, compare=False)
     # When the answer was read: what it tells was so then.
     read_at: datetime | None = field(default=None, compare=False)
+    # When its last call was sent, by the monotonic clock.
+    sent_at: float = field(default=0.0, compare=False)
 
     @property
     def is_unknown(self) -> bool:

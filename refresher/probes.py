@@ -16,7 +16,7 @@ class Heartbeat:
     """Beaten once a turn of the loop; a loop that hangs cannot keep it young."""
 
     def __init__(self, *, longest_s: float) -> None:
-        self._longest_s = longest_s
+        self.longest_s = longest_s
         self._last = time.monotonic()
         self.has_database = False
 
@@ -26,7 +26,7 @@ class Heartbeat:
 
     @property
     def is_alive(self) -> bool:
-        return time.monotonic() - self._last <= self._longest_s
+        return time.monotonic() - self._last <= self.longest_s
 
 
 def serve(host: str, port: int, *, heartbeat: Heartbeat, registry: CollectorRegistry) -> ThreadingHTTPServer:

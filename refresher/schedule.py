@@ -41,6 +41,11 @@ def after_failure(
     return on_grid(now + pause * jitter(0.5, 1))
 
 
+def soon(now: datetime) -> datetime:
+    """The next point of the grid: not what is due already, so that it is not taken at once again."""
+    return on_grid(now + _GRID)
+
+
 def on_grid(time: datetime) -> datetime:
     # In whole numbers: as floats 0.3 / 0.1 is below 3, and slots would creep ahead.
     return time.replace(microsecond=time.microsecond - time.microsecond % _GRID_US)

@@ -61,7 +61,7 @@ class Schedule:
         if outcome.error is None:
             return schedule.next_slot(claim.product_id, now=now, period=self.period), 0
         if outcome.is_unknown and not claim.failures:
-            return schedule.on_grid(now), 1
+            return schedule.soon(now), 1
         if self.service_failing:
             return schedule.next_slot(claim.product_id, now=now, period=self.period), claim.failures
         failures = claim.failures + 1

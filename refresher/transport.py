@@ -4,9 +4,11 @@ One thread drives all connections. libcurl bounds each call as a whole, which `r
 fraction of its processor time; connections are reused, and HTTP/2 is spoken where the service offers it.
 """
 
+import os
 import re
 import selectors
 import time
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -77,7 +79,7 @@ class _Call:
 class Transport:
     def __init__(self, base_url: str, *, concurrency: int, timeout_s: float) -> None:
         self._base_url = base_url
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         self._concurrency = concurrency
         self._under_way: dict[pycurl.Curl, _Call] = {}
         self._idle: list[_Call] = []
@@ -85,6 +87,10 @@ class Transport:
         # What the selector watches: asking it costs more than the rest of a call.
         self._watched: dict[int, int] = {}
         self._wake_at: float | None = None
+        self._alarm, self._waker = os.pipe()
+        os.set_blocking(self._waker, False)
+        self._selector.register(self._alarm, selectors.EVENT_READ)
+        self._is_woken = False
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
         self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, concurrency)
@@ -104,15 +110,21 @@ class Transport:
         self._multi.add_handle(call.curl)
 
     def receive(self, wait_s: float) -> list[tuple[Any, Reply]]:
-        """The replies that have arrived; waits up to `wait_s` for the first."""
+        """The replies that have arrived; waits up to `wait_s` for the first, or to be woken."""
         deadline = time.monotonic() + wait_s
         while True:
             now = time.monotonic()
             wake_at = deadline if self._wake_at is None else min(deadline, self._wake_at)
             self._drive(max(0.0, wake_at - now))
             replies = self._finished()
-            if replies or time.monotonic() >= deadline:
+            if replies or self._is_woken or time.monotonic() >= deadline:
+                self._is_woken = False
                 return replies
+
+    def wake(self) -> None:
+        """Ends the wait of `receive`, this one or the next; may be called from any thread."""
+        with suppress(OSError):  # it has been woken often enough, or is closed
+            os.write(self._waker, b"w")
 
     def close(self) -> None:
         """Ends all calls at once."""
@@ -124,13 +136,21 @@ class Transport:
         self._idle.clear()
         self._multi.close()
         self._selector.close()
+        for end in (self._alarm, self._waker):
+            os.close(end)
+        # Who wakes it from now on must not write to a file that has got this number.
+        self._waker = -1
 
     def _new_call(self) -> _Call:
-        return _Call(self._timeout_s, is_secure=self._base_url.startswith("https:"))
+        return _Call(self.timeout_s, is_secure=self._base_url.startswith("https:"))
 
     def _drive(self, wait_s: float) -> None:
         events = self._selector.select(wait_s)
         for key, mask in events:
+            if key.fd == self._alarm:
+                os.read(self._alarm, 4096)
+                self._is_woken = True
+                continue
             action = (pycurl.CSELECT_IN if mask & selectors.EVENT_READ else 0) | (
                 pycurl.CSELECT_OUT if mask & selectors.EVENT_WRITE else 0
             )

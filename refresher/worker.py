@@ -13,12 +13,15 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator.domain import utc_now
-from productator.engine import is_transient, run_transaction
+from productator.engine import is_transient
 from productator.errors import OffersUnavailable, TokenRejected
-from refresher import claims, store
+from refresher import store
+from refresher.background import Background
+from refresher.claims import Claim, Wanted
+from refresher.errands import Errands
 from refresher.fetch import Fetcher
 from refresher.health import ServiceHealth
-from refresher.owed import Owed
+from refresher.owed import Debt, Owed
 from refresher.pipeline import Outcome
 from refresher.report import Report
 from refresher.store import Stored
@@ -28,8 +31,12 @@ log = logging.getLogger(__name__)
 
 _BATCH = 500
 _LONGEST_BUFFERED_S = 0.2
-# How often the worker looks whether a batch is stored while it has the next one.
-_STORING_POLL_S = 0.02
+# After an error that nobody foresaw.
+_PAUSE_S = 1.0
+# With `--once`, so many failures of the database in a row are the end.
+_PATIENCE = 3
+# Of a stop: to store what has arrived in time, and to give back the rest.
+_STORING_S, _GIVING_BACK_S = 2.0, 1.0
 
 
 @dataclass
@@ -44,14 +51,12 @@ class Rhythm:
     period: timedelta
     # How long a claim lasts: longer than the slowest batch.
     lease: timedelta
-    # How many products may be held at once.
-    most_held: int
     # How soon a product that has become due is noticed.
     idle_s: float = 0.4
 
 
 class Worker:
-    """Single-threaded; whatever fails, the loop goes on."""
+    """Drives the calls and decides; whatever waits for the database runs beside it. It goes on anyway."""
 
     def __init__(
         self,
@@ -62,47 +67,59 @@ class Worker:
         *,
         rhythm: Rhythm,
     ) -> None:
-        self._sessions = sessions
         self._fetcher = fetcher
         self._health = health
         self._report = report
         self._rhythm = rhythm
-        self._storer = Storer(sessions, patience_s=rhythm.lease.total_seconds())
+        self._errands = Errands(sessions, period=rhythm.period, lease=rhythm.lease)
+        self._errand: Background[list[Claim]] = Background("errand", wake=fetcher.wake)
+        self._debt = Debt()
+        self._wanted = 0
+        self._storer = Storer(sessions, wake=fetcher.wake)
         self._outcomes: list[Outcome] = []
         self._buffered_since = 0.0
         self._claim_at = 0.0
         self._all_claimed = False
-        self._owed = Owed(sessions, period=rhythm.period)
+        self._owed = Owed(period=rhythm.period)
         self._database_failures = 0
         self._database_at = 0.0
         # Whether the last claim succeeded.
         self.has_database = False
 
+    @property
+    def busy_s(self) -> float:
+        """For how long the database has kept it waiting for one thing."""
+        return max(self._errand.busy_s, self._storer.busy_s)
+
     def run(self, stop: StopFlag, *, on_turn: Callable[[], None]) -> None:
         """Refreshes what is due until asked to stop."""
         while not stop.requested:
-            self._report.add(self.turn(due_by=None), idle=self._is_idle)
-            calls, self._fetcher.calls = self._fetcher.calls, Tally()
-            self._report.service(calls=calls, is_down=self._health.is_down)
-            on_turn()
+            try:
+                self._report.add(self.turn(due_by=None), idle=self._is_idle)
+                calls, self._fetcher.calls = self._fetcher.calls, Tally()
+                self._report.service(calls=calls, is_down=self._health.is_down)
+                on_turn()
+            except Exception:
+                log.exception("a turn ended early")
+                time.sleep(_PAUSE_S)
 
     def run_once(self, stop: StopFlag, *, on_progress: Callable[[int], None]) -> bool:
         """Refreshes everything that is due now, once; returns whether all of it succeeded."""
         due_by = utc_now()
         self._claim_at, self._all_claimed = 0.0, False
-        while not (stop.requested or self._health.is_down or (self._all_claimed and self._is_idle)):
+        while not (stop.requested or self._is_hopeless or (self._all_claimed and self._is_idle)):
             stored = self.turn(due_by=due_by)
             # Said once, at the end: lines in between would tear a progress bar.
             self._report.add(stored, idle=False)
             on_progress(stored.refreshed + stored.failed)
-        return not (stop.requested or self._health.is_down or self._report.failed)
+        left_out = stop.requested or self._is_hopeless or self._errands.avoided
+        return not (left_out or self._report.failed)
 
     def turn(self, *, due_by: datetime | None) -> Stored:
         """One turn: claims products due by then (None: by now), takes answers; returns what it stored."""
         try:
-            if time.monotonic() >= self._database_at:
-                self._owed.settle(now=utc_now(), now_s=time.monotonic())
-                self._claim(due_by)
+            self._take_claims()
+            self._run_errand(due_by)
             self._collect()
             return self._store_when_worthwhile()
         except DBAPIError as error:
@@ -112,19 +129,12 @@ class Worker:
     def finish(self, *, grace_s: float) -> None:
         """Stores what is under way, as far as it arrives in time, and gives back the other claims."""
         deadline = time.monotonic() + grace_s
-        try:
-            self._owed.give_back(self._fetcher.drop_waiting())
-            self._owed.settle(now=utc_now(), now_s=time.monotonic())
-            while (left_s := deadline - time.monotonic()) > 0 and self._is_busy:
-                self._outcomes += self._fetcher.finished(min(left_s, self._rhythm.idle_s))
-            self._report.add(self._storer.taken(wait_s=max(1.0, deadline - time.monotonic())), idle=False)
-            if not self._storer.held:
-                self._store()
-            self._report.add(self._storer.taken(wait_s=max(1.0, deadline - time.monotonic())), idle=True)
-            self._owed.give_back(self._fetcher.drop_all())
-            self._owed.settle(now=utc_now(), now_s=time.monotonic())
-        except DBAPIError as error:
-            log.warning("claims are left to lapse", extra={"error": str(error.orig)})
+        self._owed.give_back(self._fetcher.drop_waiting())
+        while (left_s := deadline - time.monotonic()) > 0 and self._is_busy:
+            self._outcomes += self._fetcher.finished(min(left_s, self._rhythm.idle_s))
+        self._owed.give_back(self._fetcher.drop_all())
+        self._store_at_last(until=time.monotonic() + _STORING_S)
+        self._give_back_at_last(until=time.monotonic() + _GIVING_BACK_S)
 
     @property
     def _is_busy(self) -> bool:
@@ -132,35 +142,51 @@ class Worker:
 
     @property
     def _is_idle(self) -> bool:
-        return not self._fetcher.held and not self._outcomes and not self._storer.held
+        return not (self._fetcher.held or self._outcomes or self._storer.held or self._errand.is_busy)
 
-    def _claim(self, due_by: datetime | None) -> None:
-        now_s = time.monotonic()
-        room = self._rhythm.most_held - self._fetcher.held - len(self._outcomes) - self._storer.held
+    @property
+    def _is_hopeless(self) -> bool:
+        return self._health.is_down or self._database_failures >= _PATIENCE
+
+    def _run_errand(self, due_by: datetime | None) -> None:
+        now_s, now = time.monotonic(), utc_now()
+        if self._errand.is_busy or now_s < self._database_at:
+            return
+        self._owed.give_back(self._fetcher.late())
+        debt, limit = self._owed.due(now_s), self._limit(now_s)
+        if debt or limit:
+            self._debt, self._wanted = debt, limit
+            wanted = Wanted(limit, due_by or now, served_lately=self._health.is_down)
+            self._errand.start(partial(self._errands.run, debt, wanted, now=now))
+
+    def _limit(self, now_s: float) -> int:
+        """How many products may be claimed now."""
+        capacity = self._fetcher.capacity
+        room = capacity - self._fetcher.held - len(self._outcomes) - self._storer.held
         # Few claims of many products cost less than many of few.
-        if now_s < self._claim_at or room < self._rhythm.most_held // 4:
+        if now_s < self._claim_at or room < capacity // 4:
+            return 0
+        return self._health.allowed(min(room, _BATCH), now=now_s)
+
+    def _take_claims(self) -> None:
+        claims = self._errand.taken()
+        if claims is None:
             return
-        allowed = self._health.allowed(min(room, _BATCH), now=now_s)
-        if not allowed:
-            return
-        now = utc_now()
-        claim = partial(
-            claims.claim_due, limit=allowed, due_by=due_by or now, now=now, lease=self._rhythm.lease
-        )
-        found = run_transaction(self._sessions, claim)
+        now_s = time.monotonic()
+        self._owed.settled(self._debt, now_s=now_s)
         self._database_failures, self.has_database = 0, True
-        self._all_claimed = len(found) < allowed
-        if self._all_claimed:
-            self._claim_at = now_s + self._rhythm.idle_s
-        if self._health.is_down and not found:
-            self._health.probe_unspent(now=now_s)
-        self._fetcher.start(found)
+        if self._wanted:
+            self._all_claimed = len(claims) < self._wanted
+            if self._all_claimed:
+                self._claim_at = now_s + self._rhythm.idle_s
+            if self._health.is_down and not claims:
+                self._health.probe_unspent(now=now_s)
+        self._fetcher.start(claims)
 
     def _collect(self) -> None:
         wait_s = self._rhythm.idle_s
-        if self._outcomes:
-            least_s = _STORING_POLL_S if self._storer.held else 0.0
-            wait_s = max(least_s, self._buffered_since + _LONGEST_BUFFERED_S - time.monotonic())
+        if self._outcomes and not self._storer.held:
+            wait_s = max(0.0, self._buffered_since + _LONGEST_BUFFERED_S - time.monotonic())
         outcomes = self._fetcher.finished(wait_s)
         if outcomes and not self._outcomes:
             self._buffered_since = time.monotonic()
@@ -177,6 +203,7 @@ class Worker:
             succeeded=outcome.error is None or outcome.is_unknown,
             # Without a token there is nothing that the service would answer.
             answered=not isinstance(outcome.error, OffersUnavailable | TokenRejected),
+            sent_at=outcome.sent_at,
             now=now_s,
         )
         if isinstance(outcome.error, OffersUnavailable) and outcome.error.retry_after_s is not None:
@@ -192,23 +219,17 @@ class Worker:
             self._claim_at = 0.0
 
     def _store_when_worthwhile(self) -> Stored:
-        stored = self._storer.taken(wait_s=0)
+        stored = self._storer.taken()
         is_old = time.monotonic() - self._buffered_since >= _LONGEST_BUFFERED_S
         is_worthwhile = is_old or len(self._outcomes) >= _BATCH or not self._fetcher.held
         if self._outcomes and is_worthwhile and not self._storer.held:
             self._store()
-        if not self._fetcher.held:
-            # Nothing else is to be done meanwhile.
-            stored.add(self._storer.taken(wait_s=self._rhythm.idle_s))
         return stored
 
     def _store(self) -> None:
-        if self._outcomes:
-            plan = store.Schedule(
-                self._rhythm.period, random.uniform, service_failing=self._health.is_failing
-            )
-            self._storer.start(self._outcomes, plan)
-            self._outcomes = []
+        plan = store.Schedule(self._rhythm.period, random.uniform, service_failing=self._health.is_failing)
+        outcomes, self._outcomes = self._outcomes, []
+        self._storer.start(outcomes, plan)
 
     def _put_up_with(self, error: DBAPIError) -> None:
         """Leaves the database alone for a while; the calls to the service go on."""
@@ -216,7 +237,35 @@ class Worker:
             log.warning("the database is not available", extra={"error": str(error.orig)})
         else:
             log.error("the database refuses a statement", exc_info=error)
-            self._owed.let_go()
+            # Their claims lapse when their leases end.
+            self._owed.settled(self._debt, now_s=time.monotonic())
         self._database_at = time.monotonic() + backoff(self._database_failures)
         self._database_failures += 1
         self.has_database = False
+
+    def _store_at_last(self, *, until: float) -> None:
+        try:
+            while time.monotonic() < until and (self._outcomes or self._storer.held):
+                if not self._storer.held:
+                    self._store()
+                self._fetcher.finished(min(_LONGEST_BUFFERED_S, until - time.monotonic()))
+                self._report.add(self._storer.taken(), idle=True)
+        except DBAPIError as error:
+            log.warning("what was read last is not stored", extra={"error": str(error.orig)})
+        self._owed.give_back([outcome.claim for outcome in self._outcomes] + self._storer.dropped())
+
+    def _give_back_at_last(self, *, until: float) -> None:
+        """Also what an errand that is still under way has claimed."""
+        try:
+            while time.monotonic() < until:
+                claims = self._errand.taken(wait_s=until - time.monotonic())
+                if claims is not None:
+                    self._owed.settled(self._debt, now_s=time.monotonic())
+                    self._owed.give_back(claims)
+                self._debt = Debt(self._owed.due(time.monotonic()).unserved)
+                if self._errand.is_busy or not self._debt:
+                    return
+                nothing = Wanted(0, utc_now())
+                self._errand.start(partial(self._errands.run, self._debt, nothing, now=utc_now()))
+        except DBAPIError as error:
+            log.warning("claims are left to lapse", extra={"error": str(error.orig)})

@@ -66,7 +66,7 @@ def _is_of_a_range(problem: Any) -> bool:
     if problem["type"] != kinds.INVALID_INPUT.type:
         return False
     return all(
-        error["pointer"] in {"/from", "/interval"} and re.search(r"before `to`|more than", error["detail"])
+        error["pointer"] in {"/from", "/interval"} and re.search(r"after `to`|more than", error["detail"])
         for error in problem["errors"]
     )
 

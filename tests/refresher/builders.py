@@ -1,6 +1,7 @@
 """Builders with defaults for what the refresher handles, and fakes for its borders."""
 
 import json
+import math
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -33,8 +34,15 @@ def answer(content: Any = (), *, status: int = 200, retry_after_s: float | None 
     return Answer(status, body, retry_after_s)
 
 
-def claim(product_id: int = 7, *, draft: tuple[str, str] | None = None, failures: int = 0) -> Claim:
-    return Claim(product_id, "a" * 32, NOW, failures, f"{REMOTE_ID[:-4]}{product_id:04}", None, draft)
+def claim(
+    product_id: int = 7,
+    *,
+    draft: tuple[str, str] | None = None,
+    failures: int = 0,
+    lapses_at: float = math.inf,
+) -> Claim:
+    remote_id = f"{REMOTE_ID[:-4]}{product_id:04}"
+    return Claim(product_id, "a" * 32, NOW, failures, remote_id, None, draft, lapses_at)
 
 
 def outcome(
@@ -67,6 +75,8 @@ class FakeTokens:
 class FakeTransport:
     """Keeps what is sent until the test answers it."""
 
+    timeout_s = 10.0
+
     def __init__(self, *, concurrency: int = 100) -> None:
         self._concurrency = concurrency
         self._replies: list[tuple[Any, Reply]] = []
@@ -81,6 +91,9 @@ class FakeTransport:
         assert self.room > 0
         self.under_way.append((key, request, token))
         self.sent.append((request.path, token))
+
+    def wake(self) -> None:
+        """The test turns it anyway."""
 
     def receive(self, _wait_s: float) -> list[tuple[Any, Reply]]:
         replies, self._replies = self._replies, []

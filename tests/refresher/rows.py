@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from productator.domain import OfferData
 from productator.models import Offer, Product, Refresh
 from productator.services import products
-from refresher.claims import Claim, claim_due
+from refresher.claims import Claim, Claiming, Wanted
 from tests import factories
 from tests.refresher.builders import LEASE, NOW
 
@@ -81,7 +81,7 @@ def set_product(sessions: Sessions, product_id: int, **values: Any) -> None:
 
 def claimed(sessions: Sessions, *, limit: int = 1_000, now: datetime = NOW) -> list[Claim]:
     with sessions.begin() as session:
-        return claim_due(session, limit=limit, due_by=now, now=now, lease=LEASE)
+        return Claiming(Wanted(limit, due_by=now), now=now, lease=LEASE)(session)
 
 
 def inserts_so_far(session: Session) -> int:

@@ -31,7 +31,7 @@ PERIOD = timedelta(seconds=30)
 
 
 def rhythm(period: timedelta = PERIOD) -> Rhythm:
-    return Rhythm(period=period, lease=timedelta(minutes=2), most_held=2 * CONCURRENCY, idle_s=0.02)
+    return Rhythm(period=period, lease=timedelta(minutes=2), idle_s=0.02)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Installation:
         )
         worker = Worker(
             used,
-            Fetcher(transport, tokens),
+            Fetcher(transport, tokens, doubt_s=0.1),
             ServiceHealth(probe_every_s=probe_every_s),
             Report(CollectorRegistry()),
             rhythm=rhythm(period),

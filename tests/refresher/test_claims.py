@@ -1,9 +1,9 @@
 """Claims: leases on due products, on every database."""
 
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from functools import partial
 from threading import Barrier
 
 import pytest
@@ -12,7 +12,7 @@ from sqlalchemy.orm import sessionmaker
 from productator.engine import make_engine, run_transaction
 from productator.models import Refresh
 from productator.services import products
-from refresher.claims import Claim, claim_due, give_back, recall_strays
+from refresher.claims import Claim, Claiming, Wanted, give_back, recall_strays
 from refresher.schedule import LONGEST_PAUSE
 from refresher.store import store
 from tests.refresher.builders import LEASE, NOW, PERIOD, outcome, plan
@@ -155,6 +155,50 @@ def test_giving_back_a_product_that_was_deleted_meanwhile_does_nothing(sessions:
     assert claimed(sessions, now=NOW + PERIOD) == []
 
 
+def test_a_claim_lapses_a_lease_after_it_was_begun(sessions: Sessions) -> None:
+    stored_products(sessions, 1)
+    began = time.monotonic()
+    (claim,) = claimed(sessions)
+
+    assert began + LEASE.total_seconds() <= claim.lapses_at <= time.monotonic() + LEASE.total_seconds()
+
+
+def test_a_claim_whose_commit_got_no_answer_is_found_again(sessions: Sessions) -> None:
+    """Claimed with another token when it is run again, those products would be nobody's for a lease."""
+    stored_products(sessions, 3)
+    claiming = Claiming(Wanted(10, due_by=NOW), now=NOW, lease=LEASE)
+    with sessions.begin() as session:
+        first = claiming(session)
+    with sessions.begin() as session:
+        again = claiming(session)
+
+    assert len(first) == 3
+    assert by_id(again) == by_id(first)
+
+
+def by_id(claims: list[Claim]) -> list[Claim]:
+    return sorted(claims, key=lambda claim: claim.product_id)
+
+
+def test_products_to_avoid_are_left_out_however_long_they_wait(sessions: Sessions) -> None:
+    product_ids = [stored_products(sessions, 1, now=NOW - number * PERIOD)[0] for number in (3, 2, 1)]
+    wanted = Wanted(2, due_by=NOW, avoiding={product_ids[0]})
+    with sessions.begin() as session:
+        claims = Claiming(wanted, now=NOW, lease=LEASE)(session)
+
+    assert [claim.product_id for claim in by_id(claims)] == product_ids[1:]
+
+
+def test_a_service_that_is_down_is_tried_with_a_product_that_was_served_lately(sessions: Sessions) -> None:
+    product_ids = [stored_products(sessions, 1, now=NOW - number * PERIOD)[0] for number in (4, 3, 2, 1)]
+    set_refresh(sessions, product_ids[1], refreshed_at=NOW - 3 * PERIOD)
+    set_refresh(sessions, product_ids[2], refreshed_at=NOW - 2 * PERIOD)
+    with sessions.begin() as session:
+        (claim,) = Claiming(Wanted(1, due_by=NOW, served_lately=True), now=NOW, lease=LEASE)(session)
+
+    assert claim.product_id == product_ids[2]
+
+
 def test_failures_travel_with_the_claim(sessions: Sessions) -> None:
     (product_id,) = stored_products(sessions, 1)
     set_refresh(sessions, product_id, failures=3)
@@ -165,11 +209,11 @@ def test_failures_travel_with_the_claim(sessions: Sessions) -> None:
 def claim_until_nothing_is_due(url: str, start: Barrier) -> list[int]:
     """A worker with connections of its own; a short round may mean that another was quicker."""
     engine = make_engine(url)
-    claim = partial(claim_due, limit=7, due_by=NOW, now=NOW, lease=LEASE)
     held: list[int] = []
     start.wait()
     for _ in range(120):
-        held += [each.product_id for each in run_transaction(sessionmaker(engine), claim)]
+        claiming = Claiming(Wanted(7, due_by=NOW), now=NOW, lease=LEASE)
+        held += [each.product_id for each in run_transaction(sessionmaker(engine), claiming)]
     engine.dispose()
     return held
 
@@ -231,7 +275,7 @@ def test_a_product_that_was_put_off_before_the_clock_was_set_back_is_due_now(ses
 def test_a_claim_is_not_recalled(sessions: Sessions) -> None:
     (product_id,) = stored_products(sessions, 1)
     with sessions.begin() as session:
-        claim_due(session, limit=1, due_by=NOW, now=NOW, lease=10 * PERIOD)
+        Claiming(Wanted(1, due_by=NOW), now=NOW, lease=10 * PERIOD)(session)
 
     assert not recalled(sessions, product_id)
 

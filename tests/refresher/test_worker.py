@@ -1,6 +1,8 @@
 """The whole worker: real databases, a real Offers service of either generation, every fault of it."""
 
-from collections.abc import Iterable
+import threading
+import time
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import cycle
@@ -14,7 +16,7 @@ from refresher.claims import Claim
 from refresher.health import ServiceHealth
 from refresher.pipeline import Outcome
 from refresher.report import Report
-from refresher.worker import Worker
+from refresher.worker import StopFlag, Worker
 from simulator.options import DEFAULT_REFRESH_TOKEN
 from simulator.rules import KINDS
 from tests.refresher.builders import offer
@@ -26,7 +28,16 @@ from tests.refresher.rows import (
     stored_offers,
     stored_products,
 )
-from tests.refresher.service import CONCURRENCY, PERIOD, SHORT_S, Installation, rhythm, turn, turn_until
+from tests.refresher.service import (
+    CONCURRENCY,
+    PATIENCE_S,
+    PERIOD,
+    SHORT_S,
+    Installation,
+    rhythm,
+    turn,
+    turn_until,
+)
 from tests.simulator.conftest import RunningSimulator
 
 PRODUCTS = 20
@@ -313,6 +324,7 @@ class FakeFetcher:
     """Has an outcome for each claim at once."""
 
     held = 0
+    capacity = 100
     is_renewing = False
 
     def __init__(self, offers_of: dict[int, list[OfferData]]) -> None:
@@ -322,14 +334,18 @@ class FakeFetcher:
     def start(self, claims: Iterable[Claim]) -> None:
         self._outcomes += [Outcome(each, self._offers_of[each.product_id]) for each in claims]
 
+    def wake(self) -> None:
+        """It does not wait for long."""
+
     def finished(self, _wait_s: float) -> list[Outcome]:
+        time.sleep(0.005)
         outcomes, self._outcomes = self._outcomes, []
         return outcomes
 
     def drop_waiting(self) -> list[Claim]:
         return []
 
-    drop_all = drop_waiting
+    drop_all = late = drop_waiting
 
 
 def worker_with(sessions: Any, offers_of: dict[int, list[OfferData]]) -> Worker:
@@ -358,12 +374,12 @@ def test_when_the_database_comes_back_the_worker_goes_on(sessions: Sessions) -> 
     assert away.lost < 0
 
 
-@pytest.mark.parametrize(("lost", "has_database"), [(0, True), (6, False)])
+@pytest.mark.parametrize(("lost", "has_database"), [(0, True), (1_000, False)])
 def test_a_worker_knows_whether_it_has_its_database(
     sessions: Sessions, lost: int, has_database: bool
 ) -> None:
     worker = worker_with(LostSessions(sessions, lost=lost), {})
-    worker.turn(due_by=None)
+    turn(worker, 50)
 
     assert worker.has_database is has_database
 
@@ -377,6 +393,70 @@ def test_what_was_read_while_the_database_was_away_is_stored_when_it_is_back(ses
     # The lease is far longer than this: it was claimed once.
     assert away.lost < 0
     assert refresh_of(sessions, product_id).claim_token is None
+
+
+def test_with_once_a_database_that_stays_away_is_the_end(sessions: Sessions) -> None:
+    worker = worker_with(LostSessions(sessions, lost=1_000), {})
+
+    assert not worker.run_once(StopFlag(), on_progress=lambda _: None)
+
+
+class StuckSessions:
+    """A database that does not answer, until the test lets it."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+        self.answers = threading.Event()
+
+    def begin(self) -> Any:
+        self.answers.wait(PATIENCE_S)
+        return self._sessions.begin()
+
+    def __call__(self) -> Any:
+        return self._sessions()
+
+
+@pytest.fixture
+def stuck(sessions: Sessions) -> Iterator[StuckSessions]:
+    found = StuckSessions(sessions)
+    yield found
+    found.answers.set()
+
+
+def test_while_the_database_does_not_answer_the_loop_turns_and_tells_how_long(stuck: StuckSessions) -> None:
+    worker = worker_with(stuck, {})
+    turn(worker, 20)
+
+    assert 0 < worker.busy_s < PATIENCE_S
+
+
+def test_a_worker_whose_database_does_not_answer_stops_all_the_same(stuck: StuckSessions) -> None:
+    worker = worker_with(stuck, {})
+    turn(worker, 5)
+    worker.finish(grace_s=0)
+
+    assert not stuck.answers.is_set()
+
+
+def test_an_answer_that_comes_while_the_database_does_not_answer_is_taken(
+    installation2: Installation, stuck: StuckSessions
+) -> None:
+    product_ids = installation2.refreshed_products(CONCURRENCY)
+    stuck.answers.set()
+    with installation2.worker(sessions=stuck) as worker:  # type: ignore[arg-type]
+        turn_until(worker, lambda: bool(installation2.calls("offers")))
+        stuck.answers.clear()
+        turn_until(worker, lambda: installation2.calls("offers") == {"200": CONCURRENCY})
+        turn(worker, 10)
+        stuck.answers.set()
+        turn_until(worker, lambda: not claimed_products(installation2, product_ids))
+
+    assert installation2.calls("offers") == {"200": CONCURRENCY}
+    assert {refresh_of(installation2.sessions, each).failures for each in product_ids} == {0}
+
+
+def claimed_products(installation: Installation, product_ids: list[int]) -> set[int]:
+    return {each for each in product_ids if refresh_of(installation.sessions, each).claim_token}
 
 
 # --- stopping

@@ -11,7 +11,8 @@ from sqlalchemy.exc import OperationalError
 from productator.errors import OffersProtocolError, OffersUnavailable, TokenRejected
 from productator.offers_service.contract import AccessToken
 from productator.offers_service.tokens import GivenToken
-from refresher.fetch import Fetcher, Tokens
+from refresher.current_token import Tokens
+from refresher.fetch import Fetcher
 from refresher.pipeline import Outcome
 from refresher.transport import Reply
 from tests.refresher.builders import FakeTokens, FakeTransport, answer, by_product, claim, listed, offer
@@ -27,7 +28,7 @@ def transport() -> FakeTransport:
 
 
 def fetcher_with(transport: FakeTransport, tokens: Tokens) -> Fetcher:
-    return Fetcher(transport, tokens)  # type: ignore[arg-type]
+    return Fetcher(transport, tokens, doubt_s=0)  # type: ignore[arg-type]
 
 
 def until_sent(fetcher: Fetcher, transport: FakeTransport, count: int) -> None:
@@ -45,6 +46,14 @@ def until_finished(fetcher: Fetcher, count: int) -> list[Outcome]:
         assert time.monotonic() < deadline
         outcomes += fetcher.finished(0.01)
     return outcomes
+
+
+def proven(fetcher: Fetcher, transport: FakeTransport, product_id: int = 1_000) -> None:
+    """Lets an answer show that the token is good."""
+    fetcher.start([claim(product_id)])
+    until_sent(fetcher, transport, 1)
+    transport.reply(OFFERS)
+    until_finished(fetcher, 1)
 
 
 def test_a_product_is_read_with_the_shared_token(transport: FakeTransport) -> None:
@@ -114,6 +123,7 @@ def test_no_more_calls_are_under_way_than_there_is_room() -> None:
 def test_a_service_that_is_overloaded_gets_fewer_calls_at_once(reply: Reply) -> None:
     wide = FakeTransport(concurrency=40)
     fetcher = fetcher_with(wide, FakeTokens("one"))
+    proven(fetcher, wide)
     fetcher.start(claim(product_id) for product_id in range(100))
     until_sent(fetcher, wide, 40)
     wide.reply_to_all(reply)
@@ -178,26 +188,170 @@ def test_registering_and_reading_may_each_meet_an_expired_token(transport: FakeT
 def test_many_401s_at_once_cause_one_renewal(transport: FakeTransport) -> None:
     tokens = FakeTokens("old", "new")
     fetcher = fetcher_with(transport, tokens)
+    proven(fetcher, transport)
     fetcher.start(claim(product_id) for product_id in range(50))
     until_sent(fetcher, transport, 50)
     transport.reply_to_all(REJECTED)
-    until_sent(fetcher, transport, 50)
+    until_sent(fetcher, transport, 1)
+    transport.reply_to_all(REJECTED)
+    until_sent(fetcher, transport, 32)
 
+    assert tokens.asked == [None, "old"]
+    assert {token for _, token in transport.sent[-32:]} == {"new"}
+
+
+def test_with_a_token_that_no_answer_has_shown_to_be_good_few_calls_are_made(
+    transport: FakeTransport,
+) -> None:
+    fetcher = fetcher_with(transport, FakeTokens("one"))
+    fetcher.start(claim(product_id) for product_id in range(50))
+    until_sent(fetcher, transport, 32)
+    assert fetcher.finished(0) == []
+    assert len(transport.under_way) == 32
+
+    transport.reply(OFFERS)
+    until_finished(fetcher, 1)
+    assert len(transport.under_way) == 49
+
+
+def test_a_product_that_is_refused_alone_does_not_cost_the_others_their_token(
+    transport: FakeTransport,
+) -> None:
+    tokens = FakeTokens("one")
+    fetcher = fetcher_with(transport, tokens)
+    proven(fetcher, transport, 1)
+    fetcher.start([claim(2)])
+    until_sent(fetcher, transport, 1)
+    transport.reply(REJECTED)
+    until_sent(fetcher, transport, 1)
+    transport.reply(OFFERS)
+    (end,) = until_finished(fetcher, 1)
+
+    assert (end.claim, type(end.error)) == (claim(2), OffersProtocolError)
+    assert [path for path, _ in transport.sent] == [reading(1), reading(2), reading(1)]
+    assert tokens.asked == [None]
+
+
+def test_a_token_that_is_refused_for_others_too_is_replaced(transport: FakeTransport) -> None:
+    tokens = FakeTokens("old", "new")
+    fetcher = fetcher_with(transport, tokens)
+    proven(fetcher, transport, 1)
+    fetcher.start([claim(2)])
+    until_sent(fetcher, transport, 1)
+    transport.reply(REJECTED)
+    until_sent(fetcher, transport, 1)
+    transport.reply(REJECTED)
+    until_sent(fetcher, transport, 1)
+    transport.reply(OFFERS)
+
+    assert until_finished(fetcher, 1) == [Outcome(claim(2), [offer()])]
     assert tokens.asked == [None, "old"]
 
 
-def test_a_401_that_comes_after_the_renewal_causes_no_other(transport: FakeTransport) -> None:
-    tokens = FakeTokens("old", "new")
+def test_while_the_token_is_in_doubt_only_one_call_is_made(transport: FakeTransport) -> None:
+    fetcher = fetcher_with(transport, FakeTokens("one"))
+    proven(fetcher, transport, 1)
+    fetcher.start([claim(2)])
+    until_sent(fetcher, transport, 1)
+    transport.reply(REJECTED)
+    fetcher.finished(0)
+    fetcher.start(claim(product_id) for product_id in range(3, 50))
+    fetcher.finished(0)
+
+    assert len(transport.under_way) == 1
+    assert fetcher.held == 48
+
+
+def test_without_an_answer_from_others_the_token_is_not_replaced(transport: FakeTransport) -> None:
+    tokens = FakeTokens("one")
+    fetcher = fetcher_with(transport, tokens)
+    proven(fetcher, transport, 1)
+    fetcher.start([claim(2)])
+    until_sent(fetcher, transport, 1)
+    transport.reply(REJECTED)
+    until_sent(fetcher, transport, 1)
+    transport.reply(OffersUnavailable("silence"))
+    until_finished(fetcher, 1)
+
+    assert tokens.asked == [None]
+
+
+def test_with_a_new_token_the_next_answer_decides(transport: FakeTransport) -> None:
+    tokens = FakeTokens("one")
     fetcher = fetcher_with(transport, tokens)
     fetcher.start([claim(1), claim(2)])
     until_sent(fetcher, transport, 2)
     transport.reply(REJECTED)
     fetcher.finished(0)
+    # The call that was under way, and then a look at the product that it was for.
+    transport.reply(OFFERS)
+    until_finished(fetcher, 1)
+    transport.reply(OFFERS)
+    (end,) = until_finished(fetcher, 1)
+
+    assert (end.claim, type(end.error)) == (claim(1), OffersProtocolError)
+    assert tokens.asked == [None]
+
+
+def reading(product_id: int) -> str:
+    return f"/products/{claim(product_id).remote_id}/offers"
+
+
+def test_a_claim_that_would_lapse_before_its_answer_is_not_sent(transport: FakeTransport) -> None:
+    soon = time.monotonic() + FakeTransport.timeout_s / 2
+    fetcher = fetcher_with(transport, FakeTokens("one"))
+    proven(fetcher, transport)
+    fetcher.start([claim(1, lapses_at=soon), claim(2)])
+    fetcher.finished(0)
+
+    assert fetcher.late() == [claim(1)]
+    assert fetcher.late() == []
+    assert [path for path, _ in transport.sent[1:]] == [reading(2)]
+
+
+def test_while_few_calls_may_be_made_few_products_are_worth_holding() -> None:
+    wide = FakeTransport(concurrency=40)
+    fetcher = fetcher_with(wide, FakeTokens("one"))
+    before = fetcher.capacity
+    fetcher.stand_back()
+
+    assert (before, fetcher.capacity) == (80, 8)
+
+
+def test_a_401_that_comes_after_the_renewal_causes_no_other(transport: FakeTransport) -> None:
+    tokens = FakeTokens("old", "new")
+    fetcher = fetcher_with(transport, tokens)
+    proven(fetcher, transport, 1)
+    fetcher.start([claim(2), claim(3)])
     until_sent(fetcher, transport, 2)
+    late = transport.under_way.pop()
+    transport.reply(REJECTED)
+    until_sent(fetcher, transport, 1)
+    transport.reply(REJECTED)
+    until_sent(fetcher, transport, 1)
+    transport.under_way.insert(0, late)
     transport.reply(REJECTED)
     until_sent(fetcher, transport, 2)
 
     assert tokens.asked == [None, "old"]
+    assert [token for _, token in transport.sent[-2:]] == ["new", "new"]
+
+
+def test_a_401_waits_a_while_for_the_next_product(transport: FakeTransport) -> None:
+    tokens = FakeTokens("one")
+    fetcher = Fetcher(transport, tokens, doubt_s=PATIENCE_S)  # type: ignore[arg-type]
+    fetcher.start([claim(1)])
+    until_sent(fetcher, transport, 1)
+    transport.reply(REJECTED)
+    fetcher.finished(0)
+    assert (fetcher.held, transport.under_way) == (1, [])
+
+    fetcher.start([claim(2)])
+    until_sent(fetcher, transport, 1)
+    transport.reply(OFFERS)
+    found = by_product(until_finished(fetcher, 2))
+    assert [type(found[each].error) for each in (1, 2)] == [OffersProtocolError, type(None)]
+    assert tokens.asked == [None]
 
 
 def test_an_expired_token_is_renewed_before_it_is_sent(transport: FakeTransport) -> None:

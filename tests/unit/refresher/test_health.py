@@ -15,17 +15,20 @@ def health() -> ServiceHealth:
     return health
 
 
-def record(health: ServiceHealth, *products: int, succeeded: bool, now: float = 0.0) -> list[bool]:
-    """Whether each of the outcomes made the service recover."""
-    return [health.record(product, succeeded=succeeded, now=now) for product in products]
+def record(
+    health: ServiceHealth, *products: int, succeeded: bool, now: float = 0.0, sent_at: float | None = None
+) -> list[bool]:
+    """Whether each of the outcomes made the service recover; calls are sent now unless told otherwise."""
+    sent_at = now if sent_at is None else sent_at
+    return [health.record(each, succeeded=succeeded, sent_at=sent_at, now=now) for each in products]
 
 
 def succeed(health: ServiceHealth, *products: int, now: float = 0.0) -> list[bool]:
     return record(health, *products, succeeded=True, now=now)
 
 
-def fail(health: ServiceHealth, *products: int, now: float = 0.0) -> list[bool]:
-    return record(health, *products, succeeded=False, now=now)
+def fail(health: ServiceHealth, *products: int, now: float = 0.0, sent_at: float | None = None) -> list[bool]:
+    return record(health, *products, succeeded=False, now=now, sent_at=sent_at)
 
 
 def test_a_new_service_is_taken_to_be_well(health: ServiceHealth) -> None:
@@ -58,7 +61,7 @@ def test_a_success_between_failures_keeps_it_up(health: ServiceHealth) -> None:
 
 def test_malformed_answers_do_not_mean_that_it_is_down(health: ServiceHealth) -> None:
     for product in range(20):
-        health.record(product, succeeded=False, answered=True, now=0.0)
+        health.record(product, succeeded=False, answered=True, sent_at=0.0, now=0.0)
 
     assert not health.is_down
     assert health.is_failing
@@ -66,7 +69,7 @@ def test_malformed_answers_do_not_mean_that_it_is_down(health: ServiceHealth) ->
 
 def test_a_malformed_answer_to_a_probe_says_that_it_is_up_again(health: ServiceHealth) -> None:
     fail(health, 1, 2, 3, 4, 5)
-    health.record(6, succeeded=False, answered=True, now=30.0)
+    health.record(6, succeeded=False, answered=True, sent_at=30.0, now=30.0)
 
     assert not health.is_down
     assert health.allowed(50, now=30.0) == 50
@@ -181,20 +184,17 @@ def test_a_shorter_pause_does_not_end_a_longer_one(health: ServiceHealth) -> Non
     assert health.allowed(50, now=140.0) == 0
 
 
-def test_products_that_hang_while_others_are_served_do_not_take_it_down() -> None:
-    health = ServiceHealth(probe_every_s=PROBE_EVERY_S, call_s=10.0)
+def test_products_that_hang_while_others_are_served_do_not_take_it_down(health: ServiceHealth) -> None:
+    """However long after the others' answers their own time is over."""
     succeed(health, *range(100, 120), now=100.0)
-
-    fail(health, *range(10), now=109.9)
+    fail(health, *range(10), sent_at=99.9, now=120.0)
 
     assert not health.is_down
 
 
-def test_failures_long_after_the_last_success_take_it_down() -> None:
-    health = ServiceHealth(probe_every_s=PROBE_EVERY_S, call_s=10.0)
+def test_failures_of_calls_that_were_sent_after_the_last_answer_take_it_down(health: ServiceHealth) -> None:
     succeed(health, 1, now=100.0)
-
-    fail(health, 1, 2, 3, 4, 5, now=110.0)
+    fail(health, 1, 2, 3, 4, 5, sent_at=100.1, now=110.1)
 
     assert health.is_down
 
