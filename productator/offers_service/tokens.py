@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from productator.domain import utc_now
 from productator.engine import changed_rows, is_transient, run_transaction
-from productator.errors import OffersProtocolError, OffersServiceError, OffersUnavailable, TokenRejected
+from productator.errors import OffersServiceError, OffersUnavailable, TokenRejected
 from productator.models import ServiceToken
 from productator.offers_service import contract
 from productator.offers_service.client import OffersClient
@@ -129,7 +129,8 @@ class TokenKeeper:
         is_young = row.obtained_at is not None and now - row.obtained_at < MIN_AGE
         has_expired = row.expires_at is not None and row.expires_at <= now
         if is_young and not has_expired and rejected is not None and row.access_token == rejected:
-            raise OffersProtocolError("The Offers service rejects a token that it gave a moment ago.")
+            # Not outside its contract, but as good as down: without a token nothing is answered.
+            raise TokenRejected("The Offers service rejects a token that it gave a moment ago.")
 
     def _renew(self) -> AccessToken:
         now = utc_now()

@@ -215,7 +215,7 @@ def test_a_young_token_that_is_rejected_is_not_renewed(
     keeper = new_keeper()
     token = keeper.obtain()
 
-    assert failures_of(keeper, 20, rejected=token.value) == [OffersProtocolError] * 20
+    assert failures_of(keeper, 20, rejected=token.value) == [TokenRejected] * 20
     assert asked() == {"201": 1}
 
 

@@ -284,6 +284,15 @@ def test_a_service_that_is_down_is_not_stormed(installation2: Installation) -> N
     assert 5 <= sum(installation2.calls("offers").values()) <= 5 + 2 * CONCURRENCY
 
 
+def test_a_service_that_rejects_every_token_is_not_stormed(installation: Installation) -> None:
+    installation.refreshed_products(10 * PRODUCTS)
+    installation.simulator.set_faults({"kind": "unauthorized", "calls": ["register", "offers"]})
+    with installation.worker(probe_every_s=3_600) as worker:
+        turn(worker, 60)
+
+    assert sum(installation.calls("offers").values()) <= 5 + 2 * CONCURRENCY
+
+
 def test_what_a_service_that_is_down_cannot_serve_is_given_back(
     installation2: Installation,
 ) -> None:
