@@ -128,6 +128,13 @@ class OffersUnavailable(OffersServiceError):
         super().__init__(reason)
 
 
+class AnotherTokenIsValid(OffersUnavailable):
+    """The service gives no new access token while one is valid (generation 2)."""
+
+    def __init__(self) -> None:
+        super().__init__("Another access token is still valid, so no new one is given.")
+
+
 class OffersProtocolError(OffersServiceError):
     """The service answered outside its contract: trying again will not help until someone has looked."""
 

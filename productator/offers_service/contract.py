@@ -14,7 +14,13 @@ from http import HTTPStatus
 from typing import Any
 
 from productator.domain import MAX_AMOUNT, OfferData
-from productator.errors import OffersProtocolError, OffersUnavailable, ProductNotRegistered, TokenRejected
+from productator.errors import (
+    AnotherTokenIsValid,
+    OffersProtocolError,
+    OffersUnavailable,
+    ProductNotRegistered,
+    TokenRejected,
+)
 
 # An answer of 10,000 offers takes about 1 MiB; what is far beyond cannot be a list of offers.
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
@@ -98,7 +104,7 @@ def digest(answer: Answer) -> str | None:
 def access_token(answer: Answer, *, refreshing: bool, now: datetime) -> AccessToken:
     """The token of an answer to `authentication`; `refreshing`: a refresh token was sent (generation 2)."""
     if refreshing and answer.status == HTTPStatus.BAD_REQUEST:
-        raise OffersUnavailable("Another access token is still valid, so no new one is given.")
+        raise AnotherTokenIsValid
     if answer.status not in {HTTPStatus.CREATED, HTTPStatus.OK}:
         raise _failure(answer, "asking for an access token")
     body = _json(answer)

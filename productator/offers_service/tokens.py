@@ -9,13 +9,13 @@ import time
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from sqlalchemy import Update, insert, or_, update
+from sqlalchemy import ColumnElement, Update, and_, insert, or_, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator.domain import utc_now
 from productator.engine import changed_rows, is_transient, run_transaction
-from productator.errors import OffersServiceError, OffersUnavailable, TokenRejected
+from productator.errors import AnotherTokenIsValid, OffersServiceError, OffersUnavailable, TokenRejected
 from productator.models import ServiceToken
 from productator.offers_service import contract
 from productator.offers_service.client import OffersClient
@@ -25,6 +25,8 @@ from productator.offers_service.contract import AccessToken
 MIN_AGE = timedelta(seconds=10)
 # After a renewal that failed; long enough not to be a storm, short enough not to be noticed.
 RETRY_PAUSE = timedelta(seconds=10)
+# For how long a token is used that is still valid after its time, before the service is asked for the next.
+_LONGER = timedelta(seconds=1)
 _POLL_S = 0.1
 
 
@@ -41,13 +43,12 @@ class SharedToken:
         with self._sessions() as session:
             return session.get(ServiceToken, self._identity)
 
-    def take_lease(self, *, seen: str | None, now: datetime) -> bool:
+    def take_lease(self, *, seen: AccessToken | None, now: datetime) -> bool:
         """Whether this process may replace the token it has `seen`; while the lease lasts nobody else may."""
         self._make_row()
-        unchanged = ServiceToken.access_token.is_(None) if seen is None else ServiceToken.access_token == seen
         statement = (
             update(ServiceToken)
-            .where(ServiceToken.identity == self._identity, unchanged)
+            .where(ServiceToken.identity == self._identity, _is_still(seen))
             .where(or_(ServiceToken.renewer_until.is_(None), ServiceToken.renewer_until <= now))
             .where(or_(ServiceToken.retry_at.is_(None), ServiceToken.retry_at <= now))
             .values(renewer=self._me, renewer_until=now + self._lease)
@@ -59,6 +60,10 @@ class SharedToken:
         return self._end_lease(
             access_token=token.value, obtained_at=now, expires_at=token.expires_at, retry_at=None
         )
+
+    def prolong(self, *, until: datetime) -> None:
+        """The stored token is valid for longer than it seemed: all processes may use it until then."""
+        self._end_lease(expires_at=until)
 
     def give_up(self, *, retry_at: datetime) -> None:
         self._end_lease(retry_at=retry_at)
@@ -113,11 +118,12 @@ class TokenKeeper:
         while time.monotonic() < deadline:
             row = self._shared.read()
             now = utc_now()
-            if row is not None and _is_usable(row, rejected, now=now):
-                return AccessToken(str(row.access_token), row.expires_at)
+            stored = _token_in(row)
+            if stored is not None and _is_usable(stored, rejected, now=now):
+                return stored
             self._check_may_renew(row, rejected, now=now)
-            if self._shared.take_lease(seen=row.access_token if row else None, now=now):
-                return self._renew()
+            if self._shared.take_lease(seen=stored, now=now):
+                return self._renew(stored, rejected)
             time.sleep(_POLL_S)
         raise OffersUnavailable("Another process is renewing the access token.")
 
@@ -132,17 +138,28 @@ class TokenKeeper:
             # Not outside its contract, but as good as down: without a token nothing is answered.
             raise TokenRejected("The Offers service rejects a token that it gave a moment ago.")
 
-    def _renew(self) -> AccessToken:
+    def _renew(self, stored: AccessToken | None, rejected: str | None) -> AccessToken:
         now = utc_now()
         try:
             answer = self._client.send(contract.authentication(), token=self._refresh_token)
             token = contract.access_token(answer, refreshing=self._refresh_token is not None, now=now)
-        except OffersServiceError:
+        except OffersServiceError as error:
+            if isinstance(error, AnotherTokenIsValid) and stored is not None and stored.value != rejected:
+                return self._prolong(stored.value)
             self._shared.give_up(retry_at=utc_now() + RETRY_PAUSE)
             raise
         if not self._store(token, now=now):
             raise OffersUnavailable("The renewal took so long that another process took it over.")
         return token
+
+    def _prolong(self, value: str) -> AccessToken:
+        """The valid one is the stored one: our clock is ahead of the service's, or its expiry was rounded.
+
+        No pause goes with it: who finds it rejected within that time knows that there can be a new one.
+        """
+        until = utc_now() + _LONGER
+        self._shared.prolong(until=until)
+        return AccessToken(value, until)
 
     def _store(self, token: AccessToken, *, now: datetime) -> bool:
         """Stores it even when the database is away for a while: there is no other until this one expires."""
@@ -168,12 +185,21 @@ class GivenToken:
         return self._token
 
 
-def _is_usable(row: ServiceToken, rejected: str | None, *, now: datetime) -> bool:
-    return (
-        row.access_token is not None
-        and row.access_token != rejected
-        and (row.expires_at is None or row.expires_at > now)
-    )
+def _token_in(row: ServiceToken | None) -> AccessToken | None:
+    if row is None or row.access_token is None:
+        return None
+    return AccessToken(row.access_token, row.expires_at)
+
+
+def _is_usable(token: AccessToken, rejected: str | None, *, now: datetime) -> bool:
+    return token.value != rejected and (token.expires_at is None or token.expires_at > now)
+
+
+def _is_still(seen: AccessToken | None) -> ColumnElement[bool]:
+    if seen is None:
+        return ServiceToken.access_token.is_(None)
+    # Its expiry, too: another process may just have been told that it is valid for longer.
+    return and_(ServiceToken.access_token == seen.value, ServiceToken.expires_at == seen.expires_at)
 
 
 def _identity(address: str, refresh_token: str | None) -> str:

@@ -97,6 +97,11 @@ class Installation:
         with self.sessions.begin() as session:
             session.execute(update(ServiceToken).values(obtained_at=utc_now() - timedelta(hours=1)))
 
+    def let_token_expire(self) -> None:
+        """By our clock; by the service's it has its time."""
+        with self.sessions.begin() as session:
+            session.execute(update(ServiceToken).values(expires_at=utc_now()))
+
     def forget_failed_renewals(self) -> None:
         """As if the pause after a failed renewal of the token were over."""
         with self.sessions.begin() as session:

@@ -12,7 +12,13 @@ import responses
 from sqlalchemy import select, update
 
 from productator.domain import utc_now
-from productator.errors import OffersProtocolError, OffersServiceError, OffersUnavailable, TokenRejected
+from productator.errors import (
+    AnotherTokenIsValid,
+    OffersProtocolError,
+    OffersServiceError,
+    OffersUnavailable,
+    TokenRejected,
+)
 from productator.models import ServiceToken
 from productator.offers_service.client import OffersClient
 from productator.offers_service.contract import AccessToken
@@ -145,7 +151,7 @@ def test_a_valid_token_of_somebody_else_is_waited_out_without_a_storm(
 ) -> None:
     keeper = keeper2(busy_generation2, sessions)
 
-    assert failures_of(keeper, 20) == [OffersUnavailable] * 20
+    assert failures_of(keeper, 20) == [AnotherTokenIsValid] + [OffersUnavailable] * 19
     assert auth_counts(busy_generation2) == {"201": 1, "400": 1}
 
 
@@ -163,6 +169,69 @@ def test_once_it_has_expired_a_token_is_had(busy_generation2: RunningSimulator, 
     set_row(sessions, retry_at=utc_now())
 
     assert keeper.obtain().value == row_of(sessions).access_token
+
+
+# --- a token that is valid for longer than our clock says
+
+
+@pytest.fixture
+def overdue(generation2: RunningSimulator, sessions: Sessions) -> AccessToken:
+    """A token of long ago that has expired by our clock, but not yet by the service's."""
+    token = keeper2(generation2, sessions).obtain()
+    set_row(sessions, obtained_at=utc_now() - HOUR, expires_at=utc_now())
+    generation2.control("DELETE", "log")
+    return token
+
+
+def test_a_token_that_the_service_holds_for_valid_is_used_for_a_second_more(
+    generation2: RunningSimulator, sessions: Sessions, overdue: AccessToken
+) -> None:
+    before = utc_now()
+    token = keeper2(generation2, sessions).obtain()
+
+    assert token.value == overdue.value
+    assert token.expires_at is not None
+    assert before < token.expires_at <= utc_now() + timedelta(seconds=1)
+
+
+def test_all_processes_use_it_though_only_one_has_asked(
+    generation2: RunningSimulator, sessions: Sessions, overdue: AccessToken
+) -> None:
+    token = keeper2(generation2, sessions).obtain()
+
+    assert keeper2(generation2, sessions).obtain() == token
+    assert auth_counts(generation2) == {"400": 1}
+
+
+def test_when_the_second_is_over_the_service_is_asked_again(
+    generation2: RunningSimulator, sessions: Sessions, overdue: AccessToken
+) -> None:
+    keeper2(generation2, sessions).obtain()
+    set_row(sessions, expires_at=utc_now())
+
+    assert keeper2(generation2, sessions).obtain().value == overdue.value
+    assert auth_counts(generation2) == {"400": 2}
+
+
+def test_when_the_service_rejects_it_within_the_second_it_is_renewed_at_once(
+    generation2: RunningSimulator, sessions: Sessions, overdue: AccessToken
+) -> None:
+    keeper2(generation2, sessions).obtain()
+    generation2.control("POST", "expire")
+    (token,) = obtained_at_once([keeper2(generation2, sessions) for _ in range(8)], rejected=overdue.value)
+
+    assert token.value != overdue.value
+    assert auth_counts(generation2) == {"201": 1, "400": 1}
+
+
+def test_when_the_service_rejects_it_but_gives_no_other_all_wait(
+    generation2: RunningSimulator, sessions: Sessions, overdue: AccessToken
+) -> None:
+    keeper = keeper2(generation2, sessions)
+
+    assert failure_of(keeper, rejected=overdue.value) is AnotherTokenIsValid
+    assert failures_of(keeper, 20) == [OffersUnavailable] * 20
+    assert auth_counts(generation2) == {"400": 1}
 
 
 # --- renewal
@@ -280,8 +349,20 @@ def test_a_lease_is_only_for_the_token_that_was_seen(sessions: Sessions) -> None
     shared.store(AccessToken("one", None), now=utc_now())
 
     assert not shared.take_lease(seen=None, now=utc_now())
-    assert not shared.take_lease(seen="another", now=utc_now())
-    assert shared.take_lease(seen="one", now=utc_now())
+    assert not shared.take_lease(seen=AccessToken("another", None), now=utc_now())
+    assert shared.take_lease(seen=AccessToken("one", None), now=utc_now())
+
+
+def test_a_lease_is_not_for_a_token_that_meanwhile_is_valid_for_longer(sessions: Sessions) -> None:
+    first, second = (SharedToken(sessions, "identity", lease=timedelta(seconds=10)) for _ in range(2))
+    now = utc_now()
+    seen = AccessToken("one", now)
+    first.take_lease(seen=None, now=now)
+    first.store(seen, now=now)
+    first.take_lease(seen=seen, now=now)
+    first.prolong(until=now + HOUR)
+
+    assert not second.take_lease(seen=seen, now=now)
 
 
 # --- whose token it is

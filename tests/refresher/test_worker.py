@@ -222,6 +222,14 @@ def test_a_lost_token_is_replaced_once_and_all_products_are_known_again(installa
     assert installation.calls("auth") == {"201": 1}
 
 
+def test_a_clock_that_is_ahead_of_the_services_fails_no_product(installation2: Installation) -> None:
+    installation2.refreshed_products(PRODUCTS)
+    installation2.let_token_expire()
+
+    assert installation2.refresh_once()
+    assert installation2.calls("offers") == {"200": PRODUCTS}
+
+
 # --- one product's failure
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from productator.domain import MAX_AMOUNT, OfferData
 from productator.errors import (
+    AnotherTokenIsValid,
     OffersProtocolError,
     OffersServiceError,
     OffersUnavailable,
@@ -306,7 +307,7 @@ def test_an_answer_of_another_shape_holds_no_token(content: Any) -> None:
 
 
 def test_a_400_of_generation_2_says_that_another_token_is_valid() -> None:
-    with pytest.raises(OffersUnavailable):
+    with pytest.raises(AnotherTokenIsValid):
         access_token("a", status=400)
 
 
