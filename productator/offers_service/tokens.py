@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Update, and_, insert, or_, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import InstrumentedAttribute, Session, sessionmaker
 
 from productator.domain import utc_now
 from productator.engine import changed_rows, is_transient, run_transaction
@@ -49,8 +49,8 @@ class SharedToken:
         statement = (
             update(ServiceToken)
             .where(ServiceToken.identity == self._identity, _is_still(seen))
-            .where(or_(ServiceToken.renewer_until.is_(None), ServiceToken.renewer_until <= now))
-            .where(or_(ServiceToken.retry_at.is_(None), ServiceToken.retry_at <= now))
+            .where(_is_over(ServiceToken.renewer_until, now, self._lease))
+            .where(_is_over(ServiceToken.retry_at, now, RETRY_PAUSE))
             .values(renewer=self._me, renewer_until=now + self._lease)
         )
         return self._applies(statement)
@@ -130,9 +130,10 @@ class TokenKeeper:
     def _check_may_renew(self, row: ServiceToken | None, rejected: str | None, *, now: datetime) -> None:
         if row is None:
             return
-        if row.retry_at is not None and row.retry_at > now:
+        if row.retry_at is not None and now < row.retry_at <= _furthest(now, RETRY_PAUSE):
             raise OffersUnavailable("The last renewal of the access token failed; waiting before the next.")
-        is_young = row.obtained_at is not None and now - row.obtained_at < MIN_AGE
+        # A moment ahead is by another machine's clock; far ahead, from before a clock was set back.
+        is_young = row.obtained_at is not None and abs(now - row.obtained_at) < MIN_AGE
         has_expired = row.expires_at is not None and row.expires_at <= now
         if is_young and not has_expired and rejected is not None and row.access_token == rejected:
             # Not outside its contract, but as good as down: without a token nothing is answered.
@@ -200,6 +201,20 @@ def _is_still(seen: AccessToken | None) -> ColumnElement[bool]:
         return ServiceToken.access_token.is_(None)
     # Its expiry, too: another process may just have been told that it is valid for longer.
     return and_(ServiceToken.access_token == seen.value, ServiceToken.expires_at == seen.expires_at)
+
+
+def _is_over(
+    until: InstrumentedAttribute[datetime | None], now: datetime, pause: timedelta
+) -> ColumnElement[bool]:
+    return or_(until.is_(None), until <= now, until > _furthest(now, pause))
+
+
+def _furthest(now: datetime, pause: timedelta) -> datetime:
+    """An end of a pause that lies further ahead was written before a clock was set back.
+
+    Twice the pause, as clocks of machines differ: of two who renew at once, one would lose a good token.
+    """
+    return now + 2 * pause
 
 
 def _identity(address: str, refresh_token: str | None) -> str:

@@ -22,13 +22,15 @@ from productator.errors import (
 from productator.models import ServiceToken
 from productator.offers_service.client import OffersClient
 from productator.offers_service.contract import AccessToken
-from productator.offers_service.tokens import GivenToken, SharedToken, TokenKeeper
+from productator.offers_service.tokens import RETRY_PAUSE, GivenToken, SharedToken, TokenKeeper
 from simulator.options import DEFAULT_REFRESH_TOKEN
 from tests.refresher.rows import Sessions
 from tests.simulator.conftest import RunningSimulator
 
 TIMEOUT_S = 5.0
 HOUR = timedelta(hours=1)
+LEASE = timedelta(seconds=10)
+A_LITTLE = timedelta(seconds=3)
 
 
 def keeper_at(
@@ -86,6 +88,10 @@ def set_row(sessions: Sessions, **values: Any) -> None:
 def auth_counts(simulator: RunningSimulator) -> dict[str, int]:
     counts: dict[str, int] = simulator.control("GET", "counts")["auth"]
     return counts
+
+
+def shared_by_two(sessions: Sessions) -> list[SharedToken]:
+    return [SharedToken(sessions, "identity", lease=LEASE) for _ in range(2)]
 
 
 def obtained_at_once(keepers: list[TokenKeeper], **arguments: Any) -> set[AccessToken]:
@@ -326,25 +332,26 @@ def test_who_waits_for_a_renewal_that_does_not_end_is_told_so(
     generation1: RunningSimulator, sessions: Sessions
 ) -> None:
     keeper1(generation1, sessions).obtain()
-    set_row(sessions, access_token=None, renewer="another", renewer_until=utc_now() + HOUR)
+    until = utc_now() + timedelta(seconds=1.9)
+    set_row(sessions, access_token=None, renewer="another", renewer_until=until)
 
-    # Patience is five seconds longer than the timeout.
-    assert failure_of(keeper_at(generation1.address, sessions, timeout_s=-4.5)) is OffersUnavailable
+    # Patience is five seconds longer than the timeout: one second.
+    assert failure_of(keeper_at(generation1.address, sessions, timeout_s=-4)) is OffersUnavailable
 
 
 def test_a_renewer_that_lost_its_lease_stores_nothing(sessions: Sessions) -> None:
-    slow, quick = (SharedToken(sessions, "identity", lease=timedelta(seconds=10)) for _ in range(2))
+    slow, quick = shared_by_two(sessions)
     now = utc_now()
     slow.take_lease(seen=None, now=now)
 
-    assert quick.take_lease(seen=None, now=now + timedelta(seconds=10))
+    assert quick.take_lease(seen=None, now=now + LEASE)
     assert not slow.store(AccessToken("stale", None), now=now)
     assert quick.store(AccessToken("fresh", None), now=now)
     assert row_of(sessions).access_token == "fresh"
 
 
 def test_a_lease_is_only_for_the_token_that_was_seen(sessions: Sessions) -> None:
-    shared = SharedToken(sessions, "identity", lease=timedelta(seconds=10))
+    shared, _ = shared_by_two(sessions)
     shared.take_lease(seen=None, now=utc_now())
     shared.store(AccessToken("one", None), now=utc_now())
 
@@ -354,7 +361,7 @@ def test_a_lease_is_only_for_the_token_that_was_seen(sessions: Sessions) -> None
 
 
 def test_a_lease_is_not_for_a_token_that_meanwhile_is_valid_for_longer(sessions: Sessions) -> None:
-    first, second = (SharedToken(sessions, "identity", lease=timedelta(seconds=10)) for _ in range(2))
+    first, second = shared_by_two(sessions)
     now = utc_now()
     seen = AccessToken("one", now)
     first.take_lease(seen=None, now=now)
@@ -363,6 +370,57 @@ def test_a_lease_is_not_for_a_token_that_meanwhile_is_valid_for_longer(sessions:
     first.prolong(until=now + HOUR)
 
     assert not second.take_lease(seen=seen, now=now)
+
+
+# --- clocks that were set back, and clocks that differ
+
+
+@pytest.mark.parametrize("column", ["retry_at", "renewer_until"])
+def test_what_was_left_before_a_clock_was_set_back_keeps_nobody_from_a_token(
+    generation1: RunningSimulator, sessions: Sessions, column: str
+) -> None:
+    keeper = keeper1(generation1, sessions)
+    keeper.obtain()
+    set_row(sessions, access_token=None, renewer="killed", **{column: utc_now() + HOUR})
+
+    assert keeper.obtain().value == row_of(sessions).access_token
+
+
+def test_a_token_from_before_a_clock_was_set_back_is_renewed_when_it_is_rejected(
+    generation1: RunningSimulator, sessions: Sessions
+) -> None:
+    keeper = keeper1(generation1, sessions)
+    old = keeper.obtain()
+    set_row(sessions, obtained_at=utc_now() + HOUR)
+
+    assert keeper.obtain(rejected=old.value).value != old.value
+
+
+def test_a_lease_holds_where_the_clock_is_behind(sessions: Sessions) -> None:
+    renewer, behind = shared_by_two(sessions)
+    now = utc_now()
+    renewer.take_lease(seen=None, now=now + A_LITTLE)
+
+    assert not behind.take_lease(seen=None, now=now)
+
+
+def test_a_pause_holds_where_the_clock_is_behind(sessions: Sessions) -> None:
+    renewer, behind = shared_by_two(sessions)
+    now = utc_now()
+    renewer.take_lease(seen=None, now=now + A_LITTLE)
+    renewer.give_up(retry_at=now + A_LITTLE + RETRY_PAUSE)
+
+    assert not behind.take_lease(seen=None, now=now)
+
+
+def test_a_token_is_young_where_the_clock_is_behind(
+    generation1: RunningSimulator, sessions: Sessions
+) -> None:
+    keeper = keeper1(generation1, sessions)
+    token = keeper.obtain()
+    set_row(sessions, obtained_at=utc_now() + A_LITTLE)
+
+    assert failure_of(keeper, rejected=token.value) is TokenRejected
 
 
 # --- whose token it is
