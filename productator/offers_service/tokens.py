@@ -31,7 +31,10 @@ _POLL_S = 0.1
 
 
 class SharedToken:
-    """Where the token is kept: the row of this identity, and who may renew it."""
+    """Where the token is kept: the row of this identity, and who may renew it.
+
+    For one thread: two with the same object would hold the lease together.
+    """
 
     def __init__(self, sessions: sessionmaker[Session], identity: str, *, lease: timedelta) -> None:
         self._sessions = sessions
@@ -46,10 +49,12 @@ class SharedToken:
     def take_lease(self, *, seen: AccessToken | None, now: datetime) -> bool:
         """Whether this process may replace the token it has `seen`; while the lease lasts nobody else may."""
         self._make_row()
+        # When the answer to a commit was lost, the second try finds the lease taken: by the first.
+        is_ours = ServiceToken.renewer == self._me
         statement = (
             update(ServiceToken)
             .where(ServiceToken.identity == self._identity, _is_still(seen))
-            .where(_is_over(ServiceToken.renewer_until, now, self._lease))
+            .where(or_(is_ours, _is_over(ServiceToken.renewer_until, now, self._lease)))
             .where(_is_over(ServiceToken.retry_at, now, RETRY_PAUSE))
             .values(renewer=self._me, renewer_until=now + self._lease)
         )
@@ -57,9 +62,10 @@ class SharedToken:
 
     def store(self, token: AccessToken, *, now: datetime) -> bool:
         """Whether the token is everybody's now; not so when the lease was lost meanwhile."""
-        return self._end_lease(
+        has_ended = self._end_lease(
             access_token=token.value, obtained_at=now, expires_at=token.expires_at, retry_at=None
         )
+        return has_ended or self._holds(token)
 
     def prolong(self, *, until: datetime) -> None:
         """The stored token is valid for longer than it seemed: all processes may use it until then."""
@@ -75,6 +81,11 @@ class SharedToken:
             .values(renewer=None, renewer_until=None, **values)
         )
         return self._applies(statement)
+
+    def _holds(self, token: AccessToken) -> bool:
+        """So it is after a commit whose answer was lost, though the lease has ended."""
+        row = self.read()
+        return row is not None and row.access_token == token.value
 
     def _applies(self, statement: Update) -> bool:
         return run_transaction(self._sessions, lambda session: changed_rows(session, statement) == 1)

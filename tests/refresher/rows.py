@@ -1,6 +1,7 @@
 """What stands in the database, in the words of the tests."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -34,6 +35,25 @@ class LostSessions:
             if self.lost >= 0:
                 raise OperationalError("SELECT 1", {}, DriverError(2003, "Can't connect to MySQL server"))
         return self._sessions.begin()
+
+
+class UnheardSessions:
+    """A database that commits, but whose answer to one commit is lost, after so many that were `heard`."""
+
+    def __init__(self, sessions: Sessions, *, heard: int) -> None:
+        self._sessions = sessions
+        self._heard = heard
+
+    def __call__(self) -> Session:
+        return self._sessions()
+
+    @contextmanager
+    def begin(self) -> Iterator[Session]:
+        with self._sessions.begin() as session:
+            yield session
+        self._heard -= 1
+        if self._heard == -1:
+            raise OperationalError("COMMIT", {}, DriverError(2013, "Lost connection to MySQL server"))
 
 
 def stored_products(sessions: Sessions, count: int, *, now: datetime = NOW) -> list[int]:

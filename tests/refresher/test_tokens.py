@@ -24,7 +24,7 @@ from productator.offers_service.client import OffersClient
 from productator.offers_service.contract import AccessToken
 from productator.offers_service.tokens import RETRY_PAUSE, GivenToken, SharedToken, TokenKeeper
 from simulator.options import DEFAULT_REFRESH_TOKEN
-from tests.refresher.rows import Sessions
+from tests.refresher.rows import Sessions, UnheardSessions
 from tests.simulator.conftest import RunningSimulator
 
 TIMEOUT_S = 5.0
@@ -90,7 +90,7 @@ def auth_counts(simulator: RunningSimulator) -> dict[str, int]:
     return counts
 
 
-def shared_by_two(sessions: Sessions) -> list[SharedToken]:
+def shared_by_two(sessions: Any) -> list[SharedToken]:
     return [SharedToken(sessions, "identity", lease=LEASE) for _ in range(2)]
 
 
@@ -370,6 +370,22 @@ def test_a_lease_is_not_for_a_token_that_meanwhile_is_valid_for_longer(sessions:
     first.prolong(until=now + HOUR)
 
     assert not second.take_lease(seen=seen, now=now)
+
+
+def test_a_lease_whose_commit_was_not_answered_is_held(sessions: Sessions) -> None:
+    # The first commit makes the row.
+    renewer, other = shared_by_two(UnheardSessions(sessions, heard=1))
+
+    assert renewer.take_lease(seen=None, now=utc_now())
+    assert not other.take_lease(seen=None, now=utc_now())
+
+
+def test_a_token_whose_commit_was_not_answered_is_stored(sessions: Sessions) -> None:
+    renewer, _ = shared_by_two(UnheardSessions(sessions, heard=2))
+    renewer.take_lease(seen=None, now=utc_now())
+
+    assert renewer.store(AccessToken("one", None), now=utc_now())
+    assert row_of(sessions).access_token == "one"
 
 
 # --- clocks that were set back, and clocks that differ
