@@ -26,7 +26,7 @@ _CONNECT_TIMEOUT_MS = 3_000
 class _Call:
     """A request under way and what has arrived of its answer; kept for the next one when it has ended."""
 
-    def __init__(self, timeout_s: float, *, is_secure: bool) -> None:
+    def __init__(self, timeout_s: float, *, ca_file: str) -> None:
         self.key: Any = None
         self.curl = pycurl.Curl()
         self._body = bytearray()
@@ -36,16 +36,17 @@ class _Call:
         self.curl.setopt(pycurl.FOLLOWLOCATION, False)
         self.curl.setopt(pycurl.CONNECTTIMEOUT_MS, _CONNECT_TIMEOUT_MS)
         self.curl.setopt(pycurl.TIMEOUT_MS, int(timeout_s * 1000))
-        self.curl.setopt(pycurl.CAINFO, certifi.where())
+        self.curl.setopt(pycurl.CAINFO, ca_file)
         self.curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
-        # Over TLS rather wait whether a connection turns out to carry many calls at once than open one more;
-        # without TLS none does, and the wait would be for the answer to another call.
-        self.curl.setopt(pycurl.PIPEWAIT, is_secure)
         self.curl.setopt(pycurl.WRITEFUNCTION, self._take)
 
-    def prepare(self, key: Any, url: str, request: Request, token: str) -> None:
-        """Sets what differs from the last call: with most, the address only."""
+    def prepare(self, key: Any, url: str, request: Request, token: str, *, may_share: bool) -> None:
+        """Sets what differs from the last call: with most, the address only.
+
+        `may_share`: rather wait for a connection that is being opened than open one more.
+        """
         self.key = key
+        self.curl.setopt(pycurl.PIPEWAIT, may_share)
         self._body.clear()
         self.curl.setopt(pycurl.URL, url)
         if request.body is not None:
@@ -70,6 +71,11 @@ class _Call:
         pause_s = None if status == HTTPStatus.OK else self.curl.getinfo(pycurl.RETRY_AFTER) or None
         return Answer(status, bytes(self._body), pause_s)
 
+    @property
+    def went_over_http2(self) -> bool:
+        """Whether its connection carries many calls at once."""
+        return bool(self.curl.getinfo(pycurl.INFO_HTTP_VERSION) == pycurl.CURL_HTTP_VERSION_2_0)
+
     def _take(self, piece: bytes) -> int | None:
         self._body += piece
         # Any other number than the piece's length makes libcurl end the call.
@@ -77,12 +83,19 @@ class _Call:
 
 
 class Transport:
-    def __init__(self, base_url: str, *, concurrency: int, timeout_s: float) -> None:
+    def __init__(
+        self, base_url: str, *, concurrency: int, timeout_s: float, ca_file: str | None = None
+    ) -> None:
+        """`ca_file`: the authorities that certificates are checked against; None: those of `certifi`."""
         self._base_url = base_url
         self.timeout_s = timeout_s
+        self._ca_file = ca_file or certifi.where()
         self._concurrency = concurrency
         self._under_way: dict[pycurl.Curl, _Call] = {}
         self._idle: list[_Call] = []
+        # Whether calls may wait for each other's connections, as the last call has shown: where none carries
+        # many calls the wait would be for a whole answer, and for nothing where it hangs.
+        self._may_share = False
         self._selector = selectors.DefaultSelector()
         # What the selector watches: asking it costs more than the rest of a call.
         self._watched: dict[int, int] = {}
@@ -104,8 +117,8 @@ class Transport:
 
     def send(self, key: Any, request: Request, *, token: str) -> None:
         """Starts a call; `receive` gives its reply under the same key."""
-        call = self._idle.pop() if self._idle else self._new_call()
-        call.prepare(key, self._base_url + request.path, request, token)
+        call = self._idle.pop() if self._idle else _Call(self.timeout_s, ca_file=self._ca_file)
+        call.prepare(key, self._base_url + request.path, request, token, may_share=self._may_share)
         self._under_way[call.curl] = call
         self._multi.add_handle(call.curl)
 
@@ -140,9 +153,6 @@ class Transport:
             os.close(end)
         # Who wakes it from now on must not write to a file that has got this number.
         self._waker = -1
-
-    def _new_call(self) -> _Call:
-        return _Call(self.timeout_s, is_secure=self._base_url.startswith("https:"))
 
     def _drive(self, wait_s: float) -> None:
         events = self._selector.select(wait_s)
@@ -189,6 +199,7 @@ class Transport:
 
     def _end(self, curl: pycurl.Curl, failure: str | None) -> tuple[Any, Reply]:
         call = self._under_way.pop(curl)
+        self._may_share = call.went_over_http2
         self._multi.remove_handle(curl)
         self._idle.append(call)
         return call.key, call.reply(failure)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,9 +24,10 @@ from productator.errors import (
 from productator.offers_service import contract
 from productator.offers_service.client import OffersClient
 from productator.offers_service.contract import Answer, Request
-from refresher.transport import Transport
+from refresher.transport import Reply, Transport
 from simulator.options import DEFAULT_REFRESH_TOKEN
 from simulator.rules import KINDS
+from tests.refresher.tls import HTTP1, HTTP2, TlsService, tls_service
 from tests.simulator.conftest import RunningSimulator, product_with_offers
 
 PATIENCE_S = 10.0
@@ -363,3 +365,52 @@ def test_a_slow_call_does_not_hold_up_the_others(simulator: RunningSimulator, cu
     assert transport.room == 3
     assert all(isinstance(reply, Answer) for _, reply in replies)
     transport.close()
+
+
+# --- over TLS
+
+
+def transport_to(service: TlsService, *, timeout_s: float = PATIENCE_S) -> Transport:
+    return Transport(service.address, concurrency=4, timeout_s=timeout_s, ca_file=service.ca_file)
+
+
+def replies_to(transport: Transport, calls: int, *, awaited: int | None = None) -> list[type[Reply]]:
+    """What the first replies to so many calls at once are."""
+    for key in range(calls):
+        transport.send(key, contract.reading("7"), token="token")
+    return [type(reply) for _, reply in replies_of(transport, awaited or calls)]
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
+    with tls_service(tmp_path) as service, pytest.raises(OffersUnavailable, match="certificate"):
+        many_at_once(service.address, PATIENCE_S)(contract.reading("7"), "token")
+
+
+@pytest.mark.parametrize("protocol", [HTTP1, HTTP2])
+def test_a_connection_that_hangs_does_not_hold_up_other_calls(tmp_path: Path, protocol: str) -> None:
+    with tls_service(tmp_path, protocol, hanging={1}) as service:
+        transport = transport_to(service)
+        replies = replies_to(transport, 4, awaited=3)
+        transport.close()
+
+    assert replies == [Answer] * 3
+
+
+def test_calls_share_a_connection_where_the_last_one_could_have(tmp_path: Path) -> None:
+    with tls_service(tmp_path, HTTP2, brief={1}) as service:
+        transport = transport_to(service)
+        replies = replies_to(transport, 1) + replies_to(transport, 4)
+        transport.close()
+
+    assert replies == [Answer] * 5
+    assert len(service.connections) == 2
+
+
+def test_calls_that_shared_a_connection_in_vain_are_the_last_to_do_so(tmp_path: Path) -> None:
+    with tls_service(tmp_path, HTTP2, brief={1}, hanging={2, 3}) as service:
+        transport = transport_to(service, timeout_s=2)
+        replies_to(transport, 1)
+        shared, alone = replies_to(transport, 4), replies_to(transport, 4, awaited=3)
+        transport.close()
+
+    assert (shared, alone) == ([OffersUnavailable] * 4, [Answer] * 3)
