@@ -47,7 +47,6 @@ class _Call:
         """
         self.key = key
         self.curl.setopt(pycurl.PIPEWAIT, may_share)
-        self._body.clear()
         self.curl.setopt(pycurl.URL, url)
         if request.body is not None:
             headers = [f"Bearer: {token}", "Content-Type: application/json", "Expect:"]
@@ -61,15 +60,16 @@ class _Call:
             self._reads_with = token
 
     def reply(self, failure: str | None) -> Reply:
-        if len(self._body) > MAX_ANSWER_BYTES:
-            self._body = bytearray()
+        # Nothing is kept: bodies are long, and hundreds of calls may then be idle.
+        body, self._body = bytes(self._body), bytearray()
+        if len(body) > MAX_ANSWER_BYTES:
             return OffersProtocolError(f"The answer is longer than {MAX_ANSWER_BYTES} bytes.")
         if failure is not None:
             return OffersUnavailable(f"The Offers service did not answer: {_plain(failure)}.")
         status = self.curl.getinfo(pycurl.RESPONSE_CODE)
         # 0: there was none.
         pause_s = None if status == HTTPStatus.OK else self.curl.getinfo(pycurl.RETRY_AFTER) or None
-        return Answer(status, bytes(self._body), pause_s)
+        return Answer(status, body, pause_s)
 
     @property
     def went_over_http2(self) -> bool:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,7 +24,7 @@ from productator.errors import (
 )
 from productator.offers_service import contract
 from productator.offers_service.client import OffersClient
-from productator.offers_service.contract import Answer, Request
+from productator.offers_service.contract import MAX_ANSWER_BYTES, Answer, Request
 from refresher.transport import Reply, Transport
 from simulator.options import DEFAULT_REFRESH_TOKEN
 from simulator.rules import KINDS
@@ -365,6 +366,22 @@ def test_a_slow_call_does_not_hold_up_the_others(simulator: RunningSimulator, cu
     assert transport.room == 3
     assert all(isinstance(reply, Answer) for _, reply in replies)
     transport.close()
+
+
+def test_calls_that_have_ended_keep_nothing_of_their_answers(generation1: RunningSimulator) -> None:
+    token = generation1.access_token()
+    generation1.set_faults({"kind": "oversized", "size": MAX_ANSWER_BYTES - 1})
+    transport = Transport(generation1.address, concurrency=4, timeout_s=PATIENCE_S)
+    tracemalloc.start()
+    for key in range(4):
+        transport.send(key, contract.reading("7"), token=token)
+    longest = max(len(reply.body) for _, reply in replies_of(transport, 4))
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    transport.close()
+
+    assert longest == MAX_ANSWER_BYTES - 1
+    assert kept < MAX_ANSWER_BYTES / 4
 
 
 # --- over TLS
