@@ -16,11 +16,13 @@ import certifi
 import pycurl
 
 from productator.errors import OffersProtocolError, OffersServiceError, OffersUnavailable
+from productator.offers_service import contract
 from productator.offers_service.contract import MAX_ANSWER_BYTES, Answer, Request
 
 Reply = Answer | OffersServiceError
 
 _CONNECT_TIMEOUT_MS = 3_000
+_RETRY_AFTER = re.compile(rb"^retry-after:(.*)$", re.IGNORECASE | re.MULTILINE)
 
 
 class _Call:
@@ -29,6 +31,7 @@ class _Call:
     def __init__(self, timeout_s: float, *, ca_file: str) -> None:
         self.key: Any = None
         self.curl = pycurl.Curl()
+        self._head: list[bytes] = []
         self._body = bytearray()
         # The token that the handle is set to read with; None: it is set to something else.
         self._reads_with: str | None = None
@@ -38,6 +41,7 @@ class _Call:
         self.curl.setopt(pycurl.TIMEOUT_MS, int(timeout_s * 1000))
         self.curl.setopt(pycurl.CAINFO, ca_file)
         self.curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
+        self.curl.setopt(pycurl.HEADERFUNCTION, self._head.append)
         self.curl.setopt(pycurl.WRITEFUNCTION, self._take)
 
     def prepare(self, key: Any, url: str, request: Request, token: str, *, may_share: bool) -> None:
@@ -61,15 +65,23 @@ class _Call:
 
     def reply(self, failure: str | None) -> Reply:
         # Nothing is kept: bodies are long, and hundreds of calls may then be idle.
-        body, self._body = bytes(self._body), bytearray()
+        head, body, self._body = b"".join(self._head), bytes(self._body), bytearray()
+        self._head.clear()
         if len(body) > MAX_ANSWER_BYTES:
             return OffersProtocolError(f"The answer is longer than {MAX_ANSWER_BYTES} bytes.")
         if failure is not None:
             return OffersUnavailable(f"The Offers service did not answer: {_plain(failure)}.")
         status = self.curl.getinfo(pycurl.RESPONSE_CODE)
-        # 0: there was none.
-        pause_s = None if status == HTTPStatus.OK else self.curl.getinfo(pycurl.RETRY_AFTER) or None
-        return Answer(status, body, pause_s)
+        return Answer(status, body, None if status == HTTPStatus.OK else self._pause_s(head))
+
+    def _pause_s(self, head: bytes) -> float | None:
+        """How long the service asks to be left alone."""
+        found = _RETRY_AFTER.search(head)
+        # libcurl overlooks numbers of more than 64 bits, and takes some of eight digits for dates.
+        if found and (seconds := contract.retry_after(found[1].decode("latin-1"))) is not None:
+            return seconds
+        # 0: there is no date, or it is over.
+        return self.curl.getinfo(pycurl.RETRY_AFTER) or None
 
     @property
     def went_over_http2(self) -> bool:

@@ -68,8 +68,8 @@ def authentication() -> Request:
 
 
 def retry_after(value: str | None) -> float | None:
-    """Seconds; the form with a date is not read, as no answer of this service uses it."""
-    return float(value) if value and re.fullmatch("[0-9]{1,9}", value.strip()) else None
+    """Seconds, however many; the form with a date is not read, as no answer of this service uses it."""
+    return float(value) if value and re.fullmatch("[0-9]+", value.strip()) else None
 
 
 def check_registered(answer: Answer) -> None:

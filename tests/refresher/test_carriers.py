@@ -177,11 +177,24 @@ def test_unknown_fields_do_not_matter(
     assert offers_read(carrier(simulator.address, PATIENCE_S), customer) == customer.offers
 
 
-def test_a_pause_that_the_service_asks_for_is_told(carrier: Carrier, generation1: RunningSimulator) -> None:
-    generation1.set_faults({"kind": "too_many", "retry_after": 17})
+@pytest.mark.parametrize("seconds", [17, 19991231, 10**20], ids=["short", "like a date", "beyond 64 bits"])
+def test_a_pause_that_the_service_asks_for_is_told(
+    carrier: Carrier, generation1: RunningSimulator, seconds: int
+) -> None:
+    generation1.set_faults({"kind": "too_many", "retry_after": str(seconds)})
     answer = carrier(generation1.address, PATIENCE_S)(contract.reading("1"), "token")
 
-    assert (answer.status, answer.retry_after_s) == (429, 17.0)
+    assert (answer.status, answer.retry_after_s) == (429, seconds)
+
+
+def test_a_pause_is_asked_for_by_the_answer_that_tells_it_alone(generation1: RunningSimulator) -> None:
+    carry = many_at_once(generation1.address, PATIENCE_S)
+    generation1.set_faults(
+        {"kind": "too_many", "retry_after": 17, "times": 1}, {"kind": "status", "status": 503}
+    )
+    answers = [carry(contract.reading("1"), "token") for _ in range(2)]
+
+    assert [(each.status, each.retry_after_s) for each in answers] == [(429, 17.0), (503, None)]
 
 
 def test_a_pause_until_a_date_is_read_where_products_are(generation1: RunningSimulator) -> None:

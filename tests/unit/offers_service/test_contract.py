@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -218,15 +219,13 @@ def test_other_successes_are_not_taken_for_offers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("0", 0.0), ("7", 7.0), (" 120 ", 120.0), ("999999999", 999999999.0)]
+    ("text", "seconds"), [("0", 0.0), ("7", 7.0), (" 120 ", 120.0), ("9" * 20, 1e20), ("9" * 400, math.inf)]
 )
 def test_retry_after_is_read_in_seconds(text: str, seconds: float) -> None:
     assert contract.retry_after(text) == seconds
 
 
-@pytest.mark.parametrize(
-    "text", [None, "", "soon", "-1", "1.5", "nan", "9" * 400, "²", "Wed, 21 Oct 2026 07:28:00 GMT"]
-)
+@pytest.mark.parametrize("text", [None, "", "soon", "-1", "1.5", "nan", "²", "Wed, 21 Oct 2026 07:28:00 GMT"])
 def test_a_retry_after_that_is_no_whole_number_is_none(text: str | None) -> None:
     assert contract.retry_after(text) is None
 
