@@ -152,7 +152,7 @@ class Fetcher:
             self._convict()
 
     def _adapt(self, step: _Step, reply: Reply) -> None:
-        self.calls[str(reply.status) if isinstance(reply, Answer) else "none"] += 1
+        self.calls[contract.status_label(reply) if isinstance(reply, Answer) else "none"] += 1
         is_answer = isinstance(reply, Answer) and not contract.is_overload(reply)
         take_note = self._window.answered if is_answer else self._window.refused
         take_note(sent_at=step.sent_at, now=time.monotonic())

@@ -26,6 +26,7 @@ from productator.errors import (
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 DEFAULT_TOKEN_LIFETIME = timedelta(minutes=5)
 
+_STATUSES = frozenset(HTTPStatus)
 _TRY_LATER = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 _OFFER_ID = re.compile(r"[!-~]{1,64}")
 
@@ -117,6 +118,11 @@ def access_token(answer: Answer, *, refreshing: bool, now: datetime) -> AccessTo
 def is_overload(answer: Answer) -> bool:
     """Whether the service has too much to do, as far as it says so."""
     return answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status in _TRY_LATER
+
+
+def status_label(answer: Answer) -> str:
+    """By which answers are counted: those that HTTP does not know share one, lest there be no end of them."""
+    return str(answer.status) if answer.status in _STATUSES else "other"
 
 
 def _failure(answer: Answer, doing: str) -> Exception:

@@ -85,6 +85,16 @@ def test_calls_are_counted_by_status(transport: FakeTransport) -> None:
     assert fetcher.calls == {"200": 2, "none": 1}
 
 
+def test_statuses_that_a_service_makes_up_are_counted_together(transport: FakeTransport) -> None:
+    fetcher = fetcher_with(transport, FakeTokens("one"))
+    fetcher.start([claim(7), claim(8), claim(9)])
+    until_sent(fetcher, transport, 3)
+    transport.reply(*(answer({}, status=status) for status in (429, 599, 999)))
+    until_finished(fetcher, 3)
+
+    assert fetcher.calls == {"429": 1, "other": 2}
+
+
 def test_a_pending_product_is_registered_and_read(transport: FakeTransport) -> None:
     fetcher = fetcher_with(transport, FakeTokens("one"))
     fetcher.start([claim(7, draft=("Lamp", ""))])
