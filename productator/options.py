@@ -33,8 +33,9 @@ def _seconds(value: str) -> float:
         seconds = float(value)
     except ValueError:
         seconds = math.nan
-    if not 0 < seconds <= 86_400:  # noqa: PLR2004 - a day
-        raise ValueError("a number of seconds above 0 and at most 86400")
+    # libcurl counts in milliseconds, and 0 of them are no limit; a period is divided by, in microseconds.
+    if not 0.1 <= seconds <= 86_400:  # noqa: PLR2004 - a day
+        raise ValueError("a number of seconds from 0.1 to 86400")
     return seconds
 
 
@@ -44,8 +45,9 @@ def _address(value: str) -> str:
         usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
     except ValueError:  # a bracket without its pair, or a port that is no number
         usable = False
-    if not usable:
-        raise ValueError("an http or https address")
+    # Whoever calls it could not send anything else.
+    if not usable or not re.fullmatch(r"[!-~]+", value):
+        raise ValueError("an http or https address in ASCII without spaces")
     return value.rstrip("/")
 
 

@@ -66,6 +66,13 @@ def test_the_environment_overrides_the_file(load: Load) -> None:
     assert (settings.refresher_period_s, settings.currency) == (2.5, "CZK")
 
 
+@pytest.mark.parametrize("seconds", ["0.1", "86400"])
+def test_seconds_may_be_as_few_and_as_many_as_is_told(load: Load, seconds: str) -> None:
+    settings = load(OFFERS_MS_TIMEOUT=seconds, REFRESHER_PERIOD=seconds)
+
+    assert (settings.offers_timeout_s, settings.refresher_period_s) == (float(seconds),) * 2
+
+
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.variable)
 def test_an_empty_variable_counts_as_not_set(load: Load, option: object) -> None:
     assert load(**{option.variable: ""}) == load()
@@ -111,6 +118,7 @@ def test_variables_of_others_do_not_matter(load: Load) -> None:
         ("PORT", "٦"),
         ("DATABASE_PORT", "0"),
         ("REFRESHER_PERIOD", "0"),
+        ("REFRESHER_PERIOD", "0.09"),
         ("REFRESHER_PERIOD", "-30"),
         ("REFRESHER_PERIOD", "nan"),
         ("REFRESHER_PERIOD", "inf"),
@@ -119,6 +127,8 @@ def test_variables_of_others_do_not_matter(load: Load) -> None:
         ("PRODUCTATOR_CHANGES_DAYS", "-1"),
         ("PRODUCTATOR_RAW_POINTS_DAYS", "36501"),
         ("OFFERS_MS_TIMEOUT", "0"),
+        ("OFFERS_MS_TIMEOUT", "0.0009"),
+        ("OFFERS_MS_TIMEOUT", "0.09"),
         ("REFRESHER_CONCURRENCY", "0"),
         ("REFRESHER_CONCURRENCY", "2001"),
         ("REFRESHER_CONCURRENCY", "1e3"),
@@ -147,6 +157,9 @@ def test_variables_of_others_do_not_matter(load: Load) -> None:
         ("OFFERS_MS_ADDRESS", "offers.example"),
         ("OFFERS_MS_ADDRESS", "ftp://offers.example"),
         ("OFFERS_MS_ADDRESS", "http://"),
+        ("OFFERS_MS_ADDRESS", "http://nabídky.example"),
+        ("OFFERS_MS_ADDRESS", "http://offers.example/nabídky"),
+        ("OFFERS_MS_ADDRESS", "http://offers.example/api v1"),
         ("OFFERS_MS_ADDRESS", "http://[::1"),
         ("OFFERS_MS_ADDRESS", "http://offers.example:99999"),
         ("OFFERS_MS_ADDRESS", "http://offers.example:port"),
