@@ -105,6 +105,8 @@ class Transport:
         self._concurrency = concurrency
         self._under_way: dict[pycurl.Curl, _Call] = {}
         self._idle: list[_Call] = []
+        # Calls that could not even be begun.
+        self._refused: list[tuple[Any, Reply]] = []
         # Whether calls may wait for each other's connections, as the last call has shown: where none carries
         # many calls the wait would be for a whole answer, and for nothing where it hangs.
         self._may_share = False
@@ -129,10 +131,15 @@ class Transport:
 
     def send(self, key: Any, request: Request, *, token: str) -> None:
         """Starts a call; `receive` gives its reply under the same key."""
-        call = self._idle.pop() if self._idle else _Call(self.timeout_s, ca_file=self._ca_file)
-        call.prepare(key, self._base_url + request.path, request, token, may_share=self._may_share)
-        self._under_way[call.curl] = call
-        self._multi.add_handle(call.curl)
+        try:
+            call = self._idle.pop() if self._idle else _Call(self.timeout_s, ca_file=self._ca_file)
+            call.prepare(key, self._base_url + request.path, request, token, may_share=self._may_share)
+            self._multi.add_handle(call.curl)
+        except pycurl.error as error:
+            # What libcurl does not take is this call's failure; the handle is not used again.
+            self._refused.append((key, OffersUnavailable(f"The call could not be made: {error.args[-1]}.")))
+        else:
+            self._under_way[call.curl] = call
 
     def receive(self, wait_s: float) -> list[tuple[Any, Reply]]:
         """The replies that have arrived; waits up to `wait_s` for the first, or to be woken."""
@@ -140,7 +147,7 @@ class Transport:
         while True:
             now = time.monotonic()
             wake_at = deadline if self._wake_at is None else min(deadline, self._wake_at)
-            self._drive(max(0.0, wake_at - now))
+            self._drive(0.0 if self._refused else max(0.0, wake_at - now))
             replies = self._finished()
             if replies or self._is_woken or time.monotonic() >= deadline:
                 self._is_woken = False
@@ -201,7 +208,7 @@ class Transport:
         self._wake_at = None if timeout_ms < 0 else time.monotonic() + timeout_ms / 1000
 
     def _finished(self) -> list[tuple[Any, Reply]]:
-        replies = []
+        replies, self._refused = self._refused, []
         more = True
         while more:
             more, succeeded, failed = self._multi.info_read()

@@ -33,6 +33,8 @@ from tests.simulator.conftest import RunningSimulator, product_with_offers
 
 PATIENCE_S = 10.0
 SHORT_S = 0.5
+# Of an address, to libcurl.
+LONGEST_ADDRESS = 8_000_000
 
 Carry = Callable[[Request, str], Answer]
 Carrier = Callable[[str, float], Carry]
@@ -379,6 +381,24 @@ def test_a_slow_call_does_not_hold_up_the_others(simulator: RunningSimulator, cu
     assert transport.room == 3
     assert all(isinstance(reply, Answer) for _, reply in replies)
     transport.close()
+
+
+def test_a_call_that_cannot_be_made_fails_alone(transport: Transport) -> None:
+    transport.send("good", contract.reading("7"), token="token")
+    transport.send("bad", Request("GET", "/" + "x" * LONGEST_ADDRESS), token="token")
+    replies = dict(replies_of(transport, 2))
+
+    assert isinstance(replies["bad"], OffersUnavailable)
+    assert (replies["good"].status, transport.room) == (200, 4)
+
+
+def test_a_call_that_cannot_be_made_is_told_at_once(transport: Transport) -> None:
+    transport.send("bad", Request("GET", "/" + "x" * LONGEST_ADDRESS), token="token")
+    began = time.monotonic()
+    replies = transport.receive(PATIENCE_S)
+
+    assert [key for key, _ in replies] == ["bad"]
+    assert time.monotonic() - began < PATIENCE_S
 
 
 def test_calls_that_have_ended_keep_nothing_of_their_answers(generation1: RunningSimulator) -> None:
