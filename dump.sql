@@ -131,6 +131,7 @@ CREATE TABLE refreshes (
   answer_digest VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin,
   pending BOOL NOT NULL DEFAULT 1,
   own_writes BIGINT NOT NULL DEFAULT 0,
+  due_again BOOL NOT NULL DEFAULT 0,
   CONSTRAINT pk_refreshes PRIMARY KEY (product_id),
   CONSTRAINT ck_refreshes_failures_counted CHECK (failures >= 0),
   CONSTRAINT fk_refreshes_product_id FOREIGN KEY(product_id) REFERENCES products (id) ON DELETE CASCADE
@@ -143,4 +144,4 @@ CREATE TABLE alembic_version (
   CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0009');
+INSERT INTO alembic_version (version_num) VALUES ('0010');

@@ -73,27 +73,32 @@ class Schedule:
 
 def store(session: Session, outcomes: Sequence[Outcome], plan: Schedule, *, now: datetime) -> Stored:
     """Applies the outcomes of claims that are still ours; of the others nothing is written."""
-    held = _lock_held(session, outcomes)
+    held, again = _lock_held(session, outcomes)
     late_s = max(((now - outcome.claim.slot).total_seconds() for outcome in held), default=0.0)
     done = Stored(lost=len(outcomes) - len(held), late_s=late_s)
     _store_offers(session, held, done, now=now)
     _store_registrations(session, held, done, now=now)
-    _store_schedule(session, held, plan, done, now=now)
+    _store_schedule(session, held, again, plan, done, now=now)
     return done
 
 
-def _lock_held(session: Session, outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """The outcomes whose claims still stand, by product; locked, so that they stand until the commit."""
+def _lock_held(session: Session, outcomes: Sequence[Outcome]) -> tuple[list[Outcome], Container[int]]:
+    """The outcomes whose claims still stand, by product; locked, so that they stand until the commit.
+
+    Beside them the products that somebody wants refreshed once more.
+    """
     query = (
-        select(_REFRESHES.c.product_id, _REFRESHES.c.claim_token)
+        select(_REFRESHES.c.product_id, _REFRESHES.c.claim_token, _REFRESHES.c.due_again)
         .where(_REFRESHES.c.product_id.in_(sorted(outcome.claim.product_id for outcome in outcomes)))
         # A fixed order, so that two workers wait for each other instead of deadlocking.
         .order_by(_REFRESHES.c.product_id)
         .with_for_update()
     )
-    tokens = dict(session.connection().execute(query).all())
+    rows = session.connection().execute(query).all()
+    tokens = {product_id: token for product_id, token, _ in rows}
     ours = [outcome for outcome in outcomes if tokens.get(outcome.claim.product_id) == outcome.claim.token]
-    return sorted(ours, key=lambda outcome: outcome.claim.product_id)
+    again = {product_id for product_id, _, is_due_again in rows if is_due_again}
+    return sorted(ours, key=lambda outcome: outcome.claim.product_id), again
 
 
 def _store_offers(session: Session, held: Sequence[Outcome], done: Stored, *, now: datetime) -> None:
@@ -145,25 +150,37 @@ def _store_registrations(session: Session, held: Sequence[Outcome], done: Stored
 
 
 def _store_schedule(
-    session: Session, held: Sequence[Outcome], plan: Schedule, done: Stored, *, now: datetime
+    session: Session,
+    held: Sequence[Outcome],
+    again: Container[int],
+    plan: Schedule,
+    done: Stored,
+    *,
+    now: datetime,
 ) -> None:
     """Writes the products of one next due time together; slots lie on a grid, so that they are few."""
     together: dict[tuple[Any, ...], list[int]] = defaultdict(list)
     for outcome in held:
         due_at, failures = plan.after(outcome, now=now)
+        is_due_again = outcome.claim.product_id in again
+        if is_due_again:
+            due_at = schedule.on_grid(now)
         error = None if outcome.error is None else str(outcome.error)[:LAST_ERROR_LENGTH]
         pending = True if outcome.is_unknown else False if outcome.newly_registered else None
-        key = due_at, failures, error, pending, outcome.error is None
+        key = due_at, failures, error, pending, outcome.error is None, is_due_again
         together[key].append(outcome.claim.product_id)
         if error is not None:
             done.failed += 1
             done.errors.append((outcome.claim.product_id, error))
-    for (due_at, failures, error, pending, is_refreshed), product_ids in together.items():
+    for (due_at, failures, error, pending, is_refreshed, is_due_again), product_ids in together.items():
         values = {"claim_token": None, "due_at": due_at, "failures": failures, "last_error": error}
         if pending is not None:
             values["pending"] = pending
         if is_refreshed:
             values["refreshed_at"] = now
+        if is_due_again:
+            # What was asked for is yet to come, and is to compare the offers whatever this answer told.
+            values |= {"due_again": False, "answer_digest": None}
         session.connection().execute(
             update(_REFRESHES).where(_REFRESHES.c.product_id.in_(product_ids)).values(values)
         )

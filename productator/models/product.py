@@ -74,6 +74,8 @@ class Refresh(Base):
     # Counts writes of own offers: who changes a product's offers writes this row, because on a cluster a lock
     # holds on one node only, but of two writes of a row at once one is refused.
     own_writes: Mapped[int] = mapped_column(BigId, default=0, server_default=text("0"))
+    # Somebody asked for a refresh while one was under way: when that is stored the next is due at once.
+    due_again: Mapped[bool] = mapped_column(default=False, server_default=text("0"))
 
     __table_args__ = (
         Index(None, "pending", "due_at"),

@@ -11,10 +11,13 @@ from sqlalchemy import (
     Row,
     Select,
     Table,
+    and_,
     bindparam,
+    case,
     delete,
     func,
     insert,
+    literal,
     select,
     update,
 )
@@ -24,6 +27,7 @@ from productator.domain import ProductDraft
 from productator.engine import changed_rows
 from productator.errors import ProductNotFound
 from productator.models import OfferChange, PricePoint, Product, Refresh
+from productator.models.base import UtcDateTime
 from productator.services import search, versions
 from productator.services.paging import Page, Position, orders, read_page
 from productator.services.versions import Expected
@@ -172,12 +176,22 @@ def _time_of_later_row(time: InstrumentedAttribute[datetime], rest: list[ColumnE
 
 
 def refresh_now(session: Session, product_id: int, *, now: datetime) -> None:
-    """Makes the product due; a refresh that is under way is done again.
+    """Makes the product due; a refresh that is under way is stored, and done again at once.
 
     The stored offers are then compared with the service's one by one, even if it answers what it last did.
     """
-    # Without its claim, a refresh under way can no longer put the next one off.
-    anew = {"due_at": now, "claim_token": None, "answer_digest": None}
+    # However often it is asked for, it goes on: what is under way keeps its claim, or its answer would not be
+    # stored, and what is due keeps its place among those that wait. A claim that has lapsed is nobody's.
+    is_later = Refresh.due_at > now
+    is_claimed = and_(Refresh.claim_token.is_not(None), is_later)
+    is_put_off = and_(Refresh.claim_token.is_(None), is_later)
+    # On MySQL each assignment shows in those that follow, but none of these changes whether it is claimed.
+    anew = {
+        "due_at": case((is_put_off, literal(now, UtcDateTime())), else_=Refresh.due_at),
+        "claim_token": case((is_claimed, Refresh.claim_token)),
+        "due_again": is_claimed,
+        "answer_digest": None,
+    }
     statement = update(Refresh).where(Refresh.product_id == product_id).values(anew)
     if not changed_rows(session, statement):
         raise ProductNotFound(product_id)

@@ -161,6 +161,20 @@ def test_refresh_makes_a_product_due_now(
     assert datetime.fromisoformat(response.json["due_at"]) == due_at
 
 
+def test_a_refresh_can_be_asked_for_again_and_again_while_one_is_under_way(
+    client: FlaskClient, sessions: sessionmaker[Session], refreshed_product: Json
+) -> None:
+    with sessions.begin() as session:
+        session.get_one(Refresh, refreshed_product["id"]).claim_token = "a" * 32
+    responses = [client.post(f"{url(refreshed_product)}/refresh") for _ in range(3)]
+
+    with sessions() as session:
+        refresh = session.get_one(Refresh, refreshed_product["id"])
+    assert [each.status_code for each in responses] == [202] * 3
+    assert (refresh.claim_token, refresh.due_at) == ("a" * 32, factories.FAR_FUTURE)
+    assert refresh.due_again
+
+
 def test_refresh_of_one_product_leaves_the_others(
     client: FlaskClient, sessions: sessionmaker[Session], refreshed_product: Json, other_product: Json
 ) -> None:

@@ -298,16 +298,44 @@ def test_after_a_clock_was_set_forward_everything_is_due_once(sessions: Sessions
     assert claimed(sessions, now=NOW + timedelta(days=1)) == []
 
 
-def test_a_refresh_asked_for_while_one_is_under_way_is_not_lost(sessions: Sessions) -> None:
+# --- refreshes that are asked for
+
+
+def asked_for(sessions: Sessions, product_id: int, *, now: datetime) -> Refresh:
+    with sessions.begin() as session:
+        products.refresh_now(session, product_id, now=now)
+    return refresh_of(sessions, product_id)
+
+
+def test_a_product_that_was_put_off_is_due_when_it_is_asked_for(sessions: Sessions) -> None:
+    (product_id,) = stored_products(sessions, 1, now=NOW + PERIOD)
+    row = asked_for(sessions, product_id, now=NOW)
+
+    assert (row.due_at, row.due_again) == (NOW, False)
+
+
+def test_a_product_that_waits_keeps_its_place_however_often_it_is_asked_for(sessions: Sessions) -> None:
+    (product_id,) = stored_products(sessions, 1)
+    row = asked_for(sessions, product_id, now=NOW + TENTH)
+
+    assert (row.due_at, row.due_again) == (NOW, False)
+
+
+def test_a_product_that_is_asked_for_stays_claimed(sessions: Sessions) -> None:
     (product_id,) = stored_products(sessions, 1)
     (claim,) = claimed(sessions)
-    with sessions.begin() as session:
-        products.refresh_now(session, product_id, now=NOW + TENTH)
-    with sessions.begin() as session:
-        done = store(session, [outcome(claim)], plan(), now=NOW + 2 * TENTH)
+    row = asked_for(sessions, product_id, now=NOW + TENTH)
 
-    assert done.lost == 1
-    assert refresh_of(sessions, product_id).due_at == NOW + TENTH
+    assert (row.claim_token, row.due_at, row.due_again) == (claim.token, NOW + LEASE, True)
+
+
+def test_a_product_whose_claim_has_lapsed_is_nobodys_when_it_is_asked_for(sessions: Sessions) -> None:
+    (product_id,) = stored_products(sessions, 1)
+    claimed(sessions)
+    asked_for(sessions, product_id, now=NOW + TENTH)
+    row = asked_for(sessions, product_id, now=NOW + LEASE)
+
+    assert (row.claim_token, row.due_at, row.due_again) == (None, NOW + LEASE, False)
 
 
 def test_a_refresh_asked_for_compares_all_offers_with_those_stored(sessions: Sessions) -> None:

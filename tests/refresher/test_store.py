@@ -18,7 +18,7 @@ from productator.services import products
 from refresher import store
 from refresher.claims import Claim
 from refresher.pipeline import Outcome
-from refresher.schedule import next_slot
+from refresher.schedule import next_slot, on_grid
 from refresher.store import Schedule, Stored
 from tests import factories
 from tests.refresher.builders import LEASE, NOW, PERIOD, offer, outcome, plan
@@ -415,6 +415,91 @@ def test_products_of_one_slot_are_scheduled_in_one_statement(
 
     scheduling = [each for each in statements if each.startswith("UPDATE refreshes") and "due_at" in each]
     assert len(scheduling) == len({slot_of(each) for each in claims}) <= 50 / 10
+
+
+# --- refreshes that are asked for while one is under way
+
+
+def asked_for(sessions: Sessions, claim: Claim) -> Claim:
+    with sessions.begin() as session:
+        products.refresh_now(session, claim.product_id, now=claim.slot + PERIOD / 20)
+    return claim
+
+
+def test_a_refresh_that_was_asked_for_follows_the_one_under_way_at_once(
+    sessions: Sessions, claim: Claim
+) -> None:
+    done = apply(sessions, outcome(asked_for(sessions, claim), offer("1")))
+    row = refresh_of(sessions, claim.product_id)
+
+    assert (done.refreshed, done.lost) == (1, 0)
+    assert stored_offers(sessions, claim.product_id) == {offer("1")}
+    assert (row.due_at, row.due_again, row.claim_token) == (on_grid(LATER), False, None)
+
+
+@pytest.mark.parametrize("error", FAILURES, ids=lambda error: type(error).__name__)
+def test_no_failure_puts_off_a_refresh_that_was_asked_for(
+    sessions: Sessions, claim: Claim, error: OffersServiceError
+) -> None:
+    set_refresh(sessions, claim.product_id, failures=4)
+    (again,) = claimed(sessions, now=NOW + LEASE)
+    apply(sessions, outcome(asked_for(sessions, again), error=error))
+    row = refresh_of(sessions, claim.product_id)
+
+    assert (row.due_at, row.due_again, row.failures) == (on_grid(LATER), False, 5)
+
+
+def test_a_product_that_is_asked_for_again_and_again_is_stored_each_time(sessions: Sessions) -> None:
+    stored_products(sessions, 1)
+
+    def refreshed(price: int) -> set[OfferData]:
+        (claim,) = claimed(sessions, now=LATER)
+        apply(sessions, outcome(asked_for(sessions, claim), offer("1", price=price)))
+        return stored_offers(sessions, claim.product_id)
+
+    assert [refreshed(price) for price in range(3)] == [{offer("1", price=price)} for price in range(3)]
+
+
+def test_what_was_asked_for_once_is_done_once_more(sessions: Sessions, claim: Claim) -> None:
+    apply(sessions, outcome(asked_for(sessions, claim)))
+    (again,) = claimed(sessions, now=LATER)
+    apply(sessions, outcome(again))
+
+    assert refresh_of(sessions, claim.product_id).due_at == slot_of(claim)
+
+
+def test_of_a_batch_only_what_was_asked_for_is_due_at_once(sessions: Sessions) -> None:
+    stored_products(sessions, 2)
+    first, second = claimed(sessions)
+    apply(sessions, outcome(asked_for(sessions, first)), outcome(second))
+
+    due = [refresh_of(sessions, each.product_id).due_at for each in (first, second)]
+    assert due == [on_grid(LATER), slot_of(second)]
+
+
+@pytest.mark.parametrize(
+    ("digest", "offers"), [("a", None), ("b", [offer("1", price=7)])], ids=["same answer", "another answer"]
+)
+def test_a_refresh_that_was_asked_for_compares_all_offers(
+    sessions: Sessions, claim: Claim, digest: str, offers: list[OfferData] | None
+) -> None:
+    apply(sessions, told(claim, "a", offer("1")))
+    (again,) = claimed(sessions, now=NOW + 2 * PERIOD)
+    apply(sessions, Outcome(asked_for(sessions, again), offers, answer_digest=digest))
+
+    assert claimed(sessions, now=LATER)[0].answer_digest is None
+
+
+def test_what_is_stored_too_late_leaves_to_others_what_was_asked_for(
+    sessions: Sessions, claim: Claim
+) -> None:
+    asked_for(sessions, claim)
+    (theirs,) = claimed(sessions, now=NOW + LEASE)
+
+    assert apply(sessions, outcome(claim)).lost == 1
+    assert refresh_of(sessions, claim.product_id).due_again
+    assert apply(sessions, outcome(theirs)).lost == 0
+    assert refresh_of(sessions, claim.product_id).due_at == on_grid(LATER)
 
 
 # --- forgiving
