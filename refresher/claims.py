@@ -89,7 +89,8 @@ class Claiming:
                     _REFRESHES.c.product_id.in_(sorted(self.tried)),
                     _REFRESHES.c.due_at <= self._wanted.due_by,
                 )
-                .values(claim_token=self._token, due_at=self._due_at)
+                # Whatever was asked for so far is done by this refresh.
+                .values(claim_token=self._token, due_at=self._due_at, due_again=False)
             )
         return self._held(connection)
 

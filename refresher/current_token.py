@@ -69,7 +69,8 @@ class CurrentToken:
             # There is no other token: the rejected one may be accepted again, and only trying it can tell.
             self._rejected = None
             raise
-        if token is None:
+        if token is None or token.value == self._rejected:
+            # It was asked for before it was rejected.
             return False
         is_other = token.value != self.value
         self._token, self.good_for = token, None if is_other else self.good_for

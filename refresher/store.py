@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Table, select, update
 from sqlalchemy.orm import Session
@@ -76,9 +76,11 @@ def store(session: Session, outcomes: Sequence[Outcome], plan: Schedule, *, now:
     held, again = _lock_held(session, outcomes)
     late_s = max(((now - outcome.claim.slot).total_seconds() for outcome in held), default=0.0)
     done = Stored(lost=len(outcomes) - len(held), late_s=late_s)
+    done.errors = [(outcome.claim.product_id, _told(outcome.error)) for outcome in held if outcome.error]
+    done.failed = len(done.errors)
     _store_offers(session, held, done, now=now)
     _store_registrations(session, held, done, now=now)
-    _store_schedule(session, held, again, plan, done, now=now)
+    _store_schedule(session, held, again, plan, now=now)
     return done
 
 
@@ -149,41 +151,62 @@ def _store_registrations(session: Session, held: Sequence[Outcome], done: Stored
             )
 
 
-def _store_schedule(
-    session: Session,
-    held: Sequence[Outcome],
-    again: Container[int],
-    plan: Schedule,
-    done: Stored,
-    *,
-    now: datetime,
-) -> None:
-    """Writes the products of one next due time together; slots lie on a grid, so that they are few."""
-    together: dict[tuple[Any, ...], list[int]] = defaultdict(list)
-    for outcome in held:
-        due_at, failures = plan.after(outcome, now=now)
-        is_due_again = outcome.claim.product_id in again
-        if is_due_again:
-            due_at = schedule.on_grid(now)
-        error = None if outcome.error is None else str(outcome.error)[:LAST_ERROR_LENGTH]
-        pending = True if outcome.is_unknown else False if outcome.newly_registered else None
-        key = due_at, failures, error, pending, outcome.error is None, is_due_again
-        together[key].append(outcome.claim.product_id)
-        if error is not None:
-            done.failed += 1
-            done.errors.append((outcome.claim.product_id, error))
-    for (due_at, failures, error, pending, is_refreshed, is_due_again), product_ids in together.items():
-        values = {"claim_token": None, "due_at": due_at, "failures": failures, "last_error": error}
-        if pending is not None:
-            values["pending"] = pending
-        if is_refreshed:
-            values["refreshed_at"] = now
-        if is_due_again:
+class _Fate(NamedTuple):
+    """What becomes of the rows of some products."""
+
+    due_at: datetime
+    failures: int
+    error: str | None
+    pending: bool | None  # None: as it was
+    is_due_again: bool
+
+    def values(self, refreshed_at: datetime) -> dict[str, Any]:
+        values: dict[str, Any] = {
+            "claim_token": None,
+            "due_at": self.due_at,
+            "failures": self.failures,
+            "last_error": self.error,
+        }
+        if self.pending is not None:
+            values["pending"] = self.pending
+        if self.error is None:
+            values["refreshed_at"] = refreshed_at
+        if self.is_due_again:
             # What was asked for is yet to come, and is to compare the offers whatever this answer told.
             values |= {"due_again": False, "answer_digest": None}
+        return values
+
+
+def _store_schedule(
+    session: Session, held: Sequence[Outcome], again: Container[int], plan: Schedule, *, now: datetime
+) -> None:
+    """Writes the products of one next due time together; slots lie on a grid, so that they are few."""
+    together: dict[_Fate, list[Outcome]] = defaultdict(list)
+    for outcome in held:
+        is_due_again = outcome.claim.product_id in again
+        together[_fate(outcome, plan, is_due_again=is_due_again, now=now)].append(outcome)
+    for fate, outcomes in together.items():
+        # They were read within a fraction of a second; none counts as younger than it is.
+        values = fate.values(min(outcome.read_at or now for outcome in outcomes))
+        product_ids = [outcome.claim.product_id for outcome in outcomes]
         session.connection().execute(
             update(_REFRESHES).where(_REFRESHES.c.product_id.in_(product_ids)).values(values)
         )
+
+
+def _fate(outcome: Outcome, plan: Schedule, *, is_due_again: bool, now: datetime) -> _Fate:
+    due_at, failures = plan.after(outcome, now=now)
+    return _Fate(
+        schedule.on_grid(now) if is_due_again else due_at,
+        failures,
+        _told(outcome.error) if outcome.error else None,
+        True if outcome.is_unknown else False if outcome.newly_registered else None,
+        is_due_again,
+    )
+
+
+def _told(error: Exception) -> str:
+    return str(error)[:LAST_ERROR_LENGTH]
 
 
 def forgive(session: Session, *, now: datetime, period: timedelta) -> None:

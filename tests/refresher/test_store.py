@@ -490,16 +490,21 @@ def test_a_refresh_that_was_asked_for_compares_all_offers(
     assert claimed(sessions, now=LATER)[0].answer_digest is None
 
 
-def test_what_is_stored_too_late_leaves_to_others_what_was_asked_for(
-    sessions: Sessions, claim: Claim
-) -> None:
+def test_who_claims_it_next_does_what_was_asked_for(sessions: Sessions, claim: Claim) -> None:
     asked_for(sessions, claim)
     (theirs,) = claimed(sessions, now=NOW + LEASE)
 
     assert apply(sessions, outcome(claim)).lost == 1
-    assert refresh_of(sessions, claim.product_id).due_again
     assert apply(sessions, outcome(theirs)).lost == 0
-    assert refresh_of(sessions, claim.product_id).due_at == on_grid(LATER)
+    assert refresh_of(sessions, claim.product_id).due_at > LATER
+
+
+def test_offers_count_as_fresh_since_they_were_read(sessions: Sessions, claim: Claim) -> None:
+    late = outcome(claim, offer())
+    late.read_at = LATER - PERIOD
+    apply(sessions, late)
+
+    assert refresh_of(sessions, claim.product_id).refreshed_at == LATER - PERIOD
 
 
 # --- forgiving
