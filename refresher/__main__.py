@@ -34,7 +34,7 @@ from refresher.worker import Rhythm, StopFlag, Worker
 log = logging.getLogger("refresher")
 
 # Of the ten seconds that a stop may take; the rest is for storing.
-GRACE_S = 6.0
+GRACE_S = 5.0
 _STALLED_AFTER_PERIODS = 2
 _SWITCH_INTERVAL_S = 0.0005
 
