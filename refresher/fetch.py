@@ -84,6 +84,7 @@ class Fetcher:
         """The outcomes of journeys that have ended; waits up to `wait_s` for the first, or to be woken."""
         self._send_waiting()
         for step, reply in self._transport.receive(wait_s):
+            self.calls[contract.status_label(reply) if isinstance(reply, Answer) else "none"] += 1
             if step is self._deciding:
                 self._judge(reply)
             if step is not _LOOK:
@@ -152,7 +153,6 @@ class Fetcher:
             self._convict()
 
     def _adapt(self, step: _Step, reply: Reply) -> None:
-        self.calls[contract.status_label(reply) if isinstance(reply, Answer) else "none"] += 1
         is_answer = isinstance(reply, Answer) and not contract.is_overload(reply)
         take_note = self._window.answered if is_answer else self._window.refused
         take_note(sent_at=step.sent_at, now=time.monotonic())
@@ -206,7 +206,13 @@ class Fetcher:
         """The token is good for others, so asking for the next would help nobody and could harm all."""
         doubtful, self._doubtful = self._doubtful, []
         for step in doubtful:
-            self._go_on(step, OffersProtocolError("The Offers service answers 401 for this product alone."))
+            if step.token == self._token.value:
+                self._go_on(
+                    step, OffersProtocolError("The Offers service answers 401 for this product alone.")
+                )
+            else:
+                # It has expired meanwhile, and been replaced.
+                self._try_again(step)
 
     def _try_again(self, step: _Step) -> None:
         step.is_second_try = True
