@@ -35,7 +35,7 @@ _LONGEST_BUFFERED_S = 0.2
 _PAUSE_S = 1.0
 # With `--once`, so many failures of the database in a row are the end.
 _PATIENCE = 3
-# Of a stop, after the calls: to store what has arrived, and to give back the rest, once more if a row is locked.
+# Of a stop, after the calls: to store what has arrived; to give back the rest, twice if somebody holds a row.
 _STORING_S, _GIVING_BACK_S = 2.0, 2.6
 
 
@@ -127,7 +127,7 @@ class Worker:
             return Stored()
 
     def finish(self, *, grace_s: float) -> None:
-        """Stores what is under way, as far as it arrives within `grace_s`, and gives back the other claims."""
+        """Stores what is under way, as far as it arrives within `grace_s`; gives back the other claims."""
         deadline = time.monotonic() + grace_s
         self._owed.give_back(self._fetcher.drop_waiting())
         while (left_s := deadline - time.monotonic()) > 0 and self._is_busy:
