@@ -22,7 +22,7 @@ def test_no_update_of_concurrent_writers_is_lost(system: System) -> None:
 
 
 def test_each_key_has_one_effect_and_one_answer_although_workers_are_killed(system: System) -> None:
-    sent = send(system.api(), keys=50, duplicates=10)
+    sent = send(system.api(), keys=100, duplicates=10)
 
     assert sent.is_right, sent
     assert sent.kills > 5
