@@ -92,11 +92,14 @@ class Laboratory:
                 session.execute(insert(Refresh), [{"product_id": each, "due_at": now} for each in ids])
 
     def make_due(self) -> None:
-        """All are due, as if the refresher had slept for a period: at slots that are spread over it."""
+        """All are due at slots that are spread over a period, as if the refresher had slept for two.
+
+        After one, a product whose slot is just now could be due at the very time that it already was.
+        """
         now = utc_now()
         with self.engine.begin() as connection:
             rows = [
-                (each, schedule.next_slot(each, now=now, period=PERIOD) - PERIOD)
+                (each, schedule.next_slot(each, now=now, period=PERIOD) - 2 * PERIOD)
                 for each in connection.scalars(select(Refresh.product_id).order_by(Refresh.product_id))
             ]
             update_each(connection, cast("Table", Refresh.__table__), ("product_id", "due_at"), rows)
