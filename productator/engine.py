@@ -5,9 +5,12 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pymysql.constants import FIELD_TYPE
+from pymysql.converters import conversions
 from sqlalchemy import (
     Connection,
     CursorResult,
@@ -38,6 +41,13 @@ SQLITE_BUSY_TIMEOUT_S = 15
 _PAUSE_S = 0.02
 # Of numbers that are put together in one text; MySQL would cut it at one kilobyte.
 LONGEST_TEXT_BYTES = 3 * 1024 * 1024
+
+# The driver's own take times apart and put them together digit by digit.
+_CONVERSIONS = {
+    **conversions,
+    datetime: lambda value, _mapping: f"'{value}'",
+    FIELD_TYPE.DATETIME: datetime.fromisoformat,
+}
 
 # MySQL: connection refused, too many connections, too many of this user.
 _OUT_OF_REACH = {2003, 1040, 1203, 1226, "unable to open database file"}
@@ -70,6 +80,7 @@ def engine_options(url: str) -> dict[str, Any]:
             "write_timeout": STATEMENT_TIMEOUT_S,
             "charset": "utf8mb4",
             "init_command": _session_settings(IDLE_TIMEOUT_S),
+            "conv": _CONVERSIONS,
         },
     }
 

@@ -1,5 +1,6 @@
 """Starts the refresher: `python -m refresher`, for ever, or `python -m refresher --once`."""
 
+import gc
 import logging
 import os
 import signal
@@ -126,6 +127,8 @@ def _count_due(sessions: sessionmaker[Session]) -> int:
 def make_worker(settings: Settings, sessions: sessionmaker[Session], registry: CollectorRegistry) -> Worker:
     # Storing has a thread of its own; with the usual 5 ms it would keep the calls waiting each time.
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    # What is loaded by now stays. Looking through it for garbage again and again took a twelfth of all time.
+    gc.freeze()
     timeout_s = settings.offers_timeout_s
     transport = Transport(
         settings.offers_address, concurrency=settings.refresher_concurrency, timeout_s=timeout_s

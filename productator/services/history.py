@@ -1,17 +1,17 @@
 """History of offers: recording what changed, in the transaction that changes it, and reading it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, Select, Table, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import CompoundSelect, Connection, Row, Select, Table, func, select, union_all
+from sqlalchemy.orm import Session
 
 from productator import history
 from productator.errors import OfferNotFound
 from productator.history import Offers
-from productator.models import Offer, OfferChange, PricePoint, Refresh
+from productator.models import Offer, OfferChange, PricePoint
 from productator.models.base import ServerTime
 from productator.services import products
 from productator.services.bulk import insert_rows
@@ -104,7 +104,7 @@ def record(session: Session, observations: Iterable[Observation]) -> None:
     changed = [(each, events) for each, events in changed if events]
     if not changed:
         return
-    times = _times(session, [each for each, _ in changed])
+    times = _times(session, (each for each, _ in changed))
     changes = [
         (each.product_id, times[each.product_id], *event) for each, events in changed for event in events
     ]
@@ -113,31 +113,35 @@ def record(session: Session, observations: Iterable[Observation]) -> None:
     insert_rows(session.connection(), _POINTS, _POINT_COLUMNS, points)
 
 
-def _times(session: Session, observations: Sequence[Observation]) -> dict[int, datetime]:
+def _times(session: Session, observations: Iterable[Observation]) -> dict[int, datetime]:
     """When each product's changes happened: after all earlier ones, whatever the clocks say.
 
     What a clock far ahead says does not count. Nobody would see such a change until then, nor a later one.
     """
-    query = select(
-        ServerTime(),
-        Refresh.product_id,
-        _newest(OfferChange.changed_at, OfferChange.product_id == Refresh.product_id),
-        _newest(PricePoint.starts_at, PricePoint.product_id == Refresh.product_id),
-    )
-    at = {each.product_id: each.at for each in observations}
-    times = {}
-    for now, product_id, *recorded in session.connection().execute(
-        query.where(Refresh.product_id.in_(sorted(at)))
-    ):
-        seen = now if now is not None and at[product_id] > now + _CLOCKS_DIFFER else at[product_id]
-        times[product_id] = max([seen, *(time + _TICK for time in recorded if time is not None)])
+    now = session.connection().scalar(select(ServerTime()))
+    times = {
+        each.product_id: each.at if now is None or each.at <= now + _CLOCKS_DIFFER else now
+        for each in observations
+    }
+    for product_id, recorded_at in session.connection().execute(_not_before(min(times.values()), times)):
+        times[product_id] = max(times[product_id], recorded_at + _TICK)
     return times
 
 
-def _newest(time: InstrumentedAttribute[datetime], condition: ColumnElement[bool]) -> ScalarSelect[datetime]:
-    """The last time among a product's rows."""
-    # Not MAX: that reads all rows of a product, unless the database happens to see that it need not.
-    return select(time).where(condition).order_by(time.desc()).limit(1).scalar_subquery()
+def _not_before(time: datetime, product_ids: Iterable[int]) -> CompoundSelect[int, datetime]:
+    """The products of which something is recorded for then or later, hardly ever any, and the last of it."""
+    ids = sorted(product_ids)
+    return union_all(
+        *(
+            select(product_id, func.max(recorded_at))
+            .where(product_id.in_(ids), recorded_at >= time)
+            .group_by(product_id)
+            for product_id, recorded_at in (
+                (OfferChange.product_id, OfferChange.changed_at),
+                (PricePoint.product_id, PricePoint.starts_at),
+            )
+        )
+    )
 
 
 def _point_rows(each: Observation, times: dict[int, datetime]) -> Iterable[tuple[Any, ...]]:
