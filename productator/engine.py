@@ -39,7 +39,7 @@ _POOL_RECYCLE_S = 60
 _LONG_IDLE_TIMEOUT_S = 8 * 3600
 SQLITE_BUSY_TIMEOUT_S = 15
 _PAUSE_S = 0.02
-# Of numbers that are put together in one text; MySQL would cut it at one kilobyte.
+# Of values that are put together in one text; MySQL would cut it at one kilobyte.
 LONGEST_TEXT_BYTES = 3 * 1024 * 1024
 
 # The driver's own take times apart and put them together digit by digit.

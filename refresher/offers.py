@@ -24,7 +24,6 @@ Times = Mapping[int, datetime]
 # The ids of a product's offers by those of the Offers service.
 Ids = Mapping[int, Mapping[str | None, int]]
 
-
 _OF_ONE = (_OFFERS.c.id, _OFFERS.c.remote_id, _OFFERS.c.price, _OFFERS.c.items_in_stock)
 # All of a product's offers in one text, which takes a fifth of the time that rows take. The last value ends
 # an offer: without it nobody could tell that a number was cut.
