@@ -45,7 +45,7 @@ LONGEST_TEXT_BYTES = 3 * 1024 * 1024
 # The driver's own take times apart and put them together digit by digit.
 _CONVERSIONS = {
     **conversions,
-    datetime: lambda value, _mapping: f"'{value}'",
+    datetime: lambda value, _mapping: f"'{value.replace(tzinfo=None)}'",
     FIELD_TYPE.DATETIME: datetime.fromisoformat,
 }
 

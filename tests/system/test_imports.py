@@ -1,6 +1,7 @@
 """Imports that are killed, and exports whose reader goes away."""
 
 import random
+import re
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -36,11 +37,14 @@ def test_an_import_that_is_killed_again_and_again_imports_each_record_once(
         killed.process.kill()
         assert killed.end() < 0
 
-    rest = COUNT - stored(engine)
+    before = stored(engine)
     last = system.productator("products", "import", str(file))
 
     assert last.end() == 0
-    assert f"{rest} imported, {COUNT - rest} already there" in last.printed
+    imported, already_there = map(int, re.findall(r"(\d+) (?:imported|already there)", last.printed))
+    assert imported + already_there == COUNT
+    # Not equal: the server may still commit what the last one had sent before it was killed.
+    assert already_there >= before
     with engine.connect() as connection:
         names = Counter(connection.scalars(select(Product.name)))
     assert names == Counter(f"Product {number}" for number in range(COUNT))
