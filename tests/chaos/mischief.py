@@ -10,7 +10,7 @@ import requests
 from productator.domain import utc_now
 from tests.chaos.plan import Plan
 from tests.chaos.servers import Servers
-from tests.chaos.watch import Node, Watch
+from tests.chaos.watch import Node, Pulse, Watch
 from tests.processes import FAULTS, Refresher, Simulator, System
 
 _STEP_S = 0.05
@@ -143,9 +143,12 @@ class Service:
 class Observer:
     """Looks at the schedule four times a second."""
 
-    def __init__(self, nodes: Sequence[Node], working: Callable[[], set[int]]) -> None:
+    def __init__(
+        self, nodes: Sequence[Node], pulses: Sequence[Pulse], working: Callable[[], set[int]]
+    ) -> None:
         self.watch = Watch()
         self._nodes = nodes
+        self._pulses = pulses
         self._working = working
         self._next_at = 0.0
 
@@ -153,7 +156,8 @@ class Observer:
         if time.monotonic() < self._next_at:
             return
         self._next_at = time.monotonic() + _LOOK_EVERY_S
-        rows = [self._nodes[number].rows() for number in sorted(self._working())]
+        able = [number for number in sorted(self._working()) if self._pulses[number].is_felt]
+        rows = [self._nodes[number].rows() for number in able]
         usable = [each for each in rows if each is not None]
         if usable:
             self.watch.look(usable[0], utc_now())

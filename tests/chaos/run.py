@@ -14,7 +14,7 @@ from tests.chaos.judge import judge
 from tests.chaos.mischief import Crew, Observer, Saboteur, Service, wreak
 from tests.chaos.plan import Findings, Plan
 from tests.chaos.servers import Servers
-from tests.chaos.watch import Node, Watch
+from tests.chaos.watch import Node, Pulse, Watch
 from tests.chaos.writers import Writer
 from tests.processes import NEVER, Api, Catalogue, Refresher, Simulator, System, eventually
 
@@ -48,7 +48,8 @@ def _run(
     eventually(lambda: not catalogue.stale_since(NEVER))
     writers = _writers(plan, [system.api(DATABASE_URL=url) for url in servers.urls[:2]], catalogue)
     nodes = [Node(url) for url in servers.urls]
-    observer = Observer(nodes, crew.working)
+    pulses = [Pulse(url) for url in servers.urls]
+    observer = Observer(nodes, pulses, crew.working)
     service = Service(simulator, list(catalogue.remote_ids().values()), plan, chance)
     saboteur = Saboteur(servers, nodes, chance)
     calls_before = len(simulator.log())
@@ -56,8 +57,8 @@ def _run(
         writer.start()
     say(f"{plan.products} products, {plan.refreshers} refreshers, {len(writers)} writers: here it begins")
     took_s = wreak(plan, crew=crew, saboteur=saboteur, service=service, observer=observer, say=say)
-    for writer in writers:
-        writer.stop()
+    for running in (*writers, *pulses):
+        running.stop()
     # Its connections did not survive this.
     engine.dispose()
     findings.note(

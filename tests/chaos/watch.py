@@ -1,12 +1,18 @@
 """How long products wait and claims last, seen in the database while everything else is being broken."""
 
+import threading
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pymysql
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 
 _QUERY = "SELECT product_id, due_at, claim_token FROM refreshes"
+_PULSE_TABLE = "CREATE TABLE IF NOT EXISTS chaos_pulse (beats BIGINT PRIMARY KEY)"
+_BEAT = "INSERT INTO chaos_pulse VALUES (%s)"
+_BEAT_EVERY_S = 0.25
+_ALIVE_S = 1.0
 
 
 class Node:
@@ -34,21 +40,59 @@ class Node:
         self._connection = None
 
     def _connect(self) -> pymysql.Connection:
-        return pymysql.connect(
-            host=self._url.host,
-            port=self._url.port or 3306,
-            user=self._url.username,
-            password=self._url.password or "",
-            database=self._url.database,
-            autocommit=True,
-            connect_timeout=1,
-            read_timeout=5,
-        )
+        return _connection(self._url)
+
+
+class Pulse:
+    """Commits to a server all the time: one that answers, and calls itself well, may take no writes.
+
+    The others of a cluster do so for many seconds after a node was killed.
+    """
+
+    def __init__(self, url: str) -> None:
+        """The server is up now."""
+        self._url = make_url(url)
+        self._beat_at = 0.0
+        self._is_wanted = True
+        with _connection(self._url) as connection, connection.cursor() as cursor:
+            cursor.execute(_PULSE_TABLE)
+        threading.Thread(target=self._beat, daemon=True).start()
+
+    @property
+    def is_felt(self) -> bool:
+        return time.monotonic() - self._beat_at < _ALIVE_S
+
+    def stop(self) -> None:
+        self._is_wanted = False
+
+    def _beat(self) -> None:
+        while self._is_wanted:
+            try:
+                with _connection(self._url) as connection, connection.cursor() as cursor:
+                    while self._is_wanted:
+                        cursor.execute(_BEAT, [time.monotonic_ns()])
+                        self._beat_at = time.monotonic()
+                        time.sleep(_BEAT_EVERY_S)
+            except (pymysql.Error, OSError):
+                time.sleep(_BEAT_EVERY_S)
+
+
+def _connection(url: URL) -> pymysql.Connection:
+    return pymysql.connect(
+        host=url.host,
+        port=url.port or 3306,
+        user=url.username,
+        password=url.password or "",
+        database=url.database,
+        autocommit=True,
+        connect_timeout=1,
+        read_timeout=5,
+    )
 
 
 @dataclass
 class Watch:
-    """Counts time only while somebody could work: the database was there, and a refresher on it."""
+    """Counts time only while somebody could work: the database took writes, and a refresher was on it."""
 
     longest_late_s: float = 0.0
     longest_claim_s: float = 0.0
