@@ -1,7 +1,7 @@
 """How fast history is read among ten million changes, and what recording it costs the refresher.
 
     python bench/history.py reads --database-url URL [--changes 10000000] [--runs 200]
-    python bench/history.py writes [--products 5000] [--rounds 5]
+    python bench/history.py writes [--products 5000] [--rounds 5] [--percent 10] [--latency 0]
 
 `reads` fills an empty database on MariaDB (and leaves it so for the next run), asks for histories of random
 products through the API, and prints times and plans: of products whose price changed every 26 minutes for 90
@@ -186,10 +186,11 @@ def _milliseconds(client: FlaskClient, path: str) -> float:
 @click.option("--products", "count", default=5_000, show_default=True)
 @click.option("--rounds", default=5, show_default=True)
 @click.option("--percent", default=10.0, show_default=True, help="So many of all offers change each time.")
+@click.option("--latency", "latency_s", default=0.0, show_default=True, help="Of the service, in seconds.")
 @click.option("--database-url", default=None, help="An empty database; default: a MariaDB of our own.")
-def writes(count: int, rounds: int, percent: float, database_url: str | None) -> None:
+def writes(count: int, rounds: int, percent: float, latency_s: float, database_url: str | None) -> None:
     """What a refresher does with and without history, in turns: products per second."""
-    with laboratory(database_url, latency_s=0) as lab, lab.refresher() as recording:
+    with laboratory(database_url, latency_s=latency_s) as lab, lab.refresher() as recording:
         lab.add_products(count)
         recording.run()
         with lab.refresher("--without-history") as forgetting:
