@@ -56,9 +56,9 @@ def events(before: Offers, after: Offers) -> list[OfferEvent]:
 
 def summary(offers: Iterable[OfferState]) -> Summary:
     states = list(offers)
-    prices = [state.price for state in states if state.items_in_stock]
+    prices = [price for _, price, items in states if items]
     # No sum may exceed what the column and every reader of JSON can hold.
-    items = min(sum(state.items_in_stock for state in states), MAX_AMOUNT)
+    items = min(sum([items for _, _, items in states]), MAX_AMOUNT)
     if not prices:
         return Summary(None, None, None, len(states), items)
     return Summary(min(prices), max(prices), rounded(sum(prices) * SCALE, len(prices)), len(states), items)

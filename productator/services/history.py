@@ -5,7 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import CompoundSelect, Connection, Row, Select, Table, func, select, union_all
+from sqlalchemy import (
+    BigInteger,
+    CompoundSelect,
+    Connection,
+    Row,
+    Select,
+    Table,
+    bindparam,
+    func,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import Session
 
 from productator import history
@@ -131,7 +142,8 @@ def _times(session: Session, observations: Iterable[Observation]) -> dict[int, d
 
 def _not_before(time: datetime, product_ids: Iterable[int]) -> CompoundSelect[int, datetime, int]:
     """The products of which something is recorded for then or later, hardly ever any, and the last of it."""
-    ids = sorted(product_ids)
+    # Part of the statement: the driver looks at each parameter apart, and they are hundreds.
+    ids = bindparam("product_ids", sorted(product_ids), BigInteger, expanding=True, literal_execute=True)
     # Not for the number: without it MySQL skips from product to product of the whole table.
     number = func.count()
     return union_all(

@@ -1,10 +1,10 @@
 """Writing many rows at once, on every database."""
 
-from datetime import timedelta
+from datetime import timedelta, timezone
 from typing import cast
 
 import pytest
-from sqlalchemy import Engine, Table, select
+from sqlalchemy import Engine, Table, select, update
 
 from productator.models import Offer, Refresh
 from productator.services.bulk import insert_rows, update_each
@@ -71,3 +71,15 @@ def test_times_and_texts_and_nothing_are_kept_exactly(engine: Engine, sessions: 
     found = [refresh_of(sessions, each) for each in (first, second)]
 
     assert [(row.due_at, row.last_error) for row in found] == [(later, "it's 100 %"), (NOW, None)]
+
+
+def test_times_of_any_zone_are_stored_as_sqlalchemy_stores_them(engine: Engine, sessions: Sessions) -> None:
+    first, second = stored_products(sessions, 2)
+    here = timezone(timedelta(hours=-3, minutes=-30))
+    with engine.begin() as connection:
+        update_each(connection, REFRESHES, ("product_id", "due_at"), [(first, NOW.astimezone(here))])
+        connection.execute(update(REFRESHES).where(REFRESHES.c.product_id == second).values(due_at=NOW))
+        same_time = select(REFRESHES.c.product_id).where(REFRESHES.c.due_at == NOW)
+        found = connection.scalars(same_time.order_by(REFRESHES.c.product_id)).all()
+
+    assert found == [first, second]
