@@ -25,7 +25,8 @@ bootstrap: $(VENV)/.installed ## Creates .venv with everything installed
 $(VENV)/.installed: requirements-build.txt requirements-dev.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation -r requirements-dev.txt
+	@# Without pip's cache: it may hold a uWSGI that contains another Python of the same minor version.
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-cache-dir --require-hashes --no-build-isolation -r requirements-dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
