@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import groupby
+from itertools import dropwhile, groupby
 from typing import NamedTuple
 
 from productator.history import SCALE, rounded
@@ -116,12 +116,21 @@ def _mean(start: datetime, resolution: timedelta, parts: list[_Part]) -> Point:
 
 
 def _mean_lowest(parts: list[_Part], lowest: int | None, in_stock: int) -> int | None:
-    """Equal to the lowest only if it was never another: so that one sees whether a price held throughout."""
+    """Equal to the lowest only if that held from the start until nothing was in stock any more, if ever.
+
+    So one sees whether a price has held without a break, at the cost of a thousandth where it has not.
+    """
     if lowest is None or not in_stock:
         return None
     total = sum((_mean_lowest_of(part.point) or 0) * part.in_stock_us for part in parts)
-    is_constant = total == lowest * SCALE * in_stock
-    return max(rounded(total, in_stock), lowest * SCALE + (not is_constant))
+    is_unbroken = total == lowest * SCALE * in_stock and _is_in_stock_first(parts)
+    return max(rounded(total, in_stock), lowest * SCALE + (not is_unbroken))
+
+
+def _is_in_stock_first(parts: list[_Part]) -> bool:
+    """Whether no time in stock follows after any without."""
+    since_out = list(dropwhile(lambda part: part.in_stock_us == part.covered_us, parts))
+    return not any(part.in_stock_us for part in since_out[1:])
 
 
 def _mean_lowest_of(point: Point) -> int | None:

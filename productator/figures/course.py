@@ -74,15 +74,14 @@ def follow(prices: Iterable[LowestPrice]) -> Course | None:
             start = begins
         if not stocked:
             continue
-        is_constant = mean == low * SCALE
+        # It held from the start until nothing was in stock any more, if ever.
+        is_unbroken = mean == low * SCALE
         # The one that stands for the stretch: where it was rolled up, the mean.
-        price = low if is_constant else rounded(mean, SCALE)
+        price = low if is_unbroken else rounded(mean, SCALE)
         times[price] += stocked
         in_stock += stocked
         weighted += mean * stocked
-        # It may have held without a break.
-        is_steady = is_constant and stocked == end - begins
-        if price != last_price or begins != stocked_until or not (is_steady and was_steady):
+        if price != last_price or begins != stocked_until or not (is_unbroken and was_steady):
             last_price, last_at = price, begins
         # Of equal prices the first.
         if lowest is None or low < lowest.price:
@@ -91,7 +90,7 @@ def follow(prices: Iterable[LowestPrice]) -> Course | None:
             highest = Priced(price, begins)
         if first is None:
             first = Priced(price, begins)
-        stocked_until, was_steady = end, is_steady
+        stocked_until, was_steady = end, is_unbroken and stocked == end - begins
     if start is None or end is None:
         return None
     trend = None

@@ -20,7 +20,6 @@ from productator.services.price_records import held as read_held
 from refresher.rollup import Point
 from tests.refresher.rows import Sessions, stored_products
 from tests.refresher.test_retention import do_all
-from tests.unit.figures import plain_model
 from tests.unit.figures.histories import exact
 from tests.unit.figures.plain_model import Timeline
 from tests.unit.figures.test_rolled_up import (
@@ -35,10 +34,9 @@ from tests.unit.figures.test_rolled_up import (
     exact_figures,
     held,
     history,
-    levelled,
+    is_between,
     line,
     means,
-    monotone,
     seeds,
 )
 
@@ -159,12 +157,3 @@ def test_the_trend_stays_what_it_was_but_for_what_hours_or_days_hide(
 
 def mean_of(found: Trend | None) -> list[object]:
     return [exact(found.mean)] if found else []
-
-
-def is_between(found: Trend | None, raw: Timeline, level: timedelta) -> bool:
-    """Whether its prices lie between those of the least and the greatest prices of each hour or day."""
-    if found is None:
-        return True
-    least, greatest = (plain_model.trend(levelled(raw, level, choose)) for choose in (min, max))
-    figures = zip(monotone(least), monotone(found), monotone(greatest), strict=True)
-    return all(low <= figure <= high for low, figure, high in figures)

@@ -1,10 +1,11 @@
 """Rolling history up changes no figure by more than the hours or days that it is rolled up to."""
 
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from productator.figures.course import Course, Trend, follow
@@ -111,6 +112,15 @@ def monotone(found: Trend | dict[str, object]) -> list[float]:
     return [*moments, figures["median"], exact(figures["mean"])]
 
 
+def is_between(found: Trend | None, raw: Timeline, level: timedelta) -> bool:
+    """Whether its prices lie between those of the least and the greatest prices of each hour or day."""
+    if found is None:
+        return True
+    least, greatest = (plain_model.trend(levelled(raw, level, choose)) for choose in (min, max))
+    figures = zip(monotone(least), monotone(found), monotone(greatest), strict=True)
+    return all(low <= figure <= high + Fraction(ROUNDING) for low, figure, high in figures)
+
+
 @each_level
 def test_as_much_time_is_known_and_in_stock(levels: tuple[timedelta, ...]) -> None:
     @random_histories
@@ -148,11 +158,9 @@ def test_a_trend_lies_between_those_of_the_least_and_the_greatest_prices(
     @random_histories
     @given(seeds.filter(lambda seed: plain_model.trend(line(history(seed))) is not None))
     def holds(seed: int) -> None:
-        found, raw = course(rolled_up(history(seed), levels)).trend, line(history(seed))
-        least, greatest = (plain_model.trend(levelled(raw, max(levels), choose)) for choose in (min, max))
+        found = course(rolled_up(history(seed), levels)).trend
 
-        assert all(low <= figure for low, figure in zip(monotone(least), monotone(found), strict=True))
-        assert all(figure <= high for figure, high in zip(monotone(found), monotone(greatest), strict=True))
+        assert is_between(found, line(history(seed)), max(levels))
 
     holds()
 
@@ -177,6 +185,7 @@ def test_since_when_the_last_price_holds_moves_by_less_than_that_length(
 ) -> None:
     @random_histories
     @given(seeds.filter(lambda seed: plain_model.trend(line(history(seed))) is not None))
+    @example(1162)  # ends with an hour that is in stock only at first
     def holds(seed: int) -> None:
         price, at = plain_model.trend(line(history(seed)))["last"]
         found = course(rolled_up(history(seed), levels)).trend.last
@@ -192,6 +201,36 @@ def test_an_hour_whose_mean_is_nearly_its_lowest_price_is_none_of_that_price() -
     points = [Point(at, 0, price, price, price * SCALE, 1, 1) for at, price in blip]
 
     assert course(rolled_up(points, (HOUR,))).trend.last == (100, microseconds(BEGIN + HOUR))
+
+
+_in_stock = pytest.mark.parametrize(
+    ("minutes_in_stock", "since"),
+    [
+        ([(0, 20)], BEGIN),
+        ([(0, 20), (40, 60)], BEGIN + HOUR),
+        ([(10, 20), (40, 50)], BEGIN + HOUR),
+        ([(10, 50)], BEGIN + HOUR),
+        ([], BEGIN),
+    ],
+)
+
+
+@_in_stock
+def test_a_price_has_held_from_before_an_hour_only_if_that_hour_is_in_stock_at_first(
+    minutes_in_stock: list[tuple[int, int]], since: datetime
+) -> None:
+    before = Point(BEGIN, 0, 100, 100, 100 * SCALE, 1, 1)
+    sold_out = Point(BEGIN, 0, None, None, None, 1, 0)
+    hour = [
+        (before if any(start <= minute < end for start, end in minutes_in_stock) else sold_out)._replace(
+            starts_at=BEGIN + HOUR + timedelta(minutes=minute)
+        )
+        for minute in range(0, 60, 10)
+    ]
+
+    found = course(rolled_up([before, *hour, sold_out._replace(starts_at=BEGIN + 2 * HOUR)], (HOUR,)))
+
+    assert found.trend.last == (100, microseconds(since))
 
 
 def exact_figures(point: HistoryPoint) -> tuple[object, ...]:
