@@ -60,27 +60,27 @@ format: bootstrap ## Formats the code
 bench: bench-refresher ## All benchmarks that take minutes only
 
 bench-refresher: bootstrap ## How fast the refresher is, on MariaDB, beside the obvious loops
-	python bench/refresher.py compare
+	python -m lab.benchmarks.refresher compare
 
 bench-catalogue: bootstrap ## Plans and times of lists, searches and reads among a million products in DATABASE_URL
-	python bench/catalogue.py --database-url "$(DATABASE_URL)"
+	python -m lab.benchmarks.catalogue --database-url "$(DATABASE_URL)"
 
 bench-walk: bootstrap ## Walks all pages of 100,000 products in DATABASE_URL while others come and go
-	python bench/walk.py --database-url "$(DATABASE_URL)"
+	python -m lab.benchmarks.walk --database-url "$(DATABASE_URL)"
 
 proofs: bootstrap ## What the API promises, put to the proof at length: writers, keys, stops
-	python bench/proofs.py writers
-	python bench/proofs.py keys
-	python bench/proofs.py stops
+	python -m lab.proofs writers
+	python -m lab.proofs keys
+	python -m lab.proofs stops
 
 EXAMPLES ?= 400
 CASES ?= 20000
 fuzz: bootstrap ## Schemathesis against the running API; EXAMPLES=50 CASES=1000 for a shorter run
-	python bench/proofs.py fuzz --examples $(EXAMPLES) --cases $(CASES)
+	python -m lab.proofs fuzz --examples $(EXAMPLES) --cases $(CASES)
 
 CHAOS ?=
 chaos: bootstrap ## Kills refreshers and the database again and again, with every fault of the service; some ten minutes
-	python bench/chaos.py $(CHAOS)
+	python -m lab.chaos $(CHAOS)
 
 dump: bootstrap ## Rewrites dump.sql from the models
 	productator dump > dump.sql.new

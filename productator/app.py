@@ -5,20 +5,20 @@ from collections.abc import Callable, Iterable
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from productator import db
-from productator.api import auth, cors, limits, paging, problems, requests
-from productator.api.docs import docs
-from productator.api.history import history
-from productator.api.offers import offers
-from productator.api.prices import prices
+from productator.access.jwt import IdentityProvider
+from productator.access.jwt_keys import KeySet
+from productator.api.conventions import auth, cors, cursors, parsing, problems, rate_limits
 from productator.api.probes import probes
-from productator.api.problem_pages import problem_pages
-from productator.api.products import products
+from productator.api.resources.offer_history import history
+from productator.api.resources.offers import offers
+from productator.api.resources.prices import prices
+from productator.api.resources.products import products
 from productator.config import Settings
-from productator.identity.keys import KeySet
-from productator.identity.provider import IdentityProvider
-from productator.ops.counters import make_counters
-from productator.ops.server import Readable
+from productator.database import web
+from productator.ops.shared_counters import make_counters
+from productator.ops.uwsgi_requests import Readable
+from productator.web.docs import docs
+from productator.web.problem_pages import problem_pages
 
 
 def create_app(settings: Settings) -> Flask:
@@ -26,16 +26,16 @@ def create_app(settings: Settings) -> Flask:
     app.config["CURRENCY"] = settings.currency
     app.config["REFRESHER_PERIOD_S"] = settings.refresher_period_s
     app.config["REQUIRE_IF_MATCH"] = settings.require_if_match
-    db.init_app(app, settings.database_url)
-    requests.init_app(app)
-    limits.init_app(app, settings.rate_limit, make_counters())
+    web.init_app(app, settings.database_url)
+    parsing.init_app(app)
+    rate_limits.init_app(app, settings.rate_limit, make_counters())
     auth.init_app(
         app, mode=settings.auth, admin_token=settings.admin_token, provider=_identity_provider(settings)
     )
-    limits.count_callers(app)
+    rate_limits.count_callers(app)
     cors.init_app(app, settings.cors_origins)
     problems.init_app(app)
-    paging.init_app(app, settings.secret_key)
+    cursors.init_app(app, settings.secret_key)
     app.wsgi_app = _server_side(app, trusted_proxies=settings.trusted_proxies)  # type: ignore[method-assign]
     for blueprint in (products, offers, history, prices, probes, docs, problem_pages):
         app.register_blueprint(blueprint)
@@ -51,5 +51,5 @@ def _identity_provider(settings: Settings) -> IdentityProvider | None:
 
 def _server_side(app: Flask, *, trusted_proxies: int) -> Callable[..., Iterable[bytes]]:
     """What stands between the server and the application."""
-    readable = Readable(app.wsgi_app, max_bytes=requests.MAX_BODY_BYTES)
+    readable = Readable(app.wsgi_app, max_bytes=parsing.MAX_BODY_BYTES)
     return ProxyFix(readable, x_for=trusted_proxies, x_proto=trusted_proxies, x_host=0)

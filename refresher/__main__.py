@@ -15,21 +15,21 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator.config import Settings
+from productator.database.engine import make_engine
 from productator.domain import utc_now
-from productator.engine import make_engine
 from productator.errors import ConfigError
 from productator.models import Refresh
+from productator.offers_service.access_token import GivenToken, TokenKeeper
 from productator.offers_service.client import OffersClient
-from productator.offers_service.tokens import GivenToken, TokenKeeper
 from productator.ops import logging as log_lines
 from refresher import probes
-from refresher.current_token import Tokens
-from refresher.fetch import Fetcher
-from refresher.health import ServiceHealth
-from refresher.housekeeping import Housekeeping
-from refresher.report import Report
-from refresher.transport import Transport
-from refresher.waiting import WaitingProducts
+from refresher.backlog import WaitingProducts
+from refresher.fetching.circuit_breaker import ServiceHealth
+from refresher.fetching.current_token import Tokens
+from refresher.fetching.fetcher import Fetcher
+from refresher.fetching.transport import Transport
+from refresher.maintenance import Housekeeping
+from refresher.metrics import Report
 from refresher.worker import Rhythm, StopFlag, Worker
 
 log = logging.getLogger("refresher")

@@ -12,20 +12,20 @@ from functools import partial
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
+from productator.database.engine import is_transient
 from productator.domain import utc_now
-from productator.engine import is_transient
 from productator.errors import OffersUnavailable, TokenRejected
-from refresher import store
 from refresher.background import Background
-from refresher.claims import Claim, Wanted
-from refresher.errands import Errands
-from refresher.fetch import Fetcher
-from refresher.health import ServiceHealth
-from refresher.owed import Debt, Owed
-from refresher.pipeline import Outcome
-from refresher.report import Report
-from refresher.store import Stored
-from refresher.storing import Storer, backoff
+from refresher.fetching.circuit_breaker import ServiceHealth
+from refresher.fetching.fetcher import Fetcher
+from refresher.fetching.journey import Outcome
+from refresher.leases.claims import Claim, Wanted
+from refresher.leases.errands import Errands
+from refresher.leases.owed import Debt, Owed
+from refresher.metrics import Report
+from refresher.storing import batch
+from refresher.storing.batch import Stored
+from refresher.storing.writer import Storer, backoff
 
 log = logging.getLogger(__name__)
 
@@ -227,7 +227,7 @@ class Worker:
         return stored
 
     def _store(self) -> None:
-        plan = store.Schedule(self._rhythm.period, random.uniform, service_failing=self._health.is_failing)
+        plan = batch.Schedule(self._rhythm.period, random.uniform, service_failing=self._health.is_failing)
         outcomes, self._outcomes = self._outcomes, []
         self._storer.start(outcomes, plan)
 

@@ -11,13 +11,14 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session, sessionmaker
 
-from productator import schema
+from lab import databases
 from productator.app import create_app
 from productator.config import Settings
-from productator.db import db
-from productator.engine import make_engine
+from productator.database import migrate
+from productator.database.engine import make_engine
+from productator.database.web import db
 from productator.models import Base
-from tests import databases, factories
+from tests import factories
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +59,7 @@ def server(request: pytest.FixtureRequest) -> databases.Databases:
 def migrated_engine(server: databases.Databases) -> Iterator[Engine]:
     """The session's one database, with the newest schema."""
     engine = make_engine(server.new())
-    schema.migrate(engine)
+    migrate.migrate(engine)
     yield engine
     engine.dispose()
 

@@ -7,10 +7,11 @@ from uuid import uuid4
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session, sessionmaker
 
+from productator.access import api_tokens
+from productator.catalogue import products
 from productator.config import Settings
 from productator.domain import ProductDraft, Retention, Scope
 from productator.models import Offer
-from productator.services import products, tokens
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 FAR_FUTURE = datetime(2999, 1, 1, tzinfo=UTC)
@@ -125,7 +126,7 @@ def token(
 ) -> tuple[int, str]:
     """A new API token: its id, and what has to be presented."""
     with sessions.begin() as session:
-        made, secret = tokens.create(
+        made, secret = api_tokens.create(
             session, name=name, scopes=map(Scope, scopes), expires_at=expires_at, now=now
         )
         return made.id, secret

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Engine, event
 
-from productator import schema
+from productator.database import migrate as schema
 
 _STEPS = ("CREATE", "ALTER", "DROP", "INSERT", "UPDATE")
 

@@ -5,12 +5,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from productator.api.conventions.time_ranges import Moment, check_order
 from productator.api.schemas import Query, time_json
-from productator.api.time_ranges import Moment, check_order
-from productator.figures.course import Course, Priced, Trend
-from productator.figures.points import HistoryPoint, Interval
-from productator.figures.segments import microseconds, time_of
-from productator.services.prices import Summary
+from productator.prices.buckets import HistoryPoint, Interval
+from productator.prices.segments import microseconds, time_of
+from productator.prices.summary import Summary
+from productator.prices.trend import Course, Priced, Trend
 
 Json = dict[str, Any]
 

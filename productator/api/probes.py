@@ -6,10 +6,10 @@ from flask import Blueprint, Response
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from productator import schema
-from productator.api.problems import not_ready
+from productator.api.conventions.problems import not_ready
 from productator.api.schemas import json_response
-from productator.db import reading, retried
+from productator.database import migrate
+from productator.database.web import reading, retried
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ def readyz() -> Response:
     except (DBAPIError, PoolTimeout) as error:
         log.warning("not ready", extra={"error": str(error.__cause__ or error)})
         return not_ready("The database does not answer.")
-    if found != schema.newest_revision():
+    if found != migrate.newest_revision():
         return not_ready("The schema is not migrated.")
     return json_response({"status": "ready"})
 
@@ -38,4 +38,4 @@ def readyz() -> Response:
 @retried
 def _revision() -> str | None:
     with reading() as connection:
-        return schema.revision(connection)
+        return migrate.revision(connection)

@@ -10,10 +10,10 @@ from flask import Response, current_app
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from sqlalchemy import Row
 
+from productator.catalogue.offers import Filter
+from productator.catalogue.validation import STORABLE, Body, Description, Name, storable
 from productator.domain import MAX_AMOUNT, MAX_ID, NAME_LENGTH, OwnOffer
-from productator.drafts import STORABLE, Body, Description, Name, storable
 from productator.models import Offer, Product
-from productator.services.offers import Filter
 
 MAX_PAGE = 200
 MAX_BATCH = 1_000

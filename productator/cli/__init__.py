@@ -8,15 +8,16 @@ from typing import NoReturn
 
 import click
 
-from productator import demo, schema
 from productator.api.openapi import document
 from productator.app import create_app
+from productator.cli import demo
 from productator.cli.command import settings_given, told_in_a_sentence
 from productator.cli.products import products
 from productator.cli.tokens import first_token, tokens
-from productator.engine import make_engine
+from productator.database import migrate as schema
+from productator.database.engine import make_engine
 
-_UWSGI_INI = Path(__file__).resolve().parents[2] / "uwsgi.ini"
+_UWSGI_INI = Path(__file__).resolve().parents[1] / "ops" / "uwsgi.ini"
 
 
 @click.group()

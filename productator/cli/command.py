@@ -9,10 +9,10 @@ from typing import ParamSpec
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
-from productator.api.time_ranges import moment
+from productator.api.conventions.time_ranges import moment
 from productator.config import Settings
+from productator.database.migrate import MigrationLocked
 from productator.errors import ConfigError, ProductNotFound, TokenNotFound
-from productator.schema import MigrationLocked
 
 Arguments = ParamSpec("Arguments")
 

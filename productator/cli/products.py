@@ -13,15 +13,15 @@ from typing import cast
 import click
 from sqlalchemy.orm import sessionmaker
 
-from productator.api.history import change_json
+from productator.api.resources.offer_history import change_json
 from productator.api.schemas import product_json
+from productator.catalogue import products as catalogue
 from productator.cli.command import moment_given, settings_given, told_in_a_sentence
 from productator.cli.files import STANDARD, format_of, formatted, output_option, writer, written_to
+from productator.database.engine import make_engine, snapshot
 from productator.domain import MAX_ID
-from productator.engine import make_engine, snapshot
-from productator.services import history as recorded
-from productator.services import products as catalogue
-from productator.services.history import Span
+from productator.prices import recording as recorded
+from productator.prices.recording import Span
 from productator.transfer import importing
 from productator.transfer.reading import READERS, Record, Records, Refused
 from productator.transfer.writing import CHANGE_COLUMNS

@@ -7,12 +7,12 @@ import click
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
+from productator.access import api_tokens as service
 from productator.cli.command import settings_given, told_in_a_sentence
 from productator.config import Settings
+from productator.database.engine import make_engine
 from productator.domain import TOKEN_NAME_LENGTH, Scope, utc_now
-from productator.engine import make_engine
 from productator.models import ApiToken
-from productator.services import tokens as service
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _ROW = "{:>4}  {:<8}  {:<24}  {:<5}  {:<7}  {:<16}  {:<16}  {:<16}"

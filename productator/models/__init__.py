@@ -1,10 +1,10 @@
 """The tables, as plain typed SQLAlchemy classes that both programs share."""
 
+from productator.database.column_types import Base
 from productator.models.api_token import ApiToken
-from productator.models.base import Base
-from productator.models.history import HistoryChore, OfferChange, PricePoint
 from productator.models.idempotency_key import IdempotencyKey
 from productator.models.offer import Offer
+from productator.models.price_history import HistoryChore, OfferChange, PricePoint
 from productator.models.product import Product, Refresh
 from productator.models.service_token import ServiceToken
 

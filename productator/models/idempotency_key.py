@@ -6,7 +6,7 @@ from sqlalchemy import SmallInteger, Text
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import Mapped, mapped_column
 
-from productator.models.base import TABLE_OPTIONS, Base, UtcDateTime, exact_text
+from productator.database.column_types import TABLE_OPTIONS, Base, UtcDateTime, exact_text
 
 
 class IdempotencyKey(Base):

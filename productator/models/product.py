@@ -6,9 +6,9 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueC
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
-from productator import words
+from productator.database.column_types import TABLE_OPTIONS, Base, BigId, UtcDateTime, exact_text
 from productator.domain import NAME_LENGTH
-from productator.models.base import TABLE_OPTIONS, Base, BigId, UtcDateTime, exact_text
+from productator.models import search_terms as words
 
 LAST_ERROR_LENGTH = 500
 

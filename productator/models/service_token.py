@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from productator.models.base import TABLE_OPTIONS, Base, UtcDateTime, exact_text
+from productator.database.column_types import TABLE_OPTIONS, Base, UtcDateTime, exact_text
 
 
 class ServiceToken(Base):

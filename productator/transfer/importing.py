@@ -13,9 +13,9 @@ from uuid import UUID, uuid5
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
+from productator.catalogue import products
+from productator.database.engine import run_transaction
 from productator.domain import ProductDraft, utc_now
-from productator.engine import run_transaction
-from productator.services import products
 from productator.transfer.reading import Record
 
 _OURS = UUID("5f1c8a52-6f0e-4c1e-9f8e-0f6d3c1b7a94")

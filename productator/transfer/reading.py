@@ -9,8 +9,8 @@ from io import BufferedIOBase
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from productator.catalogue.validation import ProductIn, wrong_fields
 from productator.domain import ProductDraft
-from productator.drafts import ProductIn, wrong_fields
 
 # Far more than the longest product takes, however it is escaped.
 MAX_LINE_BYTES = 1024 * 1024

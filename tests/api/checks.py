@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
-from productator.api.kinds import INVALID_INPUT, KINDS
+from productator.api.conventions.problem_types import INVALID_INPUT, KINDS
 
 PRODUCTS = "/api/v1/products"
 OFFERS = "/api/v1/offers"

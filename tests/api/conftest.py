@@ -10,7 +10,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator.app import create_app
-from productator.db import db
+from productator.database.web import db
 from productator.models import Product, Refresh
 from tests import factories
 from tests.conftest import dispose_of

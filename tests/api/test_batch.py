@@ -10,8 +10,8 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session, sessionmaker
 from werkzeug.test import TestResponse
 
+from productator.catalogue import products
 from productator.models import Product, Refresh
-from productator.services import products
 from tests import factories
 from tests.api.checks import PRODUCTS, failure, items, problem, wrong_fields
 from tests.api.test_concurrency import at_once

@@ -10,10 +10,10 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session, sessionmaker
 from werkzeug.test import TestResponse
 
+from productator import idempotency
+from productator.database.engine import run_transaction
 from productator.domain import utc_now
-from productator.engine import run_transaction
 from productator.models import IdempotencyKey, Product
-from productator.services import idempotency
 from tests.api.checks import PRODUCTS, items, offers_url, problem
 from tests.api.test_concurrency import at_once
 

@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from productator.access import jwt_keys as keysets
+from productator.access.jwt_keys import KeySet
 from productator.errors import KeysUnavailable
-from productator.identity import keys as keysets
-from productator.identity.keys import KeySet
 from tests.api.checks import PRODUCTS, problem
 from tests.factories import NOW, bearer
 from tests.identity import AUDIENCE, ISSUER, Jwks, SigningKey, claims

@@ -9,10 +9,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, text
 
-from productator import schema
 from productator.app import create_app
-from productator.db import db
-from productator.engine import make_engine
+from productator.database import migrate
+from productator.database.engine import make_engine
+from productator.database.web import db
 from tests import factories
 from tests.api.checks import OFFERS, PRODUCTS, failure, offer_url, problem
 from tests.conftest import dispose_of
@@ -116,7 +116,7 @@ def test_the_api_gets_ready_once_the_schema_is_there(
     unmigrated: FlaskClient, empty_database_url: str
 ) -> None:
     engine = make_engine(empty_database_url)
-    schema.migrate(engine)
+    migrate.migrate(engine)
     engine.dispose()
 
     assert unmigrated.get("/readyz").status_code == 200

@@ -9,9 +9,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import delete
 from sqlalchemy.orm import Session, sessionmaker
 
+from productator.catalogue import offers
 from productator.domain import OwnOffer
 from productator.models import OfferChange
-from productator.services import offers
 from tests import factories
 from tests.api.checks import PRODUCTS, items, offer_url, offers_url, pages, problem, wrong_fields
 from tests.factories import NOW

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session, sessionmaker
 from werkzeug.test import TestResponse
 
-from productator.api.kinds import KINDS
+from productator.api.conventions.problem_types import KINDS
 from tests import factories
 from tests.api.checks import OFFERS, PRODUCTS, offer_url, offers_url, problem
 from tests.openapi import operations, resolved, strict, validate

@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from productator.domain import MAX_AMOUNT
 from productator.errors import ProductNotFound
-from productator.figures.segments import microseconds
 from productator.models import PricePoint
-from productator.services.price_records import RECORDS_A_TIME, held, lowest_price, lowest_prices
+from productator.prices.records import RECORDS_A_TIME, held, lowest_price, lowest_prices
+from productator.prices.segments import microseconds
 from tests import factories
 
 START = datetime(2024, 11, 25, tzinfo=UTC)

@@ -6,12 +6,12 @@ from hypothesis import HealthCheck, given, settings
 from sqlalchemy import Engine, delete, insert
 from sqlalchemy.orm import Session, sessionmaker
 
-from productator.figures.segments import time_of
 from productator.models import PricePoint
-from productator.services import prices
+from productator.prices import summary as prices
+from productator.prices.segments import time_of
 from tests import factories
-from tests.unit.figures import plain_model
-from tests.unit.figures.histories import DAY, History, exact, histories
+from tests.unit.prices import plain_model
+from tests.unit.prices.histories import DAY, History, exact, histories
 
 # A thorough run takes 10,000.
 at_random = settings(

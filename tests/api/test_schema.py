@@ -15,10 +15,11 @@ from alembic.runtime.migration import MigrationContext
 from click.testing import CliRunner
 from sqlalchemy import Engine, event, inspect, text
 
-from productator import cli, schema
-from productator.engine import make_engine
+from lab.databases import Databases
+from productator import cli
+from productator.database import migrate as schema
+from productator.database.engine import make_engine
 from productator.models import Base
-from tests.databases import Databases
 from tests.upgrades import killed_after_each_step
 
 ROOT = Path(__file__).parents[2]

@@ -9,9 +9,9 @@ from sqlalchemy import Engine, insert, select
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import Session, sessionmaker
 
+from productator.catalogue import search
+from productator.catalogue.products import ORDERS
 from productator.models import Product
-from productator.services import search
-from productator.services.products import ORDERS
 from tests import factories
 from tests.api.checks import PRODUCTS, items
 

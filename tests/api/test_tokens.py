@@ -13,11 +13,11 @@ from sqlalchemy import Engine, event, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
+from productator.access import api_tokens
 from productator.cli.tokens import first_token
-from productator.db import reader
+from productator.database.web import reader
 from productator.domain import utc_now
 from productator.models import ApiToken
-from productator.services import tokens
 from tests import factories
 from tests.api.checks import PRODUCTS, problem
 from tests.factories import NOW, bearer
@@ -34,7 +34,7 @@ def stored(sessions: Sessions, token_id: int) -> ApiToken:
 
 def good(sessions: Sessions, secret: str, *, now: datetime) -> bool:
     with sessions() as session:
-        return tokens.find(session.connection(), secret, now=now) is not None
+        return api_tokens.find(session.connection(), secret, now=now) is not None
 
 
 def test_only_a_digest_is_stored(engine: Engine, sessions: Sessions) -> None:
@@ -42,7 +42,7 @@ def test_only_a_digest_is_stored(engine: Engine, sessions: Sessions) -> None:
     with engine.connect() as connection:
         row = connection.execute(select(ApiToken.__table__)).one()
 
-    assert stored(sessions, token_id).token_hash == tokens.digest(secret)
+    assert stored(sessions, token_id).token_hash == api_tokens.digest(secret)
     assert secret[len(row.prefix) :] not in str(row)
     assert secret.startswith(row.prefix)
     assert len(row.prefix) < 10
@@ -77,7 +77,7 @@ def test_a_revoked_token_is_refused_at_once(guarded: Guarded, sessions: Sessions
     token_id, secret = factories.token(sessions, "read")
     before = client.get(PRODUCTS, headers=bearer(secret))
     with sessions.begin() as session:
-        tokens.revoke(session, token_id, now=NOW)
+        api_tokens.revoke(session, token_id, now=NOW)
 
     assert before.status_code == 200
     problem(client.get(PRODUCTS, headers=bearer(secret)), 401)
@@ -87,7 +87,7 @@ def test_unknown_expired_and_revoked_are_told_in_the_same_words(guarded: Guarded
     expired = factories.token(sessions, "read", expires_at=NOW - MINUTE)[1]
     token_id, revoked = factories.token(sessions, "read")
     with sessions.begin() as session:
-        tokens.revoke(session, token_id, now=NOW)
+        api_tokens.revoke(session, token_id, now=NOW)
     client = guarded("write")
 
     answers = [client.get(PRODUCTS, headers=bearer(each)) for each in (expired, revoked, "pt_unknown")]
@@ -100,7 +100,7 @@ def test_revoking_twice_keeps_the_first_time(sessions: Sessions) -> None:
     token_id, _ = factories.token(sessions, "read")
     for now in (NOW, NOW + MINUTE):
         with sessions.begin() as session:
-            tokens.revoke(session, token_id, now=now)
+            api_tokens.revoke(session, token_id, now=now)
 
     assert stored(sessions, token_id).revoked_at == NOW
 
@@ -123,7 +123,7 @@ def test_the_use_is_noted_once_a_minute(sessions: Sessions, after: timedelta, no
     token_id, _ = factories.token(sessions, "read")
     for now in (NOW, NOW + after):
         with sessions.begin() as session:
-            tokens.note_use(session.connection(), token_id, now=now)
+            api_tokens.note_use(session.connection(), token_id, now=now)
 
     assert stored(sessions, token_id).last_used_at == noted
 
@@ -170,7 +170,7 @@ def url_of(engine: Engine) -> str:
 
 def listed(sessions: Sessions) -> list[ApiToken]:
     with sessions() as session:
-        return list(tokens.listed(session))
+        return list(api_tokens.listed(session))
 
 
 @pytest.mark.parametrize("over", [{"auth": "off"}, {"auth": "write", "admin_token": "given-by-the-operator"}])
@@ -184,7 +184,7 @@ def test_no_first_token_is_made_where_none_is_needed(
 def test_no_first_token_is_made_where_all_were_revoked(engine: Engine, sessions: Sessions) -> None:
     token_id, _ = factories.token(sessions, "admin")
     with sessions.begin() as session:
-        tokens.revoke(session, token_id, now=NOW)
+        api_tokens.revoke(session, token_id, now=NOW)
 
     assert first_token(factories.settings(database_url=url_of(engine), auth="all")) is None
 

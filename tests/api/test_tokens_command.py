@@ -11,9 +11,9 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator import cli
+from productator.access import api_tokens
 from productator.domain import utc_now
 from productator.models import ApiToken
-from productator.services import tokens
 from tests import factories
 from tests.api.checks import PRODUCTS
 from tests.factories import bearer
@@ -42,7 +42,7 @@ def made(run: Run, *arguments: str) -> str:
 
 def stored(sessions: Sessions) -> list[ApiToken]:
     with sessions() as session:
-        return list(tokens.listed(session))
+        return list(api_tokens.listed(session))
 
 
 def only(sessions: Sessions) -> ApiToken:

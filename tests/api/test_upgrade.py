@@ -8,14 +8,14 @@ from alembic.config import Config
 from sqlalchemy import Engine, column, insert, select, table
 from sqlalchemy.orm import sessionmaker
 
-from productator import schema
+from productator.database import migrate as schema
+from productator.database.engine import make_engine
 from productator.domain import ChangeKind
-from productator.engine import make_engine
 from productator.models import Offer, OfferChange, PricePoint, Product
 from tests.factories import NOW
 from tests.upgrades import killed_after_each_step
 
-ROOT = schema.__file__.removesuffix("productator/schema.py")
+MIGRATIONS = schema.__file__.removesuffix("migrate.py") + "migrations"
 BEFORE_HISTORY = "0005-1"
 BEFORE_SEARCH = "0004-1"
 PRODUCT = {"name": "Lamp", "description": "", "version": 1, "created_at": NOW, "updated_at": NOW}
@@ -37,7 +37,7 @@ def before_search(empty_database_url: str) -> Iterator[Engine]:
 def migrated_to(revision: str, url: str) -> Iterator[Engine]:
     engine = make_engine(url)
     config = Config()
-    config.set_main_option("script_location", f"{ROOT}migrations")
+    config.set_main_option("script_location", MIGRATIONS)
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)

@@ -12,10 +12,10 @@ from flask import Flask
 from sqlalchemy import insert
 from sqlalchemy.orm import Session, sessionmaker
 
+from productator.catalogue import products
+from productator.database.engine import run_transaction
 from productator.domain import ProductDraft, utc_now
-from productator.engine import run_transaction
 from productator.models import Product
-from productator.services import products
 from tests import factories
 from tests.api.checks import PRODUCTS, items
 

@@ -9,10 +9,10 @@ from typing import Any
 from productator.domain import OfferData
 from productator.errors import OffersServiceError
 from productator.offers_service.contract import AccessToken, Answer, Request
-from refresher.claims import Claim
-from refresher.pipeline import Outcome
-from refresher.store import Schedule
-from refresher.transport import Reply
+from refresher.fetching.journey import Outcome
+from refresher.fetching.transport import Reply
+from refresher.leases.claims import Claim
+from refresher.storing.batch import Schedule
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 PERIOD = timedelta(seconds=30)

@@ -10,10 +10,10 @@ from sqlalchemy import select, text, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
+from productator.catalogue import products
 from productator.domain import OfferData
 from productator.models import Offer, Product, Refresh
-from productator.services import products
-from refresher.claims import Claim, Claiming, Wanted
+from refresher.leases.claims import Claim, Claiming, Wanted
 from tests import factories
 from tests.refresher.builders import LEASE, NOW
 

@@ -13,12 +13,12 @@ from sqlalchemy import func, select, update
 
 from productator.domain import OfferData, utc_now
 from productator.models import Product, Refresh, ServiceToken
+from productator.offers_service.access_token import TokenKeeper
 from productator.offers_service.client import OffersClient
-from productator.offers_service.tokens import TokenKeeper
-from refresher.fetch import Fetcher
-from refresher.health import ServiceHealth
-from refresher.report import Report
-from refresher.transport import Transport
+from refresher.fetching.circuit_breaker import ServiceHealth
+from refresher.fetching.fetcher import Fetcher
+from refresher.fetching.transport import Transport
+from refresher.metrics import Report
 from refresher.worker import Rhythm, StopFlag, Worker
 from tests.refresher.rows import Sessions, stored_offers, stored_products
 from tests.simulator.conftest import RunningSimulator

@@ -6,8 +6,8 @@ from typing import cast
 import pytest
 from sqlalchemy import Engine, Table, select, update
 
+from productator.database.bulk import insert_rows, update_each
 from productator.models import Offer, Refresh
-from productator.services.bulk import insert_rows, update_each
 from tests import factories
 from tests.refresher.builders import NOW, offer
 from tests.refresher.rows import Sessions, offer_rows, refresh_of, stored_offers, stored_products

@@ -25,7 +25,7 @@ from productator.errors import (
 from productator.offers_service import contract
 from productator.offers_service.client import OffersClient
 from productator.offers_service.contract import MAX_ANSWER_BYTES, Answer, Request
-from refresher.transport import Reply, Transport
+from refresher.fetching.transport import Reply, Transport
 from simulator.options import DEFAULT_REFRESH_TOKEN
 from simulator.rules import KINDS
 from tests.refresher.tls import HTTP1, HTTP2, TlsService, tls_service

@@ -9,12 +9,12 @@ from threading import Barrier
 import pytest
 from sqlalchemy.orm import sessionmaker
 
-from productator.engine import make_engine, run_transaction
+from productator.catalogue import products
+from productator.database.engine import make_engine, run_transaction
 from productator.models import Refresh
-from productator.services import products
-from refresher.claims import Claim, Claiming, Wanted, give_back, recall_strays
-from refresher.schedule import LONGEST_PAUSE
-from refresher.store import store
+from refresher.leases.claims import Claim, Claiming, Wanted, give_back, recall_strays
+from refresher.leases.schedule import LONGEST_PAUSE
+from refresher.storing.batch import store
 from tests.refresher.builders import LEASE, NOW, PERIOD, outcome, plan
 from tests.refresher.rows import (
     Sessions,

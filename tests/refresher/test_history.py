@@ -7,13 +7,13 @@ import pytest
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
+from productator.catalogue import offers as own_offers
+from productator.catalogue import products
 from productator.domain import ChangeKind, OwnOffer, utc_now
 from productator.errors import OffersUnavailable
 from productator.models import OfferChange, PricePoint
-from productator.services import offers as own_offers
-from productator.services import products
-from refresher import store
-from refresher.pipeline import Outcome
+from refresher.fetching.journey import Outcome
+from refresher.storing import batch
 from tests.refresher.builders import NOW, PERIOD, offer, outcome, plan
 from tests.refresher.rows import Sessions, claimed, offer_rows, set_refresh, stored_products
 
@@ -35,7 +35,7 @@ def refresh(sessions: Sessions, product_id: int, *offers: Any, at: datetime = NO
 
 def store_all(sessions: Sessions, *outcomes: Outcome, at: datetime = NOW) -> None:
     with sessions.begin() as session:
-        store.store(session, outcomes, plan(), now=at)
+        batch.store(session, outcomes, plan(), now=at)
 
 
 def refresh_often(sessions: Sessions, product_id: int, *offers: Any, times: int) -> None:
@@ -137,7 +137,7 @@ def test_an_outcome_that_is_stored_again_is_recorded_once(sessions: Sessions, pr
 def test_a_transaction_that_is_rolled_back_leaves_no_trace(sessions: Sessions, product: int) -> None:
     (claim,) = claimed(sessions)
     with sessions() as session:
-        store.store(session, [outcome(claim, offer("1"))], plan(), now=NOW)
+        batch.store(session, [outcome(claim, offer("1"))], plan(), now=NOW)
         session.rollback()
 
         assert rows(session) == 0

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from productator.catalogue import offers as own_offers
+from productator.database.engine import run_transaction
 from productator.domain import ChangeKind, OfferData, OwnOffer, utc_now
-from productator.engine import run_transaction
-from productator.history import OfferState, Summary, events, summary
 from productator.models import Offer, OfferChange, PricePoint
-from productator.services import offers as own_offers
-from refresher import store
+from productator.prices.changes import OfferState, Summary, events, summary
+from refresher.storing import batch
 from tests.refresher.builders import outcome, plan
 from tests.refresher.rows import Sessions, claimed, set_refresh, stored_products
 
@@ -31,7 +31,7 @@ def refresh(sessions: Sessions, product_id: int, found: dict[str, tuple[int, int
     set_refresh(sessions, product_id, due_at=now)
     offers = [OfferData(key, price, items) for key, (price, items) in found.items()]
     outcomes = [outcome(claim, *offers) for claim in claimed(sessions, now=now)]
-    run_transaction(sessions, partial(store.store, outcomes=outcomes, plan=plan(), now=utc_now()))
+    run_transaction(sessions, partial(batch.store, outcomes=outcomes, plan=plan(), now=utc_now()))
 
 
 def write_own(session: Session, product_id: int, which: int, values: tuple[int, int] | None) -> None:

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from refresher import locked
-from refresher.claims import Wanted
-from refresher.errands import Errands
-from refresher.owed import Debt
-from refresher.store import Stored
-from refresher.storing import Storer
+from refresher.leases import row_locks
+from refresher.leases.claims import Wanted
+from refresher.leases.errands import Errands
+from refresher.leases.owed import Debt
+from refresher.storing.batch import Stored
+from refresher.storing.writer import Storer
 from tests.refresher.builders import LEASE, NOW, PERIOD, offer, outcome, plan
 from tests.refresher.rows import Sessions, claimed, refresh_of, stored_offers, stored_products
 
@@ -63,12 +63,12 @@ def test_it_is_found_without_waiting(sessions: Sessions, hold: Hold) -> None:
     hold("refreshes", product_ids[7])
     hold("refreshes", product_ids[93])
 
-    assert locked.find(sessions, product_ids) == {product_ids[7], product_ids[93]}
+    assert row_locks.find(sessions, product_ids) == {product_ids[7], product_ids[93]}
 
 
 def test_where_nothing_is_held_nothing_is_found(sessions: Sessions) -> None:
-    assert locked.find(sessions, stored_products(sessions, 3)) == set()
-    assert locked.find(sessions, []) == set()
+    assert row_locks.find(sessions, stored_products(sessions, 3)) == set()
+    assert row_locks.find(sessions, []) == set()
 
 
 def test_the_others_are_claimed(sessions: Sessions, hold: Hold) -> None:

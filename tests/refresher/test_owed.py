@@ -2,7 +2,7 @@
 
 import pytest
 
-from refresher.owed import Debt, Owed
+from refresher.leases.owed import Debt, Owed
 from tests.refresher.builders import NOW, PERIOD, claim
 from tests.refresher.rows import Sessions, claimed, refresh_of, set_refresh, stored_products
 

@@ -8,13 +8,13 @@ import pytest
 from sqlalchemy import Engine, event, insert, select
 from sqlalchemy.exc import DBAPIError
 
+from productator.catalogue import products
 from productator.domain import ChangeKind, Retention
 from productator.models import HistoryChore, OfferChange, PricePoint
-from productator.services import products
-from refresher import chores
-from refresher.rollup import Point
+from productator.prices import retention_steps
+from productator.prices.rollup import Point
 from tests.refresher.rows import Sessions, stored_products
-from tests.unit.refresher.test_rollup import DAY, HOUR, MIDNIGHT, MINUTE, raw, rolled
+from tests.unit.prices.test_rollup import DAY, HOUR, MIDNIGHT, MINUTE, raw, rolled
 
 # (changes, raw points, hourly points, daily points)
 FOR_EVER = Retention(0, 0, 0, 0)
@@ -51,7 +51,7 @@ def keep_changes(sessions: Sessions, product_id: int, *changes: tuple[timedelta,
 
 def step(sessions: Sessions, retention: Retention, now: datetime) -> bool:
     with sessions.begin() as session:
-        return chores.step(session, retention, now=now)
+        return retention_steps.step(session, retention, now=now)
 
 
 def do_all(sessions: Sessions, retention: Retention, *, days_later: int = 12) -> int:
@@ -244,7 +244,7 @@ def test_history_begins_on_the_day_of_the_oldest_product(
 def test_a_step_that_was_rolled_back_is_done_again(sessions: Sessions, product: int) -> None:
     keep(sessions, product, *busy([0]))
     with sessions() as session:
-        chores.step(session, Retention(0, 10, 0, 0), now=MIDNIGHT + 12 * DAY)
+        retention_steps.step(session, Retention(0, 10, 0, 0), now=MIDNIGHT + 12 * DAY)
         session.rollback()
     do_all(sessions, Retention(0, 10, 0, 0))
 
@@ -269,9 +269,9 @@ def test_two_workers_do_not_do_the_same(sessions: Sessions, product: int) -> Non
     keep(sessions, product, *busy([0]))
     step(sessions, FOR_EVER, MIDNIGHT)
     with sessions.begin() as first, sessions() as second:
-        chores.step(first, Retention(0, 10, 0, 0), now=MIDNIGHT + 12 * DAY)
+        retention_steps.step(first, Retention(0, 10, 0, 0), now=MIDNIGHT + 12 * DAY)
         with pytest.raises(DBAPIError):
-            chores.step(second, Retention(0, 10, 0, 0), now=MIDNIGHT + 12 * DAY)
+            retention_steps.step(second, Retention(0, 10, 0, 0), now=MIDNIGHT + 12 * DAY)
 
 
 def test_a_product_deleted_in_between_is_none_of_its_business(sessions: Sessions, product: int) -> None:

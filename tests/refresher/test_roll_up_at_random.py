@@ -11,18 +11,18 @@ from hypothesis import HealthCheck, given, settings
 from sqlalchemy import delete
 
 from productator.domain import Retention
-from productator.figures.course import Course, Trend
-from productator.figures.points import points
-from productator.figures.segments import Segment, between
 from productator.models import HistoryChore, PricePoint, Product
-from productator.services import prices
-from productator.services.price_records import held as read_held
-from refresher.rollup import Point
+from productator.prices import summary
+from productator.prices.buckets import points
+from productator.prices.records import held as read_held
+from productator.prices.rollup import Point
+from productator.prices.segments import Segment, between
+from productator.prices.trend import Course, Trend
 from tests.refresher.rows import Sessions, stored_products
 from tests.refresher.test_retention import do_all
-from tests.unit.figures.histories import exact
-from tests.unit.figures.plain_model import Timeline
-from tests.unit.figures.test_rolled_up import (
+from tests.unit.prices.histories import exact
+from tests.unit.prices.plain_model import Timeline
+from tests.unit.prices.test_rolled_up import (
     DAY,
     FIRST,
     HOUR,
@@ -99,7 +99,7 @@ def of_range(sessions: Sessions, product_id: int, kept: list[Point], ticks: tupl
     with sessions() as session:
         connection = session.connection()
         now_held = list(read_held(connection, product_id, *times))
-        return Told(now_held, prices.course(connection, product_id, *times), recorded, ticks_in_range)
+        return Told(now_held, summary.course(connection, product_id, *times), recorded, ticks_in_range)
 
 
 @each_level

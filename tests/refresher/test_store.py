@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from productator.catalogue import offers as own_offers
+from productator.catalogue import products
 from productator.domain import OfferData, OwnOffer
 from productator.errors import (
     OffersProtocolError,
@@ -13,13 +15,11 @@ from productator.errors import (
     ProductNotRegistered,
 )
 from productator.models.product import LAST_ERROR_LENGTH
-from productator.services import offers as own_offers
-from productator.services import products
-from refresher import store
-from refresher.claims import Claim
-from refresher.pipeline import Outcome
-from refresher.schedule import next_slot, on_grid
-from refresher.store import Schedule, Stored
+from refresher.fetching.journey import Outcome
+from refresher.leases.claims import Claim
+from refresher.leases.schedule import next_slot, on_grid
+from refresher.storing import batch
+from refresher.storing.batch import Schedule, Stored
 from tests import factories
 from tests.refresher.builders import LEASE, NOW, PERIOD, offer, outcome, plan
 from tests.refresher.rows import (
@@ -51,7 +51,7 @@ def claim(sessions: Sessions) -> Claim:
 
 def apply(sessions: Sessions, *outcomes: Outcome, by: Schedule | None = None) -> Stored:
     with sessions.begin() as session:
-        return store.store(session, outcomes, by or plan(), now=LATER)
+        return batch.store(session, outcomes, by or plan(), now=LATER)
 
 
 def with_offers(sessions: Sessions, product_id: int, *remote_ids: str) -> None:
@@ -168,7 +168,7 @@ def test_many_new_offers_are_one_insert_a_table(sessions: Sessions) -> None:
     outcomes = [outcome(each, *(offer(str(number)) for number in range(50))) for each in claims]
     with sessions.begin() as session:
         before = inserts_so_far(session)
-        store.store(session, outcomes, plan(), now=LATER)
+        batch.store(session, outcomes, plan(), now=LATER)
 
         # Offers, their changes, and the summaries of the products.
         assert inserts_so_far(session) - before == 3
@@ -512,7 +512,7 @@ def test_offers_count_as_fresh_since_they_were_read(sessions: Sessions, claim: C
 
 def forgiven(sessions: Sessions, product_ids: Sequence[int]) -> list[int]:
     with sessions.begin() as session:
-        store.forgive(session, now=LATER, period=PERIOD)
+        batch.forgive(session, now=LATER, period=PERIOD)
     return [each for each in product_ids if refresh_of(sessions, each).due_at <= LATER]
 
 

@@ -3,10 +3,10 @@
 import pytest
 from sqlalchemy import text
 
+from productator.catalogue import offers as own_offers
 from productator.domain import OwnOffer
-from productator.history import OfferState
-from productator.services import offers as own_offers
-from refresher import offers
+from productator.prices.changes import OfferState
+from refresher.storing import offers
 from tests import factories
 from tests.refresher.builders import NOW
 from tests.refresher.rows import Sessions, stored_products

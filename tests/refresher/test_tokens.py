@@ -20,9 +20,9 @@ from productator.errors import (
     TokenRejected,
 )
 from productator.models import ServiceToken
+from productator.offers_service.access_token import RETRY_PAUSE, GivenToken, SharedToken, TokenKeeper
 from productator.offers_service.client import OffersClient
 from productator.offers_service.contract import AccessToken
-from productator.offers_service.tokens import RETRY_PAUSE, GivenToken, SharedToken, TokenKeeper
 from simulator.options import DEFAULT_REFRESH_TOKEN
 from tests.refresher.rows import Sessions, UnheardSessions
 from tests.simulator.conftest import RunningSimulator

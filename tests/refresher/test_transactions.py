@@ -5,10 +5,10 @@ from sqlalchemy import Engine, func, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
+from productator.catalogue import products
+from productator.database.engine import run_transaction
 from productator.domain import ProductDraft
-from productator.engine import run_transaction
 from productator.models import Product
-from productator.services import products
 from tests.refresher.builders import NOW
 
 pytestmark = pytest.mark.parametrize("server", ["mariadb", "mysql"], indirect=True)

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from prometheus_client import CollectorRegistry
 
-from refresher.waiting import WaitingProducts
+from refresher.backlog import WaitingProducts
 from tests.refresher.builders import NOW
 from tests.refresher.rows import Sessions, set_refresh, stored_products
 

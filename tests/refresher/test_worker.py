@@ -12,10 +12,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from productator.domain import OfferData, utc_now
-from refresher.claims import Claim
-from refresher.health import ServiceHealth
-from refresher.pipeline import Outcome
-from refresher.report import Report
+from refresher.fetching.circuit_breaker import ServiceHealth
+from refresher.fetching.journey import Outcome
+from refresher.leases.claims import Claim
+from refresher.metrics import Report
 from refresher.worker import StopFlag, Worker
 from simulator.options import DEFAULT_REFRESH_TOKEN
 from simulator.rules import KINDS

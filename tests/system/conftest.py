@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from tests.processes import Catalogue, System
+from lab.processes import Catalogue, System
 
 PERIOD_S = 1
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from tests.chaos.plan import Plan
-from tests.chaos.run import run
-from tests.chaos.servers import own_mariadb
+from lab.chaos.plan import Plan
+from lab.chaos.run import run
+from lab.chaos.servers import own_mariadb
 from tests.conftest import missing_is_told
 
 SHORT = Plan(

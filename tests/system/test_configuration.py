@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import HOST, REPOSITORY, Program, System
+from lab.processes import HOST, REPOSITORY, Program, System
 
 Start = Callable[..., Program]
 

@@ -4,8 +4,7 @@ from itertools import cycle
 
 import pytest
 
-from productator.domain import utc_now
-from tests.processes import (
+from lab.processes import (
     FAULTS,
     NEVER,
     Catalogue,
@@ -16,6 +15,7 @@ from tests.processes import (
     reads_by_product,
     wrongly_stored,
 )
+from productator.domain import utc_now
 from tests.system.conftest import PERIOD_S
 
 SLACK_S = 15

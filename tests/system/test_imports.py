@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, func, select
 
+from lab.processes import Catalogue, System, eventually
 from productator.models import Product
-from tests.processes import Catalogue, System, eventually
 
 COUNT = 20_000
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import HOST, REPOSITORY, Api, System, answers, eventually, free_port
+from lab.processes import HOST, REPOSITORY, Api, System, answers, eventually, free_port
 
 QUOTA = 100
 
@@ -34,7 +34,7 @@ def four_workers(system: System) -> Api:
     api = system.start(
         Api,
         str(Path(sys.executable).parent / "uwsgi"),
-        *("--ini", str(REPOSITORY / "uwsgi.ini"), "--virtualenv", sys.prefix),
+        *("--ini", str(REPOSITORY / "productator/ops/uwsgi.ini"), "--virtualenv", sys.prefix),
         *("--http-socket", f"{HOST}:{port}", "--processes", "4"),
         port=port,
         environment=system.environment(),

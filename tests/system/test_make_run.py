@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import HOST, PATIENCE_S, REPOSITORY, Catalogue, Program, System, eventually, free_port
+from lab.processes import HOST, PATIENCE_S, REPOSITORY, Catalogue, Program, System, eventually, free_port
 
 pytestmark = pytest.mark.parametrize("server", ["sqlite"], indirect=True)
 

@@ -3,13 +3,13 @@
 import pytest
 from sqlalchemy import Engine, select
 
+from lab import databases
+from lab.processes import System
+from lab.proofs.fuzzing import fuzz
+from lab.proofs.keys import send
+from lab.proofs.stops import stop_under_load
+from lab.proofs.writers import write
 from productator.models import Product
-from tests import databases
-from tests.processes import System
-from tests.proofs.fuzzing import fuzz
-from tests.proofs.keys import send
-from tests.proofs.stops import stop_under_load
-from tests.proofs.writers import write
 
 pytestmark = pytest.mark.parametrize("server", [databases.best()], indirect=True)
 

@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, select, text
 
+from lab.processes import NEVER, Catalogue, System, eventually, free_port
 from productator.domain import utc_now
 from productator.models import Product
-from tests.processes import NEVER, Catalogue, System, eventually, free_port
 
 # SQLite knows no locks of rows.
 ON_SERVERS = pytest.mark.parametrize("server", ["mariadb", "mysql"], indirect=True)

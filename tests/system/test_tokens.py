@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
+from lab.processes import NEVER, Catalogue, Program, System, eventually
 from productator.domain import utc_now
-from tests.processes import NEVER, Catalogue, Program, System, eventually
 
 ON_ONE_SERVER = pytest.mark.parametrize("server", ["mysql"], indirect=True)
 LIFETIME_S = 4

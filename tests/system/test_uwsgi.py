@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from tests.processes import ADMIN_TOKEN, HOST, PATIENCE_S, Api, System
+from lab.processes import ADMIN_TOKEN, HOST, PATIENCE_S, Api, System
 
 MIB = 1024 * 1024
 

@@ -11,10 +11,10 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Engine, delete, func, select
 from sqlalchemy.orm import Session, sessionmaker
 
+from productator.catalogue import products
 from productator.cli import main
-from productator.engine import snapshot
+from productator.database.engine import snapshot
 from productator.models import Product, Refresh
-from productator.services import products
 from tests import factories
 
 ROOT = Path(__file__).parents[2]

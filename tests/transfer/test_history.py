@@ -11,10 +11,10 @@ from click.testing import CliRunner, Result
 from sqlalchemy import insert
 from sqlalchemy.orm import Session, sessionmaker
 
+from productator.catalogue import offers
 from productator.cli import main
 from productator.domain import OwnOffer
 from productator.models import OfferChange
-from productator.services import offers
 from tests import factories
 from tests.factories import NOW
 

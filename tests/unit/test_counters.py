@@ -3,7 +3,7 @@
 import pytest
 
 from productator.domain import Window
-from productator.ops.counters import CountersFailed, InProcess
+from productator.ops.shared_counters import CountersFailed, InProcess
 
 
 @pytest.fixture

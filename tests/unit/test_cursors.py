@@ -7,14 +7,14 @@ from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 
-from productator.api import paging
+from productator.api.conventions import cursors
+from productator.database.keyset import Page, Position
 from productator.domain import MAX_AMOUNT, MAX_ID, NAME_LENGTH
 from productator.errors import CursorRejected
-from productator.services.paging import Page, Position
 
 APP = Flask("cursors")
 APP.add_url_rule("/offers", "offers", lambda: "")
-paging.init_app(APP, "signs the cursors of tests")
+cursors.init_app(APP, "signs the cursors of tests")
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,7 @@ def _request() -> Iterator[None]:
 
 
 def cursor(position: Position) -> str:
-    return str(paging.page_answer(Page([], position), []).json["next"]).partition("cursor=")[2]
+    return str(cursors.page_answer(Page([], position), []).json["next"]).partition("cursor=")[2]
 
 
 KEYS = st.integers(0, MAX_AMOUNT) | st.text(st.characters(codec="utf-8"), max_size=NAME_LENGTH)
@@ -32,7 +32,7 @@ KEYS = st.integers(0, MAX_AMOUNT) | st.text(st.characters(codec="utf-8"), max_si
 
 @given(st.tuples(KEYS, st.integers(1, MAX_ID)))
 def test_a_cursor_gives_back_its_position(position: tuple[int | str, int]) -> None:
-    assert paging.position_of(cursor(list(position))) == list(position)
+    assert cursors.position_of(cursor(list(position))) == list(position)
 
 
 def test_the_longest_names_make_cursors_that_fit_into_an_address() -> None:
@@ -44,7 +44,7 @@ def test_the_longest_names_make_cursors_that_fit_into_an_address() -> None:
 @given(st.text())
 def test_no_text_but_a_cursor_is_taken(text: str) -> None:
     with pytest.raises(CursorRejected):
-        paging.position_of(text)
+        cursors.position_of(text)
 
 
 @given(st.integers(0, 40), st.characters(codec="ascii", categories=["Lu", "Ll", "Nd"]))
@@ -57,7 +57,7 @@ def test_a_changed_sign_makes_a_cursor_void(place: int, sign: str) -> None:
 
 def refused(text: str) -> bool:
     with pytest.raises(CursorRejected):
-        paging.position_of(text)
+        cursors.position_of(text)
     return True
 
 
@@ -66,5 +66,5 @@ def test_a_cursor_is_safe_in_an_address_as_it_is() -> None:
 
 
 def test_no_cursor_is_the_first_page() -> None:
-    assert paging.position_of(None) is None
-    assert paging.page_answer(Page([], None), []).json == {"items": [], "next": None}
+    assert cursors.position_of(None) is None
+    assert cursors.page_answer(Page([], None), []).json == {"items": [], "next": None}

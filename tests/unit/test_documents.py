@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from productator import schema
 from productator.api.openapi import document
 from productator.app import create_app
+from productator.database import migrate
 from productator.options import OPTIONS
 from tests import factories
 from tests.conftest import dispose_of
@@ -58,7 +58,7 @@ def test_every_setting_stands_in_the_readme(option: object) -> None:
 
 
 def test_the_dump_is_the_newest_schema() -> None:
-    assert text_of("dump.sql") == schema.dump()
+    assert text_of("dump.sql") == migrate.dump()
 
 
 def test_api_package_and_changelog_tell_one_version() -> None:

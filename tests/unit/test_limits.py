@@ -8,10 +8,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from productator.api import limits
+from productator.api.conventions import rate_limits
 from productator.app import create_app
 from productator.domain import Rate, Window
-from productator.ops.counters import CountersFailed
+from productator.ops.shared_counters import CountersFailed
 from tests import factories
 from tests.api.checks import problem
 from tests.conftest import dispose_of
@@ -122,7 +122,7 @@ class NoCounters:
 
 def test_who_cannot_be_counted_is_served_and_the_log_says_so(caplog: pytest.LogCaptureFixture) -> None:
     app = Flask("a")
-    limits.init_app(app, Rate(1, 3600), NoCounters())
+    rate_limits.init_app(app, Rate(1, 3600), NoCounters())
     app.add_url_rule(PATH, view_func=lambda: "served")
 
     assert statuses(app.test_client(), 3) == [200, 200, 200]

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from openapi_spec_validator import validate as validate_document
 from pydantic import ValidationError
 
-from productator.api.kinds import KINDS
+from productator.api.conventions.problem_types import KINDS
 from productator.api.openapi import document as documents
 from productator.api.openapi.operations import OPERATIONS
 from productator.api.schemas import ProductPatch
 from productator.app import create_app
-from productator.drafts import NAME_PATTERN
+from productator.catalogue.validation import NAME_PATTERN
 from tests import factories
 from tests.conftest import dispose_of
 from tests.openapi import operations, resolved, responses, strict, validate

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from productator import errors
-from productator.api.kinds import KINDS, OF_ERROR, Kind
+from productator.api.conventions.problem_types import KINDS, OF_ERROR, Kind
 from productator.app import create_app
 from tests import factories
 from tests.api.checks import problem

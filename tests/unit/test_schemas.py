@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from productator.api.schemas import OfferIn, OfferPatch, ProductPatch
+from productator.catalogue.validation import ProductIn
 from productator.domain import MAX_AMOUNT, NAME_LENGTH, OwnOffer, ProductDraft
-from productator.drafts import ProductIn
 
 AMOUNTS = st.integers(0, MAX_AMOUNT)
 NAMES = st.text(

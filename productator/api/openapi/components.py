@@ -2,17 +2,17 @@
 
 from pydantic import BaseModel
 
-from productator.api.idempotency import KEY_PATTERN
+from productator.api.conventions.idempotency import KEY_PATTERN
 from productator.api.openapi import prices, problems, security
 from productator.api.openapi.parts import AMOUNT, COUNT, ID, NEXT, TEXT, TIME, Json, list_of, object_of
 from productator.api.schemas import OfferIn, OfferPatch, ProductBatch, ProductPatch
+from productator.catalogue.validation import ProductIn
 from productator.domain import (
     DESCRIPTION_LENGTH,
     NAME_LENGTH,
     REMOTE_ID_LENGTH,
     ChangeKind,
 )
-from productator.drafts import ProductIn
 
 
 def components() -> Json:

@@ -9,10 +9,10 @@ from flask import Flask
 from pydantic import BaseModel
 from werkzeug.routing import Rule
 
-from productator.api import kinds
-from productator.api.auth import is_protected
-from productator.api.kinds import Kind
-from productator.api.limits import EXEMPT
+from productator.api.conventions import problem_types
+from productator.api.conventions.auth import is_protected
+from productator.api.conventions.problem_types import Kind
+from productator.api.conventions.rate_limits import EXEMPT
 from productator.api.openapi import links, problems, security
 from productator.api.openapi.components import body_schema, components
 from productator.api.openapi.operations import OPERATIONS, Answer, Body, Operation
@@ -39,22 +39,25 @@ _TAGS = {
     "Documentation": "This document, and what each problem means.",
 }
 _PROBLEMS_OF_A_BODY = {
-    kinds.LENGTH_REQUIRED,
-    kinds.BODY_TOO_LARGE,
-    kinds.UNSUPPORTED_MEDIA_TYPE,
-    kinds.INVALID_INPUT,
+    problem_types.LENGTH_REQUIRED,
+    problem_types.BODY_TOO_LARGE,
+    problem_types.UNSUPPORTED_MEDIA_TYPE,
+    problem_types.INVALID_INPUT,
 }
-_PROBLEMS_OF_A_QUERY = {kinds.INVALID_INPUT, kinds.CURSOR_REJECTED}
-_PROBLEMS_OF_A_CHANGE = {kinds.STALE_VERSION, kinds.PRECONDITION_REQUIRED}
-_PROBLEMS_OF_A_KEY = {kinds.MALFORMED_KEY, kinds.KEY_IN_USE, kinds.KEY_REUSED}
-_PROBLEMS_OF_AN_ID = {"product_id": kinds.PRODUCT_NOT_FOUND, "offer_id": kinds.OFFER_NOT_FOUND}
+_PROBLEMS_OF_A_QUERY = {problem_types.INVALID_INPUT, problem_types.CURSOR_REJECTED}
+_PROBLEMS_OF_A_CHANGE = {problem_types.STALE_VERSION, problem_types.PRECONDITION_REQUIRED}
+_PROBLEMS_OF_A_KEY = {problem_types.MALFORMED_KEY, problem_types.KEY_IN_USE, problem_types.KEY_REUSED}
+_PROBLEMS_OF_AN_ID = {
+    "product_id": problem_types.PRODUCT_NOT_FOUND,
+    "offer_id": problem_types.OFFER_NOT_FOUND,
+}
 _HEADER_OF = {None: [], "read": ["If-None-Match"], "change": ["If-Match"], "once": ["Idempotency-Key"]}
 _PROBLEMS_OF_ALL = {
-    kinds.MALFORMED_REQUEST,
-    kinds.METHOD_NOT_ALLOWED,
-    kinds.URI_TOO_LONG,
-    kinds.HEADERS_TOO_LARGE,
-    kinds.INTERNAL_ERROR,
+    problem_types.MALFORMED_REQUEST,
+    problem_types.METHOD_NOT_ALLOWED,
+    problem_types.URI_TOO_LONG,
+    problem_types.HEADERS_TOO_LARGE,
+    problem_types.INTERNAL_ERROR,
 }
 # "id" reads better than "product_id" where the product is what the path is about.
 _NAMES = {"product_id": "id"}
@@ -151,21 +154,25 @@ def _refused(rule: Rule, operation: Operation) -> set[Kind]:
     if is_protected(rule):
         found |= security.PROBLEMS
     if rule.arguments:
-        found |= {kinds.NOT_FOUND} | {
+        found |= {problem_types.NOT_FOUND} | {
             _PROBLEMS_OF_AN_ID[name] for name in rule.arguments & _PROBLEMS_OF_AN_ID.keys()
         }
     if rule.rule not in EXEMPT:
-        found |= {kinds.TOO_MANY_REQUESTS}
+        found |= {problem_types.TOO_MANY_REQUESTS}
     if operation.body:
         found |= _PROBLEMS_OF_A_BODY
     if operation.query:
-        found |= _PROBLEMS_OF_A_QUERY if "cursor" in operation.query.model_fields else {kinds.INVALID_INPUT}
+        found |= (
+            _PROBLEMS_OF_A_QUERY
+            if "cursor" in operation.query.model_fields
+            else {problem_types.INVALID_INPUT}
+        )
     if operation.conditional == "change":
         found |= _PROBLEMS_OF_A_CHANGE
     if operation.conditional == "once":
         found |= _PROBLEMS_OF_A_KEY
-    if kinds.UNAVAILABLE in found and "GET" not in (rule.methods or set()):
-        found |= {kinds.COMMIT_UNKNOWN}
+    if problem_types.UNAVAILABLE in found and "GET" not in (rule.methods or set()):
+        found |= {problem_types.COMMIT_UNKNOWN}
     return found
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from productator.api.kinds import INVALID_INPUT, Kind
+from productator.api.conventions.problem_types import INVALID_INPUT, Kind
 
 _CREATED = "2026-11-23T20:28:55.485399Z"
 _UPDATED = "2026-11-23T20:29:31.350012Z"

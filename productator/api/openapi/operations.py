@@ -6,13 +6,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from productator.api import kinds
-from productator.api.history import OfferChangesQuery
-from productator.api.kinds import Kind
+from productator.api.conventions import problem_types
+from productator.api.conventions.parsing import JSON_TYPES, PATCH_TYPES
+from productator.api.conventions.problem_types import Kind
 from productator.api.openapi import examples
 from productator.api.openapi import prices as price_examples
 from productator.api.price_schemas import PriceHistoryQuery, PriceRangeQuery
-from productator.api.requests import JSON_TYPES, PATCH_TYPES
+from productator.api.resources.offer_history import OfferChangesQuery
 from productator.api.schemas import (
     OfferIn,
     OfferPatch,
@@ -22,7 +22,7 @@ from productator.api.schemas import (
     ProductPatch,
     ProductsQuery,
 )
-from productator.drafts import ProductIn
+from productator.catalogue.validation import ProductIn
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ OPERATIONS: dict[str, Operation] = {
         query=ProductsQuery,
         conditional="read",
         answer=Answer("ProductPage", examples.PRODUCTS, headers=_LISTED),
-        problems=(kinds.UNAVAILABLE,),
+        problems=(problem_types.UNAVAILABLE,),
     ),
     "products.create_product": Operation(
         summary="Create a product",
@@ -85,7 +85,7 @@ OPERATIONS: dict[str, Operation] = {
         body=Body(ProductIn, examples.PRODUCT_BODY),
         conditional="once",
         answer=Answer("Product", examples.PENDING_PRODUCT, 201, _CREATED),
-        problems=(kinds.UNAVAILABLE,),
+        problems=(problem_types.UNAVAILABLE,),
     ),
     "products.create_products": Operation(
         summary="Create many products",
@@ -93,14 +93,14 @@ OPERATIONS: dict[str, Operation] = {
         body=Body(ProductBatch, examples.BATCH_BODY),
         conditional="once",
         answer=Answer("BatchAnswer", examples.BATCH_ANSWER, 207),
-        problems=(kinds.UNAVAILABLE,),
+        problems=(problem_types.UNAVAILABLE,),
     ),
     "products.get_product": Operation(
         summary="Read a product",
         tag="Products",
         conditional="read",
         answer=_PRODUCT,
-        problems=(kinds.UNAVAILABLE,),
+        problems=(problem_types.UNAVAILABLE,),
     ),
     "products.replace_product": Operation(
         summary="Replace a product's name and description",
@@ -108,7 +108,7 @@ OPERATIONS: dict[str, Operation] = {
         body=Body(ProductIn, examples.PRODUCT_BODY),
         conditional="change",
         answer=_PRODUCT,
-        problems=(kinds.UNAVAILABLE,),
+        problems=(problem_types.UNAVAILABLE,),
     ),
     "products.patch_product": Operation(
         summary="Change fields of a product",
@@ -116,21 +116,21 @@ OPERATIONS: dict[str, Operation] = {
         body=Body(ProductPatch, examples.PRODUCT_PATCH, PATCH_TYPES),
         conditional="change",
         answer=Answer("Product", examples.PRODUCT | examples.PRODUCT_PATCH, headers=_TAGGED),
-        problems=(kinds.UNAVAILABLE,),
+        problems=(problem_types.UNAVAILABLE,),
     ),
     "products.delete_product": Operation(
         summary="Delete a product",
         tag="Products",
         conditional="change",
         answer=_DELETED,
-        problems=(kinds.UNAVAILABLE,),
+        problems=(problem_types.UNAVAILABLE,),
     ),
     "products.refresh_product": Operation(
         summary="Refresh a product now",
         tag="Products",
         conditional="once",
         answer=Answer("Refresh", examples.REFRESH, 202),
-        problems=(kinds.UNAVAILABLE,),
+        problems=(problem_types.UNAVAILABLE,),
     ),
     "offers.list_offers_of_product": Operation(
         summary="List a product's offers",
@@ -138,7 +138,7 @@ OPERATIONS: dict[str, Operation] = {
         query=ProductOffersQuery,
         conditional="read",
         answer=Answer("ProductOffers", examples.PRODUCT_OFFERS, headers=_TAGGED),
-        problems=(kinds.UNAVAILABLE,),
+        problems=(problem_types.UNAVAILABLE,),
     ),
     "offers.create_offer": Operation(
         summary="Add an own offer",
@@ -146,14 +146,14 @@ OPERATIONS: dict[str, Operation] = {
         body=Body(OfferIn, examples.OFFER_BODY),
         conditional="once",
         answer=Answer("Offer", examples.OWN_OFFER, 201, _CREATED),
-        problems=(kinds.UNAVAILABLE,),
+        problems=(problem_types.UNAVAILABLE,),
     ),
     "offers.get_offer": Operation(
         summary="Read an offer",
         tag="Offers",
         conditional="read",
         answer=_OFFER,
-        problems=(kinds.UNAVAILABLE,),
+        problems=(problem_types.UNAVAILABLE,),
     ),
     "offers.replace_offer": Operation(
         summary="Replace an own offer's price and stock",
@@ -161,7 +161,7 @@ OPERATIONS: dict[str, Operation] = {
         body=Body(OfferIn, examples.OFFER_BODY),
         conditional="change",
         answer=_OFFER,
-        problems=(kinds.OFFER_IS_EXTERNAL, kinds.UNAVAILABLE),
+        problems=(problem_types.OFFER_IS_EXTERNAL, problem_types.UNAVAILABLE),
     ),
     "offers.patch_offer": Operation(
         summary="Change fields of an own offer",
@@ -169,14 +169,14 @@ OPERATIONS: dict[str, Operation] = {
         body=Body(OfferPatch, examples.OFFER_PATCH, PATCH_TYPES),
         conditional="change",
         answer=Answer("Offer", examples.OWN_OFFER | examples.OFFER_PATCH, headers=_TAGGED),
-        problems=(kinds.OFFER_IS_EXTERNAL, kinds.UNAVAILABLE),
+        problems=(problem_types.OFFER_IS_EXTERNAL, problem_types.UNAVAILABLE),
     ),
     "offers.delete_offer": Operation(
         summary="Delete an own offer",
         tag="Offers",
         conditional="change",
         answer=_DELETED,
-        problems=(kinds.OFFER_IS_EXTERNAL, kinds.UNAVAILABLE),
+        problems=(problem_types.OFFER_IS_EXTERNAL, problem_types.UNAVAILABLE),
     ),
     "history.list_changes_of_product": Operation(
         summary="List the changes of a product's offers",
@@ -184,7 +184,7 @@ OPERATIONS: dict[str, Operation] = {
         query=OfferChangesQuery,
         conditional="read",
         answer=_CHANGES,
-        problems=(kinds.UNAVAILABLE,),
+        problems=(problem_types.UNAVAILABLE,),
     ),
     "history.list_changes_of_offer": Operation(
         summary="List the changes of an offer",
@@ -192,7 +192,7 @@ OPERATIONS: dict[str, Operation] = {
         query=OfferChangesQuery,
         conditional="read",
         answer=_CHANGES,
-        problems=(kinds.UNAVAILABLE,),
+        problems=(problem_types.UNAVAILABLE,),
     ),
     "offers.list_offers": Operation(
         summary="List offers of all products",
@@ -200,7 +200,7 @@ OPERATIONS: dict[str, Operation] = {
         query=OffersQuery,
         conditional="read",
         answer=Answer("OfferPage", examples.OFFERS, headers=_LISTED),
-        problems=(kinds.UNAVAILABLE,),
+        problems=(problem_types.UNAVAILABLE,),
     ),
     "prices.price_history": Operation(
         summary="Follow a product's prices",
@@ -208,7 +208,7 @@ OPERATIONS: dict[str, Operation] = {
         query=PriceHistoryQuery,
         conditional="read",
         answer=Answer("PriceHistory", examples=price_examples.HISTORY, headers=_LISTED),
-        problems=(kinds.UNAVAILABLE,),
+        problems=(problem_types.UNAVAILABLE,),
     ),
     "prices.price_trend": Operation(
         summary="Read where a product's lowest price went",
@@ -216,14 +216,14 @@ OPERATIONS: dict[str, Operation] = {
         query=PriceRangeQuery,
         conditional="read",
         answer=Answer("PriceTrend", examples=price_examples.TREND, headers=_TAGGED),
-        problems=(kinds.UNAVAILABLE,),
+        problems=(problem_types.UNAVAILABLE,),
     ),
     "prices.price_summary": Operation(
         summary="Read how a product's lowest price stands",
         tag="Prices",
         conditional="read",
         answer=Answer("PriceSummary", examples=price_examples.SUMMARY, headers=_TAGGED),
-        problems=(kinds.UNAVAILABLE,),
+        problems=(problem_types.UNAVAILABLE,),
     ),
     "probes.livez": Operation(
         summary="Whether the process answers", tag="Operation", answer=Answer("Alive", examples.ALIVE)
@@ -232,7 +232,7 @@ OPERATIONS: dict[str, Operation] = {
         summary="Whether requests can be served",
         tag="Operation",
         answer=Answer("Ready", examples.READY),
-        problems=(kinds.NOT_READY,),
+        problems=(problem_types.NOT_READY,),
     ),
     "docs.openapi": Operation(
         summary="This document",

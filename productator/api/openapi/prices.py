@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 from productator.api.openapi.parts import AMOUNT, CURRENCY, ID, NEXT, TIME, Json, list_of, object_of, or_null
 from productator.api.price_schemas import OF_A_TREND, SummaryReason, TrendReason
-from productator.figures.points import MAX_POINTS, Interval
+from productator.prices.buckets import MAX_POINTS, Interval
 
 _MEAN: Json = {"type": "number", "minimum": 0, "description": "Weighted by time; two decimals."}
 _SHARE: Json = {"type": "number", "minimum": 0, "maximum": 1}

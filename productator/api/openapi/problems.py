@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
-from productator.api.kinds import INVALID_INPUT, KINDS, Kind
+from productator.api.conventions.problem_types import INVALID_INPUT, KINDS, Kind
 from productator.api.openapi import examples
 
 Json = dict[str, Any]

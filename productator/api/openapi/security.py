@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from productator.api import kinds
-from productator.api.auth import scope_of
+from productator.api.conventions import problem_types
+from productator.api.conventions.auth import scope_of
 from productator.domain import Scope
 
 PROBLEMS = {
-    kinds.TOKEN_REQUIRED,
-    kinds.TOKEN_INVALID,
-    kinds.SCOPE_MISSING,
-    kinds.KEYS_UNAVAILABLE,
-    kinds.UNAVAILABLE,
+    problem_types.TOKEN_REQUIRED,
+    problem_types.TOKEN_INVALID,
+    problem_types.SCOPE_MISSING,
+    problem_types.KEYS_UNAVAILABLE,
+    problem_types.UNAVAILABLE,
 }
 _NAME = "token"
 SCHEMES: dict[str, Any] = {

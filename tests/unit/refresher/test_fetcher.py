@@ -9,12 +9,12 @@ from pymysql.err import OperationalError as DriverError
 from sqlalchemy.exc import OperationalError
 
 from productator.errors import OffersProtocolError, OffersUnavailable, TokenRejected
+from productator.offers_service.access_token import GivenToken
 from productator.offers_service.contract import AccessToken
-from productator.offers_service.tokens import GivenToken
-from refresher.current_token import Tokens
-from refresher.fetch import Fetcher
-from refresher.pipeline import Outcome
-from refresher.transport import Reply
+from refresher.fetching.current_token import Tokens
+from refresher.fetching.fetcher import Fetcher
+from refresher.fetching.journey import Outcome
+from refresher.fetching.transport import Reply
 from tests.refresher.builders import FakeTokens, FakeTransport, answer, by_product, claim, listed, offer
 
 PATIENCE_S = 10

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from productator.domain import OfferData
-from refresher.reconcile import OfferChanges, reconcile
+from refresher.storing.reconcile import OfferChanges, reconcile
 from tests.refresher.builders import offer
 
 offers = st.builds(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refresher.schedule import LONGEST_PAUSE, after_failure, next_slot, on_grid
+from refresher.leases.schedule import LONGEST_PAUSE, after_failure, next_slot, on_grid
 from tests.refresher.builders import NOW, PERIOD
 
 moments = st.timedeltas(timedelta(0), timedelta(days=3)).map(lambda delta: NOW + delta)

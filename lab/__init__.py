@@ -1,0 +1,1 @@
+"""What runs long and is no test: benchmarks, chaos, proofs, and the processes they start."""

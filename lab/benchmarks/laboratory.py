@@ -1,0 +1,188 @@
+"""What the benchmarks stand on: a MariaDB of their own, a fast upstream, products, a refresher to measure."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+from uuid import uuid4
+
+import click
+import requests
+from sqlalchemy import Engine, Table, func, insert, select
+from sqlalchemy.orm import sessionmaker
+
+from lab import databases
+from productator.database import migrate
+from productator.database.bulk import update_each
+from productator.database.engine import make_engine
+from productator.domain import utc_now
+from productator.models import Product, Refresh
+from refresher.leases import schedule
+
+PERIOD = timedelta(seconds=30)
+ROOT = Path(__file__).resolve().parents[2]
+_ROWS_A_STATEMENT = 5_000
+# As a production server of this size would be set up: every commit is on the disk, all data in memory.
+_MARIADB_OPTIONS = ("--innodb-flush-log-at-trx-commit=1", "--innodb-buffer-pool-size=1G")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run over all products took."""
+
+    seconds: float
+    processor_s: float
+    refreshed: int
+    succeeded: bool
+    peak_mib: float
+
+
+class RefresherProcess:
+    """One refresher, in a process of its own, that starts a run when it is told to."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def run(self) -> Run:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write("go\n")
+        self._process.stdin.flush()
+        run = Run(**json.loads(self._process.stdout.readline()))
+        assert run.succeeded, "not everything could be refreshed"
+        return run
+
+
+@dataclass(frozen=True)
+class Laboratory:
+    engine: Engine
+    address: str
+    server_pid: int | None
+    upstream_pid: int
+
+    @property
+    def url(self) -> str:
+        return self.engine.url.render_as_string(hide_password=False)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return os.environ | {
+            "DATABASE_URL": self.url,
+            "OFFERS_MS_ADDRESS": self.address,
+            "PYTHONPATH": str(ROOT),
+            "LOG_FORMAT": "text",
+        }
+
+    def add_products(self, count: int) -> None:
+        """Products that are due now, as an import makes them."""
+        now = utc_now()
+        with sessionmaker(self.engine).begin() as session:
+            last = session.scalar(select(func.max(Product.id))) or 0
+            for start in range(0, count, _ROWS_A_STATEMENT):
+                ids = range(last + 1 + start, last + 1 + min(count, start + _ROWS_A_STATEMENT))
+                session.execute(
+                    insert(Product), [_product(each) | {"created_at": now, "updated_at": now} for each in ids]
+                )
+                session.execute(insert(Refresh), [{"product_id": each, "due_at": now} for each in ids])
+
+    def make_due(self) -> None:
+        """All are due at slots that are spread over a period, as if the refresher had slept for two.
+
+        After one, a product whose slot is just now could be due at the very time that it already was.
+        """
+        now = utc_now()
+        with self.engine.begin() as connection:
+            rows = [
+                (each, schedule.next_slot(each, now=now, period=PERIOD) - 2 * PERIOD)
+                for each in connection.scalars(select(Refresh.product_id).order_by(Refresh.product_id))
+            ]
+            update_each(connection, cast("Table", Refresh.__table__), ("product_id", "due_at"), rows)
+
+    def move_prices(self, percent: float) -> int:
+        answer = requests.post(f"{self._control}/tick?percent={percent:g}", timeout=300)
+        return int(answer.json()["moved"])
+
+    def upstream_report(self) -> dict[str, Any]:
+        report: dict[str, Any] = requests.get(f"{self._control}/report", timeout=60).json()
+        return report
+
+    @property
+    def _control(self) -> str:
+        return self.address.removesuffix("/api/v1") + "/control"
+
+    @contextmanager
+    def refresher(self, *arguments: str) -> Iterator[RefresherProcess]:
+        command = [sys.executable, "-m", "lab.benchmarks.worker", *arguments]
+        with subprocess.Popen(
+            command, env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+        ) as process:
+            yield RefresherProcess(process)
+
+
+def _product(product_id: int) -> dict[str, Any]:
+    text = {"name": f"Product {product_id}", "description": "What a product has to say of itself. " * 5}
+    return text | {"id": product_id, "remote_id": str(uuid4()), "version": 1}
+
+
+@contextmanager
+def laboratory(database_url: str | None, *, latency_s: float, offers: int = 10) -> Iterator[Laboratory]:
+    with _database(database_url) as (url, pid), _upstream(latency_s, offers) as upstream:
+        engine = make_engine(url)
+        migrate.migrate(engine)
+        with sessionmaker(engine)() as session:
+            if session.scalar(select(func.count()).select_from(Product)):
+                raise click.ClickException("The database is not empty: a benchmark needs one of its own.")
+        assert upstream.stdout is not None
+        yield Laboratory(engine, upstream.stdout.readline().strip(), pid, upstream.pid)
+        engine.dispose()
+
+
+@contextmanager
+def _database(given: str | None) -> Iterator[tuple[str, int | None]]:
+    """An empty database, and the process id of the server when it is one of ours."""
+    if given is not None:
+        yield given, None
+        return
+    with databases.mariadb_url(*_MARIADB_OPTIONS) as server_url:
+        server = databases.Server(server_url)
+        try:
+            yield server.new(), _pid_of_server(server_url)
+        finally:
+            server.drop_all()
+
+
+def _pid_of_server(url: str) -> int | None:
+    engine = make_engine(url)
+    with engine.connect() as connection:
+        path = connection.exec_driver_sql("SELECT @@pid_file").scalar()
+    engine.dispose()
+    try:
+        return int(Path(str(path)).read_text())
+    except OSError:
+        return None
+
+
+@contextmanager
+def _upstream(latency_s: float, offers: int) -> Iterator[subprocess.Popen[str]]:
+    options = ["--latency", str(latency_s), "--offers", str(offers)]
+    command = [sys.executable, "-m", "lab.benchmarks.upstream", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+def processor_s(pid: int | None) -> float:
+    """Processor seconds that a process has used; 0 where nobody can tell."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

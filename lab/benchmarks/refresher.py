@@ -1,0 +1,154 @@
+"""How fast the refresher is, end to end: from the first claim to the last commit, on a MariaDB of its own.
+
+python -m lab.benchmarks.refresher ...
+    compare   nothing, 10 % and 100 % of the offers changed; beside two loops
+    growth    1,000, 10,000, 100,000 products: what one costs, how claims are found
+    steady    30,000 products every 30 s: how old their offers get
+    cycles    1,000 times nothing new: what that writes
+
+Each figure is a line of JSON. The service is `lab.benchmarks.upstream`: 10 offers a product, 100 ms latency.
+The refresher is one process, started before and warm. On a busy machine, processor seconds tell more.
+"""
+
+import json
+from typing import Any
+
+import click
+
+from lab.benchmarks import loops
+from lab.benchmarks.laboratory import Laboratory, RefresherProcess, laboratory, processor_s
+from lab.benchmarks.plans import claim_cost_us, plans_of_claims
+from lab.benchmarks.steady import observe
+from lab.benchmarks.traces import Traces
+
+_latency = click.option("--latency", default=0.1, show_default=True, help="Seconds that each answer takes.")
+_database_url = click.option(
+    "--database-url", help="An empty database; default: a MariaDB of its own, from the PATH."
+)
+
+
+@click.group()
+def main() -> None:
+    """Measures the refresher."""
+
+
+def say(what: str, **figures: Any) -> None:
+    rounded = {key: round(value, 4) if isinstance(value, float) else value for key, value in figures.items()}
+    print(json.dumps({"what": what, **rounded}), flush=True)
+
+
+@main.command()
+@click.option("--products", default=10_000, show_default=True)
+@_latency
+@_database_url
+def compare(products: int, latency: float, database_url: str | None) -> None:
+    """Beside the loops that most people write."""
+    with laboratory(database_url, latency_s=latency) as lab, lab.refresher() as refresher:
+        lab.add_products(products)
+        measure(lab, refresher, "registered and read for the first time")
+        for percent in (0, 10, 100):
+            for _ in range(2):
+                measure_again(lab, refresher, percent)
+        loop = loops.one_after_the_other(lab.engine, lab.address, 100)
+        say("requests, one after the other", products_per_s=loop)
+        threads = loops.in_threads(lab.engine, lab.address, 2_000)
+        say(f"requests.Session, {loops.THREADS} threads", products_per_s=threads)
+
+
+@main.command()
+@click.option("--most", default=100_000, show_default=True)
+@_latency
+@_database_url
+def growth(most: int, latency: float, database_url: str | None) -> None:
+    """What a product costs when there are many."""
+    with laboratory(database_url, latency_s=latency) as lab, lab.refresher() as refresher:
+        so_far = 0
+        for products in (each for each in (1_000, 10_000, 100_000) if each <= most):
+            lab.add_products(products - so_far)
+            so_far = products
+            measure(lab, refresher, "registered and read for the first time")
+            for percent in (0, 10):
+                measure_again(lab, refresher, percent)
+            lab.make_due()
+            say("claims", products=products, us_per_product=claim_cost_us(lab.engine))
+            measure(lab, refresher, "0 % of the offers changed")
+        lab.make_due()
+        for plan in plans_of_claims(lab.engine):
+            say("plan", **plan)
+
+
+@main.command()
+@click.option("--products", default=30_000, show_default=True)
+@click.option("--period", default=30, show_default=True)
+@click.option("--periods", default=5, show_default=True, help="To look at, after two to settle.")
+@click.option("--percent", default=10.0, show_default=True, help="Of the offers change each period.")
+@click.option("--burst", default=0, show_default=True, help="So many products are imported meanwhile.")
+@_latency
+@_database_url
+def steady(
+    products: int,
+    *,
+    period: int,
+    periods: int,
+    percent: float,
+    burst: int,
+    latency: float,
+    database_url: str | None,
+) -> None:
+    """The program as it is run, for minutes: ages of offers, seconds between two reads of a product."""
+    with laboratory(database_url, latency_s=latency) as lab:
+        lab.add_products(products)
+        for figures in observe(lab, period_s=period, periods=periods, percent=percent, burst=burst):
+            say(**figures)
+
+
+@main.command()
+@click.option("--products", default=100, show_default=True)
+@click.option("--cycles", "count", default=1_000, show_default=True)
+@_database_url
+def cycles(products: int, count: int, database_url: str | None) -> None:
+    """What a thousand cycles write when nothing has changed: two updates a product, of its schedule."""
+    with laboratory(database_url, latency_s=0) as lab, lab.refresher() as refresher:
+        lab.add_products(products)
+        refresher.run()
+        traces = Traces(lab.engine)
+        for _ in range(count):
+            lab.make_due()
+            refresher.run()
+        left = traces.left()
+        # Each cycle: made due by us, claimed, scheduled.
+        expected = {"inserted": 0, "deleted": 0, "updated": 3 * products * count, "auto_increment": 0}
+        say("traces of unchanged cycles", cycles=count, products=products, **left)
+        if left != expected:
+            raise click.ClickException(f"Expected were {expected}.")
+
+
+def measure_again(lab: Laboratory, refresher: RefresherProcess, percent: float) -> None:
+    moved = lab.move_prices(percent)
+    lab.make_due()
+    measure(lab, refresher, f"{percent:g} % of the offers changed", offers_changed=moved)
+
+
+def measure(lab: Laboratory, refresher: RefresherProcess, what: str, **figures: Any) -> None:
+    """One run over everything that is due."""
+    others = {"database": lab.server_pid, "upstream": lab.upstream_pid}
+    before = {name: processor_s(pid) for name, pid in others.items()}
+    run = refresher.run()
+    per_10_000 = 10_000 / run.refreshed
+    used = {
+        f"{name}_processor_s_per_10_000": (processor_s(pid) - before[name]) * per_10_000
+        for name, pid in others.items()
+    }
+    say(
+        what,
+        products=run.refreshed,
+        products_per_s=run.refreshed / run.seconds,
+        processor_s_per_10_000=run.processor_s * per_10_000,
+        peak_mib=run.peak_mib,
+        **used,
+        **figures,
+    )
+
+
+if __name__ == "__main__":
+    main()

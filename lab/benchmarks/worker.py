@@ -1,0 +1,54 @@
+"""A refresher that works when it is told to, and tells what that took: one process, as in production.
+
+Each line on its standard input starts a run over everything that is due, and is answered by a line of JSON.
+With --without-history it records nothing, to tell what recording costs.
+"""
+
+import json
+import os
+import resource
+import sys
+import time
+
+from prometheus_client import CollectorRegistry
+from sqlalchemy.orm import sessionmaker
+
+from productator.config import Settings
+from productator.database.engine import make_engine
+from productator.prices import recording
+from refresher.__main__ import make_worker
+from refresher.worker import StopFlag
+
+
+def main() -> None:
+    if "--without-history" in sys.argv:
+        recording.record = lambda _session, _observations: None
+    settings = Settings.load("config.cfg", os.environ)
+    worker = make_worker(settings, sessionmaker(make_engine(settings.database_url)), CollectorRegistry())
+    for _ in sys.stdin:
+        refreshed = 0
+
+        def count(more: int) -> None:
+            nonlocal refreshed
+            refreshed += more
+
+        before, began = _processor_s(), time.monotonic()
+        succeeded = worker.run_once(StopFlag(), on_progress=count)
+        took = {
+            "seconds": time.monotonic() - began,
+            "processor_s": _processor_s() - before,
+            "refreshed": refreshed,
+            "succeeded": succeeded,
+            "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        }
+        print(json.dumps(took), flush=True)
+    worker.finish(grace_s=1)
+
+
+def _processor_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Kills, faults, and the check of what is left."""

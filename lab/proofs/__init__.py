@@ -1,0 +1,1 @@
+"""The API's promises, tried at length."""

@@ -1,0 +1,164 @@
+"""What the API promises, put to the proof: real uWSGI, a real database, many callers, things going wrong.
+
+    python -m lab.proofs writers
+    python -m lab.proofs keys --keys 100
+    python -m lab.proofs stops --database-url mysql+pymysql://root@127.0.0.1/proofs
+    python -m lab.proofs fuzz --examples 50
+
+The database must be empty; without --database-url it is one of its own on the best server there is: the one
+that TEST_MYSQL_URL names, else MariaDB (TEST_MARIADB_URL, or started privately), else SQLite. The exit code
+is 1 when something was not as it should be.
+"""
+
+import random
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import click
+from sqlalchemy import Engine, make_url, select
+
+from lab import databases
+from lab.processes import System
+from lab.proofs.fuzzing import PHASES, Fuzzed
+from lab.proofs.fuzzing import fuzz as run_schemathesis
+from lab.proofs.keys import send
+from lab.proofs.stops import Stopped, stop_under_load
+from lab.proofs.writers import write
+from productator.database import migrate
+from productator.database.engine import make_engine
+from productator.models import Product
+
+_database_url = click.option("--database-url", help="An empty database; default: one on the best server.")
+
+
+@click.group()
+def main() -> None:
+    """Puts to the proof what the API promises."""
+
+
+@contextmanager
+def laboratory(database_url: str | None) -> Iterator[tuple[System, Engine]]:
+    with ExitStack() as stack:
+        url = database_url or stack.enter_context(databases.new_on_the_best())
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="productator-proofs-"))
+        print(f"database: {make_url(url).render_as_string(hide_password=True)}", flush=True)
+        engine = make_engine(url)
+        stack.callback(engine.dispose)
+        migrate.migrate(engine)
+        system = System(url, Path(folder))
+        stack.callback(system.stop_all)
+        yield system, engine
+
+
+def verdict(is_right: object, figures: str) -> None:
+    print(f"{'kept  ' if is_right else 'BROKEN'}  {figures}", flush=True)
+    if not is_right:
+        sys.exit(1)
+
+
+@main.command()
+@_database_url
+@click.option("--writers", default=16, show_default=True)
+@click.option("--writes", default=10_000, show_default=True, help="Acknowledged ones, in all.")
+@click.option("--products", default=4, show_default=True)
+def writers(*, database_url: str | None, writers: int, writes: int, products: int) -> None:
+    """Many writers, few products, If-Match: no acknowledged update is lost."""
+    with laboratory(database_url) as (system, _):
+        written = write(system.api(), writers=writers, writes=writes, products=products)
+        verdict(
+            written.is_right,
+            f"{writers} writers on {products} products: {written.acknowledged} acknowledged,"
+            f" {written.counted} counted, {written.acknowledged - written.counted} lost,"
+            f" {written.versions} versions, {written.conflicts} conflicts (412) repeated,"
+            f" other answers {dict(written.others)}, {written.seconds:.0f} s",
+        )
+
+
+@main.command()
+@_database_url
+@click.option("--keys", default=1_000, show_default=True)
+@click.option("--duplicates", default=10, show_default=True, help="How many send each key at once.")
+@click.option("--seed", default=1, show_default=True)
+def keys(*, database_url: str | None, keys: int, duplicates: int, seed: int) -> None:
+    """Duplicates at once while workers are killed with -9: one effect and one answer a key, none stuck."""
+    with laboratory(database_url) as (system, _):
+        sent = send(system.api(), keys=keys, duplicates=duplicates, seed=seed)
+        verdict(
+            sent.is_right,
+            f"{keys} keys x {duplicates} at once, {sent.kills} workers killed: {sent.effects} effects,"
+            f" {len(sent.unlike)} keys with unlike answers, {len(sent.stuck)} stuck,"
+            f" sent again after {dict(sent.repeated)}, {sent.seconds:.0f} s",
+        )
+
+
+@main.command()
+@_database_url
+@click.option("--stops", default=200, show_default=True)
+@click.option("--clients", default=8, show_default=True)
+@click.option("--seed", default=1, show_default=True)
+def stops(*, database_url: str | None, stops: int, clients: int, seed: int) -> None:
+    """SIGTERM under load: every request that a worker has accepted is answered, and each stop ends with 0."""
+    chance = random.Random(seed)
+    seen = []
+    with laboratory(database_url) as (system, engine):
+        for number in range(stops):
+            api, after_s = system.api(), chance.uniform(0.05, 0.6)
+            seen.append(stop_under_load(api, clients=clients, after_s=after_s, prefix=f"stop-{number}"))
+        with engine.connect() as connection:
+            stored = set(connection.scalars(select(Product.name)))
+    created = set().union(*(stopped.created for stopped in seen))
+    failed = sum(len(stopped.failed) for stopped in seen)
+    untold, missing = stored - created, created - stored
+    is_right = not (failed or untold or missing or any(stopped.exit_code for stopped in seen))
+    verdict(
+        is_right, f"{_figures(seen)}, created but not told {len(untold)}, told but not stored {len(missing)}"
+    )
+
+
+def _figures(seen: list[Stopped]) -> str:
+    requests = [request for stopped in seen for request in stopped.all]
+    waiting = [request for stopped in seen for request in stopped.waiting]
+    return (
+        f"{len(seen)} stops, exit codes {dict(Counter(stopped.exit_code for stopped in seen))},"
+        f" the longest {max(stopped.seconds for stopped in seen):.1f} s: {len(requests)} requests,"
+        f" {sum(len(stopped.in_flight) for stopped in seen)} in flight at the signal,"
+        f" {sum(len(stopped.failed) for stopped in seen)} of them failed;"
+        f" {len(waiting)} waited for a worker, {sum(not each.answer for each in waiting)} of them reset;"
+        f" answers {dict(sum((stopped.statuses for stopped in seen), Counter[int]()))}"
+    )
+
+
+@main.command()
+@_database_url
+@click.option("--examples", default=400, show_default=True, help="For each operation, in each phase.")
+@click.option("--cases", default=20_000, show_default=True, help="In all, at least.")
+def fuzz(*, database_url: str | None, examples: int, cases: int) -> None:
+    """Schemathesis with all phases and checks: what is answered is what the OpenAPI document says."""
+    with laboratory(database_url) as (system, _):
+        api = system.api()
+        runs = [run_schemathesis(system, api, examples=examples)]
+        print(runs[0].printed, flush=True)
+        # Walks along links end when a stored row makes one differ from its repetition, so many are begun.
+        while _is_right(runs[-1]) and sum(run.cases for run in runs) < cases:
+            runs.append(run_schemathesis(system, api, examples=examples, phases=["fuzzing", "stateful"]))
+    for phase in PHASES:
+        answers = sum((Counter(run.answers.get(phase, {})) for run in runs), Counter[str]())
+        print(f"{phase}: {sum(answers.values())} answers {dict(sorted(answers.items()))}")
+    if not _is_right(runs[-1]):
+        print(runs[-1].printed)
+    figures = (
+        f"{sum(run.cases for run in runs)} cases, {sum(run.server_errors for run in runs)} server errors"
+    )
+    verdict(_is_right(runs[-1]), f"{figures}, {len(runs)} runs")
+
+
+def _is_right(run: Fuzzed) -> bool:
+    return run.exit_code == 0 and not run.server_errors
+
+
+if __name__ == "__main__":
+    main()

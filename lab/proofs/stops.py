@@ -1,0 +1,136 @@
+"""uWSGI is told to stop under load: requests in flight are answered.
+
+In flight is what a worker has accepted when the signal comes. To know which those are, the workers are frozen
+for a moment: the kernel then tells which connections have been accepted, and the signal strikes at whatever
+they do.
+"""
+
+import os
+import signal
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from threading import Event
+
+from lab.processes import Api, eventually
+from lab.proofs.wire import Answer, Call, Lost
+
+_ESTABLISHED, _CLOSED_BY_CLIENT = "01", "08"
+
+
+@dataclass
+class Request:
+    # The name of the product that it creates, if any.
+    name: str | None
+    port: int = 0
+    answer: Answer | None = None
+    lost: str = ""
+
+
+@dataclass(frozen=True)
+class Stopped:
+    exit_code: int
+    seconds: float
+    # Accepted by a worker when the signal came.
+    in_flight: list[Request]
+    # Connected and sent, but not accepted: they waited for a worker.
+    waiting: list[Request]
+    all: list[Request]
+
+    @property
+    def failed(self) -> list[Request]:
+        return [request for request in self.in_flight if not request.answer]
+
+    @property
+    def created(self) -> set[str]:
+        """The products that callers were told of."""
+        return {each.name for each in self.all if each.name and each.answer and each.answer.status == 201}
+
+    @property
+    def statuses(self) -> Counter[int]:
+        return Counter(each.answer.status for each in self.all if each.answer)
+
+
+@dataclass
+class _Load:
+    """Clients that create and list products until told to end."""
+
+    api: Api
+    prefix: str
+    requests: list[Request] = field(default_factory=list)
+    _ended: Event = field(default_factory=Event)
+
+    def run(self, client: int) -> None:
+        for number in count():
+            if self._ended.is_set():
+                return
+            name = f"{self.prefix}-{client}-{number}" if number % 2 else None
+            self._send(Request(name))
+
+    def end(self) -> None:
+        self._ended.set()
+
+    def under_way(self) -> list[Request]:
+        return [each for each in list(self.requests) if each.port and not each.answer and not each.lost]
+
+    def _send(self, request: Request) -> None:
+        call = Call(self.api)
+        self.requests.append(request)
+        try:
+            if request.name:
+                request.port = call.send("POST", "/products", {"name": request.name})
+            else:
+                request.port = call.send("GET", "/products?limit=200")
+            request.answer = call.answer()
+        except Lost as lost:
+            request.lost = str(lost)
+
+
+def stop_under_load(api: Api, *, clients: int, after_s: float, prefix: str) -> Stopped:
+    """Stops this API in the middle of work; `after_s` makes the moments of the stops differ."""
+    load = _Load(api, prefix)
+    with ThreadPoolExecutor(clients) as threads:
+        for client in range(clients):
+            threads.submit(load.run, client)
+        time.sleep(after_s)
+        with_workers(api, signal.SIGSTOP)
+        in_flight, waiting = _divided(api, load)
+        began = time.monotonic()
+        api.process.send_signal(signal.SIGTERM)
+        eventually(lambda: "graceful shutdown triggered" in api.printed)
+        with_workers(api, signal.SIGCONT)
+        exit_code = api.end()
+        seconds = time.monotonic() - began
+        load.end()
+    return Stopped(exit_code, seconds, in_flight, waiting, load.requests)
+
+
+def with_workers(api: Api, number: int) -> None:
+    for pid in api.children:
+        os.kill(pid, number)
+
+
+def _divided(api: Api, load: _Load) -> tuple[list[Request], list[Request]]:
+    """The requests that are under way: those accepted by a worker, and those that wait for one."""
+    eventually(lambda: len(load.under_way()) > 0)
+    # So that what the clients were about to send is sent.
+    time.sleep(0.05)
+    requests, accepted = load.under_way(), _accepted(api.port)
+    return (
+        [each for each in requests if each.port in accepted],
+        [each for each in requests if each.port not in accepted],
+    )
+
+
+def _accepted(port: int) -> set[int]:
+    """The clients' ports of the connections to this port that a process has accepted."""
+    found = set()
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, local, remote, state, *_, inode = line.split()[:10]
+        # What nobody has accepted yet belongs to no file.
+        if local.endswith(f":{port:04X}") and state in {_ESTABLISHED, _CLOSED_BY_CLIENT} and inode != "0":
+            found.add(int(remote.rpartition(":")[2], 16))
+    return found

@@ -1,0 +1,1 @@
+"""What all resources share: one module for each convention."""

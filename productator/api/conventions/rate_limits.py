@@ -1,0 +1,109 @@
+"""Rate limits: so many requests of a caller in so many seconds; who shows no token is known by address.
+
+Whoever shows wrong tokens has as many tries from an address, and then none until the window is over.
+"""
+
+import logging
+import math
+import time
+from http import HTTPStatus
+from ipaddress import IPv6Address, ip_address
+
+from flask import Flask, Response, g, request
+
+from productator.api.conventions.auth import caller
+from productator.domain import Rate, Window
+from productator.errors import TooManyRequests
+from productator.ops.shared_counters import Counters, CountersFailed
+
+log = logging.getLogger(__name__)
+
+# Whoever watches us has to hear from us under load, too.
+EXEMPT = {"/livez", "/readyz", "/metrics"}
+_CUSTOMERS_BITS = 64  # of an IPv6 address: the network that one customer gets
+
+
+def init_app(app: Flask, rate: Rate | None, counters: Counters) -> None:
+    """To be called before access control is set up: wrong tokens are counted, too."""
+    if rate is not None:
+        limits = _RateLimits(rate, counters)
+        app.extensions["productator-limits"] = limits
+        app.before_request(limits.before_access)
+        app.after_request(limits.tell)
+
+
+def count_callers(app: Flask) -> None:
+    """To be called after access control is set up: it says who calls."""
+    if "productator-limits" in app.extensions:
+        app.before_request(app.extensions["productator-limits"].after_access)
+
+
+class _RateLimits:
+    def __init__(self, rate: Rate, counters: Counters) -> None:
+        self._rate = rate
+        self._counters = counters
+
+    def before_access(self) -> None:
+        g.window = None
+        if _is_exempt():
+            return
+        if not _shows_token():
+            self._count(f"from:{_network()}")
+        elif self._add(f"wrong:{_network()}", 0).count >= self._rate.quota:
+            raise TooManyRequests(_seconds_left(g.window))
+
+    def after_access(self) -> None:
+        if _shows_token() and not _is_exempt():
+            self._count(f"by:{caller()}" if caller() else f"from:{_network()}")
+
+    def tell(self, response: Response) -> Response:
+        """Adds the headers of draft-ietf-httpapi-ratelimit-headers."""
+        if response.status_code == HTTPStatus.UNAUTHORIZED and _shows_token() and not _is_exempt():
+            self._add(f"wrong:{_network()}", 1)
+        window: Window | None = g.get("window")
+        if window is not None:
+            left = max(0, self._rate.quota - window.count)
+            response.headers["RateLimit-Policy"] = f'"default";q={self._rate.quota};w={self._rate.window_s}'
+            response.headers["RateLimit"] = f'"default";r={left};t={_seconds_left(window)}'
+        return response
+
+    def _count(self, key: str) -> None:
+        if self._add(key, 1).count > self._rate.quota:
+            raise TooManyRequests(_seconds_left(g.window))
+
+    def _add(self, key: str, amount: int) -> Window:
+        """Whoever cannot be counted is served."""
+        now = time.monotonic()
+        try:
+            g.window = self._counters.add(key, amount, now=now, length_s=self._rate.window_s)
+        except CountersFailed as error:
+            log.warning("a request was not counted", extra={"error": str(error)})
+            g.window = None
+        return g.window or Window(now, 0)
+
+
+def _is_exempt() -> bool:
+    # A browser asks whether it may ask before it does.
+    return request.path in EXEMPT or request.method == "OPTIONS"
+
+
+def _shows_token() -> bool:
+    return "Authorization" in request.headers
+
+
+def _network() -> str:
+    """The address the request came from; of IPv6, the network that is one customer's."""
+    given = request.remote_addr or ""
+    try:
+        address = ip_address(given)
+    except ValueError:  # proxies may write other names
+        return given
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return f"{int(address) >> (128 - _CUSTOMERS_BITS):x}"
+
+
+def _seconds_left(window: Window) -> int:
+    return max(1, math.ceil(window.ends_at - time.monotonic()))

@@ -1,0 +1,182 @@
+"""Offers: reading all of them, writing those that are our own."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, select, update
+from sqlalchemy.orm import Session
+
+from productator.catalogue import versions
+from productator.catalogue.versions import Expected
+from productator.database.engine import changed_rows
+from productator.database.keyset import Page, Position, orders, read_page
+from productator.domain import OwnOffer
+from productator.errors import OfferIsExternal, OfferNotFound, ProductNotFound
+from productator.models import Offer, Product, Refresh
+from productator.prices import recording
+from productator.prices.changes import Offers, OfferState
+from productator.prices.recording import Observation
+
+_OFFERS = Offer.__table__
+
+_ONE_OFFER = select(_OFFERS).where(
+    Offer.id == bindparam("offer_id"), Offer.product_id == bindparam("product_id")
+)
+
+ORDERS = orders(Offer.id, id=Offer.id, price=Offer.price)
+
+
+@dataclass(frozen=True)
+class Filter:
+    in_stock: bool | None = None
+    min_price: int | None = None
+    max_price: int | None = None
+
+    @property
+    def shape(self) -> "Filter":
+        """The same for all filters that differ in their prices only: they share one statement."""
+        return Filter(
+            self.in_stock, None if self.min_price is None else 0, None if self.max_price is None else 0
+        )
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """With the prices as parameters, to be taken from `values`."""
+        conditions = []
+        if self.in_stock is not None:
+            conditions.append(Offer.items_in_stock > 0 if self.in_stock else Offer.items_in_stock == 0)
+        if self.min_price is not None:
+            conditions.append(Offer.price >= bindparam("min_price"))
+        if self.max_price is not None:
+            conditions.append(Offer.price <= bindparam("max_price"))
+        return conditions
+
+    @property
+    def values(self) -> dict[str, int | None]:
+        return {"min_price": self.min_price, "max_price": self.max_price}
+
+
+@dataclass(frozen=True)
+class ProductOffers:
+    refreshed_at: datetime | None
+    rows: Sequence[Row[Any]]
+
+
+def of_product(connection: Connection, product_id: int, wanted: Filter, *, sort: str) -> ProductOffers:
+    """All offers of a product that pass the filter."""
+    values = {"product_id": product_id, **wanted.values}
+    rows = connection.execute(_of_product(wanted.shape, sort), values).all()
+    if not rows:
+        raise ProductNotFound(product_id)
+    return ProductOffers(rows[0].refreshed_at, [row for row in rows if row.id is not None])
+
+
+@cache
+def _of_product(shape: Filter, sort: str) -> Select[Any]:
+    # Building a statement takes longer than running it, so each is built once. It is one statement, so that
+    # the offers and the time of their refresh belong together.
+    return (
+        select(Refresh.refreshed_at, *_OFFERS.c)
+        .select_from(Product)
+        .join(Refresh, Refresh.product_id == Product.id)
+        .outerjoin(Offer, and_(Offer.product_id == Product.id, *shape.conditions()))
+        .where(Product.id == bindparam("product_id"))
+        .order_by(*ORDERS[sort].clauses())
+    )
+
+
+def page(
+    connection: Connection,
+    wanted: Filter,
+    *,
+    product_id: int | None,
+    sort: str,
+    limit: int,
+    position: Position | None,
+) -> Page:
+    """Offers of all products, or of one."""
+    query = select(_OFFERS).where(*wanted.conditions()).params(wanted.values)
+    if product_id is not None:
+        query = query.where(Offer.product_id == product_id)
+    return read_page(connection, query, ORDERS[sort], limit=limit, position=position)
+
+
+def get(connection: Connection, product_id: int, offer_id: int) -> Row[Any]:
+    row = connection.execute(_ONE_OFFER, {"offer_id": offer_id, "product_id": product_id}).one_or_none()
+    if row is None:
+        raise OfferNotFound(product_id, offer_id)
+    return row
+
+
+def create(session: Session, product_id: int, data: OwnOffer, *, now: datetime) -> Offer:
+    before = _held_offers(session, product_id)
+    if before is None:
+        raise ProductNotFound(product_id)
+    offer = Offer(
+        product_id=product_id,
+        price=data.price,
+        items_in_stock=data.items_in_stock,
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(offer)
+    session.flush()
+    after = {**before, offer.id: _state(offer)}
+    recording.record(session, [Observation(product_id, now, before, after)])
+    return offer
+
+
+def change(
+    session: Session,
+    product_id: int,
+    offer_id: int,
+    changes: Mapping[str, int],
+    *,
+    expected: Expected = None,
+    now: datetime,
+) -> Offer:
+    """Sets the named fields of an own offer."""
+    before = _held_offers(session, product_id) or {}
+    offer = _own_offer(session, product_id, offer_id, expected)
+    versions.apply(session, offer, changes, now=now)
+    after = {**before, offer_id: _state(offer)}
+    recording.record(session, [Observation(product_id, now, before, after)])
+    return offer
+
+
+def remove(
+    session: Session, product_id: int, offer_id: int, *, expected: Expected = None, now: datetime
+) -> None:
+    before = _held_offers(session, product_id) or {}
+    session.delete(_own_offer(session, product_id, offer_id, expected))
+    session.flush()
+    after = {each: state for each, state in before.items() if each != offer_id}
+    recording.record(session, [Observation(product_id, now, before, after)])
+
+
+def _held_offers(session: Session, product_id: int) -> Offers | None:
+    """The product's offers, which nobody else changes until the commit; None: there is no such product."""
+    # The refresher locks and writes this row, too: the same order everywhere means no deadlock, and a cluster
+    # finds out at the commit when both have done so on different nodes.
+    hold = update(Refresh).where(Refresh.product_id == product_id).values(own_writes=Refresh.own_writes + 1)
+    if not changed_rows(session, hold.execution_options(synchronize_session=False)):
+        return None
+    columns = (Offer.id, Offer.remote_id, Offer.price, Offer.items_in_stock)
+    rows = session.execute(select(*columns).where(Offer.product_id == product_id))
+    return {offer_id: OfferState._make(state) for offer_id, *state in rows}
+
+
+def _state(offer: Offer) -> OfferState:
+    return OfferState(offer.remote_id, offer.price, offer.items_in_stock)
+
+
+def _own_offer(session: Session, product_id: int, offer_id: int, expected: Expected) -> Offer:
+    offer = session.get(Offer, offer_id, with_for_update=True)
+    if offer is None or offer.product_id != product_id:
+        raise OfferNotFound(product_id, offer_id)
+    if offer.remote_id is not None:
+        raise OfferIsExternal(offer_id)
+    versions.check(offer, expected)
+    return offer

@@ -1,0 +1,1 @@
+"""How both programs talk to the database."""

@@ -1,0 +1,91 @@
+"""Writing many rows in few statements, for where thousands are written a second.
+
+Updates that differ from row to row cost a round trip each when `executemany` sends them; what the servers
+have for the purpose differs from one to the next, while a CASE by the key is understood by all. Inserts take
+a third of the processor time of SQLAlchemy's and the driver's way, which look at each value apart: whole
+numbers and times, most of what is written here, are part of the statement, and all other values its
+parameters.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any
+
+from sqlalchemy import Column, Connection, Integer, Table
+
+from productator.database.column_types import UtcDateTime
+
+# The work for a CASE grows with the square of its length.
+_UPDATES_A_STATEMENT = 100
+_INSERTS_A_STATEMENT = 1_000
+_NULL = "NULL"
+
+
+def insert_rows(
+    connection: Connection, table: Table, names: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> None:
+    """Each of `rows` holds the values of the columns that `names` lists."""
+    for some in slices(rows, _INSERTS_A_STATEMENT):
+        columns = _columns(connection, table, names, some)
+        texts = ", ".join(f"({', '.join(row)})" for row in zip(*(each for each, _ in columns), strict=True))
+        parameters = chain.from_iterable(zip(*(each for _, each in columns if each), strict=True))
+        statement = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES {texts}"  # noqa: S608 - see above
+        connection.exec_driver_sql(statement, tuple(parameters))
+
+
+def update_each(
+    connection: Connection,
+    table: Table,
+    names: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    counting: str | None = None,
+) -> None:
+    """Of each row of `rows`: the first column of `names`, a number, is the key, the others are set.
+
+    `counting` names a column that goes up by one.
+    """
+    key, *others = names
+    for some in slices(rows, _UPDATES_A_STATEMENT):
+        (keys, _), *columns = _columns(connection, table, names, some)
+        settings = [
+            f"{name} = {_case(key, keys, texts)}" for name, (texts, _) in zip(others, columns, strict=True)
+        ]
+        if counting is not None:
+            settings.append(f"{counting} = {counting} + 1")
+        statement = f"UPDATE {table.name} SET {', '.join(settings)} WHERE {key} IN ({', '.join(keys)})"  # noqa: S608 - see above
+        connection.exec_driver_sql(statement, tuple(chain.from_iterable(each for _, each in columns)))
+
+
+def slices(rows: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
+    return (rows[start : start + size] for start in range(0, len(rows), size))
+
+
+def _columns(
+    connection: Connection, table: Table, names: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> list[tuple[Sequence[str], Sequence[Any]]]:
+    """Of each column: what stands for its values in a statement, and the parameters, if any."""
+    values = zip(*rows, strict=True)
+    return [_column(connection, table.c[name], each) for name, each in zip(names, values, strict=True)]
+
+
+def _column(
+    connection: Connection, column: Column[Any], values: Sequence[Any]
+) -> tuple[Sequence[str], Sequence[Any]]:
+    if isinstance(column.type, Integer):
+        return [_NULL if each is None else f"{each:d}" for each in values], ()
+    if isinstance(column.type, UtcDateTime):
+        return [_NULL if each is None else _time(each) for each in values], ()
+    marker = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+    process = column.type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
+    return [marker] * len(values), values if process is None else [process(each) for each in values]
+
+
+def _time(value: datetime) -> str:
+    """As all databases read it, without the zone; with microseconds always, since SQLite compares texts."""
+    return f"'{value.astimezone(UTC).isoformat(' ', 'microseconds')[:26]}'"
+
+
+def _case(key: str, keys: Sequence[str], values: Sequence[str]) -> str:
+    return f"CASE {key} {' '.join(map('WHEN {} THEN {}'.format, keys, values))} END"

@@ -1,0 +1,66 @@
+"""Keyset pages: the rows behind a known position, in a total order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from productator.database.column_types import UtcDateTime
+
+# What JSON keeps exactly: the key of the last row shown, and its id.
+Position = list[int | str]
+
+
+@dataclass(frozen=True)
+class Order:
+    """By `key` as the database compares it, rows of equal key by `unique`."""
+
+    key: InstrumentedAttribute[Any]
+    unique: InstrumentedAttribute[int]
+    descending: bool = False
+
+    def clauses(self) -> list[ColumnElement[Any]]:
+        return [column.desc() if self.descending else column.asc() for column in (self.key, self.unique)]
+
+    def behind(self, position: Position) -> ColumnElement[bool]:
+        # Each part has its reason: no database here uses an index for a comparison of tuples; the first
+        # comparison bounds the scan on SQLite; the third lets MySQL begin within a run of equal keys.
+        key, unique = self._key(position[0]), position[1]
+        if self.descending:
+            return (self.key <= key) & ((self.key < key) | ((self.key == key) & (self.unique < unique)))
+        return (self.key >= key) & ((self.key > key) | ((self.key == key) & (self.unique > unique)))
+
+    def position(self, row: Row[Any]) -> Position:
+        key = getattr(row, self.key.key)
+        return [key.isoformat() if isinstance(key, datetime) else key, getattr(row, self.unique.key)]
+
+    def _key(self, key: int | str) -> int | str | datetime:
+        return datetime.fromisoformat(str(key)) if isinstance(self.key.type, UtcDateTime) else key
+
+
+def orders(unique: InstrumentedAttribute[int], **keys: InstrumentedAttribute[Any]) -> dict[str, Order]:
+    """What a list may be sorted by: each key, and `-key` for the other direction."""
+    upwards = {name: Order(key, unique) for name, key in keys.items()}
+    return upwards | {f"-{name}": Order(key, unique, descending=True) for name, key in keys.items()}
+
+
+@dataclass(frozen=True)
+class Page:
+    rows: Sequence[Row[Any]]
+    # Where the next page begins; None: this is the last one.
+    position: Position | None
+
+
+def read_page(
+    connection: Connection, query: Select[Any], order: Order, *, limit: int, position: Position | None
+) -> Page:
+    if position is not None:
+        query = query.where(order.behind(position))
+    # One row more than asked for tells whether there is a next page.
+    rows = connection.execute(query.order_by(*order.clauses()).limit(limit + 1)).all()
+    if len(rows) <= limit:
+        return Page(rows, None)
+    return Page(rows[:limit], order.position(rows[limit - 1]))

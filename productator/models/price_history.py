@@ -1,0 +1,92 @@
+"""What was: every change of every offer, and each product's summary from one change to the next."""
+
+from datetime import datetime
+
+from sqlalchemy import Double, ForeignKey, Index, SmallInteger
+from sqlalchemy.orm import Mapped, mapped_column
+
+from productator.database.column_types import TABLE_OPTIONS, Base, BigId, UtcDateTime, exact_text
+from productator.domain import REMOTE_ID_LENGTH
+
+# Rows in the order of their key, so that a time of a product is one range; the servers do so anyway.
+_CLUSTERED = TABLE_OPTIONS | {"sqlite_with_rowid": False}
+
+
+class OfferChange(Base):
+    """What an offer became, once for each change; it outlives the offer, not the product.
+
+    Of one product, rows of one transaction have one time, and those of a later one have a later time. An
+    offer changes once in a transaction, so the key puts its changes in a total order and keeps each from
+    being written twice.
+    """
+
+    __tablename__ = "offer_changes"
+
+    product_id: Mapped[int] = mapped_column(
+        BigId, ForeignKey("products.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
+    # No foreign key: offers that are gone have a history, too.
+    offer_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    # A `ChangeKind`.
+    kind: Mapped[int] = mapped_column(SmallInteger)
+    # Null: an own offer.
+    remote_id: Mapped[str | None] = mapped_column(exact_text(REMOTE_ID_LENGTH))
+    # Null: it was removed.
+    price: Mapped[int | None] = mapped_column(BigId)
+    items_in_stock: Mapped[int | None] = mapped_column(BigId)
+
+    __table_args__ = (
+        Index("ix_offer_changes_offer", "product_id", "offer_id", "changed_at"),
+        _CLUSTERED,
+    )
+
+
+class PricePoint(Base):
+    """A product's summary, in rows that follow each other without gap or overlap.
+
+    A raw row (`resolution_s` is 0) holds until the next row starts, the last one until now. A rolled-up row
+    covers [starts_at, starts_at + resolution_s), which begins at a whole hour or day, and the next row starts
+    where it ends; only a product's first row may know less than that: the last `covered_s` of it. Prices are
+    those of offers in stock, null while there is none.
+    """
+
+    __tablename__ = "price_points"
+
+    product_id: Mapped[int] = mapped_column(
+        BigId, ForeignKey("products.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    starts_at: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
+    resolution_s: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    lowest_price: Mapped[int | None] = mapped_column(BigId)
+    highest_price: Mapped[int | None] = mapped_column(BigId)
+    # In thousandths, rounded half up. Rolled up: the mean of the averages, weighted by time in stock.
+    average_price: Mapped[int | None] = mapped_column(BigId)
+    # Of all offers, in stock or not. Rolled up: as it was at the end.
+    offers: Mapped[int] = mapped_column(BigId)
+    items_in_stock: Mapped[int] = mapped_column(BigId)
+    # Of rolled-up rows only, since a raw row does not know its end: the mean of the lowest prices, weighted
+    # by time in stock, in thousandths, and more than the lowest where that did not hold without a break from
+    # the start on, as far as stock went; the seconds that are known, and those with anything in stock.
+    mean_lowest_price: Mapped[int | None] = mapped_column(BigId)
+    covered_s: Mapped[float | None] = mapped_column(Double)
+    in_stock_s: Mapped[float | None] = mapped_column(Double)
+    # Means of offers and of items over the time that is known, in thousandths.
+    mean_offers: Mapped[int | None] = mapped_column(BigId)
+    mean_items_in_stock: Mapped[int | None] = mapped_column(BigId)
+
+    __table_args__ = (_CLUSTERED,)
+
+
+class HistoryChore(Base):
+    """How far the history has been rolled up or pruned."""
+
+    __tablename__ = "history_chores"
+
+    name: Mapped[str] = mapped_column(exact_text(32), primary_key=True)
+    # What is older than this has been dealt with, for all products.
+    done_until: Mapped[datetime] = mapped_column(UtcDateTime)
+    # What comes next has been dealt with for products up to this one.
+    product_id: Mapped[int] = mapped_column(BigId)
+
+    __table_args__ = (TABLE_OPTIONS,)

@@ -1,0 +1,153 @@
+"""From points of changes to points of hours or days. Pure."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import dropwhile, groupby
+from typing import NamedTuple
+
+from productator.prices.changes import SCALE, rounded
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_SECOND = 1_000_000
+# Fewer points in an hour are exact and take no more room than its mean and what holds at its end.
+FEWEST = 3
+
+
+class Point(NamedTuple):
+    """A row of a product's history: see `PricePoint`."""
+
+    starts_at: datetime
+    resolution_s: int
+    lowest_price: int | None
+    highest_price: int | None
+    average_price: int | None
+    offers: int
+    items_in_stock: int
+    mean_lowest_price: int | None = None
+    covered_s: float | None = None
+    in_stock_s: float | None = None
+    mean_offers: int | None = None
+    mean_items_in_stock: int | None = None
+
+
+class RolledUp(NamedTuple):
+    """Every row that starts in one of the `spans` gives way to those in `points`."""
+
+    spans: list[tuple[datetime, datetime]]
+    points: list[Point]
+
+
+class _Part(NamedTuple):
+    """What a point says of an interval: for how long, and for how long with anything in stock."""
+
+    point: Point
+    covered_us: int
+    in_stock_us: int
+
+
+def roll_up(
+    points: Iterable[Point], resolution: timedelta, *, carried: Point | None, ends_at: datetime | None
+) -> RolledUp:
+    """Rolls up each interval in which enough points start; the others stay as they are.
+
+    `carried` is the raw point before the first, at `ends_at` the one after the last starts; if there are any.
+    What an interval ended with becomes a point of its own where none follows at once. So no time is left out,
+    none is told twice, and there are never more points than before.
+    """
+    rolled = RolledUp([], [])
+    added: Point | None = None
+    groups = [(start, list(group)) for start, group in groupby(points, partial(_interval, resolution))]
+    following = [*(group[0].starts_at for _, group in groups), ends_at][1:]
+    for (start, group), next_at in zip(groups, following, strict=True):
+        end, first = start + resolution, added
+        added = None
+        if first is not None and first.starts_at == start:
+            group.insert(0, first)
+        if len(group) >= FEWEST:
+            if group[0] is first:
+                rolled.points.pop()
+            rolled.spans.append((start, end))
+            rolled.points.append(_mean(start, resolution, list(_parts(carried, group, start, end))))
+            if next_at != end and not group[-1].resolution_s:
+                added = group[-1]._replace(starts_at=end)
+                rolled.points.append(added)
+        carried = added or group[-1]
+    return rolled
+
+
+def _interval(resolution: timedelta, point: Point) -> datetime:
+    return _EPOCH + (point.starts_at - _EPOCH) // resolution * resolution
+
+
+def _parts(carried: Point | None, group: list[Point], start: datetime, end: datetime) -> Iterator[_Part]:
+    if carried is not None and group[0].starts_at > start:
+        group = [carried._replace(starts_at=start), *group]
+    for point, ends_at in zip(group, [*(each.starts_at for each in group[1:]), end], strict=True):
+        if point.covered_s is not None and point.in_stock_s is not None:
+            yield _Part(point, round(point.covered_s * _SECOND), round(point.in_stock_s * _SECOND))
+        else:
+            covered = (ends_at - point.starts_at) // _MICROSECOND
+            yield _Part(point, covered, 0 if point.lowest_price is None else covered)
+
+
+def _mean(start: datetime, resolution: timedelta, parts: list[_Part]) -> Point:
+    covered = sum(part.covered_us for part in parts)
+    in_stock = sum(part.in_stock_us for part in parts)
+    lowest = min((point.lowest_price for point, *_ in parts if point.lowest_price is not None), default=None)
+    highest = max(
+        (point.highest_price for point, *_ in parts if point.highest_price is not None), default=None
+    )
+    return Point(
+        start,
+        round(resolution.total_seconds()),
+        lowest,
+        highest,
+        _weighted([(part.point.average_price, part.in_stock_us) for part in parts], in_stock),
+        parts[-1].point.offers,
+        parts[-1].point.items_in_stock,
+        _mean_lowest(parts, lowest, in_stock),
+        covered / _SECOND,
+        in_stock / _SECOND,
+        _weighted([(_mean_offers(part.point), part.covered_us) for part in parts], covered),
+        _weighted([(_mean_items(part.point), part.covered_us) for part in parts], covered),
+    )
+
+
+def _mean_lowest(parts: list[_Part], lowest: int | None, in_stock: int) -> int | None:
+    """Equal to the lowest only if that held from the start until nothing was in stock any more, if ever.
+
+    So one sees whether a price has held without a break, at the cost of a thousandth where it has not.
+    """
+    if lowest is None or not in_stock:
+        return None
+    total = sum((_mean_lowest_of(part.point) or 0) * part.in_stock_us for part in parts)
+    is_unbroken = total == lowest * SCALE * in_stock and _is_in_stock_first(parts)
+    return max(rounded(total, in_stock), lowest * SCALE + (not is_unbroken))
+
+
+def _is_in_stock_first(parts: list[_Part]) -> bool:
+    """Whether no time in stock follows after any without."""
+    since_out = list(dropwhile(lambda part: part.in_stock_us == part.covered_us, parts))
+    return not any(part.in_stock_us for part in since_out[1:])
+
+
+def _mean_lowest_of(point: Point) -> int | None:
+    if point.resolution_s or point.lowest_price is None:
+        return point.mean_lowest_price
+    return point.lowest_price * SCALE
+
+
+def _mean_offers(point: Point) -> int:
+    return point.offers * SCALE if point.mean_offers is None else point.mean_offers
+
+
+def _mean_items(point: Point) -> int:
+    return point.items_in_stock * SCALE if point.mean_items_in_stock is None else point.mean_items_in_stock
+
+
+def _weighted(means: list[tuple[int | None, int]], weight: int) -> int | None:
+    if not weight:
+        return None
+    return rounded(sum(mean * part for mean, part in means if mean is not None), weight)

@@ -1,0 +1,1 @@
+"""From claims to outcomes: the calls to the Offers service."""

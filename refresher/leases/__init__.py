@@ -1,0 +1,1 @@
+"""Which products this worker holds, and until when."""

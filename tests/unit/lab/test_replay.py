@@ -1,0 +1,96 @@
+"""The judgement of the chaos runs finds what could be wrong with a history."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from lab.chaos.replay import Change, Listing, Point, complaints, external, replay, wrong_listings
+from productator.prices.changes import OfferState, summary
+
+BEGIN = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+def change(second: int, offer_id: int, kind: int, price: int | None = None) -> Change:
+    stock = None if price is None else 5
+    return Change(BEGIN + timedelta(seconds=second), offer_id, kind, f"r{offer_id}", price, stock)
+
+
+def state(offer_id: int, price: int) -> OfferState:
+    return OfferState(f"r{offer_id}", price, 5)
+
+
+def point(second: int, *states: OfferState) -> Point:
+    return Point(BEGIN + timedelta(seconds=second), summary(states))
+
+
+APPEARED, CHANGED, REMOVED = change(1, 1, 1, 100), change(2, 1, 2, 120), change(3, 1, 3)
+CHANGES = [APPEARED, CHANGED, change(2, 2, 1, 90), REMOVED]
+POINTS = [point(1, state(1, 100)), point(2, state(1, 120), state(2, 90)), point(3, state(2, 90))]
+STORED = {2: state(2, 90)}
+
+
+def test_a_true_history_is_not_complained_of() -> None:
+    assert complaints(CHANGES, POINTS, STORED) == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        CHANGES[1:],
+        [APPEARED, *CHANGES[2:]],
+        CHANGES[:-1],
+        [*CHANGES, change(4, 2, 2, 90)],
+        [*CHANGES, change(4, 2, 1, 95)],
+        [*CHANGES, change(4, 3, 3)],
+    ],
+    ids=["no appearance", "no change", "no removal", "change of nothing", "two appearances", "gone before"],
+)
+def test_missing_and_double_changes_are_found(wrong: list[Change]) -> None:
+    assert complaints(wrong, POINTS, STORED)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [POINTS[1:], POINTS[:-1], [*POINTS, point(4, state(2, 90))], [*POINTS[:-1], point(3, state(1, 120))]],
+    ids=["first missing", "last missing", "one twice", "one of a state that never was"],
+)
+def test_wrong_price_points_are_found(wrong: list[Point]) -> None:
+    assert complaints(CHANGES, wrong, STORED)
+
+
+def test_offers_that_are_not_what_the_history_ends_with_are_found() -> None:
+    assert complaints(CHANGES, POINTS, {})
+
+
+def listing(*prices: int) -> Listing:
+    return frozenset((str(number), price, 5) for number, price in enumerate(prices))
+
+
+SHOWN = [(1, listing(10)), (2, listing(20)), (3, listing(10, 11)), (4, listing(20)), (5, listing())]
+
+
+@pytest.mark.parametrize(
+    ("stored", "wrong"),
+    [
+        ([listing(10), listing(20), listing(10, 11), listing(20)], []),
+        ([listing(10), listing(), listing(20)], []),
+        ([listing(30)], [listing(30)]),
+        ([listing(10, 11), listing(10)], [listing(10)]),
+    ],
+    ids=["all", "an empty one between", "never shown", "an older one after a newer one"],
+)
+def test_offers_that_the_service_did_not_show_then_are_found(
+    stored: list[Listing], wrong: list[Listing]
+) -> None:
+    assert wrong_listings(stored, SHOWN) == wrong
+
+
+def test_own_offers_are_not_the_services() -> None:
+    own = Change(BEGIN, 7, 1, None, 50, 1)
+
+    assert external(replay([own, *CHANGES]).states) == [
+        frozenset(),
+        frozenset({("r1", 100, 5)}),
+        frozenset({("r1", 120, 5), ("r2", 90, 5)}),
+        frozenset({("r2", 90, 5)}),
+    ]

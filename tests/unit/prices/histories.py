@@ -1,0 +1,93 @@
+"""Random histories, as ticks for the plain model and as what is read of stored records."""
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fractions import Fraction
+
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from productator.domain import MAX_AMOUNT
+from productator.prices.ratio import Ratio
+from productator.prices.records import Record, lowest_only, segments
+from productator.prices.segments import LowestPrice, Segment, between, microseconds
+from productator.prices.trend import Trend
+from tests.unit.prices.plain_model import Offers, Timeline, timeline
+
+MINUTE = 60_000_000
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+# A thorough run takes 10,000.
+random_histories = settings(max_examples=int(os.environ.get("TESTS_RANDOM_HISTORIES", "100")), deadline=None)
+
+# Where minutes, hours, days and weeks begin, in turns of years and leap years, too.
+_BOUNDARIES = [
+    microseconds(datetime(*day, tzinfo=UTC))
+    for day in ((2026, 11, 23), (2027, 1, 1), (2026, 12, 28), (2024, 2, 29), (2020, 12, 28), (2038, 1, 19))
+]
+_PRICES = st.one_of(st.integers(0, 3), st.sampled_from([99, 100, 101, MAX_AMOUNT - 1, MAX_AMOUNT]))
+
+
+@dataclass(frozen=True)
+class History:
+    changes: list[tuple[int, Offers]]
+    start: int
+    end: int
+    unit: int
+
+    @property
+    def line(self) -> Timeline:
+        return timeline(self.changes, self.start, self.end, self.unit)
+
+    @property
+    def held(self) -> list[Segment]:
+        return list(between(segments(self._records, self.range[1]), *self.range))
+
+    @property
+    def lowest_prices(self) -> list[LowestPrice]:
+        records = [record[:2] for record in self._records]
+        return list(between(lowest_only(records, self.range[1]), *self.range))
+
+    @property
+    def _records(self) -> list[Record]:
+        """As they are read: what starts after the range is not."""
+        return [
+            (at * self.unit, *(state.prices or (None, None, None)), state.offers, state.items)
+            for at, state in self.changes
+            if at < self.end
+        ]
+
+    @property
+    def range(self) -> tuple[int, int]:
+        return self.start * self.unit, self.end * self.unit
+
+
+@st.composite
+def _offers(draw: st.DrawFn) -> Offers:
+    if draw(st.integers(0, 3)) == 0:
+        return Offers(None, draw(st.integers(0, 2)), 0)
+    lowest, highest = sorted([draw(_PRICES), draw(_PRICES)])
+    average = draw(st.integers(lowest * 1000, highest * 1000))
+    return Offers((lowest, highest, average), draw(st.integers(1, 4)), draw(_PRICES) + 1)
+
+
+@st.composite
+def histories(draw: st.DrawFn, unit: int, *, ticks: int = 50) -> History:
+    """Changes before, in and after a range that begins near a boundary."""
+    start = draw(st.sampled_from(_BOUNDARIES)) // unit + draw(st.integers(-ticks, ticks))
+    end = start + draw(st.integers(1, ticks))
+    at = draw(st.lists(st.integers(start - 5, end + 2), max_size=12, unique=True).map(sorted))
+    return History([(each, draw(_offers())) for each in at], start, end, unit)
+
+
+def exact(value: object) -> object:
+    """Ratios as Python's fractions, which are equal when their values are."""
+    return Fraction(*value) if isinstance(value, Ratio) else value
+
+
+def plain(found: Trend | None) -> dict[str, object] | None:
+    """A trend as the plain model writes it."""
+    names = [*Trend.__slots__, "change", "change_percent", "direction"]
+    return found and {name: exact(getattr(found, name)) for name in names}

@@ -1,0 +1,94 @@
+"""Every figure of random histories is what counting tick by tick gives."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+
+from productator.prices import standing
+from productator.prices.buckets import HistoryPoint, Interval, count, points
+from productator.prices.trend import follow
+from tests.unit.prices import plain_model
+from tests.unit.prices.histories import DAY, HOUR, MINUTE, History, exact, histories, plain, random_histories
+
+each_interval = pytest.mark.parametrize(
+    ("interval", "unit"),
+    [
+        ("minute", 20_000_000),
+        ("minute", 1),
+        ("hour", 15 * MINUTE),
+        ("day", 8 * HOUR),
+        ("week", DAY),
+    ],
+)
+
+
+def flat(point: HistoryPoint) -> tuple[object, ...]:
+    """The point as the plain model writes it."""
+    prices = point.prices
+    of_prices = (prices.lowest, prices.highest, prices.mean, prices.mean_lowest) if prices else (None,) * 4
+    of_all = (point.offers, point.items_in_stock, point.in_stock_share)
+    return (point.start, point.end, *map(exact, of_prices + of_all))
+
+
+@random_histories
+@given(histories(MINUTE))
+def test_segments_cover_what_is_known_without_gap_or_overlap(history: History) -> None:
+    segments = history.held
+    known = history.line.known
+
+    assert all(one.end == other.start for one, other in pairwise(segments))
+    assert all(segment.start < segment.end for segment in segments)
+    assert [segment.start for segment in segments[:1]] == [tick * MINUTE for tick, _ in known[:1]]
+    assert [segment.end for segment in segments[-1:]] == [history.range[1] for _ in known[:1]]
+
+
+@random_histories
+@given(histories(MINUTE))
+def test_what_is_read_of_lowest_prices_is_the_same(history: History) -> None:
+    assert history.lowest_prices == [segment[:5] for segment in history.held]
+
+
+@each_interval
+def test_points_are_what_counting_gives(interval: Interval, unit: int) -> None:
+    @random_histories
+    @given(histories(unit))
+    def holds(history: History) -> None:
+        segments = history.held
+        found = list(points(segments, interval))
+
+        assert [flat(point) for point in found] == plain_model.points(history.line, interval)
+        assert len(found) == sum(count(each.start, history.range[1], interval) for each in segments[:1])
+
+    holds()
+
+
+@random_histories
+@given(histories(MINUTE))
+def test_the_trend_is_what_counting_gives(history: History) -> None:
+    course = follow(history.lowest_prices)
+
+    assert plain(course and course.trend) == plain_model.trend(history.line)
+
+
+@random_histories
+@given(histories(MINUTE))
+def test_the_share_in_stock_is_what_counting_gives(history: History) -> None:
+    ticks = [tick.prices is not None for _, tick in history.line.known]
+    course = follow(history.lowest_prices)
+
+    assert exact(course and course.in_stock_share) == plain_model.mean(ticks)
+
+
+@random_histories
+@given(histories(DAY, ticks=200))
+def test_how_a_price_stands_is_what_counting_gives(history: History) -> None:
+    now = history.range[1]
+    past = History(history.changes, (now - standing.LENGTH) // DAY, now // DAY, DAY)
+    course = follow(past.lowest_prices)
+    current = course and standing.current(course)
+
+    expected = plain_model.standing(past.line, now)
+    assert current == expected["current"]
+    assert exact(current and standing.percentile(course, current.price)) == expected["percentile"]
+    assert (course and standing.before_the_current(course)) == expected["before_the_current"]
