@@ -95,7 +95,8 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 lock: bootstrap ## Pins the newest versions of all dependencies, with hashes
 	$(LOCK) --upgrade requirements-build.in -o requirements-build.txt
 	$(LOCK) --upgrade requirements.in -o requirements.txt
-	$(LOCK) --upgrade -c requirements.txt requirements-dev.in -o requirements-dev.txt
+	$(LOCK) --upgrade -c requirements.txt requirements-simulator.in -o requirements-simulator.txt
+	$(LOCK) --upgrade -c requirements.txt -c requirements-simulator.txt requirements-dev.in -o requirements-dev.txt
 
 clean: ## Removes the environment and the embedded database
 	rm -rf $(VENV) var
