@@ -7,7 +7,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
-from productator.database.engine import is_lock_timeout
+from productator.database.failures import is_lock_timeout
 from productator.errors import KeyInUse, KeyReused
 from productator.models import IdempotencyKey
 

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from productator import idempotency
 from productator.database.column_types import ServerTime
-from productator.database.engine import is_row_locked, is_transient, run_transaction
+from productator.database.failures import is_row_locked, is_transient
+from productator.database.transactions import run_transaction
 from productator.domain import Retention, utc_now
 from productator.prices import retention_steps
 from refresher.background import Background

@@ -12,7 +12,7 @@ from functools import partial
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
-from productator.database.engine import is_transient
+from productator.database.failures import is_transient
 from productator.domain import utc_now
 from productator.errors import OffersUnavailable, TokenRejected
 from refresher.background import Background

@@ -29,7 +29,8 @@ from productator.app import create_app
 from productator.catalogue import products
 from productator.config import Settings
 from productator.database import migrate
-from productator.database.engine import make_engine, run_transaction
+from productator.database.engine import make_engine
+from productator.database.transactions import run_transaction
 from productator.domain import ProductDraft, utc_now
 from productator.models import Product
 

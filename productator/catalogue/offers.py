@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from productator.catalogue import versions
 from productator.catalogue.versions import Expected
-from productator.database.engine import changed_rows
 from productator.database.keyset import Page, Position, orders, read_page
+from productator.database.transactions import changed_rows
 from productator.domain import OwnOffer
 from productator.errors import OfferIsExternal, OfferNotFound, ProductNotFound
 from productator.models import Offer, Product, Refresh

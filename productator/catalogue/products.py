@@ -26,8 +26,8 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from productator.catalogue import search, versions
 from productator.catalogue.versions import Expected
 from productator.database.column_types import UtcDateTime
-from productator.database.engine import changed_rows
 from productator.database.keyset import Page, Position, orders, read_page
+from productator.database.transactions import changed_rows
 from productator.domain import ProductDraft
 from productator.errors import ProductNotFound
 from productator.models import OfferChange, PricePoint, Product, Refresh

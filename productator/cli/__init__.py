@@ -16,6 +16,7 @@ from productator.cli.products import products
 from productator.cli.tokens import first_token, tokens
 from productator.database import migrate as schema
 from productator.database.engine import make_engine
+from productator.models import Base
 
 _UWSGI_INI = Path(__file__).resolve().parents[1] / "ops" / "uwsgi.ini"
 
@@ -46,7 +47,7 @@ def migrate(wait: float) -> None:
 @told_in_a_sentence
 def dump() -> None:
     """Prints the newest schema in MySQL's SQL."""
-    click.echo(schema.dump(), nl=False)
+    click.echo(schema.dump(Base.metadata), nl=False)
 
 
 @main.command()

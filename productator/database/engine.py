@@ -1,9 +1,8 @@
 """How both programs talk to the database: engines that fit each kind, and transactions that are retried."""
 
-import random
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -13,17 +12,15 @@ from pymysql.constants import FIELD_TYPE
 from pymysql.converters import conversions
 from sqlalchemy import (
     Connection,
-    CursorResult,
-    Delete,
     Engine,
     ExceptionContext,
-    Update,
     create_engine,
     event,
     make_url,
 )
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session, sessionmaker
+
+from productator.database.failures import is_of_a_useless_server
 
 Result = TypeVar("Result")
 
@@ -48,21 +45,6 @@ _CONVERSIONS = {
     datetime: lambda value, _mapping: f"'{value.replace(tzinfo=None)}'",
     FIELD_TYPE.DATETIME: datetime.fromisoformat,
 }
-
-# MySQL: connection refused, too many connections, too many of this user.
-_OUT_OF_REACH = {2003, 1040, 1203, 1226, "unable to open database file"}
-# This server takes no writes now, another one may: read-only (a failover is under way), a Galera node that
-# has lost the others, shutting down.
-_ELSEWHERE = {1290, 1792, 1836, 1047, 1053}
-# Lock wait timeout, deadlock (on a cluster also at the commit), server gone, connection lost or killed,
-# statement killed, failed commit, changed since it was read, table altered or not there (not migrated yet).
-_TRANSIENT = {1205, 1213, 2006, 2013, 1927, 1317, 1180, 1020, 1412, 1146} | _OUT_OF_REACH | _ELSEWHERE
-# Group Replication: conflict at the commit, member leaving. TiDB: conflicts, schema changed, storage away.
-_TRANSIENT |= {3100, 3101, 8002, 8022, 8028, 9001, 9002, 9003, 9004, 9005, 9007}
-# SQLite tells it in words.
-_TRANSIENT |= {"database is locked", "no such table"}
-ATTEMPTS = 6
-_PATIENCE_S = 5
 
 
 def engine_options(url: str) -> dict[str, Any]:
@@ -146,7 +128,7 @@ def _leave_useless_server(failure: ExceptionContext) -> None:
     # All connections of the pool lead there. New ones are led elsewhere by whatever stands before the
     # servers; the old ones would go on failing until they are recycled.
     error = failure.sqlalchemy_exception
-    if isinstance(error, DBAPIError) and _code(error) in _ELSEWHERE:
+    if isinstance(error, DBAPIError) and is_of_a_useless_server(error):
         failure.is_disconnect = True
 
 
@@ -169,53 +151,3 @@ def _begin_immediate(connection: Connection) -> None:
     # A transaction that reads first and writes later would fail at once, whatever the timeout, when another
     # process wrote in between; taking the write lock at its start makes it wait in line instead.
     connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def is_transient(error: DBAPIError) -> bool:
-    """Whether the same transaction may succeed when it is run again."""
-    return error.connection_invalidated or _code(error) in _TRANSIENT
-
-
-def is_out_of_reach(error: DBAPIError) -> bool:
-    """Whether there was no connection at all."""
-    return _code(error) in _OUT_OF_REACH
-
-
-def is_lock_timeout(error: DBAPIError) -> bool:
-    """Whether somebody else held a lock for longer than we wait."""
-    return is_row_locked(error) or _code(error) == "database is locked"
-
-
-def is_row_locked(error: DBAPIError) -> bool:
-    """Whether somebody else held single rows, for longer than we wait or at all if we do not."""
-    return _code(error) in {1205, 3572}
-
-
-def _code(error: DBAPIError) -> object:
-    code = error.orig.args[0] if error.orig is not None and error.orig.args else None
-    return code.partition(":")[0] if isinstance(code, str) else code
-
-
-def changed_rows(session: Session, statement: Update | Delete) -> int:
-    """Executes the statement; returns how many rows it found, whether or not their values differ now."""
-    result = session.execute(statement)
-    return result.rowcount if isinstance(result, CursorResult) else 0
-
-
-def run_transaction(sessions: sessionmaker[Session], work: Callable[[Session], Result]) -> Result:
-    """Runs `work` in a transaction, again as a whole after a transient failure, with growing pauses.
-
-    Only for work that does no harm when run twice: after a commit whose answer was lost it is.
-    """
-    patient_until = time.monotonic() + _PATIENCE_S
-    for attempt in range(ATTEMPTS):
-        try:
-            with sessions.begin() as session:
-                return work(session)
-        except DBAPIError as error:
-            # Who has waited for long, for a connection, a lock or an answer, is not made to wait again.
-            is_too_late = time.monotonic() > patient_until
-            if attempt == ATTEMPTS - 1 or is_too_late or not is_transient(error):
-                raise
-        time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, not a secret
-    raise AssertionError("unreachable")

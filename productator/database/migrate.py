@@ -12,13 +12,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, MetaData, text
 from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from productator.database.engine import SQLITE_BUSY_TIMEOUT_S
-from productator.models import Base
 
 _MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 _LOCK_TIMEOUT_S = 120
@@ -56,11 +55,11 @@ def newest_revision() -> str:
     return head
 
 
-def dump() -> str:
-    """The newest schema as SQL that MySQL and MariaDB import."""
+def dump(metadata: MetaData) -> str:
+    """The newest schema, which is that of the models' metadata, as SQL that MySQL and MariaDB import."""
     dialect = mysql.dialect()
     statements = []
-    for table in Base.metadata.sorted_tables:
+    for table in metadata.sorted_tables:
         statements.append(CreateTable(table).compile(dialect=dialect))
         statements += [
             CreateIndex(index).compile(dialect=dialect)

@@ -1,6 +1,6 @@
 """The tables, as plain typed SQLAlchemy classes that both programs share."""
 
-from productator.database.column_types import Base
+from productator.database.base import Base
 from productator.models.api_token import ApiToken
 from productator.models.idempotency_key import IdempotencyKey
 from productator.models.offer import Offer

@@ -5,7 +5,8 @@ from datetime import datetime
 from sqlalchemy import String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from productator.database.column_types import TABLE_OPTIONS, Base, BigId, UtcDateTime, exact_text
+from productator.database.base import TABLE_OPTIONS, Base
+from productator.database.column_types import BigId, UtcDateTime, exact_text
 from productator.domain import TOKEN_NAME_LENGTH
 
 

@@ -6,7 +6,8 @@ from sqlalchemy import SmallInteger, Text
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import Mapped, mapped_column
 
-from productator.database.column_types import TABLE_OPTIONS, Base, UtcDateTime, exact_text
+from productator.database.base import TABLE_OPTIONS, Base
+from productator.database.column_types import UtcDateTime, exact_text
 
 
 class IdempotencyKey(Base):

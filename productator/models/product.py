@@ -6,7 +6,8 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueC
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
-from productator.database.column_types import TABLE_OPTIONS, Base, BigId, UtcDateTime, exact_text
+from productator.database.base import TABLE_OPTIONS, Base
+from productator.database.column_types import BigId, UtcDateTime, exact_text
 from productator.domain import NAME_LENGTH
 from productator.models import search_terms as words
 

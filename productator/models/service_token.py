@@ -5,7 +5,8 @@ from datetime import datetime
 from sqlalchemy import Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from productator.database.column_types import TABLE_OPTIONS, Base, UtcDateTime, exact_text
+from productator.database.base import TABLE_OPTIONS, Base
+from productator.database.column_types import UtcDateTime, exact_text
 
 
 class ServiceToken(Base):

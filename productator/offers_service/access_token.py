@@ -13,7 +13,8 @@ from sqlalchemy import ColumnElement, Update, and_, insert, or_, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, Session, sessionmaker
 
-from productator.database.engine import changed_rows, is_transient, run_transaction
+from productator.database.failures import is_transient
+from productator.database.transactions import changed_rows, run_transaction
 from productator.domain import utc_now
 from productator.errors import AnotherTokenIsValid, OffersServiceError, OffersUnavailable, TokenRejected
 from productator.models import ServiceToken

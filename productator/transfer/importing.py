@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator.catalogue import products
-from productator.database.engine import run_transaction
+from productator.database.transactions import run_transaction
 from productator.domain import ProductDraft, utc_now
 from productator.transfer.reading import Record
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from sqlalchemy.exc import DBAPIError
 
-from productator.database.engine import is_transient
+from productator.database.failures import is_transient
 from productator.domain import utc_now
 from productator.errors import OffersServiceError, OffersUnavailable
 from productator.offers_service.contract import AccessToken

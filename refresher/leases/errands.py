@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session, sessionmaker
 
-from productator.database.engine import run_transaction
+from productator.database.transactions import run_transaction
 from refresher.leases import row_locks
 from refresher.leases.claims import Claim, Claiming, Wanted
 from refresher.leases.owed import Debt

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
-from productator.database.engine import is_row_locked
+from productator.database.failures import is_row_locked
 from productator.models import Refresh
 
 

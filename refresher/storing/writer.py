@@ -10,7 +10,8 @@ from functools import partial
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
-from productator.database.engine import is_transient, run_transaction
+from productator.database.failures import is_transient
+from productator.database.transactions import run_transaction
 from productator.domain import utc_now
 from productator.errors import OffersProtocolError
 from refresher.background import Background

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from werkzeug.test import TestResponse
 
 from productator import idempotency
-from productator.database.engine import run_transaction
+from productator.database.transactions import run_transaction
 from productator.domain import utc_now
 from productator.models import IdempotencyKey, Product
 from tests.api.checks import PRODUCTS, items, offers_url, problem

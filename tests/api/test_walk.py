@@ -13,7 +13,7 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator.catalogue import products
-from productator.database.engine import run_transaction
+from productator.database.transactions import run_transaction
 from productator.domain import ProductDraft, utc_now
 from productator.models import Product
 from tests import factories

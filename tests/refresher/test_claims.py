@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy.orm import sessionmaker
 
 from productator.catalogue import products
-from productator.database.engine import make_engine, run_transaction
+from productator.database.engine import make_engine
+from productator.database.transactions import run_transaction
 from productator.models import Refresh
 from refresher.leases.claims import Claim, Claiming, Wanted, give_back, recall_strays
 from refresher.leases.schedule import LONGEST_PAUSE

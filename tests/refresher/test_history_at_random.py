@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from productator.catalogue import offers as own_offers
-from productator.database.engine import run_transaction
+from productator.database.transactions import run_transaction
 from productator.domain import ChangeKind, OfferData, OwnOffer, utc_now
 from productator.models import Offer, OfferChange, PricePoint
 from productator.prices.changes import OfferState, Summary, events, summary

@@ -6,7 +6,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator.catalogue import products
-from productator.database.engine import run_transaction
+from productator.database.transactions import run_transaction
 from productator.domain import ProductDraft
 from productator.models import Product
 from tests.refresher.builders import NOW

@@ -11,6 +11,7 @@ from flask import Flask
 from productator.api.openapi import document
 from productator.app import create_app
 from productator.database import migrate
+from productator.models import Base
 from productator.options import OPTIONS
 from tests import factories
 from tests.conftest import dispose_of
@@ -58,7 +59,7 @@ def test_every_setting_stands_in_the_readme(option: object) -> None:
 
 
 def test_the_dump_is_the_newest_schema() -> None:
-    assert text_of("dump.sql") == migrate.dump()
+    assert text_of("dump.sql") == migrate.dump(Base.metadata)
 
 
 def test_api_package_and_changelog_tell_one_version() -> None:

@@ -6,7 +6,7 @@ import pymysql
 import pytest
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
 
-from productator.database.engine import is_out_of_reach, is_transient
+from productator.database.failures import is_out_of_reach, is_transient
 
 
 def told(*arguments: object, kind: type[DBAPIError] = OperationalError, lost: bool = False) -> DBAPIError:

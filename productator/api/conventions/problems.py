@@ -14,7 +14,7 @@ from productator.api.conventions import problem_types
 from productator.api.conventions.parsing import current_request_id
 from productator.api.conventions.problem_types import Kind
 from productator.api.schemas import json_response
-from productator.database import engine
+from productator.database.failures import is_transient
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ def _of_the_router(error: HTTPException) -> Response:
 
 
 def _of_the_database(error: DBAPIError | PoolTimeout) -> Response:
-    if isinstance(error, DBAPIError) and not engine.is_transient(error):
+    if isinstance(error, DBAPIError) and not is_transient(error):
         return _unexpected(error)
     log.warning("the database is not available", extra={"error": str(error.__cause__ or error)})
     return problem(

@@ -6,7 +6,7 @@ from alembic import context
 from alembic.ddl.mysql import MySQLImpl
 from sqlalchemy import Column, Index, Inspector, Table, inspect
 
-from productator.models import Base
+from productator.database.base import Base
 
 
 class Resumable(MySQLImpl):
