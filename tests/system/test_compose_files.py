@@ -12,7 +12,7 @@ from productator.options import OPTIONS
 from simulator.options import read_options
 
 ROOT = Path(__file__).parents[2]
-DOCKERFILES = ("Dockerfile.api", "Dockerfile.refresher")
+DOCKERFILES = ("Dockerfile.api", "Dockerfile.refresher", "simulator/Dockerfile")
 # Settled by how the services are wired together.
 WIRED = {"DATABASE_URL", "DATABASE_HOST", "DATABASE_PORT", "LISTEN_HOST"}
 # What compose reads beside the settings of the two programs.
