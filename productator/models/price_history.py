@@ -67,14 +67,16 @@ class PricePoint(Base):
     offers: Mapped[int] = mapped_column(BigId)
     items_in_stock: Mapped[int] = mapped_column(BigId)
     # Of rolled-up rows only, since a raw row does not know its end: the mean of the lowest prices, weighted
-    # by time in stock, in thousandths, and more than the lowest where that did not hold without a break from
-    # the start on, as far as stock went; the seconds that are known, and those with anything in stock.
+    # by time in stock, in thousandths; the seconds that are known, and those with anything in stock.
     mean_lowest_price: Mapped[int | None] = mapped_column(BigId)
     covered_s: Mapped[float | None] = mapped_column(Double)
     in_stock_s: Mapped[float | None] = mapped_column(Double)
     # Means of offers and of items over the time that is known, in thousandths.
     mean_offers: Mapped[int | None] = mapped_column(BigId)
     mean_items_in_stock: Mapped[int | None] = mapped_column(BigId)
+    # Of rolled-up rows only: whether the lowest price held without a break from the start until stock ran
+    # out, if it did. Null: an older version wrote the row, and made the mean more than the lowest if not.
+    is_unbroken: Mapped[bool | None]
 
     __table_args__ = (_CLUSTERED,)
 

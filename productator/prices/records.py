@@ -39,6 +39,10 @@ _FOLLOWING = (
     .limit(1)
 )
 _SINCE_1970 = MicrosecondsSince1970(PricePoint.starts_at)
+# Older versions made the mean more than the lowest price where that did not hold throughout.
+IS_UNBROKEN = func.coalesce(
+    PricePoint.is_unbroken, PricePoint.mean_lowest_price == PricePoint.lowest_price * SCALE
+)
 _LOWEST = (
     select(PricePoint.lowest_price, _SINCE_1970.label("start"), PricePoint.resolution_s, PricePoint.covered_s)
     .where(
@@ -90,6 +94,7 @@ _OF_THE_LOWEST = _Columns(
         PricePoint.in_stock_s,
         PricePoint.lowest_price,
         PricePoint.mean_lowest_price,
+        IS_UNBROKEN,
     ],
 )
 _ALL = _Columns(
@@ -176,9 +181,9 @@ def lowest_only(records: Iterable[Record], until: int) -> Iterator[LowestPrice]:
         start, lowest = record
         end = following[0]
         if lowest is None:
-            yield _new(LowestPrice, (start, end, 0, 0, 0))
+            yield _new(LowestPrice, (start, end, 0, 0, 0, False))
         else:
-            yield _new(LowestPrice, (start, end, lowest, lowest * SCALE, end - start))
+            yield _new(LowestPrice, (start, end, lowest, lowest * SCALE, end - start, True))
 
 
 def segments(records: Iterable[Record], until: int) -> Iterator[Segment]:
@@ -192,14 +197,15 @@ def segments(records: Iterable[Record], until: int) -> Iterator[Segment]:
         end = following[0]
         offers, items = offers * SCALE, items * SCALE
         if lowest is None:
-            yield _new(Segment, (start, end, 0, 0, 0, 0, 0, offers, items))
+            yield _new(Segment, (start, end, 0, 0, 0, False, 0, 0, offers, items))
         else:
-            of_prices = (lowest, lowest * SCALE, end - start, highest, mean)
+            of_prices = (lowest, lowest * SCALE, end - start, True, highest, mean)
             yield _new(Segment, (start, end, *of_prices, offers, items))
 
 
 def _rolled_up(record: Record) -> LowestPrice:
-    start, resolution_s, covered_s, in_stock_s, lowest, mean_lowest, *_ = record
+    start, resolution_s, covered_s, in_stock_s, lowest, mean_lowest, is_unbroken, *_ = record
     end = start + resolution_s * SECOND
     begins = end - round(covered_s * SECOND)
-    return LowestPrice(begins, end, lowest or 0, mean_lowest or 0, round(in_stock_s * SECOND))
+    in_stock = round(in_stock_s * SECOND)
+    return LowestPrice(begins, end, lowest or 0, mean_lowest or 0, in_stock, bool(is_unbroken))

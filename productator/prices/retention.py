@@ -6,11 +6,12 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Row, Table, and_, delete, func, insert, or_, select, union_all
+from sqlalchemy import ColumnElement, Table, and_, delete, func, insert, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from productator.domain import ChangeKind
 from productator.models import OfferChange, PricePoint
+from productator.prices.records import IS_UNBROKEN
 from productator.prices.rollup import FEWEST, Point, roll_up
 
 # Some hundredths of a second's work.
@@ -19,6 +20,10 @@ _CONDITIONS_A_STATEMENT = 100
 
 _POINTS = cast("Table", PricePoint.__table__)
 _CHANGES = cast("Table", OfferChange.__table__)
+_READ = select(
+    _POINTS.c.product_id,
+    *(IS_UNBROKEN.label(name) if name == "is_unbroken" else _POINTS.c[name] for name in Point._fields),
+)
 
 
 class Window(NamedTuple):
@@ -79,12 +84,12 @@ def _some_with_many_points(
 
 def _points(session: Session, product_ids: Sequence[int], window: Window) -> dict[int, list[Point]]:
     """All that start in the window or where it ends, by product."""
-    query = select(_POINTS).where(
+    query = _READ.where(
         _POINTS.c.product_id.in_(product_ids), _POINTS.c.starts_at.between(window.since, window.until)
     )
     rows = session.execute(query.order_by(_POINTS.c.product_id, _POINTS.c.starts_at))
     return {
-        product_id: [_point(row) for row in group]
+        product_id: [Point._make(row[1:]) for row in group]
         for product_id, group in groupby(rows, attrgetter("product_id"))
     }
 
@@ -98,8 +103,8 @@ def _carried(session: Session, product_ids: Sequence[int], window: Window) -> di
         and_(_POINTS.c.product_id == product_id, _POINTS.c.starts_at == starts_at)
         for product_id, starts_at in held.items()
     ]
-    query = select(_POINTS).where(_POINTS.c.resolution_s == 0, or_(*is_one))
-    return {row.product_id: _point(row) for row in session.execute(query)}
+    query = _READ.where(_POINTS.c.resolution_s == 0, or_(*is_one))
+    return {row.product_id: Point._make(row[1:]) for row in session.execute(query)}
 
 
 def _held_since(
@@ -118,10 +123,6 @@ def _held_since(
         for each in product_ids
     ]
     return dict(session.execute(union_all(*(each.subquery().select() for each in last))).all())
-
-
-def _point(row: Row[Any]) -> Point:
-    return Point._make(getattr(row, name) for name in Point._fields)
 
 
 def prune_points(session: Session, product_ids: Sequence[int], window: Window) -> int:

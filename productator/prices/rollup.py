@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import dropwhile, groupby
+from itertools import groupby
 from typing import NamedTuple
 
 from productator.prices.changes import SCALE, rounded
@@ -30,6 +30,7 @@ class Point(NamedTuple):
     in_stock_s: float | None = None
     mean_offers: int | None = None
     mean_items_in_stock: int | None = None
+    is_unbroken: bool | None = None
 
 
 class RolledUp(NamedTuple):
@@ -107,33 +108,27 @@ def _mean(start: datetime, resolution: timedelta, parts: list[_Part]) -> Point:
         _weighted([(part.point.average_price, part.in_stock_us) for part in parts], in_stock),
         parts[-1].point.offers,
         parts[-1].point.items_in_stock,
-        _mean_lowest(parts, lowest, in_stock),
+        _weighted([(_mean_lowest(part.point), part.in_stock_us) for part in parts], in_stock),
         covered / _SECOND,
         in_stock / _SECOND,
         _weighted([(_mean_offers(part.point), part.covered_us) for part in parts], covered),
         _weighted([(_mean_items(part.point), part.covered_us) for part in parts], covered),
+        _is_unbroken(parts, lowest) if in_stock else None,
     )
 
 
-def _mean_lowest(parts: list[_Part], lowest: int | None, in_stock: int) -> int | None:
-    """Equal to the lowest only if that held from the start until nothing was in stock any more, if ever.
-
-    So one sees whether a price has held without a break, at the cost of a thousandth where it has not.
-    """
-    if lowest is None or not in_stock:
-        return None
-    total = sum((_mean_lowest_of(part.point) or 0) * part.in_stock_us for part in parts)
-    is_unbroken = total == lowest * SCALE * in_stock and _is_in_stock_first(parts)
-    return max(rounded(total, in_stock), lowest * SCALE + (not is_unbroken))
-
-
-def _is_in_stock_first(parts: list[_Part]) -> bool:
-    """Whether no time in stock follows after any without."""
-    since_out = list(dropwhile(lambda part: part.in_stock_us == part.covered_us, parts))
-    return not any(part.in_stock_us for part in since_out[1:])
+def _is_unbroken(parts: list[_Part], lowest: int | None) -> bool:
+    """Whether the lowest price held from the start until nothing was in stock any more, if ever."""
+    was_out = False
+    for point, covered, in_stock in parts:
+        # None: a raw point, which has one price.
+        if in_stock and (was_out or point.lowest_price != lowest or point.is_unbroken is False):
+            return False
+        was_out = was_out or in_stock < covered
+    return True
 
 
-def _mean_lowest_of(point: Point) -> int | None:
+def _mean_lowest(point: Point) -> int | None:
     if point.resolution_s or point.lowest_price is None:
         return point.mean_lowest_price
     return point.lowest_price * SCALE

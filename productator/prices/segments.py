@@ -22,6 +22,8 @@ class LowestPrice(NamedTuple):
     lowest: int
     mean_lowest: int  # in 1/SCALE, as it is stored
     in_stock: int  # for how long anything was: all of the time or none, or any part if it was rolled up
+    # Whether the lowest price held from the start until nothing was in stock any more, if ever.
+    is_unbroken: bool
 
 
 class Segment(NamedTuple):
@@ -32,6 +34,7 @@ class Segment(NamedTuple):
     lowest: int
     mean_lowest: int
     in_stock: int
+    is_unbroken: bool
     highest: int
     mean: int  # of the offers' average price, in 1/SCALE
     # Of all the time, in 1/SCALE.

@@ -69,13 +69,11 @@ def follow(prices: Iterable[LowestPrice]) -> Course | None:
     in_stock = weighted = last_price = last_at = 0
     times: defaultdict[int, int] = defaultdict(int)
     was_steady = False
-    for begins, end, low, mean, stocked in prices:
+    for begins, end, low, mean, stocked, is_unbroken in prices:
         if start is None:
             start = begins
         if not stocked:
             continue
-        # It held from the start until nothing was in stock any more, if ever.
-        is_unbroken = mean == low * SCALE
         # The one that stands for the stretch: where it was rolled up, the mean.
         price = low if is_unbroken else rounded(mean, SCALE)
         times[price] += stocked

@@ -92,7 +92,38 @@ def test_what_is_rolled_up_is_read_between_the_others(
     assert starting_prices(found) == [178, 179, 20, 240, 241]
     # Only its second half is known, and half of that in stock.
     assert found[2].start == microseconds(START + timedelta(minutes=210))
-    assert found[2][3:] in [(21_500, 900_000_000), (21_500, 900_000_000, 900, 1, 1_500, 0)]
+    assert found[2][3:] in [(21_500, 900_000_000, False), (21_500, 900_000_000, False, 900, 1, 1_500, 0)]
+
+
+@EACH_READER
+@pytest.mark.parametrize(
+    ("mean", "flag", "expected"),
+    [
+        (20_000, True, True),
+        # Too short a break to show in the mean.
+        (20_000, False, False),
+        # An older version wrote these.
+        (20_000, None, True),
+        (20_001, None, False),
+    ],
+)
+def test_whether_a_price_held_without_a_break_is_read(
+    connection: Connection,
+    sessions: sessionmaker[Session],
+    product_id: int,
+    read: Any,
+    *,
+    mean: int,
+    flag: bool | None,
+    expected: bool,
+) -> None:
+    hour = {"resolution_s": 3600, "mean_lowest_price": mean, "covered_s": 3600.0, "in_stock_s": 3600.0}
+    with sessions.begin() as session:
+        session.add(PricePoint(**_row(product_id, -60, 20), **hour, is_unbroken=flag))
+    begin = microseconds(START - timedelta(minutes=60))
+    found, *_ = read(connection, product_id, begin, microseconds(START + timedelta(minutes=1)))
+
+    assert found.is_unbroken is expected
 
 
 @EACH_READER

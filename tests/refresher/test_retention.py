@@ -132,6 +132,22 @@ def test_hours_become_days_when_they_are_older(sessions: Sessions, product: int)
     assert [resolution for _, resolution in points(sessions, product)] == [86_400] + [3_600] * 6 + [0]
 
 
+def test_hours_that_an_older_version_rolled_up_become_days(sessions: Sessions, product: int) -> None:
+    """It tells by the mean alone whether a price has held without a break."""
+    hours = [
+        raw(hour * HOUR, 10)._replace(
+            resolution_s=3_600, mean_lowest_price=mean, covered_s=3_600.0, in_stock_s=3_600.0
+        )
+        for hour, mean in enumerate([10_000, 10_001, 10_000])
+    ]
+    keep(sessions, product, *hours, raw(3 * HOUR))
+    do_all(sessions, Retention(0, 0, 10, 0))
+    with sessions() as session:
+        day = session.scalars(select(PricePoint).order_by(PricePoint.starts_at)).first()
+
+    assert (day.resolution_s, day.mean_lowest_price, day.is_unbroken) == (86_400, 10_000, False)
+
+
 def test_for_ever_is_for_ever(sessions: Sessions, product: int) -> None:
     keep(sessions, product, *busy(range(30)))
     keep_changes(sessions, product, (HOUR, 1, APPEARED), (2 * HOUR, 1, REMOVED))

@@ -46,7 +46,7 @@ def test_segments_cover_what_is_known_without_gap_or_overlap(history: History) -
 @random_histories
 @given(histories(MINUTE))
 def test_what_is_read_of_lowest_prices_is_the_same(history: History) -> None:
-    assert history.lowest_prices == [segment[:5] for segment in history.held]
+    assert history.lowest_prices == [segment[:6] for segment in history.held]
 
 
 @each_interval

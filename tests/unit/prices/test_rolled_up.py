@@ -12,7 +12,7 @@ from productator.prices.buckets import HistoryPoint, points
 from productator.prices.changes import SCALE
 from productator.prices.records import Record, segments
 from productator.prices.rollup import Point, roll_up
-from productator.prices.segments import Segment, between, microseconds
+from productator.prices.segments import LowestPrice, Segment, between, microseconds
 from productator.prices.trend import Course, Trend, follow
 from tests.unit.prices import plain_model
 from tests.unit.prices.histories import exact, random_histories
@@ -63,7 +63,7 @@ def held(history: list[Point]) -> list[Segment]:
 
 
 def course(found: list[Segment]) -> Course | None:
-    return follow(each[:5] for each in found)
+    return follow(LowestPrice(*each[:6]) for each in found)
 
 
 def record(point: Point) -> Record:
@@ -71,7 +71,7 @@ def record(point: Point) -> Record:
     start = microseconds(point.starts_at)
     if point.resolution_s:
         times = (point.resolution_s, point.covered_s, point.in_stock_s)
-        lowest = (point.lowest_price, point.mean_lowest_price)
+        lowest = (point.lowest_price, point.mean_lowest_price, point.is_unbroken)
         means = (point.mean_offers, point.mean_items_in_stock)
         return (start, *times, *lowest, point.highest_price, point.average_price, *means)
     prices = (point.lowest_price, point.highest_price, point.average_price)

@@ -41,7 +41,9 @@ def test_an_hour_of_three_points_becomes_one_and_what_it_ended_with() -> None:
     mean, carried = rolled(points)
 
     # A quarter of the hour at 100 and 150, half of it at 60, a quarter without anything in stock.
-    assert mean == Point(MIDNIGHT, 3_600, 60, 200, 90_000, 2, 10, 73_333, 3_600.0, 2_700.0, 2_000, 10_000)
+    assert mean == Point(
+        MIDNIGHT, 3_600, 60, 200, 90_000, 2, 10, 73_333, 3_600.0, 2_700.0, 2_000, 10_000, False
+    )
     assert carried == raw(HOUR, 60)
 
 
@@ -70,6 +72,7 @@ def test_an_hour_of_nothing_in_stock_has_no_prices() -> None:
     mean, _ = rolled([raw(minute * MINUTE)._replace(offers=minute) for minute in (0, 1, 2)])
 
     assert (mean.lowest_price, mean.average_price, mean.mean_lowest_price) == (None, None, None)
+    assert mean.is_unbroken is None
     assert (mean.in_stock_s, mean.offers) == (0.0, 2)
 
 
@@ -84,12 +87,44 @@ def test_offers_and_items_are_means_over_the_time_that_is_known() -> None:
     assert (mean.mean_offers, mean.mean_items_in_stock) == (5_000, 266_667)
 
 
-def test_a_lowest_price_that_held_throughout_is_its_own_mean() -> None:
-    hour = rolled([raw(0 * MINUTE, 10), raw(20 * MINUTE, 10, 30), raw(40 * MINUTE, 10)])
+def test_an_hour_tells_whether_its_lowest_price_held_without_a_break() -> None:
+    hour, _ = rolled([raw(0 * MINUTE, 10), raw(20 * MINUTE, 10, 30), raw(40 * MINUTE, 10)])
     blip = timedelta(microseconds=1)
-    other = rolled([raw(0 * MINUTE, 10), raw(20 * MINUTE, 30), raw(20 * MINUTE + blip, 10)])
+    other, _ = rolled([raw(0 * MINUTE, 10), raw(20 * MINUTE, 30), raw(20 * MINUTE + blip, 10)])
 
-    assert [found[0].mean_lowest_price for found in (hour, other)] == [10_000, 10_001]
+    assert (hour.mean_lowest_price, hour.is_unbroken) == (10_000, True)
+    # Too short to show in the mean.
+    assert (other.mean_lowest_price, other.is_unbroken) == (10_000, False)
+
+
+@pytest.mark.parametrize(
+    ("hours", "is_unbroken"),
+    [
+        ([True, True], True),
+        ([True, False], False),
+        ([False, True], False),
+        ([True, None], True),
+        ([None, True], False),
+    ],
+)
+def test_a_day_is_unbroken_if_its_hours_are_for_as_long_as_there_is_stock(
+    hours: list[bool | None], is_unbroken: bool
+) -> None:
+    """None: an hour without anything in stock."""
+    found = [
+        raw(number * HOUR, *([] if each is None else [10]))._replace(
+            resolution_s=3_600,
+            mean_lowest_price=None if each is None else 10_000,
+            covered_s=3_600.0,
+            in_stock_s=0.0 if each is None else 3_600.0,
+            is_unbroken=each,
+        )
+        for number, each in enumerate(hours)
+    ]
+
+    day, _ = rolled([*found, raw(len(found) * HOUR)], DAY)
+
+    assert day.is_unbroken is is_unbroken
 
 
 def test_hours_that_follow_each_other_need_nothing_in_between() -> None:
