@@ -20,8 +20,8 @@ from productator.cli.command import moment_given, settings_given, told_in_a_sent
 from productator.cli.files import STANDARD, format_of, formatted, output_option, writer, written_to
 from productator.database.engine import make_engine, snapshot
 from productator.domain import MAX_ID
-from productator.prices import recording as recorded
-from productator.prices.recording import Span
+from productator.prices import offer_history
+from productator.prices.offer_history import Span
 from productator.transfer import importing
 from productator.transfer.reading import READERS, Record, Records, Refused
 from productator.transfer.writing import CHANGE_COLUMNS
@@ -154,5 +154,5 @@ def history(
         # Before there is a file for it.
         catalogue.get(connection, product_id)
         with written_to(output) as stream:
-            changes = recorded.every(connection, product_id, Span(since, until))
-            write(stream, (change_json(row, currency=settings.currency) for row in changes), CHANGE_COLUMNS)
+            changes = offer_history.every(connection, product_id, Span(since, until))
+            write(stream, (change_json(each, currency=settings.currency) for each in changes), CHANGE_COLUMNS)

@@ -1,16 +1,12 @@
-"""History of offers: recording what changed, in the transaction that changes it, and reading it."""
+"""Records what changed, in the transaction that changes it."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
     BigInteger,
     CompoundSelect,
-    Connection,
-    Row,
-    Select,
     Table,
     bindparam,
     func,
@@ -19,24 +15,19 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from productator.catalogue import products
 from productator.database.bulk import insert_rows
 from productator.database.column_types import ServerTime
-from productator.database.keyset import Order, Page, Position, read_page
-from productator.errors import OfferNotFound
-from productator.models import Offer, OfferChange, PricePoint
+from productator.models import OfferChange, PricePoint
 from productator.prices import changes as history
 from productator.prices.changes import Offers
 
 _CHANGES = cast("Table", OfferChange.__table__)
 _POINTS = cast("Table", PricePoint.__table__)
-_ROWS_A_STATEMENT = 1_000
 _CHANGE_COLUMNS = ("product_id", "changed_at", *history.OfferEvent._fields)
 _POINT_COLUMNS = ("product_id", "starts_at", "resolution_s", *history.Summary._fields)
 _TICK = timedelta(microseconds=1)
 # Between the machines that record, in good order.
 _CLOCKS_DIFFER = timedelta(seconds=2)
-_IN_TIME = Order(OfferChange.changed_at, OfferChange.offer_id)
 
 
 class Observation(NamedTuple):
@@ -46,67 +37,6 @@ class Observation(NamedTuple):
     at: datetime
     before: Offers
     after: Offers
-
-
-@dataclass(frozen=True)
-class Span:
-    """The time [since, until); None: without that bound."""
-
-    since: datetime | None = None
-    until: datetime | None = None
-
-    def of(self, query: Select[Any]) -> Select[Any]:
-        if self.since is not None:
-            query = query.where(OfferChange.changed_at >= self.since)
-        if self.until is not None:
-            query = query.where(OfferChange.changed_at < self.until)
-        return query
-
-
-def of_product(
-    connection: Connection, product_id: int, span: Span, *, limit: int, position: Position | None = None
-) -> Page:
-    """Changes of all the product's offers, past ones included, oldest first."""
-    query = span.of(select(_CHANGES).where(OfferChange.product_id == product_id))
-    page = read_page(connection, query, _IN_TIME, limit=limit, position=position)
-    if not page.rows:
-        products.get(connection, product_id)
-    return page
-
-
-def every(connection: Connection, product_id: int, span: Span) -> Iterator[Row[Any]]:
-    """All changes of the product's offers, oldest first, read in pages."""
-    position: Position | None = None
-    while True:
-        page = of_product(connection, product_id, span, limit=_ROWS_A_STATEMENT, position=position)
-        yield from page.rows
-        position = page.position
-        if position is None:
-            return
-
-
-def of_offer(
-    connection: Connection,
-    product_id: int,
-    offer_id: int,
-    span: Span,
-    *,
-    limit: int,
-    position: Position | None = None,
-) -> Page:
-    """Changes of one offer, which may be gone, oldest first."""
-    changes = select(_CHANGES).where(OfferChange.product_id == product_id, OfferChange.offer_id == offer_id)
-    page = read_page(connection, span.of(changes), _IN_TIME, limit=limit, position=position)
-    if not page.rows and connection.execute(changes.limit(1)).one_or_none() is None:
-        _require_offer(connection, product_id, offer_id)
-    return page
-
-
-def _require_offer(connection: Connection, product_id: int, offer_id: int) -> None:
-    """Raises OfferNotFound for what is not there; an offer's changes may have been pruned, or never made."""
-    query = select(Offer.id).where(Offer.product_id == product_id, Offer.id == offer_id)
-    if connection.scalar(query) is None:
-        raise OfferNotFound(product_id, offer_id)
 
 
 def record(session: Session, observations: Iterable[Observation]) -> None:

@@ -31,7 +31,7 @@ def position_of(cursor: str | None) -> Position | None:
     return list(position)
 
 
-def page_answer(page: Page, items: list[dict[str, Any]]) -> Response:
+def page_answer(page: Page[Any], items: list[dict[str, Any]]) -> Response:
     return listed({"items": items}, None if page.position is None else _next_url(page.position))
 
 

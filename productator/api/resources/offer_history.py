@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 from flask import Blueprint, Response, current_app
 from pydantic import Field
-from sqlalchemy import Row
 
 from productator.api.conventions.cursors import page_answer, position_of
 from productator.api.conventions.parsing import read_query
@@ -12,9 +11,8 @@ from productator.api.conventions.time_ranges import Moment, check_order
 from productator.api.schemas import Cursor, Limit, Query, time_json
 from productator.database.keyset import Page
 from productator.database.web import reading, retried
-from productator.domain import ChangeKind
-from productator.prices import recording as service
-from productator.prices.recording import Span
+from productator.prices import offer_history
+from productator.prices.offer_history import RecordedChange, Span
 
 history = Blueprint("history", __name__, url_prefix="/api/v1/products/<id:product_id>/offers")
 
@@ -38,7 +36,9 @@ def list_changes_of_product(product_id: int) -> Response:
     query = read_query(OfferChangesQuery)
     position = position_of(query.cursor)
     with reading() as connection:
-        page = service.of_product(connection, product_id, query.span, limit=query.limit, position=position)
+        page = offer_history.of_product(
+            connection, product_id, query.span, limit=query.limit, position=position
+        )
     return _answer(page)
 
 
@@ -49,7 +49,7 @@ def list_changes_of_offer(product_id: int, offer_id: int) -> Response:
     query = read_query(OfferChangesQuery)
     position = position_of(query.cursor)
     with reading() as connection:
-        page = service.of_offer(
+        page = offer_history.of_offer(
             connection,
             product_id,
             offer_id,
@@ -60,20 +60,20 @@ def list_changes_of_offer(product_id: int, offer_id: int) -> Response:
     return _answer(page)
 
 
-def _answer(page: Page) -> Response:
+def _answer(page: Page[RecordedChange]) -> Response:
     currency = current_app.config["CURRENCY"]
-    return page_answer(page, [change_json(row, currency=currency) for row in page.rows])
+    return page_answer(page, [change_json(change, currency=currency) for change in page.rows])
 
 
-def change_json(row: Row[Any], *, currency: str | None) -> dict[str, Any]:
+def change_json(change: RecordedChange, *, currency: str | None) -> dict[str, Any]:
     return {
-        "product_id": row.product_id,
-        "offer_id": row.offer_id,
-        "source": "own" if row.remote_id is None else "external",
-        "external_id": row.remote_id,
-        "change": ChangeKind(row.kind).name.lower(),
-        "price": row.price,
+        "product_id": change.product_id,
+        "offer_id": change.offer_id,
+        "source": "own" if change.remote_id is None else "external",
+        "external_id": change.remote_id,
+        "change": change.kind.name.lower(),
+        "price": change.price,
         "currency": currency,
-        "items_in_stock": row.items_in_stock,
-        "changed_at": time_json(row.changed_at),
+        "items_in_stock": change.items_in_stock,
+        "changed_at": time_json(change.changed_at),
     }
