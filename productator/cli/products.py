@@ -13,7 +13,8 @@ from typing import cast
 import click
 from sqlalchemy.orm import sessionmaker
 
-from productator.api.resources.offer_history import change_json
+from productator.api.price_json import change_json
+from productator.api.price_schemas import OfferChangeJson
 from productator.api.schemas import product_json
 from productator.catalogue import products as catalogue
 from productator.cli.command import moment_given, settings_given, told_in_a_sentence
@@ -24,7 +25,6 @@ from productator.prices import offer_history
 from productator.prices.offer_history import Span
 from productator.transfer import importing
 from productator.transfer.reading import READERS, Record, Records, Refused
-from productator.transfer.writing import CHANGE_COLUMNS
 
 _MOST_TOLD = 100
 
@@ -155,4 +155,5 @@ def history(
         catalogue.get(connection, product_id)
         with written_to(output) as stream:
             changes = offer_history.every(connection, product_id, Span(since, until))
-            write(stream, (change_json(each, currency=settings.currency) for each in changes), CHANGE_COLUMNS)
+            rows = (change_json(each, currency=settings.currency) for each in changes)
+            write(stream, rows, columns=tuple(OfferChangeJson.__annotations__))

@@ -14,8 +14,8 @@ from productator.database import migrate as schema
 from productator.database.engine import make_engine
 from productator.domain import ChangeKind
 from productator.models import Offer, OfferChange, PricePoint, Product
-from productator.prices import summary
-from productator.prices.segments import microseconds
+from productator.prices import figures
+from productator.prices.segments import TimeRange, microseconds
 from tests.factories import NOW
 from tests.upgrades import killed_after_each_step
 
@@ -162,10 +162,11 @@ def test_figures_of_hours_that_were_rolled_up_before_stay(
     add_hours(before_flags, *means)
     schema.migrate(before_flags)
     with before_flags.connect() as connection:
-        course = summary.course(connection, 1, microseconds(NOW), microseconds(NOW + 3 * HOUR))
+        within = TimeRange(microseconds(NOW), microseconds(NOW + 3 * HOUR))
+        found = figures.price_trend(connection, 1, within).figures
 
-    assert course.trend.last == (100, microseconds(NOW + since * HOUR))
-    assert Fraction(*course.trend.mean) == mean
+    assert found.last == (100, microseconds(NOW + since * HOUR))
+    assert Fraction(*found.mean) == mean
 
 
 def test_hours_that_were_rolled_up_before_get_the_flag(before_flags: Engine) -> None:

@@ -1,6 +1,6 @@
 """Routes of what offers were: their changes, oldest first, in pages."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from flask import Blueprint, Response, current_app
 from pydantic import Field
@@ -8,7 +8,8 @@ from pydantic import Field
 from productator.api.conventions.cursors import page_answer, position_of
 from productator.api.conventions.parsing import read_query
 from productator.api.conventions.time_ranges import Moment, check_order
-from productator.api.schemas import Cursor, Limit, Query, time_json
+from productator.api.price_json import change_json
+from productator.api.schemas import Cursor, Limit, Query
 from productator.database.keyset import Page
 from productator.database.web import reading, retried
 from productator.prices import offer_history
@@ -63,17 +64,3 @@ def list_changes_of_offer(product_id: int, offer_id: int) -> Response:
 def _answer(page: Page[RecordedChange]) -> Response:
     currency = current_app.config["CURRENCY"]
     return page_answer(page, [change_json(change, currency=currency) for change in page.rows])
-
-
-def change_json(change: RecordedChange, *, currency: str | None) -> dict[str, Any]:
-    return {
-        "product_id": change.product_id,
-        "offer_id": change.offer_id,
-        "source": "own" if change.remote_id is None else "external",
-        "external_id": change.remote_id,
-        "change": change.kind.name.lower(),
-        "price": change.price,
-        "currency": currency,
-        "items_in_stock": change.items_in_stock,
-        "changed_at": time_json(change.changed_at),
-    }

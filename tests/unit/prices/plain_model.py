@@ -1,6 +1,6 @@
 """The figures by brute force: time is a list of ticks, each with what held in it, and everything is counted.
 
-Shares no code with `productator.figures`; calendars are Python's, fractions are exact.
+Shares no code with `productator.prices`; calendars are Python's, fractions are exact.
 """
 
 from dataclasses import dataclass
@@ -117,9 +117,9 @@ def lowest(line: Timeline, start: int, end: int) -> tuple[int, int] | None:
 def standing(line: Timeline, now: int) -> dict[str, object]:
     """Of the 90 days until `now`, which is where the last tick ends."""
     day = 86_400_000_000
-    current = before = percentile = None
+    current = reference = percentile = None
     if line.ticks[-1] is not None and line.ticks[-1].prices:
         price, since = current = (line.ticks[-1].prices[0], held_since(line))
         percentile = Fraction(100 * sum(each < price for _, each in line.priced), len(line.priced))
-        before = (since - 30 * day, since) if since > now - 90 * day else None
-    return {"current": current, "percentile": percentile, "before_the_current": before}
+        reference = (since - 30 * day, since) if since > now - 90 * day else None
+    return {"current": current, "percentile": percentile, "reference_range": reference}
