@@ -88,7 +88,7 @@ def test_a_repeated_post_is_recorded_once(client: FlaskClient, session: Session,
     assert len(changes(session)) == 1
 
 
-def test_external_offers_count_for_the_summary(
+def test_external_offers_count_for_the_aggregate(
     client: FlaskClient, session: Session, sessions: sessionmaker[Session], product: Json
 ) -> None:
     factories.external_offer(sessions, product["id"], price=50)

@@ -14,7 +14,7 @@ from productator.catalogue import offers as own_offers
 from productator.database.transactions import run_transaction
 from productator.domain import ChangeKind, OfferData, OwnOffer, utc_now
 from productator.models import Offer, OfferChange, PricePoint
-from productator.prices.changes import OfferState, Summary, events, summary
+from productator.prices.changes import Aggregate, OfferState, aggregate, events
 from refresher.storing import batch
 from tests.refresher.builders import outcome, plan
 from tests.refresher.rows import Sessions, claimed, set_refresh, stored_products
@@ -86,12 +86,12 @@ def replayed(changes: Sequence[OfferChange]) -> dict[Any, State]:
     return told
 
 
-def summaries(told: dict[Any, State]) -> list[tuple[Any, Summary]]:
-    """When the summary changed, and to what."""
-    found = [(None, summary([]))]
+def aggregates(told: dict[Any, State]) -> list[tuple[Any, Aggregate]]:
+    """When the aggregate changed, and to what."""
+    found = [(None, aggregate([]))]
     for at, each in told.items():
-        if summary(each.values()) != found[-1][1]:
-            found.append((at, summary(each.values())))
+        if aggregate(each.values()) != found[-1][1]:
+            found.append((at, aggregate(each.values())))
     return found[1:]
 
 
@@ -111,13 +111,13 @@ def test_the_history_is_the_models(sessions: Sessions, writes: list[Any]) -> Non
     assert [
         (each.offer_id, each.kind, each.remote_id, each.price, each.items_in_stock) for each in changes
     ] == expected
-    assert [(each.starts_at, values(each)) for each in points(sessions, product_id)] == summaries(
+    assert [(each.starts_at, values(each)) for each in points(sessions, product_id)] == aggregates(
         replayed(changes)
     )
 
 
-def values(point: PricePoint) -> Summary:
-    return Summary(*(getattr(point, name) for name in Summary._fields))
+def values(point: PricePoint) -> Aggregate:
+    return Aggregate(*(getattr(point, name) for name in Aggregate._fields))
 
 
 def test_what_happens_at_once_is_told_in_one_order(sessions: Sessions) -> None:
@@ -130,7 +130,7 @@ def test_what_happens_at_once_is_told_in_one_order(sessions: Sessions) -> None:
     told = replayed(changes)
 
     assert list(told.values())[-1] == state(sessions, product_id)
-    assert [(each.starts_at, values(each)) for each in points(sessions, product_id)] == summaries(told)
+    assert [(each.starts_at, values(each)) for each in points(sessions, product_id)] == aggregates(told)
     assert all(follows(changes, index) for index in range(len(changes)))
 
 

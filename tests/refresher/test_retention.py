@@ -10,9 +10,9 @@ from sqlalchemy.exc import DBAPIError
 
 from productator.catalogue import products
 from productator.domain import ChangeKind, Retention
-from productator.models import HistoryChore, OfferChange, PricePoint
-from productator.prices import retention_steps
-from productator.prices.rollup import Point
+from productator.models import OfferChange, PricePoint, RetentionProgress
+from productator.prices.retention import apply_retention
+from productator.prices.rollup import StoredPoint
 from tests.refresher.rows import Sessions, stored_products
 from tests.unit.prices.test_rollup import DAY, HOUR, MIDNIGHT, MINUTE, raw, rolled
 
@@ -51,7 +51,7 @@ def keep_changes(sessions: Sessions, product_id: int, *changes: tuple[timedelta,
 
 def step(sessions: Sessions, retention: Retention, now: datetime) -> bool:
     with sessions.begin() as session:
-        return retention_steps.step(session, retention, now=now)
+        return apply_retention(session, retention, now=now)
 
 
 def do_all(sessions: Sessions, retention: Retention, *, days_later: int = 12) -> int:
@@ -252,7 +252,7 @@ def test_history_begins_on_the_day_of_the_oldest_product(
     stored_products(sessions, 1, now=MIDNIGHT + 5 * DAY)
     step(sessions, FOR_EVER, MIDNIGHT + 9 * DAY)
     with sessions() as session:
-        begins = session.scalars(select(HistoryChore.done_until).distinct()).all()
+        begins = session.scalars(select(RetentionProgress.done_until).distinct()).all()
 
     assert begins == [MIDNIGHT + days * DAY]
 
@@ -260,7 +260,7 @@ def test_history_begins_on_the_day_of_the_oldest_product(
 def test_a_step_that_was_rolled_back_is_done_again(sessions: Sessions, product: int) -> None:
     keep(sessions, product, *busy([0]))
     with sessions() as session:
-        retention_steps.step(session, Retention(0, 10, 0, 0), now=MIDNIGHT + 12 * DAY)
+        apply_retention(session, Retention(0, 10, 0, 0), now=MIDNIGHT + 12 * DAY)
         session.rollback()
     do_all(sessions, Retention(0, 10, 0, 0))
 
@@ -273,7 +273,7 @@ def test_doing_it_all_again_changes_nothing(sessions: Sessions, product: int) ->
     do_all(sessions, everything)
     before = points(sessions, product)
     with sessions.begin() as session:
-        session.execute(HistoryChore.__table__.delete())
+        session.execute(RetentionProgress.__table__.delete())
     do_all(sessions, everything)
 
     assert points(sessions, product) == before
@@ -285,9 +285,9 @@ def test_two_workers_do_not_do_the_same(sessions: Sessions, product: int) -> Non
     keep(sessions, product, *busy([0]))
     step(sessions, FOR_EVER, MIDNIGHT)
     with sessions.begin() as first, sessions() as second:
-        retention_steps.step(first, Retention(0, 10, 0, 0), now=MIDNIGHT + 12 * DAY)
+        apply_retention(first, Retention(0, 10, 0, 0), now=MIDNIGHT + 12 * DAY)
         with pytest.raises(DBAPIError):
-            retention_steps.step(second, Retention(0, 10, 0, 0), now=MIDNIGHT + 12 * DAY)
+            apply_retention(second, Retention(0, 10, 0, 0), now=MIDNIGHT + 12 * DAY)
 
 
 def test_a_product_deleted_in_between_is_none_of_its_business(sessions: Sessions, product: int) -> None:
@@ -306,4 +306,4 @@ def test_rolling_up_in_the_database_comes_to_what_the_rules_say(sessions: Sessio
     with sessions() as session:
         stored = session.execute(select(PricePoint.__table__).order_by(PricePoint.starts_at)).all()
 
-    assert [Point(*row[1:]) for row in stored] == rolled(history)
+    assert [StoredPoint(*row[1:]) for row in stored] == rolled(history)

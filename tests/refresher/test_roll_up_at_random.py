@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from sqlalchemy import delete
 
 from productator.domain import Retention
-from productator.models import HistoryChore, PricePoint, Product
+from productator.models import PricePoint, Product, RetentionProgress
 from productator.prices import figures, records
-from productator.prices.rollup import Point
+from productator.prices.rollup import StoredPoint
 from productator.prices.segments import Segment, TimeRange, between
 from productator.prices.trend import PriceTrend, TrendFigures
 from tests.refresher.rows import Sessions, stored_products
@@ -69,7 +69,7 @@ def found_of(sessions: Sessions, seed: int, levels: Levels) -> Found:
     random = Random(seed)
     histories = [history(random.randrange(2**32)) for _ in range(3)]
     with sessions.begin() as session:
-        session.execute(delete(HistoryChore))
+        session.execute(delete(RetentionProgress))
         session.execute(delete(Product))
     kept = dict(zip(stored_products(sessions, len(histories)), histories, strict=True))
     with sessions.begin() as session:
@@ -79,7 +79,7 @@ def found_of(sessions: Sessions, seed: int, levels: Levels) -> Found:
     return of_range(sessions, *random.choice([*kept.items()]), some_range(random, max(levels)))
 
 
-def row(product_id: int, point: Point) -> PricePoint:
+def row(product_id: int, point: StoredPoint) -> PricePoint:
     return PricePoint(product_id=product_id, **point._asdict())
 
 
@@ -90,7 +90,7 @@ def some_range(random: Random, unit: timedelta) -> tuple[int, int]:
     return FIRST + start * unit // TICK, FIRST + end * unit // TICK
 
 
-def of_range(sessions: Sessions, product_id: int, kept: list[Point], ticks: tuple[int, int]) -> Found:
+def of_range(sessions: Sessions, product_id: int, kept: list[StoredPoint], ticks: tuple[int, int]) -> Found:
     first, end = ticks
     times = TimeRange(first * UNIT, end * UNIT)
     recorded = list(between(segments(kept), times))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from productator.prices.buckets import HistoryPoint, Interval, history_of
 from productator.prices.changes import SCALE
 from productator.prices.records import PointNumbers, segments_of
-from productator.prices.rollup import Point, roll_up
+from productator.prices.rollup import StoredPoint, roll_up
 from productator.prices.segments import LowestPrice, Segment, TimeRange, between, microseconds
 from productator.prices.trend import PriceTrend, TrendFigures, trend_of
 from tests.unit.prices import plain_model
@@ -31,7 +31,7 @@ each_level = pytest.mark.parametrize("levels", [(HOUR,), (HOUR, DAY), (DAY,)], i
 seeds = st.integers(0, 2**32)
 
 
-def history(seed: int) -> list[Point]:
+def history(seed: int) -> list[StoredPoint]:
     """Some two days of few or many changes, which may begin at any time of the first one."""
     random = Random(seed)
     share = random.choice([0.05, 0.4, 0.9])
@@ -39,16 +39,16 @@ def history(seed: int) -> list[Point]:
     return [_point(random, tick) for tick in ticks]
 
 
-def _point(random: Random, tick: int) -> Point:
+def _point(random: Random, tick: int) -> StoredPoint:
     at, offers = BEGIN + tick * TICK, random.randrange(4)
     if random.random() < 0.3:
-        return Point(at, 0, None, None, None, offers, 0)
+        return StoredPoint(at, 0, None, None, None, offers, 0)
     lowest = random.choice([0, 1, 7, 100, 101, 2**53 - 1])
     highest = lowest + random.choice([0, 1, 50])
-    return Point(at, 0, lowest, highest, random.randint(lowest * 1000, highest * 1000), offers, 1)
+    return StoredPoint(at, 0, lowest, highest, random.randint(lowest * 1000, highest * 1000), offers, 1)
 
 
-def rolled_up(history: list[Point], levels: tuple[timedelta, ...]) -> list[Segment]:
+def rolled_up(history: list[StoredPoint], levels: tuple[timedelta, ...]) -> list[Segment]:
     for level in levels:
         change = roll_up(history, level, carried=None, ends_at=None)
         kept = [
@@ -58,7 +58,7 @@ def rolled_up(history: list[Point], levels: tuple[timedelta, ...]) -> list[Segme
     return segments(history)
 
 
-def segments(history: list[Point]) -> list[Segment]:
+def segments(history: list[StoredPoint]) -> list[Segment]:
     return list(between(segments_of(map(numbers, history), RANGE.end), RANGE))
 
 
@@ -70,7 +70,7 @@ def points(found: list[Segment], interval: Interval) -> list[HistoryPoint]:
     return history_of(iter(found), RANGE.end, interval).points
 
 
-def numbers(point: Point) -> PointNumbers:
+def numbers(point: StoredPoint) -> PointNumbers:
     """As it is read back."""
     start = microseconds(point.starts_at)
     if point.resolution_s:
@@ -82,7 +82,7 @@ def numbers(point: Point) -> PointNumbers:
     return (start, *prices, point.offers, point.items_in_stock)
 
 
-def line(history: list[Point]) -> Timeline:
+def line(history: list[StoredPoint]) -> Timeline:
     changes = [
         (
             microseconds(each.starts_at) // UNIT,
@@ -204,7 +204,7 @@ def test_since_when_the_last_price_holds_moves_by_less_than_that_length(
 def test_an_hour_whose_mean_is_nearly_its_lowest_price_is_none_of_that_price() -> None:
     """A microsecond at another price, in an hour that ends as it began."""
     blip = [(BEGIN, 100), (BEGIN + TICK, 101), (BEGIN + TICK + timedelta(microseconds=1), 100)]
-    history = [Point(at, 0, price, price, price * SCALE, 1, 1) for at, price in blip]
+    history = [StoredPoint(at, 0, price, price, price * SCALE, 1, 1) for at, price in blip]
 
     assert trend(rolled_up(history, (HOUR,))).figures.last == (100, microseconds(BEGIN + HOUR))
 
@@ -225,8 +225,8 @@ _in_stock = pytest.mark.parametrize(
 def test_a_price_has_held_from_before_an_hour_only_if_that_hour_is_in_stock_at_first(
     minutes_in_stock: list[tuple[int, int]], since: datetime
 ) -> None:
-    before = Point(BEGIN, 0, 100, 100, 100 * SCALE, 1, 1)
-    sold_out = Point(BEGIN, 0, None, None, None, 1, 0)
+    before = StoredPoint(BEGIN, 0, 100, 100, 100 * SCALE, 1, 1)
+    sold_out = StoredPoint(BEGIN, 0, None, None, None, 1, 0)
     hour = [
         (before if any(start <= minute < end for start, end in minutes_in_stock) else sold_out)._replace(
             starts_at=BEGIN + HOUR + timedelta(minutes=minute)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from productator.prices.rollup import Point, RolledUp, roll_up
+from productator.prices.rollup import RolledUp, StoredPoint, roll_up
 
 MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC)
 SECOND, MINUTE, HOUR, DAY = (timedelta(seconds=each) for each in (1, 60, 3_600, 86_400))
@@ -17,20 +17,20 @@ END = MIDNIGHT + 4 * DAY
 Prices = tuple[int, ...]
 
 
-def raw(after: timedelta, *prices: int) -> Point:
+def raw(after: timedelta, *prices: int) -> StoredPoint:
     """A point that starts so long after midnight; with offers in stock at these prices."""
     average = (2_000 * sum(prices) + len(prices)) // (2 * len(prices)) if prices else None
     count = len(prices)
     lowest, highest = (min(prices), max(prices)) if prices else (None, None)
-    return Point(MIDNIGHT + after, 0, lowest, highest, average, count + 1, 10 * count)
+    return StoredPoint(MIDNIGHT + after, 0, lowest, highest, average, count + 1, 10 * count)
 
 
-def rolled(points: Sequence[Point], resolution: timedelta = HOUR) -> list[Point]:
+def rolled(points: Sequence[StoredPoint], resolution: timedelta = HOUR) -> list[StoredPoint]:
     """The history of two days with all of its intervals rolled up."""
     return applied(points, roll_up(points, resolution, carried=None, ends_at=None))
 
 
-def applied(points: Sequence[Point], change: RolledUp) -> list[Point]:
+def applied(points: Sequence[StoredPoint], change: RolledUp) -> list[StoredPoint]:
     kept = [each for each in points if not any(start <= each.starts_at < end for start, end in change.spans)]
     return sorted(kept + change.points)
 
@@ -41,7 +41,7 @@ def test_an_hour_of_three_points_becomes_one_and_what_it_ended_with() -> None:
     mean, carried = rolled(points)
 
     # A quarter of the hour at 100 and 150, half of it at 60, a quarter without anything in stock.
-    assert mean == Point(
+    assert mean == StoredPoint(
         MIDNIGHT, 3_600, 60, 200, 90_000, 2, 10, 73_333, 3_600.0, 2_700.0, 2_000, 10_000, False
     )
     assert carried == raw(HOUR, 60)
@@ -163,11 +163,13 @@ HISTORIES = st.dictionaries(
 ).map(lambda found: [raw(second * SECOND, *found[second]) for second in sorted(found)])
 
 
-def both(points: Sequence[Point]) -> list[Point]:
+def both(points: Sequence[StoredPoint]) -> list[StoredPoint]:
     return rolled(rolled(points), DAY)
 
 
-def integral(points: Sequence[Point], start: datetime, end: datetime) -> tuple[Fraction, Fraction, Fraction]:
+def integral(
+    points: Sequence[StoredPoint], start: datetime, end: datetime
+) -> tuple[Fraction, Fraction, Fraction]:
     """Seconds in stock, and average and lowest price summed over them, of raw points in a time."""
     ends = [*(each.starts_at for each in points[1:]), END]
     held = [
@@ -182,7 +184,7 @@ def integral(points: Sequence[Point], start: datetime, end: datetime) -> tuple[F
     )
 
 
-def holding(points: Sequence[Point], start: datetime, end: datetime) -> list[Point]:
+def holding(points: Sequence[StoredPoint], start: datetime, end: datetime) -> list[StoredPoint]:
     """Those that hold at some time in [start, end)."""
     ends = [*(each.starts_at for each in points[1:]), END]
     return [
@@ -195,7 +197,7 @@ def holding(points: Sequence[Point], start: datetime, end: datetime) -> list[Poi
 @pytest.mark.parametrize("roll", [rolled, both])
 @settings(max_examples=150, deadline=None)
 @given(points=HISTORIES)
-def test_rolled_up_points_leave_no_gap_and_do_not_overlap(roll: object, points: list[Point]) -> None:
+def test_rolled_up_points_leave_no_gap_and_do_not_overlap(roll: object, points: list[StoredPoint]) -> None:
     found = roll(points)  # type: ignore[operator]
     first, *_ = found
 
@@ -211,7 +213,7 @@ def test_rolled_up_points_leave_no_gap_and_do_not_overlap(roll: object, points: 
 @pytest.mark.parametrize("roll", [rolled, both])
 @settings(max_examples=150, deadline=None)
 @given(points=HISTORIES)
-def test_each_rolled_up_point_says_what_the_raw_ones_said(roll: object, points: list[Point]) -> None:
+def test_each_rolled_up_point_says_what_the_raw_ones_said(roll: object, points: list[StoredPoint]) -> None:
     for each in roll(points):  # type: ignore[operator]
         start, end = each.starts_at, each.starts_at + each.resolution_s * SECOND
         parts = holding(points, start, max(end, start + timedelta(microseconds=1)))
@@ -229,7 +231,7 @@ def test_each_rolled_up_point_says_what_the_raw_ones_said(roll: object, points: 
 @pytest.mark.parametrize("resolution", [HOUR, DAY])
 @settings(max_examples=100, deadline=None)
 @given(points=HISTORIES)
-def test_rolling_up_again_changes_nothing(resolution: timedelta, points: list[Point]) -> None:
+def test_rolling_up_again_changes_nothing(resolution: timedelta, points: list[StoredPoint]) -> None:
     once = rolled(points, resolution)
 
     assert rolled(once, resolution) == once
@@ -237,13 +239,13 @@ def test_rolling_up_again_changes_nothing(resolution: timedelta, points: list[Po
 
 @settings(max_examples=100, deadline=None)
 @given(points=HISTORIES)
-def test_there_are_never_more_points_than_before(points: list[Point]) -> None:
+def test_there_are_never_more_points_than_before(points: list[StoredPoint]) -> None:
     assert len(both(points)) <= len(rolled(points)) <= len(points)
 
 
 @settings(max_examples=100, deadline=None)
 @given(points=HISTORIES)
-def test_day_by_day_comes_to_the_same_as_at_once(points: list[Point]) -> None:
+def test_day_by_day_comes_to_the_same_as_at_once(points: list[StoredPoint]) -> None:
     middle = MIDNIGHT + DAY
     first = [each for each in points if each.starts_at < middle]
     second = points[len(first) :]
