@@ -136,7 +136,7 @@ def export(given_format: str | None, output: str | None) -> None:
 
 @products.command()
 @click.argument("product_id", type=click.IntRange(1, MAX_ID))
-@click.option("--from", "since", callback=moment_given, help="RFC 3339, such as 2026-11-23T12:00:00Z.")
+@click.option("--from", "since", callback=moment_given, help="RFC 3339, for example 2026-11-23T12:00:00Z.")
 @click.option("--to", "until", callback=moment_given, help="RFC 3339, exclusive.")
 @formatted
 @output_option
@@ -148,10 +148,10 @@ def history(
     given_format: str | None,
     output: str | None,
 ) -> None:
-    """Writes every change of a product's offers, past ones included, oldest first."""
+    """Writes every change of a product's offers, oldest first, removed offers included."""
     write, settings = writer(output, given_format), settings_given()
     with snapshot(settings.database_url) as connection:
-        # Before there is a file for it.
+        # Fails for an unknown product before the output file exists.
         catalogue.get(connection, product_id)
         with written_to(output) as stream:
             changes = offer_history.every(connection, product_id, Span(since, until))

@@ -9,7 +9,7 @@ from productator.database.base import TABLE_OPTIONS, Base
 from productator.database.column_types import BigId, UtcDateTime, exact_text
 from productator.domain import REMOTE_ID_LENGTH
 
-# Rows stand in the order of their key, so that a product's rows of a time are one range. Servers do it anyway.
+# Rows in the order of their key: a product's rows of a time are one range. Servers store them so anyway.
 _CLUSTERED = TABLE_OPTIONS | {"sqlite_with_rowid": False}
 
 

@@ -60,7 +60,9 @@ EACH_READER = pytest.mark.parametrize("read", [segments, lowest_prices])
 
 
 @EACH_READER
-def test_what_held_in_a_range_is_read(connection: Connection, product_id: int, read: Any) -> None:
+def test_a_range_is_read_with_the_record_that_holds_at_its_start(
+    connection: Connection, product_id: int, read: Any
+) -> None:
     found = list(read(connection, product_id, RANGE))
 
     assert starting_prices(found) == list(range(200, 212))
@@ -78,7 +80,7 @@ def test_however_many_records_are_read_at_a_time_it_is_the_same(
 
 
 @EACH_READER
-def test_what_is_rolled_up_is_read_between_the_others(
+def test_rolled_up_records_are_read_between_the_others(
     connection: Connection, sessions: sessionmaker[Session], product_id: int, read: Any
 ) -> None:
     hour = {"resolution_s": 3600, "mean_lowest_price": 21_500, "covered_s": 1800.0, "in_stock_s": 900.0}
@@ -134,7 +136,7 @@ def test_an_empty_range_holds_nothing(connection: Connection, product_id: int, r
 
 
 @EACH_READER
-def test_a_product_that_is_not_there_is_told(connection: Connection, read: Any) -> None:
+def test_an_unknown_product_is_not_found(connection: Connection, read: Any) -> None:
     with pytest.raises(ProductNotFound):
         list(read(connection, 999_999, RANGE))
 
@@ -201,7 +203,7 @@ def _row(product_id: int, minute: int, price: int) -> dict[str, Any]:
 
 
 def bounds_the_range(connection: Connection, statement: str, parameters: Any, *, records: int) -> bool:
-    """Whether the database means to read about so many rows of the primary key, and nothing else."""
+    """Whether the database plans to read about so many rows of the primary key, and nothing else."""
     if connection.dialect.name == "sqlite":
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
         searched = [row.detail for row in plan if "price_points" in row.detail]

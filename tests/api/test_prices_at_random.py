@@ -1,4 +1,4 @@
-"""Whatever a product's prices were, its summary is what counting day by day gives."""
+"""The summary of random prices is the one that counting day by day gives."""
 
 import os
 

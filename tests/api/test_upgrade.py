@@ -1,4 +1,4 @@
-"""What an upgrade makes of the rows that it finds."""
+"""What upgrades do to the rows that are there."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -41,7 +41,7 @@ def before_search(empty_database_url: str) -> Iterator[Engine]:
 
 @pytest.fixture
 def before_flags(empty_database_url: str) -> Iterator[Engine]:
-    """A database as it was when the mean told whether a price had held without a break."""
+    """A database as it was when the mean alone said whether a price had held without a break."""
     yield from migrated_to(BEFORE_FLAGS, empty_database_url)
 
 

@@ -1,4 +1,4 @@
-"""Old history is rolled up and pruned, a little at a time, and what held then is never lost."""
+"""Old history is rolled up and pruned in small steps; what still holds is never lost."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -108,7 +108,7 @@ def test_a_rolled_up_point_is_the_mean_of_its_time(sessions: Sessions, product: 
     assert (hour.covered_s, hour.in_stock_s, hour.mean_lowest_price) == (3_600, 3_600, 18_750)
 
 
-def test_what_held_before_the_day_counts(sessions: Sessions, product: int) -> None:
+def test_the_price_before_the_day_counts(sessions: Sessions, product: int) -> None:
     keep(sessions, product, raw(-2 * DAY, 40), *(raw(minute * MINUTE, 0) for minute in (30, 40, 50)))
     do_all(sessions, Retention(0, 10, 0, 0))
     with sessions() as session:
@@ -117,7 +117,7 @@ def test_what_held_before_the_day_counts(sessions: Sessions, product: int) -> No
     assert (hour.average_price, hour.covered_s) == (20_000, 3_600)
 
 
-def test_what_is_young_stays_as_it_is(sessions: Sessions, product: int) -> None:
+def test_young_history_stays_as_it_is(sessions: Sessions, product: int) -> None:
     keep(sessions, product, *busy([23, 24]))
     do_all(sessions, Retention(0, 10, 0, 0), days_later=11)
 
@@ -133,7 +133,7 @@ def test_hours_become_days_when_they_are_older(sessions: Sessions, product: int)
 
 
 def test_hours_that_an_older_version_rolled_up_become_days(sessions: Sessions, product: int) -> None:
-    """It tells by the mean alone whether a price has held without a break."""
+    """It stored whether a price held without a break in the mean alone."""
     hours = [
         raw(hour * HOUR, 10)._replace(
             resolution_s=3_600, mean_lowest_price=mean, covered_s=3_600.0, in_stock_s=3_600.0
@@ -208,10 +208,10 @@ def test_very_many_offers_that_never_changed_do_not_hide_the_one_that_did(
     assert changes(sessions)[-1] == (3 * HOUR, 1)
 
 
-def test_a_product_deleted_between_two_reads_is_none_of_its_business(
+def test_a_product_deleted_between_two_reads_is_passed_over(
     sessions: Sessions, engine: Engine, product: int
 ) -> None:
-    """As another transaction could delete it, where each statement sees what is committed then."""
+    """Another transaction could delete it: each statement sees what is committed by then."""
     keep(sessions, product, *busy([0]))
 
     def delete_it(connection: Any, _cursor: object, statement: str, *_: object) -> None:
@@ -290,7 +290,7 @@ def test_two_workers_do_not_do_the_same(sessions: Sessions, product: int) -> Non
             apply_retention(second, Retention(0, 10, 0, 0), now=MIDNIGHT + 12 * DAY)
 
 
-def test_a_product_deleted_in_between_is_none_of_its_business(sessions: Sessions, product: int) -> None:
+def test_a_product_deleted_in_between_is_passed_over(sessions: Sessions, product: int) -> None:
     keep(sessions, product, *busy([0]))
     with sessions.begin() as session:
         products.remove(session, product)

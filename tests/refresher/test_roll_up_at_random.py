@@ -56,7 +56,7 @@ at_random = settings(
 
 
 class Found(NamedTuple):
-    """What is read of a range of whole hours or days, what was recorded in it, and that tick by tick."""
+    """All that is read of a range of whole hours or days, what was recorded in it, and the same by tick."""
 
     segments: list[Segment]
     trend: PriceTrend | None
@@ -65,7 +65,7 @@ class Found(NamedTuple):
 
 
 def found_of(sessions: Sessions, seed: int, levels: Levels) -> Found:
-    """Of one of some products, whose two days were rolled up one after the other or at once."""
+    """Of one of three products whose two days were rolled up one after the other or at once."""
     random = Random(seed)
     histories = [history(random.randrange(2**32)) for _ in range(3)]
     with sessions.begin() as session:

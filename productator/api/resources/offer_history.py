@@ -1,4 +1,4 @@
-"""Routes of what offers were: their changes, oldest first, in pages."""
+"""Routes of the changes of offers, oldest first, in pages."""
 
 from typing import Annotated
 
@@ -33,7 +33,7 @@ class OfferChangesQuery(Query):
 @history.get("/history")
 @retried
 def list_changes_of_product(product_id: int) -> Response:
-    """Every change of the product's offers, of those that are gone, too."""
+    """Every change of the product's offers, removed ones included."""
     query = read_query(OfferChangesQuery)
     position = position_of(query.cursor)
     with reading() as connection:
@@ -46,7 +46,7 @@ def list_changes_of_product(product_id: int) -> Response:
 @history.get("/<id:offer_id>/history")
 @retried
 def list_changes_of_offer(product_id: int, offer_id: int) -> Response:
-    """Every change of the offer; one that is gone still has its history."""
+    """Every change of the offer; a removed offer keeps its history."""
     query = read_query(OfferChangesQuery)
     position = position_of(query.cursor)
     with reading() as connection:

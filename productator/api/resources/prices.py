@@ -33,7 +33,7 @@ class PriceRangeQuery(Query):
     ] = None
 
     def past(self, now: datetime) -> TimeRange:
-        """The range without the time to come."""
+        """The range without the future."""
         check_order(self.since, self.until)
         end = min(self.until or now, now)
         start = min(self.since or end - DEFAULT_LENGTH, end)
@@ -52,7 +52,7 @@ class PriceHistoryQuery(PriceRangeQuery):
 def price_history(product_id: int) -> Response:
     """What the prices were in each interval, or (`raw`) from one change to the next.
 
-    Times before the first record and times to come have no points.
+    There are no points before the first record and none in the future.
     """
     query = read_query(PriceHistoryQuery)
     within = query.past(utc_now())
@@ -81,7 +81,7 @@ def price_trend(product_id: int) -> Response:
 @prices.get("/price-summary")
 @retried
 def price_summary(product_id: int) -> Response:
-    """How the lowest price stands now beside its past."""
+    """How the lowest price now compares with its past."""
     now = microseconds(utc_now())
     with reading_one_state() as connection:
         summary = figures.price_summary(connection, product_id, now)

@@ -53,7 +53,7 @@ def test_an_hour_of_two_points_stays_as_it_is() -> None:
     assert rolled(points) == points
 
 
-def test_what_held_before_the_hours_first_change_counts() -> None:
+def test_the_price_before_the_hours_first_change_counts() -> None:
     points = [raw(0 * MINUTE, 10), *(raw(HOUR + minute * MINUTE, 40) for minute in (30, 40, 50))]
 
     _, mean, _ = rolled(points)
@@ -87,7 +87,7 @@ def test_offers_and_items_are_means_over_the_time_that_is_known() -> None:
     assert (mean.mean_offers, mean.mean_items_in_stock) == (5_000, 266_667)
 
 
-def test_an_hour_tells_whether_its_lowest_price_held_without_a_break() -> None:
+def test_an_hour_knows_whether_its_lowest_price_held_without_a_break() -> None:
     hour, _ = rolled([raw(0 * MINUTE, 10), raw(20 * MINUTE, 10, 30), raw(40 * MINUTE, 10)])
     blip = timedelta(microseconds=1)
     other, _ = rolled([raw(0 * MINUTE, 10), raw(20 * MINUTE, 30), raw(20 * MINUTE + blip, 10)])
@@ -172,15 +172,15 @@ def integral(
 ) -> tuple[Fraction, Fraction, Fraction]:
     """Seconds in stock, and average and lowest price summed over them, of raw points in a time."""
     ends = [*(each.starts_at for each in points[1:]), END]
-    held = [
+    known = [
         (each, Fraction((min(until, end) - max(each.starts_at, start)) // timedelta(microseconds=1), 10**6))
         for each, until in zip(points, ends, strict=True)
         if each.starts_at < end and until > start and each.lowest_price is not None
     ]
     return (
-        sum((seconds for _, seconds in held), Fraction()),
-        sum((seconds * (each.average_price or 0) for each, seconds in held), Fraction()),
-        sum((seconds * (each.lowest_price or 0) * 1_000 for each, seconds in held), Fraction()),
+        sum((seconds for _, seconds in known), Fraction()),
+        sum((seconds * (each.average_price or 0) for each, seconds in known), Fraction()),
+        sum((seconds * (each.lowest_price or 0) * 1_000 for each, seconds in known), Fraction()),
     )
 
 
