@@ -207,8 +207,9 @@ def segments_of(found: Iterable[PointNumbers], until: int) -> Iterator[Segment]:
         if lowest is None:
             yield _new(Segment, (start, end, 0, 0, 0, False, 0, 0, offers, items))
         else:
-            of_prices = (lowest, lowest * SCALE, end - start, True, highest, mean)
-            yield _new(Segment, (start, end, *of_prices, offers, items))
+            mean_lowest, in_stock = lowest * SCALE, end - start
+            fields = (start, end, lowest, mean_lowest, in_stock, True, highest, mean, offers, items)
+            yield _new(Segment, fields)
 
 
 def _rolled_up(numbers: PointNumbers) -> LowestPrice:
