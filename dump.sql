@@ -117,6 +117,7 @@ CREATE TABLE price_points (
   in_stock_s DOUBLE,
   mean_offers BIGINT,
   mean_items_in_stock BIGINT,
+  is_unbroken BOOL,
   CONSTRAINT pk_price_points PRIMARY KEY (product_id, starts_at, resolution_s),
   CONSTRAINT fk_price_points_product_id FOREIGN KEY(product_id) REFERENCES products (id) ON DELETE CASCADE
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_unicode_ci;
@@ -144,4 +145,4 @@ CREATE TABLE alembic_version (
   CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0010');
+INSERT INTO alembic_version (version_num) VALUES ('0011');

@@ -16,7 +16,7 @@ from productator.database.column_types import ServerTime
 from productator.database.failures import is_row_locked, is_transient
 from productator.database.transactions import run_transaction
 from productator.domain import Retention, utc_now
-from productator.prices import retention_steps
+from productator.prices.retention import apply_retention
 from refresher.background import Background
 from refresher.backlog import WaitingProducts
 from refresher.leases import claims
@@ -115,7 +115,7 @@ class Housekeeping:
         began = time.monotonic()
         # Not run again: while another worker does the chores, or with any other trouble, they can wait.
         with self._sessions.begin() as session:
-            has_more = retention_steps.step(session, self._retention, now=_earliest_now(session))
+            has_more = apply_retention(session, self._retention, now=_earliest_now(session))
         took_s = time.monotonic() - began
         return max(_BETWEEN_STEPS_S, _SHARE * took_s) if has_more else _EVERY_S
 

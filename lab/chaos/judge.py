@@ -11,7 +11,7 @@ from lab.chaos.replay import Change, Listing, Point, complaints, external, repla
 from lab.chaos.writers import Writes
 from lab.processes import Simulator
 from productator.models import Offer, OfferChange, PricePoint, Product
-from productator.prices.changes import OfferState, Summary
+from productator.prices.changes import Aggregate, OfferState
 from simulator.market import Market
 
 # What the simulator is started with.
@@ -88,11 +88,11 @@ def _changes(engine: Engine) -> dict[int, list[Change]]:
 
 def _points(engine: Engine) -> dict[int, list[Point]]:
     found: dict[int, list[Point]] = defaultdict(list)
-    columns = [getattr(PricePoint, name) for name in Summary._fields]
+    columns = [getattr(PricePoint, name) for name in Aggregate._fields]
     for product_id, starts_at, *values in _rows(
         engine, select(PricePoint.product_id, PricePoint.starts_at, *columns)
     ):
-        found[product_id].append(Point(starts_at, Summary(*values)))
+        found[product_id].append(Point(starts_at, Aggregate(*values)))
     return found
 
 

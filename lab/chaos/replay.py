@@ -1,4 +1,4 @@
-"""Whether a history can be true: replayed, it has to give every summary and what is stored. Pure."""
+"""Whether a history can be true: replayed, it has to give every aggregate and what is stored. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from productator.domain import ChangeKind
-from productator.prices.changes import OfferState, Summary, summary
+from productator.prices.changes import Aggregate, OfferState, aggregate
 
 Offers = dict[int, OfferState]
 # A product's external offers: (id at the Offers service, price, items in stock).
@@ -24,7 +24,7 @@ class Change(NamedTuple):
 
 class Point(NamedTuple):
     starts_at: datetime
-    summary: Summary
+    aggregate: Aggregate
 
 
 class Replayed(NamedTuple):
@@ -75,9 +75,9 @@ def complaints(
 
 
 def _points(states: Iterable[tuple[datetime, Offers]]) -> Iterator[Point]:
-    before = summary([])
+    before = aggregate([])
     for at, offers in states:
-        after = summary(offers.values())
+        after = aggregate(offers.values())
         if after != before:
             yield Point(at, after)
         before = after

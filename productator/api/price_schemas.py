@@ -1,139 +1,144 @@
-"""Figures of prices as JSON, rounded here and nowhere before."""
+"""The shapes of all answers about prices over time, each declared once.
 
-from datetime import datetime, timedelta
+The OpenAPI document and the columns of the export are made of them. A component of the document is named like
+its class, without the `Json`.
+"""
+
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
+from typing_extensions import TypedDict
 
-from productator.api.conventions.time_ranges import Moment, check_order
-from productator.api.schemas import Query, time_json
-from productator.prices.buckets import HistoryPoint, Interval
-from productator.prices.segments import microseconds, time_of
-from productator.prices.summary import Summary
-from productator.prices.trend import Course, Priced, Trend
+from productator.domain import MAX_AMOUNT, MAX_ID, REMOTE_ID_LENGTH
+from productator.prices.buckets import MAX_POINTS, Interval
 
-Json = dict[str, Any]
+_INT64: dict[str, Any] = {"format": "int64"}
+_Id = Annotated[int, Field(ge=1, le=MAX_ID, json_schema_extra=_INT64)]
+_Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT, json_schema_extra=_INT64)]
+_Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+_Mean = Annotated[float, Field(ge=0, description="Weighted by time; two decimals.")]
+_Share = Annotated[float, Field(ge=0, le=1)]
+_Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
+_Next = Annotated[
+    Annotated[str, Field(json_schema_extra={"format": "uri"})] | None,
+    Field(description="The address of the next page, or null on the last one."),
+]
 
-DEFAULT_LENGTH = timedelta(days=30)
-_PRICE_DIGITS = 2
-_PERCENT_DIGITS = 2
-_SHARE_DIGITS = 4
+
+class _OfProductJson(TypedDict):
+    product_id: _Id
+    currency: Annotated[
+        _Currency | None, Field(description="ISO 4217; the deployment's one currency, if it names any.")
+    ]
+
+
+# These two are no classes, since `from` cannot be the name of an attribute.
+RangeJson = TypedDict(
+    "RangeJson",
+    {"from": _Time, "to": Annotated[_Time, Field(description="Exclusive, and never in the future.")]},
+)
+_BucketJson = TypedDict("_BucketJson", {"from": _Time, "to": _Time})
+
+
+class PricePointJson(_BucketJson):
+    lowest_price: Annotated[
+        _Amount | None, Field(description="The lowest at any time; null: nothing was in stock.")
+    ]
+    average_price: Annotated[
+        _Mean | None, Field(description="The mean of the offers in stock, over the time in stock.")
+    ]
+    highest_price: Annotated[
+        _Amount | None, Field(description="The highest of any offer in stock at any time.")
+    ]
+    average_lowest_price: Annotated[
+        _Mean | None, Field(description="The mean of the lowest price over the time in stock.")
+    ]
+    offers: _Mean
+    items_in_stock: _Mean
+    in_stock_share: Annotated[_Share, Field(description="Of the time, the part with anything in stock.")]
+
+
+class PriceHistoryJson(_OfProductJson, RangeJson):
+    interval: Interval
+    items: Annotated[list[PricePointJson], Field(max_length=MAX_POINTS)]
+    next: _Next
+
+
+class PriceAtJson(TypedDict):
+    price: _Amount
+    at: Annotated[_Time, Field(description="Since when, within the range.")]
+
+
+_KnownFrom = Annotated[
+    _Time | None, Field(description="The first time in the range that anything is known of.")
+]
+
+
+class TrendFiguresJson(TypedDict):
+    first: Annotated[PriceAtJson | None, Field(description="The first lowest price in stock.")]
+    last: Annotated[PriceAtJson | None, Field(description="The last lowest price in stock.")]
+    change: Annotated[int | None, Field(description="From the first to the last.")]
+    change_percent: Annotated[float | None, Field(description="Two decimals.")]
+    direction: Literal["up", "down", "same"] | None
+    lowest: PriceAtJson | None
+    highest: Annotated[PriceAtJson | None, Field(description="The highest that the lowest price was.")]
+    average_price: Annotated[_Mean | None, Field(description="Of the lowest price, over the time in stock.")]
+    median_price: Annotated[
+        _Amount | None, Field(description="The smallest not exceeded for half of the time in stock.")
+    ]
+
 
 TrendReason = Literal["no_history", "never_in_stock", "first_price_zero"]
+_WHY_NULL = Field(description="Why figures are null.")
+
+
+class PriceTrendJson(_OfProductJson, RangeJson, TrendFiguresJson):
+    known_from: _KnownFrom
+    in_stock_share: Annotated[_Share | None, Field(description="Of the time that is known.")]
+    reason: Annotated[TrendReason | None, _WHY_NULL]
+
+
 SummaryReason = Literal["no_history", "not_in_stock"]
 
-# What is null where nothing was in stock, in the order in which it is told.
-OF_A_TREND = (
-    "first",
-    "last",
-    "change",
-    "change_percent",
-    "direction",
-    "lowest",
-    "highest",
-    "average_price",
-    "median_price",
-)
+
+class PriceSummaryJson(_OfProductJson):
+    at: Annotated[_Time, Field(description="Now.")]
+    known_from: _KnownFrom
+    current: Annotated[PriceAtJson | None, Field(description="The lowest price now.")]
+    lowest_7_days: PriceAtJson | None
+    lowest_30_days: PriceAtJson | None
+    lowest_90_days: PriceAtJson | None
+    lowest_all_time: PriceAtJson | None
+    percentile_90_days: Annotated[
+        Annotated[float, Field(ge=0, le=100)] | None,
+        Field(
+            description="For how many percent of its time in stock the product was cheaper than now.",
+        ),
+    ]
+    reference: Annotated[
+        PriceAtJson | None, Field(description="The lowest in the 30 days before the current price.")
+    ]
+    reason: Annotated[SummaryReason | None, _WHY_NULL]
 
 
-class PriceRangeQuery(Query):
-    since: Annotated[
-        Moment | None, Field(alias="from", description="RFC 3339; 30 days before `to` if not given.")
-    ] = None
-    until: Annotated[
-        Moment | None, Field(alias="to", description="RFC 3339, exclusive; now if not given.")
-    ] = None
-
-    def past(self, now: datetime) -> tuple[int, int]:
-        """The range without what has not happened yet, as figures count time."""
-        check_order(self.since, self.until)
-        end = min(self.until or now, now)
-        start = min(self.since or end - DEFAULT_LENGTH, end)
-        return microseconds(start), microseconds(end)
+_Became = Field(description="What it became; null: it was removed.")
 
 
-class PriceHistoryQuery(PriceRangeQuery):
-    interval: Annotated[
-        Interval | None,
-        Field(description="The finest one that gives at most 1,000 points if not given; never `raw`."),
-    ] = None
+ChangeName = Literal["appeared", "changed", "removed"]
 
 
-def point_json(point: HistoryPoint) -> Json:
-    prices = point.prices
-    return {
-        "from": moment_json(point.start),
-        "to": moment_json(point.end),
-        "lowest_price": prices and prices.lowest,
-        "average_price": prices and prices.mean.rounded(_PRICE_DIGITS),
-        "highest_price": prices and prices.highest,
-        "average_lowest_price": prices and prices.mean_lowest.rounded(_PRICE_DIGITS),
-        "offers": point.offers.rounded(_PRICE_DIGITS),
-        "items_in_stock": point.items_in_stock.rounded(_PRICE_DIGITS),
-        "in_stock_share": point.in_stock_share.rounded(_SHARE_DIGITS),
-    }
+class OfferChangeJson(TypedDict):
+    product_id: _Id
+    offer_id: _Id
+    source: Literal["external", "own"]
+    external_id: Annotated[str, Field(max_length=REMOTE_ID_LENGTH)] | None
+    change: ChangeName
+    price: Annotated[_Amount | None, _Became]
+    currency: _Currency | None
+    items_in_stock: Annotated[_Amount | None, _Became]
+    changed_at: _Time
 
 
-def trend_json(course: Course | None) -> Json:
-    trend = course.trend if course else None
-    return {
-        "known_from": _known_from(course),
-        "in_stock_share": course and course.in_stock_share.rounded(_SHARE_DIGITS),
-        **(_figures(trend) if trend else dict.fromkeys(OF_A_TREND)),
-        "reason": _reason_of_trend(course, trend),
-    }
-
-
-def _figures(trend: Trend) -> Json:
-    percent = trend.change_percent
-    return {
-        "first": priced_json(trend.first),
-        "last": priced_json(trend.last),
-        "change": trend.change,
-        "change_percent": percent and percent.rounded(_PERCENT_DIGITS),
-        "direction": trend.direction,
-        "lowest": priced_json(trend.lowest),
-        "highest": priced_json(trend.highest),
-        "average_price": trend.mean.rounded(_PRICE_DIGITS),
-        "median_price": trend.median,
-    }
-
-
-def summary_json(summary: Summary, now: int) -> Json:
-    percentile = summary.percentile_90_days
-    return {
-        "at": moment_json(now),
-        "known_from": _known_from(summary.course),
-        "current": priced_json(summary.current),
-        "lowest_7_days": priced_json(summary.lowest_7_days),
-        "lowest_30_days": priced_json(summary.lowest_30_days),
-        "lowest_90_days": priced_json(summary.lowest_90_days),
-        "lowest_all_time": priced_json(summary.lowest_all_time),
-        "percentile_90_days": percentile and percentile.rounded(_PERCENT_DIGITS),
-        "reference": priced_json(summary.reference),
-        "reason": _reason_of_summary(summary),
-    }
-
-
-def _known_from(course: Course | None) -> str | None:
-    return moment_json(course.start) if course else None
-
-
-def _reason_of_trend(course: Course | None, trend: Trend | None) -> TrendReason | None:
-    if trend is None:
-        return "never_in_stock" if course else "no_history"
-    return "first_price_zero" if trend.change_percent is None else None
-
-
-def _reason_of_summary(summary: Summary) -> SummaryReason | None:
-    if summary.current:
-        return None
-    return "not_in_stock" if summary.course else "no_history"
-
-
-def priced_json(priced: Priced | None) -> Json | None:
-    return None if priced is None else {"price": priced.price, "at": moment_json(priced.at)}
-
-
-def moment_json(since_1970: int) -> str | None:
-    return time_json(time_of(since_1970))
+class OfferChangePageJson(TypedDict):
+    items: list[OfferChangeJson]
+    next: _Next

@@ -164,9 +164,9 @@ def offer_json(offer: Offer | Row[Any], *, currency: str | None) -> dict[str, An
     }
 
 
-def time_json(time: datetime | None) -> str | None:
+def time_json(time: datetime) -> str:
     # All times are UTC, so what is cut off is "+00:00".
-    return None if time is None else time.isoformat(timespec="microseconds")[:-6] + "Z"
+    return time.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def json_response(

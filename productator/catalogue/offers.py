@@ -95,7 +95,7 @@ def page(
     sort: str,
     limit: int,
     position: Position | None,
-) -> Page:
+) -> Page[Row[Any]]:
     """Offers of all products, or of one."""
     query = select(_OFFERS).where(*wanted.conditions()).params(wanted.values)
     if product_id is not None:

@@ -107,7 +107,7 @@ def get(connection: Connection, product_id: int) -> Row[Any]:
 
 def page(
     connection: Connection, *, text: str | None, sort: str, limit: int, position: Position | None
-) -> Page:
+) -> Page[Row[Any]]:
     """Products; `text`, unless it is blank, keeps those whose names have its words."""
     query, order = select(*_COLUMNS), ORDERS[sort]
     if text and text.strip():

@@ -13,18 +13,18 @@ from typing import cast
 import click
 from sqlalchemy.orm import sessionmaker
 
-from productator.api.resources.offer_history import change_json
+from productator.api.price_json import change_json
+from productator.api.price_schemas import OfferChangeJson
 from productator.api.schemas import product_json
 from productator.catalogue import products as catalogue
 from productator.cli.command import moment_given, settings_given, told_in_a_sentence
 from productator.cli.files import STANDARD, format_of, formatted, output_option, writer, written_to
 from productator.database.engine import make_engine, snapshot
 from productator.domain import MAX_ID
-from productator.prices import recording as recorded
-from productator.prices.recording import Span
+from productator.prices import offer_history
+from productator.prices.offer_history import Span
 from productator.transfer import importing
 from productator.transfer.reading import READERS, Record, Records, Refused
-from productator.transfer.writing import CHANGE_COLUMNS
 
 _MOST_TOLD = 100
 
@@ -136,7 +136,7 @@ def export(given_format: str | None, output: str | None) -> None:
 
 @products.command()
 @click.argument("product_id", type=click.IntRange(1, MAX_ID))
-@click.option("--from", "since", callback=moment_given, help="RFC 3339, such as 2026-11-23T12:00:00Z.")
+@click.option("--from", "since", callback=moment_given, help="RFC 3339, for example 2026-11-23T12:00:00Z.")
 @click.option("--to", "until", callback=moment_given, help="RFC 3339, exclusive.")
 @formatted
 @output_option
@@ -148,11 +148,12 @@ def history(
     given_format: str | None,
     output: str | None,
 ) -> None:
-    """Writes every change of a product's offers, past ones included, oldest first."""
+    """Writes every change of a product's offers, oldest first, removed offers included."""
     write, settings = writer(output, given_format), settings_given()
     with snapshot(settings.database_url) as connection:
-        # Before there is a file for it.
+        # Fails for an unknown product before the output file exists.
         catalogue.get(connection, product_id)
         with written_to(output) as stream:
-            changes = recorded.every(connection, product_id, Span(since, until))
-            write(stream, (change_json(row, currency=settings.currency) for row in changes), CHANGE_COLUMNS)
+            changes = offer_history.every(connection, product_id, Span(since, until))
+            rows = (change_json(each, currency=settings.currency) for each in changes)
+            write(stream, rows, columns=tuple(OfferChangeJson.__annotations__))

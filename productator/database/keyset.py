@@ -1,14 +1,17 @@
 """Keyset pages: the rows behind a known position, in a total order."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Row, Select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from productator.database.column_types import UtcDateTime
+
+Item = TypeVar("Item")
+Value = TypeVar("Value")
 
 # What JSON keeps exactly: the key of the last row shown, and its id.
 Position = list[int | str]
@@ -48,15 +51,19 @@ def orders(unique: InstrumentedAttribute[int], **keys: InstrumentedAttribute[Any
 
 
 @dataclass(frozen=True)
-class Page:
-    rows: Sequence[Row[Any]]
+class Page(Generic[Item]):
+    rows: Sequence[Item]
     # Where the next page begins; None: this is the last one.
     position: Position | None
+
+    def map(self, value: Callable[[Item], Value]) -> "Page[Value]":
+        """The page with a value for each row."""
+        return Page([value(row) for row in self.rows], self.position)
 
 
 def read_page(
     connection: Connection, query: Select[Any], order: Order, *, limit: int, position: Position | None
-) -> Page:
+) -> Page[Row[Any]]:
     if position is not None:
         query = query.where(order.behind(position))
     # One row more than asked for tells whether there is a next page.

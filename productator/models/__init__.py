@@ -4,19 +4,19 @@ from productator.database.base import Base
 from productator.models.api_token import ApiToken
 from productator.models.idempotency_key import IdempotencyKey
 from productator.models.offer import Offer
-from productator.models.price_history import HistoryChore, OfferChange, PricePoint
+from productator.models.price_history import OfferChange, PricePoint, RetentionProgress
 from productator.models.product import Product, Refresh
 from productator.models.service_token import ServiceToken
 
 __all__ = [
     "ApiToken",
     "Base",
-    "HistoryChore",
     "IdempotencyKey",
     "Offer",
     "OfferChange",
     "PricePoint",
     "Product",
     "Refresh",
+    "RetentionProgress",
     "ServiceToken",
 ]

@@ -1,4 +1,4 @@
-"""What was: every change of every offer, and each product's summary from one change to the next."""
+"""History: every change of every offer, and each product's aggregate from one change to the next."""
 
 from datetime import datetime
 
@@ -9,16 +9,16 @@ from productator.database.base import TABLE_OPTIONS, Base
 from productator.database.column_types import BigId, UtcDateTime, exact_text
 from productator.domain import REMOTE_ID_LENGTH
 
-# Rows in the order of their key, so that a time of a product is one range; the servers do so anyway.
+# Rows in the order of their key: a product's rows of a time are one range. Servers store them so anyway.
 _CLUSTERED = TABLE_OPTIONS | {"sqlite_with_rowid": False}
 
 
 class OfferChange(Base):
-    """What an offer became, once for each change; it outlives the offer, not the product.
+    """What an offer became, one row for each change; it outlives the offer, not the product.
 
-    Of one product, rows of one transaction have one time, and those of a later one have a later time. An
-    offer changes once in a transaction, so the key puts its changes in a total order and keeps each from
-    being written twice.
+    The rows that a transaction writes of a product have one time, and a later transaction has a later time.
+    An offer changes once in a transaction, so the key orders its changes and keeps each from being written
+    twice.
     """
 
     __tablename__ = "offer_changes"
@@ -27,7 +27,7 @@ class OfferChange(Base):
         BigId, ForeignKey("products.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
-    # No foreign key: offers that are gone have a history, too.
+    # No foreign key: removed offers have a history, too.
     offer_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     # A `ChangeKind`.
     kind: Mapped[int] = mapped_column(SmallInteger)
@@ -44,11 +44,11 @@ class OfferChange(Base):
 
 
 class PricePoint(Base):
-    """A product's summary, in rows that follow each other without gap or overlap.
+    """A product's aggregate, in rows that follow each other without gap or overlap.
 
     A raw row (`resolution_s` is 0) holds until the next row starts, the last one until now. A rolled-up row
     covers [starts_at, starts_at + resolution_s), which begins at a whole hour or day, and the next row starts
-    where it ends; only a product's first row may know less than that: the last `covered_s` of it. Prices are
+    where it ends. Only a product's first row may cover less: the last `covered_s` of that time. Prices are
     those of offers in stock, null while there is none.
     """
 
@@ -67,27 +67,29 @@ class PricePoint(Base):
     offers: Mapped[int] = mapped_column(BigId)
     items_in_stock: Mapped[int] = mapped_column(BigId)
     # Of rolled-up rows only, since a raw row does not know its end: the mean of the lowest prices, weighted
-    # by time in stock, in thousandths, and more than the lowest where that did not hold without a break from
-    # the start on, as far as stock went; the seconds that are known, and those with anything in stock.
+    # by time in stock, in thousandths; the seconds that are known, and those with anything in stock.
     mean_lowest_price: Mapped[int | None] = mapped_column(BigId)
     covered_s: Mapped[float | None] = mapped_column(Double)
     in_stock_s: Mapped[float | None] = mapped_column(Double)
     # Means of offers and of items over the time that is known, in thousandths.
     mean_offers: Mapped[int | None] = mapped_column(BigId)
     mean_items_in_stock: Mapped[int | None] = mapped_column(BigId)
+    # Of rolled-up rows only: whether the lowest price held without a break from the start until stock ran
+    # out, if it did. Null: an older version wrote the row, and made the mean more than the lowest if not.
+    is_unbroken: Mapped[bool | None]
 
     __table_args__ = (_CLUSTERED,)
 
 
-class HistoryChore(Base):
-    """How far the history has been rolled up or pruned."""
+class RetentionProgress(Base):
+    """How far a task of the retention has come: rolling up or pruning."""
 
     __tablename__ = "history_chores"
 
     name: Mapped[str] = mapped_column(exact_text(32), primary_key=True)
-    # What is older than this has been dealt with, for all products.
+    # History that is older than this is done, for all products.
     done_until: Mapped[datetime] = mapped_column(UtcDateTime)
-    # What comes next has been dealt with for products up to this one.
+    # The day that begins there is done for products up to this one.
     product_id: Mapped[int] = mapped_column(BigId)
 
     __table_args__ = (TABLE_OPTIONS,)

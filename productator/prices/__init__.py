@@ -1,5 +1,4 @@
-"""Figures of a product's price over time: pure functions from what held when to points, trends and lows.
+"""Prices over time: recording what changes, rolling it up when it is old, and the figures made of it.
 
-Everything counts in whole numbers or fractions, and is rounded once, when it is told. Times are microseconds
-since 1970 (UTC), so that no length of time is rounded either.
+All figures are whole numbers or exact fractions; only the API rounds them, once.
 """

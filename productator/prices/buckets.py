@@ -1,14 +1,15 @@
-"""Points of a price history: what held in each minute, hour, day or week."""
+"""Buckets: what held in each minute, hour, day or week of a price history. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Literal, NamedTuple
 
 from productator.prices.changes import SCALE
 from productator.prices.ratio import Ratio
-from productator.prices.segments import DAY, SECOND, Segment, part
+from productator.prices.segments import DAY, SECOND, Segment, TimeRange, part
 
 MAX_POINTS = 1000
-
 
 Interval = Literal["raw", "minute", "hour", "day", "week"]
 
@@ -41,25 +42,56 @@ class HistoryPoint(NamedTuple):
     in_stock_share: Ratio
 
 
-def points(segments: Iterable[Segment], interval: Interval) -> Iterator[HistoryPoint]:
-    """A point for every interval (aligned to UTC) of which anything is known; the outer ones may be cut."""
-    pieces = ([segment] for segment in segments) if interval == "raw" else _cut(segments, interval)
-    return map(_point, pieces)
+@dataclass(frozen=True, slots=True)
+class PriceHistory:
+    interval: Interval
+    points: list[HistoryPoint]
+    # What the next page holds; None: this is all.
+    rest: TimeRange | None
 
 
-def fitting(start: int, end: int) -> Interval | None:
-    """The finest interval that makes at most MAX_POINTS of the time; None: not even weeks do."""
-    return next((interval for interval in _GRIDS if count(start, end, interval) <= MAX_POINTS), None)
+class TooManyPoints(Exception):
+    """The range has more buckets than an answer may have; the message says what to ask for instead."""
+
+    def __init__(self, number: int, finest: Interval | None) -> None:
+        advice = f"the finest interval that fits is {finest}" if finest else "ask for a shorter range"
+        super().__init__(f"That would be {number:,} points, more than {MAX_POINTS:,}: {advice}.")
 
 
-def count(start: int, end: int, interval: Interval) -> int:
-    """How many points the time makes."""
+def history_of(segments: Iterator[Segment], end: int, interval: Interval | None) -> PriceHistory:
+    """A point for each bucket (aligned to UTC) of which anything is known until `end`.
+
+    Without an interval it is the finest that fits what is known, so that a short history in a long range is
+    shown in detail. A page of raw points ends with its last point. Raises TooManyPoints.
+    """
+    if interval == "raw":
+        pieces = [_point([segment]) for segment in islice(segments, MAX_POINTS)]
+        is_all = not pieces or pieces[-1].end == end
+        return PriceHistory("raw", pieces, None if is_all else TimeRange(pieces[-1].end, end))
+    first = next(segments, None)
+    known = TimeRange(first.start if first else end, end)
+    chosen = _fitting(known, interval)
+    segments = chain([first] if first else [], segments)
+    return PriceHistory(chosen, [_point(pieces) for pieces in _cut(segments, chosen)], None)
+
+
+def _fitting(known: TimeRange, wanted: Interval | None) -> Interval:
+    finest = next((interval for interval in _GRIDS if count(known, interval) <= MAX_POINTS), None)
+    interval = wanted or finest or "week"
+    number = count(known, interval)
+    if number > MAX_POINTS:
+        raise TooManyPoints(number, finest)
+    return interval
+
+
+def count(known: TimeRange, interval: Interval) -> int:
+    """How many buckets the time has a part in."""
     length, offset = _GRIDS[interval]
-    return (end - 1 - offset) // length - (start - offset) // length + 1
+    return (known.end - 1 - offset) // length - (known.start - offset) // length + 1
 
 
 def _cut(segments: Iterable[Segment], interval: Interval) -> Iterator[list[Segment]]:
-    """The pieces in each interval."""
+    """The pieces in each bucket."""
     length, offset = _GRIDS[interval]
     pieces: list[Segment] = []
     ends = None
@@ -78,18 +110,16 @@ def _cut(segments: Iterable[Segment], interval: Interval) -> Iterator[list[Segme
         yield pieces
 
 
-def _point(segments: Sequence[Segment]) -> HistoryPoint:
-    start, end = segments[0].start, segments[-1].end
-    in_stock = sum([each.in_stock for each in segments])
+def _point(pieces: Sequence[Segment]) -> HistoryPoint:
+    start, end = pieces[0].start, pieces[-1].end
+    in_stock = sum([each.in_stock for each in pieces])
     whole = (end - start) * SCALE
     return HistoryPoint(
         start=start,
         end=end,
-        prices=_spread([each for each in segments if each.in_stock], in_stock),
-        offers=Ratio(sum([each.offers * (each.end - each.start) for each in segments]), whole),
-        items_in_stock=Ratio(
-            sum([each.items_in_stock * (each.end - each.start) for each in segments]), whole
-        ),
+        prices=_spread([each for each in pieces if each.in_stock], in_stock),
+        offers=Ratio(sum([each.offers * (each.end - each.start) for each in pieces]), whole),
+        items_in_stock=Ratio(sum([each.items_in_stock * (each.end - each.start) for each in pieces]), whole),
         in_stock_share=Ratio(in_stock, end - start),
     )
 

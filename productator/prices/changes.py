@@ -1,4 +1,4 @@
-"""From what offers were and became to what is kept of it. Pure: both programs record by these rules."""
+"""What is recorded when a product's offers change: an event for each offer, and a new aggregate. Pure."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -30,8 +30,8 @@ class OfferEvent(NamedTuple):
     items_in_stock: int | None
 
 
-class Summary(NamedTuple):
-    """A product at a glance; prices are those of offers in stock, None when there is none."""
+class Aggregate(NamedTuple):
+    """All offers of a product together; prices are those of offers in stock, None when there is none."""
 
     lowest_price: int | None
     highest_price: int | None
@@ -41,27 +41,27 @@ class Summary(NamedTuple):
 
 
 def events(before: Offers, after: Offers) -> list[OfferEvent]:
-    """What happened to offers for `before` to become `after`; each is named once at most."""
-    gone = [
+    """What happened to each offer for `before` to become `after`: at most one event an offer."""
+    removed = [
         OfferEvent(offer_id, ChangeKind.REMOVED, before[offer_id].remote_id, None, None)
         for offer_id in before.keys() - after.keys()
     ]
-    kept = [
+    changed = [
         OfferEvent(offer_id, ChangeKind.CHANGED if offer_id in before else ChangeKind.APPEARED, *state)
         for offer_id, state in after.items()
         if before.get(offer_id) != state
     ]
-    return gone + kept
+    return removed + changed
 
 
-def summary(offers: Iterable[OfferState]) -> Summary:
+def aggregate(offers: Iterable[OfferState]) -> Aggregate:
     states = list(offers)
     prices = [price for _, price, items in states if items]
-    # No sum may exceed what the column and every reader of JSON can hold.
+    # The column and every JSON reader can hold so much.
     items = min(sum([items for _, _, items in states]), MAX_AMOUNT)
     if not prices:
-        return Summary(None, None, None, len(states), items)
-    return Summary(min(prices), max(prices), rounded(sum(prices) * SCALE, len(prices)), len(states), items)
+        return Aggregate(None, None, None, len(states), items)
+    return Aggregate(min(prices), max(prices), rounded(sum(prices) * SCALE, len(prices)), len(states), items)
 
 
 def rounded(amount: int, parts: int) -> int:

@@ -1,16 +1,16 @@
-"""Fractions as figures need them."""
+"""Exact fractions."""
 
 from typing import NamedTuple
 
 
 class Ratio(NamedTuple):
-    """An exact fraction. It is not reduced, as Python's is, which would take longer than all else."""
+    """A fraction that is not reduced: reducing, as Python's own does, would take longer than all else."""
 
     numerator: int
     denominator: int
 
     def rounded(self, digits: int) -> float:
-        """To so many decimals, half to even, as the nearest number that readers of JSON have."""
+        """To so many decimals, half to even, as the nearest number that JSON readers have."""
         scale: int = 10**digits
         whole, rest = divmod(self.numerator * scale, self.denominator)
         half = 2 * rest - self.denominator

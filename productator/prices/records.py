@@ -1,4 +1,4 @@
-"""Reading what held when, as it was stored."""
+"""Reads the price points of a product in a range of time, as segments."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,17 +14,25 @@ from productator.catalogue import products
 from productator.database.column_types import CommaJoined, MicrosecondsSince1970, UtcDateTime
 from productator.models import PricePoint
 from productator.prices.changes import SCALE
-from productator.prices.segments import SECOND, LowestPrice, Segment, between, microseconds, time_of
-from productator.prices.trend import Priced
+from productator.prices.segments import (
+    SECOND,
+    LowestPrice,
+    Segment,
+    TimeRange,
+    between,
+    microseconds,
+    time_of,
+)
+from productator.prices.trend import PriceAt
 
-# Their text is half a megabyte long, and never longer than a server lets through that nobody has set up.
-RECORDS_A_TIME = 10_000
+# Their text is half a megabyte long at most, which every server lets through as it is installed.
+RECORDS_A_READ = 10_000
 
 # A third of the time that calling the class takes, for very many records.
 _new = tuple.__new__
 
-# A row of `price_points` as it is read, its start first. Those that were rolled up are longer than raw ones.
-Record = Sequence[Any]
+# The numbers of a row of `price_points`, its start first. A rolled-up row has more of them than a raw one.
+PointNumbers = Sequence[Any]
 
 _PRODUCT = PricePoint.product_id == bindparam("product_id")
 _START, _END = (bindparam(name, type_=UtcDateTime) for name in ("start", "end"))
@@ -39,6 +47,11 @@ _FOLLOWING = (
     .limit(1)
 )
 _SINCE_1970 = MicrosecondsSince1970(PricePoint.starts_at)
+# A row without the flag was written by an older version: its mean is more than the lowest price if that did
+# not hold without a break.
+IS_UNBROKEN = func.coalesce(
+    PricePoint.is_unbroken, PricePoint.mean_lowest_price == PricePoint.lowest_price * SCALE
+)
 _LOWEST = (
     select(PricePoint.lowest_price, _SINCE_1970.label("start"), PricePoint.resolution_s, PricePoint.covered_s)
     .where(
@@ -54,7 +67,7 @@ _LOWEST = (
 
 @dataclass(frozen=True)
 class _Columns:
-    """What is read of each record beside its start."""
+    """The columns that are read of each record beside its start."""
 
     raw: Sequence[Any]
     rolled_up: Sequence[Any]
@@ -65,19 +78,19 @@ class _Columns:
 
     @cached_property
     def texts(self) -> Select[str, str]:
-        """The numbers of all records of a kind in a text, which costs a fraction of what rows would."""
+        """All raw records as one text and all rolled-up ones as another: a fraction of what rows cost."""
         is_raw = PricePoint.resolution_s == 0
         raw = CommaJoined(is_raw, _SINCE_1970, *self.raw)
         rolled_up = CommaJoined(~is_raw, _SINCE_1970, *self.rolled_up)
         return select(raw, rolled_up).where(*_RANGE)
 
-    def records(self, connection: Connection, product_id: int, start: int, end: int) -> list[Record]:
-        raw, rolled_up = connection.execute(self.texts, _range(product_id, start, end)).one()
+    def read(self, connection: Connection, product_id: int, within: TimeRange) -> list[PointNumbers]:
+        raw, rolled_up = connection.execute(self.texts, _parameters(product_id, within)).one()
         found = chain(_parsed(raw, self.raw_width), _parsed(rolled_up, 1 + len(self.rolled_up)))
         return sorted(found, key=itemgetter(0))
 
 
-def _parsed(text: str | None, width: int) -> Iterable[Record]:
+def _parsed(text: str | None, width: int) -> Iterable[PointNumbers]:
     numbers = iter(json.loads(f"[{text or ''}]"))
     return zip(*[numbers] * width, strict=True)
 
@@ -90,6 +103,7 @@ _OF_THE_LOWEST = _Columns(
         PricePoint.in_stock_s,
         PricePoint.lowest_price,
         PricePoint.mean_lowest_price,
+        IS_UNBROKEN,
     ],
 )
 _ALL = _Columns(
@@ -111,95 +125,96 @@ _ALL = _Columns(
 )
 
 
-def held(
-    connection: Connection, product_id: int, start: int, end: int, *, at_a_time: int = RECORDS_A_TIME
+def segments(
+    connection: Connection, product_id: int, within: TimeRange, *, at_a_time: int = RECORDS_A_READ
 ) -> Iterator[Segment]:
-    """What held in [start, end), from the first time on that anything is known."""
-    for since, until in _pages(connection, product_id, start, end, count=at_a_time):
-        records = _ALL.records(connection, product_id, since, until)
-        yield from between(segments(records, until), start, end)
+    """What held in the range, from the first time on that anything is known; raises ProductNotFound."""
+    for page in _pages(connection, product_id, within, count=at_a_time):
+        yield from between(segments_of(_ALL.read(connection, product_id, page), page.end), within)
 
 
 def lowest_prices(
-    connection: Connection, product_id: int, start: int, end: int, *, at_a_time: int = RECORDS_A_TIME
+    connection: Connection, product_id: int, within: TimeRange, *, at_a_time: int = RECORDS_A_READ
 ) -> Iterator[LowestPrice]:
-    """What the lowest price was in [start, end): less to read than all that `held` tells."""
-    for since, until in _pages(connection, product_id, start, end, count=at_a_time):
-        records = _OF_THE_LOWEST.records(connection, product_id, since, until)
-        yield from between(lowest_only(records, until), start, end)
+    """The same of the lowest price only, which is less to read."""
+    for page in _pages(connection, product_id, within, count=at_a_time):
+        numbers = _OF_THE_LOWEST.read(connection, product_id, page)
+        yield from between(lowest_prices_of(numbers, page.end), within)
 
 
-def lowest_price(connection: Connection, product_id: int, start: int, end: int) -> Priced | None:
-    """The lowest in [start, end); None: nothing was in stock."""
-    row = connection.execute(_LOWEST, _range(product_id, start, end)).one_or_none()
+def lowest_price(connection: Connection, product_id: int, within: TimeRange) -> PriceAt | None:
+    """The lowest in the range; None: nothing was in stock."""
+    row = connection.execute(_LOWEST, _parameters(product_id, within)).one_or_none()
     if row is None:
         return None
     began = row.start
     if row.resolution_s:
-        # Less than the whole is known only of the time in which a product's history begins.
+        # Where a product's history begins, only the last part of a rolled-up time is known.
         began += row.resolution_s * SECOND - round(row.covered_s * SECOND)
-    return Priced(row.lowest_price, max(began, start))
+    return PriceAt(row.lowest_price, max(began, within.start))
 
 
-def _pages(
-    connection: Connection, product_id: int, start: int, end: int, *, count: int
-) -> Iterator[tuple[int, int]]:
-    """Times that so many records begin in, the first with what holds at `start`; raises ProductNotFound."""
-    since = _first(connection, product_id, start, end)
-    while since is not None and since < end:
-        following = connection.scalar(_FOLLOWING, _range(product_id, since, end) | {"count": count})
-        until = end if following is None else microseconds(following)
-        yield since, until
+def _pages(connection: Connection, product_id: int, within: TimeRange, *, count: int) -> Iterator[TimeRange]:
+    """Ranges that so many records begin in; the first one begins with the record that holds at its start."""
+    since = _first(connection, product_id, within)
+    while since is not None and since < within.end:
+        rest = TimeRange(since, within.end)
+        following = connection.scalar(_FOLLOWING, _parameters(product_id, rest) | {"count": count})
+        until = within.end if following is None else microseconds(following)
+        yield TimeRange(since, until)
         since = until
 
 
-def _first(connection: Connection, product_id: int, start: int, end: int) -> int | None:
+def _first(connection: Connection, product_id: int, within: TimeRange) -> int | None:
     """When the first record of the range begins; None: there is none."""
-    carried_in = connection.scalar(_CARRIED_IN, _range(product_id, start, end))
-    first = carried_in or connection.scalar(_FOLLOWING, _range(product_id, start, end) | {"count": 0})
+    parameters = _parameters(product_id, within)
+    carried_in = connection.scalar(_CARRIED_IN, parameters)
+    first = carried_in or connection.scalar(_FOLLOWING, parameters | {"count": 0})
     if first is None:
         products.get(connection, product_id)
         return None
     return microseconds(first)
 
 
-def _range(product_id: int, start: int, end: int) -> dict[str, Any]:
-    return {"product_id": product_id, "start": time_of(start), "end": time_of(end)}
+def _parameters(product_id: int, within: TimeRange) -> dict[str, Any]:
+    return {"product_id": product_id, "start": time_of(within.start), "end": time_of(within.end)}
 
 
-def lowest_only(records: Iterable[Record], until: int) -> Iterator[LowestPrice]:
+def lowest_prices_of(found: Iterable[PointNumbers], until: int) -> Iterator[LowestPrice]:
     """A raw record holds until the next one starts, the last one until `until`."""
-    for record, following in pairwise([*records, (until,)]):
-        if len(record) > _OF_THE_LOWEST.raw_width:
-            yield _rolled_up(record)
+    for numbers, following in pairwise([*found, (until,)]):
+        if len(numbers) > _OF_THE_LOWEST.raw_width:
+            yield _rolled_up(numbers)
             continue
-        start, lowest = record
+        start, lowest = numbers
         end = following[0]
         if lowest is None:
-            yield _new(LowestPrice, (start, end, 0, 0, 0))
+            yield _new(LowestPrice, (start, end, 0, 0, 0, False))
         else:
-            yield _new(LowestPrice, (start, end, lowest, lowest * SCALE, end - start))
+            yield _new(LowestPrice, (start, end, lowest, lowest * SCALE, end - start, True))
 
 
-def segments(records: Iterable[Record], until: int) -> Iterator[Segment]:
-    """The same with all that is told of a product."""
-    for record, following in pairwise([*records, (until,)]):
-        if len(record) > _ALL.raw_width:
-            *_, highest, mean, offers, items = record
-            yield Segment(*_rolled_up(record), highest or 0, mean or 0, offers, items)
+def segments_of(found: Iterable[PointNumbers], until: int) -> Iterator[Segment]:
+    """The same with all that is known of a product."""
+    for numbers, following in pairwise([*found, (until,)]):
+        if len(numbers) > _ALL.raw_width:
+            *_, highest, mean, offers, items = numbers
+            yield Segment(*_rolled_up(numbers), highest or 0, mean or 0, offers, items)
             continue
-        start, lowest, highest, mean, offers, items = record
+        start, lowest, highest, mean, offers, items = numbers
         end = following[0]
         offers, items = offers * SCALE, items * SCALE
         if lowest is None:
-            yield _new(Segment, (start, end, 0, 0, 0, 0, 0, offers, items))
+            yield _new(Segment, (start, end, 0, 0, 0, False, 0, 0, offers, items))
         else:
-            of_prices = (lowest, lowest * SCALE, end - start, highest, mean)
-            yield _new(Segment, (start, end, *of_prices, offers, items))
+            mean_lowest, in_stock = lowest * SCALE, end - start
+            fields = (start, end, lowest, mean_lowest, in_stock, True, highest, mean, offers, items)
+            yield _new(Segment, fields)
 
 
-def _rolled_up(record: Record) -> LowestPrice:
-    start, resolution_s, covered_s, in_stock_s, lowest, mean_lowest, *_ = record
+def _rolled_up(numbers: PointNumbers) -> LowestPrice:
+    start, resolution_s, covered_s, in_stock_s, lowest, mean_lowest, is_unbroken, *_ = numbers
     end = start + resolution_s * SECOND
     begins = end - round(covered_s * SECOND)
-    return LowestPrice(begins, end, lowest or 0, mean_lowest or 0, round(in_stock_s * SECOND))
+    in_stock = round(in_stock_s * SECOND)
+    return LowestPrice(begins, end, lowest or 0, mean_lowest or 0, in_stock, bool(is_unbroken))

@@ -1,21 +1,19 @@
-"""From points of changes to points of hours or days. Pure."""
+"""Rolls up points of changes to points of hours or days. Pure."""
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
-from itertools import dropwhile, groupby
+from itertools import groupby
 from typing import NamedTuple
 
 from productator.prices.changes import SCALE, rounded
+from productator.prices.segments import EPOCH, MICROSECOND, SECOND
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_SECOND = 1_000_000
 # Fewer points in an hour are exact and take no more room than its mean and what holds at its end.
 FEWEST = 3
 
 
-class Point(NamedTuple):
+class StoredPoint(NamedTuple):
     """A row of a product's history: see `PricePoint`."""
 
     starts_at: datetime
@@ -30,34 +28,39 @@ class Point(NamedTuple):
     in_stock_s: float | None = None
     mean_offers: int | None = None
     mean_items_in_stock: int | None = None
+    is_unbroken: bool | None = None
 
 
 class RolledUp(NamedTuple):
-    """Every row that starts in one of the `spans` gives way to those in `points`."""
+    """The rows that start in one of the `spans` are to be replaced by those in `points`."""
 
     spans: list[tuple[datetime, datetime]]
-    points: list[Point]
+    points: list[StoredPoint]
 
 
 class _Part(NamedTuple):
     """What a point says of an interval: for how long, and for how long with anything in stock."""
 
-    point: Point
+    point: StoredPoint
     covered_us: int
     in_stock_us: int
 
 
 def roll_up(
-    points: Iterable[Point], resolution: timedelta, *, carried: Point | None, ends_at: datetime | None
+    points: Iterable[StoredPoint],
+    resolution: timedelta,
+    *,
+    carried: StoredPoint | None,
+    ends_at: datetime | None,
 ) -> RolledUp:
     """Rolls up each interval in which enough points start; the others stay as they are.
 
     `carried` is the raw point before the first, at `ends_at` the one after the last starts; if there are any.
-    What an interval ended with becomes a point of its own where none follows at once. So no time is left out,
-    none is told twice, and there are never more points than before.
+    An interval's last state becomes a point of its own where no other follows at once. So the new points
+    cover all of the time, none of it twice, and there are never more of them than before.
     """
     rolled = RolledUp([], [])
-    added: Point | None = None
+    added: StoredPoint | None = None
     groups = [(start, list(group)) for start, group in groupby(points, partial(_interval, resolution))]
     following = [*(group[0].starts_at for _, group in groups), ends_at][1:]
     for (start, group), next_at in zip(groups, following, strict=True):
@@ -77,73 +80,70 @@ def roll_up(
     return rolled
 
 
-def _interval(resolution: timedelta, point: Point) -> datetime:
-    return _EPOCH + (point.starts_at - _EPOCH) // resolution * resolution
+def _interval(resolution: timedelta, point: StoredPoint) -> datetime:
+    return EPOCH + (point.starts_at - EPOCH) // resolution * resolution
 
 
-def _parts(carried: Point | None, group: list[Point], start: datetime, end: datetime) -> Iterator[_Part]:
+def _parts(
+    carried: StoredPoint | None, group: list[StoredPoint], start: datetime, end: datetime
+) -> Iterator[_Part]:
     if carried is not None and group[0].starts_at > start:
         group = [carried._replace(starts_at=start), *group]
     for point, ends_at in zip(group, [*(each.starts_at for each in group[1:]), end], strict=True):
         if point.covered_s is not None and point.in_stock_s is not None:
-            yield _Part(point, round(point.covered_s * _SECOND), round(point.in_stock_s * _SECOND))
+            yield _Part(point, round(point.covered_s * SECOND), round(point.in_stock_s * SECOND))
         else:
-            covered = (ends_at - point.starts_at) // _MICROSECOND
+            covered = (ends_at - point.starts_at) // MICROSECOND
             yield _Part(point, covered, 0 if point.lowest_price is None else covered)
 
 
-def _mean(start: datetime, resolution: timedelta, parts: list[_Part]) -> Point:
+def _mean(start: datetime, resolution: timedelta, parts: list[_Part]) -> StoredPoint:
     covered = sum(part.covered_us for part in parts)
     in_stock = sum(part.in_stock_us for part in parts)
     lowest = min((point.lowest_price for point, *_ in parts if point.lowest_price is not None), default=None)
     highest = max(
         (point.highest_price for point, *_ in parts if point.highest_price is not None), default=None
     )
-    return Point(
+    last = parts[-1].point
+    return StoredPoint(
         start,
         round(resolution.total_seconds()),
         lowest,
         highest,
         _weighted([(part.point.average_price, part.in_stock_us) for part in parts], in_stock),
-        parts[-1].point.offers,
-        parts[-1].point.items_in_stock,
-        _mean_lowest(parts, lowest, in_stock),
-        covered / _SECOND,
-        in_stock / _SECOND,
+        last.offers,
+        last.items_in_stock,
+        _weighted([(_mean_lowest(part.point), part.in_stock_us) for part in parts], in_stock),
+        covered / SECOND,
+        in_stock / SECOND,
         _weighted([(_mean_offers(part.point), part.covered_us) for part in parts], covered),
         _weighted([(_mean_items(part.point), part.covered_us) for part in parts], covered),
+        _is_unbroken(parts, lowest) if in_stock else None,
     )
 
 
-def _mean_lowest(parts: list[_Part], lowest: int | None, in_stock: int) -> int | None:
-    """Equal to the lowest only if that held from the start until nothing was in stock any more, if ever.
-
-    So one sees whether a price has held without a break, at the cost of a thousandth where it has not.
-    """
-    if lowest is None or not in_stock:
-        return None
-    total = sum((_mean_lowest_of(part.point) or 0) * part.in_stock_us for part in parts)
-    is_unbroken = total == lowest * SCALE * in_stock and _is_in_stock_first(parts)
-    return max(rounded(total, in_stock), lowest * SCALE + (not is_unbroken))
-
-
-def _is_in_stock_first(parts: list[_Part]) -> bool:
-    """Whether no time in stock follows after any without."""
-    since_out = list(dropwhile(lambda part: part.in_stock_us == part.covered_us, parts))
-    return not any(part.in_stock_us for part in since_out[1:])
+def _is_unbroken(parts: list[_Part], lowest: int | None) -> bool:
+    """Whether the lowest price held from the start until stock ran out, if it did."""
+    was_out = False
+    for point, covered, in_stock in parts:
+        # None: a raw point, which has one price.
+        if in_stock and (was_out or point.lowest_price != lowest or point.is_unbroken is False):
+            return False
+        was_out = was_out or in_stock < covered
+    return True
 
 
-def _mean_lowest_of(point: Point) -> int | None:
+def _mean_lowest(point: StoredPoint) -> int | None:
     if point.resolution_s or point.lowest_price is None:
         return point.mean_lowest_price
     return point.lowest_price * SCALE
 
 
-def _mean_offers(point: Point) -> int:
+def _mean_offers(point: StoredPoint) -> int:
     return point.offers * SCALE if point.mean_offers is None else point.mean_offers
 
 
-def _mean_items(point: Point) -> int:
+def _mean_items(point: StoredPoint) -> int:
     return point.items_in_stock * SCALE if point.mean_items_in_stock is None else point.mean_items_in_stock
 
 

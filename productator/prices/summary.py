@@ -1,55 +1,48 @@
-"""Figures of a product's price: its course, and how it stands now."""
+"""How a product's lowest price now compares with its past. Pure."""
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
-
-from productator.prices import standing
 from productator.prices.ratio import Ratio
-from productator.prices.records import lowest_price, lowest_prices
-from productator.prices.segments import DAY
-from productator.prices.trend import Course, Priced, follow
+from productator.prices.segments import DAY, TimeRange
+from productator.prices.trend import PriceAt, PriceTrend
+
+# How far back the past goes that the price now is compared with.
+LENGTH = 90 * DAY
+_REFERENCE = 30 * DAY
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
-    """How a product's lowest price stands now; None where nothing was in stock."""
+class PriceSummary:
+    """Prices are None where nothing was in stock."""
 
-    # Of the time that the price now is held against; None: nothing is known of it.
-    course: Course | None
-    current: Priced | None
-    lowest_7_days: Priced | None
-    lowest_30_days: Priced | None
-    lowest_90_days: Priced | None
-    lowest_all_time: Priced | None
+    # Of the last 90 days; None: nothing is known of them.
+    trend: PriceTrend | None
+    current: PriceAt | None
+    lowest_7_days: PriceAt | None
+    lowest_30_days: PriceAt | None
+    lowest_90_days: PriceAt | None
+    lowest_all_time: PriceAt | None
     percentile_90_days: Ratio | None
-    reference: Priced | None
+    reference: PriceAt | None
 
 
-def course(connection: Connection, product_id: int, start: int, end: int) -> Course | None:
-    """What the lowest price did in [start, end); None: nothing is known of that time."""
-    return follow(lowest_prices(connection, product_id, start, end))
+def current_price(trend: PriceTrend) -> PriceAt | None:
+    """The price now, and since when; None: nothing is in stock."""
+    return trend.figures.last if trend.figures and trend.stocked_until == trend.end else None
 
 
-def summary(connection: Connection, product_id: int, now: int) -> Summary:
-    """Several reads: the connection has to see one state in all of them."""
+def percentile(trend: PriceTrend, price: int) -> Ratio:
+    """For how many percent of the time in stock the product was cheaper."""
+    cheaper = sum(time for other, time in trend.times.items() if other < price)
+    return Ratio(100 * cheaper, trend.in_stock)
 
-    def lowest(start: int, end: int = now) -> Priced | None:
-        return lowest_price(connection, product_id, start, end)
 
-    past = course(connection, product_id, now - standing.LENGTH, now)
-    current = standing.current(past) if past else None
-    before = standing.before_the_current(past) if past else None
-    of_90_days = past.trend.lowest if past and past.trend else None
-    older = lowest(0, now - standing.LENGTH)
-    return Summary(
-        course=past,
-        current=current,
-        lowest_7_days=lowest(now - 7 * DAY),
-        lowest_30_days=lowest(now - 30 * DAY),
-        lowest_90_days=of_90_days,
-        # Of equal prices the first.
-        lowest_all_time=min((each for each in (of_90_days, older) if each), default=None),
-        percentile_90_days=standing.percentile(past, current.price) if past and current else None,
-        reference=lowest(*before) if before else None,
-    )
+def reference_range(trend: PriceTrend) -> TimeRange | None:
+    """The 30 days before the current price; their lowest price is what a reduction is measured by.
+
+    None: there is no current price, or it has held for the 90 days.
+    """
+    now = current_price(trend)
+    if now is None or now.at <= trend.end - LENGTH:
+        return None
+    return TimeRange(now.at - _REFERENCE, now.at)

@@ -1,4 +1,4 @@
-"""The course of a product's lowest price through a range of time."""
+"""The trend of a product's lowest price through a range of time. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from productator.prices.ratio import Ratio
 from productator.prices.segments import LowestPrice
 
 
-class Priced(NamedTuple):
+class PriceAt(NamedTuple):
     """A price, and when it began to hold within the range that is asked about."""
 
     price: int
@@ -19,13 +19,13 @@ class Priced(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Trend:
+class TrendFigures:
     """Of the lowest price, over the time in stock."""
 
-    first: Priced
-    last: Priced
-    lowest: Priced
-    highest: Priced
+    first: PriceAt
+    last: PriceAt
+    lowest: PriceAt
+    highest: PriceAt
     mean: Ratio
     median: int
 
@@ -35,7 +35,7 @@ class Trend:
 
     @property
     def change_percent(self) -> Ratio | None:
-        """None: of a first price of 0 there are no percents."""
+        """None: there is no percentage of a first price of 0."""
         return Ratio(100 * self.change, self.first.price) if self.first.price else None
 
     @property
@@ -46,8 +46,8 @@ class Trend:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """What is known from some time on."""
+class PriceTrend:
+    """What is known from `start` on, where the first record of the range begins."""
 
     start: int
     end: int
@@ -56,27 +56,26 @@ class Course:
     times: Mapping[int, int]
     # When anything was last in stock; None: never.
     stocked_until: int | None
-    trend: Trend | None
+    # None: nothing was ever in stock.
+    figures: TrendFigures | None
 
     @property
     def in_stock_share(self) -> Ratio:
         return Ratio(self.in_stock, self.end - self.start)
 
 
-def follow(prices: Iterable[LowestPrice]) -> Course | None:
-    """Looks at each stretch once, since there may be very many; None: nothing is known."""
+def trend_of(prices: Iterable[LowestPrice]) -> PriceTrend | None:
+    """Looks at each segment once, since there may be very many; None: nothing is known."""
     start = end = stocked_until = first = lowest = highest = None
     in_stock = weighted = last_price = last_at = 0
     times: defaultdict[int, int] = defaultdict(int)
     was_steady = False
-    for begins, end, low, mean, stocked in prices:
+    for begins, end, low, mean, stocked, is_unbroken in prices:
         if start is None:
             start = begins
         if not stocked:
             continue
-        # It held from the start until nothing was in stock any more, if ever.
-        is_unbroken = mean == low * SCALE
-        # The one that stands for the stretch: where it was rolled up, the mean.
+        # The price that stands for the segment: where that was rolled up, the mean.
         price = low if is_unbroken else rounded(mean, SCALE)
         times[price] += stocked
         in_stock += stocked
@@ -85,19 +84,19 @@ def follow(prices: Iterable[LowestPrice]) -> Course | None:
             last_price, last_at = price, begins
         # Of equal prices the first.
         if lowest is None or low < lowest.price:
-            lowest = Priced(low, begins)
+            lowest = PriceAt(low, begins)
         if highest is None or price > highest.price:
-            highest = Priced(price, begins)
+            highest = PriceAt(price, begins)
         if first is None:
-            first = Priced(price, begins)
+            first = PriceAt(price, begins)
         stocked_until, was_steady = end, is_unbroken and stocked == end - begins
     if start is None or end is None:
         return None
-    trend = None
+    figures = None
     if first and lowest and highest:
-        last, mean_price = Priced(last_price, last_at), Ratio(weighted, in_stock * SCALE)
-        trend = Trend(first, last, lowest, highest, mean_price, _median(times))
-    return Course(start, end, in_stock, times, stocked_until, trend)
+        last, mean_price = PriceAt(last_price, last_at), Ratio(weighted, in_stock * SCALE)
+        figures = TrendFigures(first, last, lowest, highest, mean_price, _median(times))
+    return PriceTrend(start, end, in_stock, times, stocked_until, figures)
 
 
 def _median(times: Mapping[int, int]) -> int:

@@ -1,4 +1,4 @@
-"""What the API tells of products and of changes, as CSV or JSON Lines."""
+"""Writes products and changes of offers, as the API answers them, as CSV or JSON Lines."""
 
 import csv
 import json
@@ -6,10 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, BinaryIO, Protocol
 
 COLUMNS = ("id", "name", "description", "registration", "created_at", "updated_at")
-CHANGE_COLUMNS = (
-    *("product_id", "offer_id", "source", "external_id"),
-    *("change", "price", "currency", "items_in_stock", "changed_at"),
-)
 Row = Mapping[str, Any]
 
 

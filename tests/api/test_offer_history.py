@@ -1,4 +1,4 @@
-"""Reading what offers were."""
+"""Reading the history of offers."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -44,7 +44,7 @@ def written(time: datetime) -> str:
     return quote(time.isoformat())
 
 
-def test_a_change_tells_what_the_offer_became(client: FlaskClient, product: Json, offer: Json) -> None:
+def test_a_change_shows_what_the_offer_became(client: FlaskClient, product: Json, offer: Json) -> None:
     assert client.get(of_product(product["id"])).json["items"] == [
         {
             "product_id": product["id"],
@@ -140,7 +140,7 @@ def test_a_range_may_begin_before_all_records_and_end_after_them(
         "2026-11-23T12:00:00 01:00",
     ],
 )
-def test_what_is_no_time_is_refused(client: FlaskClient, changed: Json, name: str, time: str) -> None:
+def test_a_text_that_is_no_time_is_refused(client: FlaskClient, changed: Json, name: str, time: str) -> None:
     assert wrong_fields(client.get(of_offer(changed, **{name: time}))) == {f"/{name}"}
 
 
@@ -152,7 +152,9 @@ def test_pages_neither_skip_nor_repeat(client: FlaskClient, changed: Json, limit
     assert {len(page) for page in found[:-1]} <= {limit}
 
 
-def test_changes_of_one_time_are_told_apart(client: FlaskClient, sessions: Sessions, product: Json) -> None:
+def test_changes_of_one_time_are_ordered_by_offer(
+    client: FlaskClient, sessions: Sessions, product: Json
+) -> None:
     with sessions.begin() as session:
         row = {"product_id": product["id"], "changed_at": NOW, "kind": 1, "price": 1, "items_in_stock": 1}
         session.add_all(OfferChange(offer_id=number, **row) for number in range(1, 6))
@@ -161,7 +163,7 @@ def test_changes_of_one_time_are_told_apart(client: FlaskClient, sessions: Sessi
     assert [each["offer_id"] for each in found] == [1, 2, 3, 4, 5]
 
 
-def test_what_is_recorded_between_two_pages_comes_last(client: FlaskClient, changed: Json) -> None:
+def test_a_change_between_two_pages_comes_last(client: FlaskClient, changed: Json) -> None:
     first = client.get(of_offer(changed, limit=3)).json
     client.patch(offer_url(changed), json={"price": 7})
 
@@ -196,7 +198,9 @@ def test_an_offer_that_outlived_its_history_has_an_empty_one(
     assert client.get(of_offer(offer)).json == {"items": [], "next": None}
 
 
-def test_what_never_was_has_no_history(client: FlaskClient, offer: Json, other_product: Json) -> None:
+def test_offers_and_products_that_never_were_have_no_history(
+    client: FlaskClient, offer: Json, other_product: Json
+) -> None:
     problem(client.get(f"{PRODUCTS}/999999999/offers/history"), 404)
     problem(client.get(f"{PRODUCTS}/999999999/offers/{offer['id']}/history"), 404)
     problem(client.get(f"{offers_url(other_product)}/{offer['id']}/history"), 404)

@@ -48,7 +48,7 @@ def store(sessions: sessionmaker[Session], product: Json) -> Store:
 
 @pytest.fixture
 def rolled_up_hour(sessions: sessionmaker[Session], product: Json) -> None:
-    """MONDAY's first hour, in stock for half of it, and what held afterwards."""
+    """MONDAY's first hour, in stock for half of it, and the record after it."""
     common = {"product_id": product["id"], "lowest_price": 90, "highest_price": 300, "items_in_stock": 1}
     rolled_up = {"resolution_s": 3600, "average_price": 120_000, "mean_lowest_price": 100_400}
     known = {"covered_s": 3600.0, "in_stock_s": 1800.0}
@@ -83,7 +83,7 @@ def priced(price: int, at: datetime) -> Json:
     return {"price": price, "at": zulu(at)}
 
 
-def test_a_point_tells_what_held_in_its_interval(client: FlaskClient, product: Json, store: Store) -> None:
+def test_a_point_describes_its_interval(client: FlaskClient, product: Json, store: Store) -> None:
     store((MONDAY, 100), (MONDAY + HOUR / 4, 200))
 
     assert read(client, product, "price-history", MONDAY, MONDAY + HOUR, interval="hour") == {
@@ -164,7 +164,7 @@ def test_an_interval_is_chosen_that_fits(
     assert (body["interval"], len(body["items"])) == chosen
 
 
-def test_a_short_history_in_a_long_range_is_told_finely(
+def test_a_short_history_in_a_long_range_is_shown_in_detail(
     client: FlaskClient, product: Json, store: Store
 ) -> None:
     store((MONDAY, 100))
@@ -213,7 +213,7 @@ def test_a_page_of_raw_records_that_is_just_full_is_the_last(
     assert (len(body["items"]), body["next"]) == (1000, None)
 
 
-def test_a_rolled_up_hour_is_told_as_it_was_stored(
+def test_a_rolled_up_hour_is_shown_as_it_was_stored(
     client: FlaskClient, product: Json, rolled_up_hour: None
 ) -> None:
     [point, _] = read(client, product, "price-history", MONDAY, MONDAY + 2 * HOUR, interval="raw")["items"]
@@ -266,21 +266,25 @@ def test_a_trend_without_records_says_so(client: FlaskClient, product: Json, sto
     assert trend["first"] is trend["in_stock_share"] is trend["known_from"] is trend["direction"] is None
 
 
-def test_a_trend_of_what_was_never_in_stock_says_so(client: FlaskClient, product: Json, store: Store) -> None:
+def test_a_trend_of_a_product_that_was_never_in_stock_says_so(
+    client: FlaskClient, product: Json, store: Store
+) -> None:
     store((MONDAY, None))
 
     trend = read(client, product, "price-trend", MONDAY, MONDAY + DAY)
     assert (trend["reason"], trend["in_stock_share"], trend["first"]) == ("never_in_stock", 0, None)
 
 
-def test_there_are_no_percents_of_nothing(client: FlaskClient, product: Json, store: Store) -> None:
+def test_there_is_no_percentage_of_a_first_price_of_zero(
+    client: FlaskClient, product: Json, store: Store
+) -> None:
     store((MONDAY, 0), (MONDAY + HOUR, 100))
 
     trend = read(client, product, "price-trend", MONDAY, MONDAY + DAY)
     assert (trend["change"], trend["change_percent"], trend["reason"]) == (100, None, "first_price_zero")
 
 
-def test_the_largest_prices_are_told_exactly(client: FlaskClient, product: Json, store: Store) -> None:
+def test_the_largest_prices_are_exact(client: FlaskClient, product: Json, store: Store) -> None:
     store((MONDAY, MAX_AMOUNT), (MONDAY + HOUR, MAX_AMOUNT - 1))
 
     trend = read(client, product, "price-trend", MONDAY, MONDAY + 3 * HOUR)
@@ -291,7 +295,7 @@ def test_the_largest_prices_are_told_exactly(client: FlaskClient, product: Json,
     )
 
 
-def test_times_to_come_are_cut_off(client: FlaskClient, product: Json, store: Store) -> None:
+def test_the_future_is_cut_off(client: FlaskClient, product: Json, store: Store) -> None:
     store((MONDAY, 100))
     before = zulu(utc_now())
 
@@ -311,7 +315,7 @@ def test_times_to_come_are_cut_off(client: FlaskClient, product: Json, store: St
     ],
 )
 @pytest.mark.parametrize("query", [{}, {"interval": "hour"}, {"interval": "raw"}])
-def test_a_range_in_which_nothing_can_be_is_empty(
+def test_a_range_without_any_past_is_empty(
     client: FlaskClient, product: Json, store: Store, given: tuple[object, object], query: Json
 ) -> None:
     store((MONDAY - DAY, 100))
@@ -360,7 +364,7 @@ def test_an_unknown_product_is_not_found(client: FlaskClient, call: str) -> None
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_another_products_prices_are_not_told(
+def test_another_products_prices_do_not_count(
     client: FlaskClient, other_product: Json, store: Store, call: str
 ) -> None:
     store((utc_now() - DAY, 100))
@@ -377,7 +381,7 @@ def test_unchanged_figures_are_not_sent_again(client: FlaskClient, product: Json
     assert client.get(address, headers={"If-None-Match": tag}).status_code == 304
 
 
-def test_a_summary_tells_how_the_price_stands(client: FlaskClient, product: Json, store: Store) -> None:
+def test_a_summary_compares_the_price_with_its_past(client: FlaskClient, product: Json, store: Store) -> None:
     now = utc_now()
     history = [(400, 50), (100, 500), (50, 300), (40, 400), (20, 450), (8, None), (5, 420)]
     store(*((now - days * DAY, price) for days, price in history))
@@ -393,7 +397,7 @@ def test_a_summary_tells_how_the_price_stands(client: FlaskClient, product: Json
     assert summary["reason"] is None
 
 
-def test_a_summary_of_what_is_sold_out_says_so(client: FlaskClient, product: Json, store: Store) -> None:
+def test_a_summary_of_a_sold_out_product_says_so(client: FlaskClient, product: Json, store: Store) -> None:
     now = utc_now()
     store((now - 5 * DAY, 100), (now - HOUR, None))
 

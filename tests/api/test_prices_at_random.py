@@ -1,4 +1,4 @@
-"""Whatever a product's prices were, its summary is what counting day by day gives."""
+"""The summary of random prices is the one that counting day by day gives."""
 
 import os
 
@@ -7,7 +7,7 @@ from sqlalchemy import Engine, delete, insert
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator.models import PricePoint
-from productator.prices import summary as prices
+from productator.prices import figures
 from productator.prices.segments import time_of
 from tests import factories
 from tests.unit.prices import plain_model
@@ -39,7 +39,7 @@ def expected(history: History, now: int) -> dict[str, object]:
     days = now // DAY
     line = History(history.changes, days - 500, days, DAY).line
     of_90_days = plain_model.standing(History(history.changes, days - 90, days, DAY).line, now)
-    before = of_90_days.pop("before_the_current")
+    reference = of_90_days.pop("reference_range")
     return {
         "current": of_90_days["current"],
         "lowest_7_days": plain_model.lowest(line, now - 7 * DAY, now),
@@ -47,7 +47,7 @@ def expected(history: History, now: int) -> dict[str, object]:
         "lowest_90_days": plain_model.lowest(line, now - 90 * DAY, now),
         "lowest_all_time": plain_model.lowest(line, 0, now),
         "percentile_90_days": of_90_days["percentile"],
-        "reference": before and plain_model.lowest(line, *before),
+        "reference": reference and plain_model.lowest(line, *reference),
     }
 
 
@@ -58,9 +58,9 @@ def test_a_summary_is_what_counting_gives(engine: Engine, sessions: sessionmaker
     @given(histories(DAY, ticks=200))
     def holds(history: History) -> None:
         store(engine, product_id, history)
-        now = history.range[1]
+        now = history.range.end
         with engine.connect() as connection:
-            summary = prices.summary(connection, product_id, now)
+            summary = figures.price_summary(connection, product_id, now)
 
         model = expected(history, now)
         assert {name: exact(getattr(summary, name)) for name in model} == model

@@ -23,7 +23,7 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def session(sessions: sessionmaker[Session], client: FlaskClient) -> Session:
-    """Sees what is committed when it is first used."""
+    """Sees the rows that are committed when it is first used."""
     del client
     return sessions()
 
@@ -63,7 +63,7 @@ def test_the_times_are_those_of_the_offer(client: FlaskClient, session: Session,
     assert kept == [offer["created_at"], changed["updated_at"]]
 
 
-def test_a_change_of_nothing_is_not_recorded(client: FlaskClient, session: Session, offer: Json) -> None:
+def test_a_change_without_effect_is_not_recorded(client: FlaskClient, session: Session, offer: Json) -> None:
     client.patch(offer_url(offer), json={"price": 100})
     client.patch(offer_url(offer), json={})
 
@@ -88,7 +88,7 @@ def test_a_repeated_post_is_recorded_once(client: FlaskClient, session: Session,
     assert len(changes(session)) == 1
 
 
-def test_external_offers_count_for_the_summary(
+def test_external_offers_count_for_the_aggregate(
     client: FlaskClient, session: Session, sessions: sessionmaker[Session], product: Json
 ) -> None:
     factories.external_offer(sessions, product["id"], price=50)
@@ -136,7 +136,7 @@ def keep_very_much(sessions: sessionmaker[Session], product: Json, *, at: list[d
 
 @contextmanager
 def statements() -> Iterator[list[str]]:
-    """All that is sent to any database meanwhile."""
+    """All statements that are sent to any database meanwhile."""
     sent: list[str] = []
 
     def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:

@@ -1,6 +1,8 @@
-"""What an upgrade makes of the rows that it finds."""
+"""What upgrades do to the rows that are there."""
 
 from collections.abc import Iterator
+from datetime import timedelta
+from fractions import Fraction
 
 import pytest
 from alembic import command
@@ -12,10 +14,13 @@ from productator.database import migrate as schema
 from productator.database.engine import make_engine
 from productator.domain import ChangeKind
 from productator.models import Offer, OfferChange, PricePoint, Product
+from productator.prices import figures
+from productator.prices.segments import TimeRange, microseconds
 from tests.factories import NOW
 from tests.upgrades import killed_after_each_step
 
 MIGRATIONS = schema.__file__.removesuffix("migrate.py") + "migrations"
+BEFORE_FLAGS = "0011-1"
 BEFORE_HISTORY = "0005-1"
 BEFORE_SEARCH = "0004-1"
 PRODUCT = {"name": "Lamp", "description": "", "version": 1, "created_at": NOW, "updated_at": NOW}
@@ -32,6 +37,12 @@ def before_history(empty_database_url: str) -> Iterator[Engine]:
 def before_search(empty_database_url: str) -> Iterator[Engine]:
     """A database as it was before names were searched by their words."""
     yield from migrated_to(BEFORE_SEARCH, empty_database_url)
+
+
+@pytest.fixture
+def before_flags(empty_database_url: str) -> Iterator[Engine]:
+    """A database as it was when the mean alone said whether a price had held without a break."""
+    yield from migrated_to(BEFORE_FLAGS, empty_database_url)
 
 
 def migrated_to(revision: str, url: str) -> Iterator[Engine]:
@@ -99,6 +110,77 @@ def test_products_by_the_thousand_get_their_history(before_history: Engine) -> N
         lowest = session.scalars(select(PricePoint.lowest_price).order_by(PricePoint.product_id)).all()
 
     assert lowest == list(range(1, 2_502))
+
+
+HOUR = timedelta(hours=1)
+
+
+def add_hours(engine: Engine, *means: int | None, product_id: int = 1) -> None:
+    """A product with an hour of each of these mean lowest prices, and what holds since; the lowest is 100."""
+    columns = [column(each.name, each.type) for each in PricePoint.__table__.c if each.name != "is_unbroken"]
+    hours = [
+        {
+            "product_id": product_id,
+            "starts_at": NOW + number * HOUR,
+            "resolution_s": 3_600,
+            "lowest_price": None if mean is None else 100,
+            "highest_price": None if mean is None else 200,
+            "average_price": mean,
+            "offers": 1,
+            "items_in_stock": 1,
+            "mean_lowest_price": mean,
+            "covered_s": 3_600.0,
+            "in_stock_s": 0.0 if mean is None else 3_600.0,
+            "mean_offers": 1_000,
+            "mean_items_in_stock": 1_000,
+        }
+        for number, mean in enumerate(means)
+    ]
+    since = {"starts_at": NOW + len(hours) * HOUR, "resolution_s": 0}
+    only_rolled_up = ("mean_lowest_price", "covered_s", "in_stock_s", "mean_offers", "mean_items_in_stock")
+    prices = {"lowest_price": 100, "highest_price": 100, "average_price": 100_000}
+    raw = hours[0] | since | prices | dict.fromkeys(only_rolled_up)
+    with engine.begin() as connection:
+        product = PRODUCT | {"id": product_id, "remote_id": str(product_id)}
+        connection.execute(insert(Product.__table__), [product])
+        connection.execute(insert(table("price_points", *columns)), [*hours, raw])
+
+
+@pytest.mark.parametrize(
+    ("means", "since", "mean"),
+    [
+        ([100_000, 100_000], 0, Fraction(100)),
+        # A microsecond at another price made the mean more than the lowest price.
+        ([100_000, 100_001], 2, Fraction(300_001, 3_000)),
+        ([100_001, 100_000], 1, Fraction(300_001, 3_000)),
+        ([100_000, None], 2, Fraction(100)),
+    ],
+)
+def test_figures_of_hours_that_were_rolled_up_before_stay(
+    before_flags: Engine, means: list[int | None], since: int, mean: Fraction
+) -> None:
+    add_hours(before_flags, *means)
+    schema.migrate(before_flags)
+    with before_flags.connect() as connection:
+        within = TimeRange(microseconds(NOW), microseconds(NOW + 3 * HOUR))
+        found = figures.price_trend(connection, 1, within).figures
+
+    assert found.last == (100, microseconds(NOW + since * HOUR))
+    assert Fraction(*found.mean) == mean
+
+
+def test_hours_that_were_rolled_up_before_get_the_flag(before_flags: Engine) -> None:
+    # More products than one statement deals with.
+    for product_id in range(1, 103):
+        add_hours(before_flags, 100_000, 100_001, None, product_id=product_id)
+    with killed_after_each_step(before_flags) as migrate:
+        while not migrate():
+            pass
+    query = select(PricePoint.is_unbroken).order_by(PricePoint.product_id, PricePoint.starts_at)
+    with before_flags.connect() as connection:
+        flags = connection.scalars(query).all()
+
+    assert flags == [True, False, None, None] * 102
 
 
 def test_old_products_are_found_by_the_words_of_their_names(before_search: Engine) -> None:

@@ -86,7 +86,7 @@ def test_a_change_names_the_offer(sessions: Sessions, product: int) -> None:
     assert named == [row[0] for row in offer_rows(sessions, product) if row[2] == "1"] * 2
 
 
-def test_the_summary_is_recorded_when_it_changes(sessions: Sessions, product: int) -> None:
+def test_the_aggregate_is_recorded_when_it_changes(sessions: Sessions, product: int) -> None:
     refresh(sessions, product, offer("1", price=100), offer("2", price=201, items_in_stock=1))
     refresh(sessions, product, offer("1", price=100, items_in_stock=0), at=NOW + PERIOD)
 
@@ -96,7 +96,7 @@ def test_the_summary_is_recorded_when_it_changes(sessions: Sessions, product: in
     ]
 
 
-def test_a_change_that_leaves_the_summary_as_it_is_makes_no_point(sessions: Sessions, product: int) -> None:
+def test_a_change_that_leaves_the_aggregate_as_it_is_makes_no_point(sessions: Sessions, product: int) -> None:
     refresh(sessions, product, offer("1", price=100), offer("2", price=200))
     refresh(sessions, product, offer("1", price=200), offer("2", price=100), at=NOW + PERIOD)
 
@@ -104,7 +104,7 @@ def test_a_change_that_leaves_the_summary_as_it_is_makes_no_point(sessions: Sess
     assert len(points(sessions)) == 1
 
 
-def test_own_offers_count_for_the_summary(sessions: Sessions, product: int) -> None:
+def test_own_offers_count_for_the_aggregate(sessions: Sessions, product: int) -> None:
     with sessions.begin() as session:
         own_offers.create(session, product, OwnOffer(price=7, items_in_stock=1), now=NOW)
     refresh(sessions, product, offer("1", price=9, items_in_stock=2), at=NOW + PERIOD)

@@ -1,4 +1,4 @@
-"""However refreshes and writes of own offers follow each other or coincide, the history tells what was."""
+"""The history is true, however refreshes and writes of own offers follow each other or coincide."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +14,7 @@ from productator.catalogue import offers as own_offers
 from productator.database.transactions import run_transaction
 from productator.domain import ChangeKind, OfferData, OwnOffer, utc_now
 from productator.models import Offer, OfferChange, PricePoint
-from productator.prices.changes import OfferState, Summary, events, summary
+from productator.prices.changes import Aggregate, OfferState, aggregate, events
 from refresher.storing import batch
 from tests.refresher.builders import outcome, plan
 from tests.refresher.rows import Sessions, claimed, set_refresh, stored_products
@@ -75,23 +75,23 @@ def points(sessions: Sessions, product_id: int) -> list[PricePoint]:
 
 
 def replayed(changes: Sequence[OfferChange]) -> dict[Any, State]:
-    """What the changes say the offers were, from each time of them on."""
+    """What the offers were from the time of each change on, by the changes alone."""
     now: State = {}
-    told: dict[Any, State] = {}
+    states: dict[Any, State] = {}
     for each in changes:
         now = {offer_id: state for offer_id, state in now.items() if offer_id != each.offer_id}
         if each.price is not None and each.items_in_stock is not None:
             now[each.offer_id] = OfferState(each.remote_id, each.price, each.items_in_stock)
-        told[each.changed_at] = now
-    return told
+        states[each.changed_at] = now
+    return states
 
 
-def summaries(told: dict[Any, State]) -> list[tuple[Any, Summary]]:
-    """When the summary changed, and to what."""
-    found = [(None, summary([]))]
-    for at, each in told.items():
-        if summary(each.values()) != found[-1][1]:
-            found.append((at, summary(each.values())))
+def aggregates(states: dict[Any, State]) -> list[tuple[Any, Aggregate]]:
+    """When the aggregate changed, and to what."""
+    found = [(None, aggregate([]))]
+    for at, each in states.items():
+        if aggregate(each.values()) != found[-1][1]:
+            found.append((at, aggregate(each.values())))
     return found[1:]
 
 
@@ -111,26 +111,26 @@ def test_the_history_is_the_models(sessions: Sessions, writes: list[Any]) -> Non
     assert [
         (each.offer_id, each.kind, each.remote_id, each.price, each.items_in_stock) for each in changes
     ] == expected
-    assert [(each.starts_at, values(each)) for each in points(sessions, product_id)] == summaries(
+    assert [(each.starts_at, values(each)) for each in points(sessions, product_id)] == aggregates(
         replayed(changes)
     )
 
 
-def values(point: PricePoint) -> Summary:
-    return Summary(*(getattr(point, name) for name in Summary._fields))
+def values(point: PricePoint) -> Aggregate:
+    return Aggregate(*(getattr(point, name) for name in Aggregate._fields))
 
 
-def test_what_happens_at_once_is_told_in_one_order(sessions: Sessions) -> None:
+def test_simultaneous_writes_are_recorded_in_one_order(sessions: Sessions) -> None:
     (product_id,) = stored_products(sessions, 1)
     own = [(which, (price, price % 3)) for price in range(10) for which in (0, 1)]
     found = [{"a": (price, 1), "b": (1, price % 2)} for price in range(10)]
     with ThreadPoolExecutor(5) as threads:
         list(threads.map(partial(write, sessions, product_id), [*own, *found, *own, *found]))
     changes = recorded(sessions, product_id)
-    told = replayed(changes)
+    states = replayed(changes)
 
-    assert list(told.values())[-1] == state(sessions, product_id)
-    assert [(each.starts_at, values(each)) for each in points(sessions, product_id)] == summaries(told)
+    assert list(states.values())[-1] == state(sessions, product_id)
+    assert [(each.starts_at, values(each)) for each in points(sessions, product_id)] == aggregates(states)
     assert all(follows(changes, index) for index in range(len(changes)))
 
 

@@ -1,4 +1,4 @@
-"""Old history is rolled up and pruned, a little at a time, and what held then is never lost."""
+"""Old history is rolled up and pruned in small steps; what still holds is never lost."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -10,9 +10,9 @@ from sqlalchemy.exc import DBAPIError
 
 from productator.catalogue import products
 from productator.domain import ChangeKind, Retention
-from productator.models import HistoryChore, OfferChange, PricePoint
-from productator.prices import retention_steps
-from productator.prices.rollup import Point
+from productator.models import OfferChange, PricePoint, RetentionProgress
+from productator.prices.retention import apply_retention
+from productator.prices.rollup import StoredPoint
 from tests.refresher.rows import Sessions, stored_products
 from tests.unit.prices.test_rollup import DAY, HOUR, MIDNIGHT, MINUTE, raw, rolled
 
@@ -51,7 +51,7 @@ def keep_changes(sessions: Sessions, product_id: int, *changes: tuple[timedelta,
 
 def step(sessions: Sessions, retention: Retention, now: datetime) -> bool:
     with sessions.begin() as session:
-        return retention_steps.step(session, retention, now=now)
+        return apply_retention(session, retention, now=now)
 
 
 def do_all(sessions: Sessions, retention: Retention, *, days_later: int = 12) -> int:
@@ -108,7 +108,7 @@ def test_a_rolled_up_point_is_the_mean_of_its_time(sessions: Sessions, product: 
     assert (hour.covered_s, hour.in_stock_s, hour.mean_lowest_price) == (3_600, 3_600, 18_750)
 
 
-def test_what_held_before_the_day_counts(sessions: Sessions, product: int) -> None:
+def test_the_price_before_the_day_counts(sessions: Sessions, product: int) -> None:
     keep(sessions, product, raw(-2 * DAY, 40), *(raw(minute * MINUTE, 0) for minute in (30, 40, 50)))
     do_all(sessions, Retention(0, 10, 0, 0))
     with sessions() as session:
@@ -117,7 +117,7 @@ def test_what_held_before_the_day_counts(sessions: Sessions, product: int) -> No
     assert (hour.average_price, hour.covered_s) == (20_000, 3_600)
 
 
-def test_what_is_young_stays_as_it_is(sessions: Sessions, product: int) -> None:
+def test_young_history_stays_as_it_is(sessions: Sessions, product: int) -> None:
     keep(sessions, product, *busy([23, 24]))
     do_all(sessions, Retention(0, 10, 0, 0), days_later=11)
 
@@ -130,6 +130,22 @@ def test_hours_become_days_when_they_are_older(sessions: Sessions, product: int)
     do_all(sessions, Retention(0, 1, 3, 0), days_later=4)
 
     assert [resolution for _, resolution in points(sessions, product)] == [86_400] + [3_600] * 6 + [0]
+
+
+def test_hours_that_an_older_version_rolled_up_become_days(sessions: Sessions, product: int) -> None:
+    """It stored whether a price held without a break in the mean alone."""
+    hours = [
+        raw(hour * HOUR, 10)._replace(
+            resolution_s=3_600, mean_lowest_price=mean, covered_s=3_600.0, in_stock_s=3_600.0
+        )
+        for hour, mean in enumerate([10_000, 10_001, 10_000])
+    ]
+    keep(sessions, product, *hours, raw(3 * HOUR))
+    do_all(sessions, Retention(0, 0, 10, 0))
+    with sessions() as session:
+        day = session.scalars(select(PricePoint).order_by(PricePoint.starts_at)).first()
+
+    assert (day.resolution_s, day.mean_lowest_price, day.is_unbroken) == (86_400, 10_000, False)
 
 
 def test_for_ever_is_for_ever(sessions: Sessions, product: int) -> None:
@@ -192,10 +208,10 @@ def test_very_many_offers_that_never_changed_do_not_hide_the_one_that_did(
     assert changes(sessions)[-1] == (3 * HOUR, 1)
 
 
-def test_a_product_deleted_between_two_reads_is_none_of_its_business(
+def test_a_product_deleted_between_two_reads_is_passed_over(
     sessions: Sessions, engine: Engine, product: int
 ) -> None:
-    """As another transaction could delete it, where each statement sees what is committed then."""
+    """Another transaction could delete it: each statement sees what is committed by then."""
     keep(sessions, product, *busy([0]))
 
     def delete_it(connection: Any, _cursor: object, statement: str, *_: object) -> None:
@@ -236,7 +252,7 @@ def test_history_begins_on_the_day_of_the_oldest_product(
     stored_products(sessions, 1, now=MIDNIGHT + 5 * DAY)
     step(sessions, FOR_EVER, MIDNIGHT + 9 * DAY)
     with sessions() as session:
-        begins = session.scalars(select(HistoryChore.done_until).distinct()).all()
+        begins = session.scalars(select(RetentionProgress.done_until).distinct()).all()
 
     assert begins == [MIDNIGHT + days * DAY]
 
@@ -244,7 +260,7 @@ def test_history_begins_on_the_day_of_the_oldest_product(
 def test_a_step_that_was_rolled_back_is_done_again(sessions: Sessions, product: int) -> None:
     keep(sessions, product, *busy([0]))
     with sessions() as session:
-        retention_steps.step(session, Retention(0, 10, 0, 0), now=MIDNIGHT + 12 * DAY)
+        apply_retention(session, Retention(0, 10, 0, 0), now=MIDNIGHT + 12 * DAY)
         session.rollback()
     do_all(sessions, Retention(0, 10, 0, 0))
 
@@ -257,7 +273,7 @@ def test_doing_it_all_again_changes_nothing(sessions: Sessions, product: int) ->
     do_all(sessions, everything)
     before = points(sessions, product)
     with sessions.begin() as session:
-        session.execute(HistoryChore.__table__.delete())
+        session.execute(RetentionProgress.__table__.delete())
     do_all(sessions, everything)
 
     assert points(sessions, product) == before
@@ -269,12 +285,12 @@ def test_two_workers_do_not_do_the_same(sessions: Sessions, product: int) -> Non
     keep(sessions, product, *busy([0]))
     step(sessions, FOR_EVER, MIDNIGHT)
     with sessions.begin() as first, sessions() as second:
-        retention_steps.step(first, Retention(0, 10, 0, 0), now=MIDNIGHT + 12 * DAY)
+        apply_retention(first, Retention(0, 10, 0, 0), now=MIDNIGHT + 12 * DAY)
         with pytest.raises(DBAPIError):
-            retention_steps.step(second, Retention(0, 10, 0, 0), now=MIDNIGHT + 12 * DAY)
+            apply_retention(second, Retention(0, 10, 0, 0), now=MIDNIGHT + 12 * DAY)
 
 
-def test_a_product_deleted_in_between_is_none_of_its_business(sessions: Sessions, product: int) -> None:
+def test_a_product_deleted_in_between_is_passed_over(sessions: Sessions, product: int) -> None:
     keep(sessions, product, *busy([0]))
     with sessions.begin() as session:
         products.remove(session, product)
@@ -290,4 +306,4 @@ def test_rolling_up_in_the_database_comes_to_what_the_rules_say(sessions: Sessio
     with sessions() as session:
         stored = session.execute(select(PricePoint.__table__).order_by(PricePoint.starts_at)).all()
 
-    assert [Point(*row[1:]) for row in stored] == rolled(history)
+    assert [StoredPoint(*row[1:]) for row in stored] == rolled(history)

@@ -1,4 +1,4 @@
-"""Whatever histories were and whenever they were rolled up, the database tells the same figures of them."""
+"""However histories were rolled up, the figures that are read of them stay the same."""
 
 import os
 from collections import Counter
@@ -11,13 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from sqlalchemy import delete
 
 from productator.domain import Retention
-from productator.models import HistoryChore, PricePoint, Product
-from productator.prices import summary
-from productator.prices.buckets import points
-from productator.prices.records import held as read_held
-from productator.prices.rollup import Point
-from productator.prices.segments import Segment, between
-from productator.prices.trend import Course, Trend
+from productator.models import PricePoint, Product, RetentionProgress
+from productator.prices import figures, records
+from productator.prices.rollup import StoredPoint
+from productator.prices.segments import Segment, TimeRange, between
+from productator.prices.trend import PriceTrend, TrendFigures
 from tests.refresher.rows import Sessions, stored_products
 from tests.refresher.test_retention import do_all
 from tests.unit.prices.histories import exact
@@ -29,15 +27,16 @@ from tests.unit.prices.test_rolled_up import (
     ROUNDING,
     TICK,
     UNIT,
-    course,
     each_level,
     exact_figures,
-    held,
     history,
     is_between,
     line,
     means,
+    points,
     seeds,
+    segments,
+    trend,
 )
 
 Levels = tuple[timedelta, ...]
@@ -56,21 +55,21 @@ at_random = settings(
 )
 
 
-class Told(NamedTuple):
-    """What is told of a range of whole hours or days, what was recorded in it, and that tick by tick."""
+class Found(NamedTuple):
+    """All that is read of a range of whole hours or days, what was recorded in it, and the same by tick."""
 
-    held: list[Segment]
-    course: Course | None
+    segments: list[Segment]
+    trend: PriceTrend | None
     recorded: list[Segment]
     line: Timeline
 
 
-def told(sessions: Sessions, seed: int, levels: Levels) -> Told:
-    """Of one of some products, whose two days were rolled up one after the other or at once."""
+def found_of(sessions: Sessions, seed: int, levels: Levels) -> Found:
+    """Of one of three products whose two days were rolled up one after the other or at once."""
     random = Random(seed)
     histories = [history(random.randrange(2**32)) for _ in range(3)]
     with sessions.begin() as session:
-        session.execute(delete(HistoryChore))
+        session.execute(delete(RetentionProgress))
         session.execute(delete(Product))
     kept = dict(zip(stored_products(sessions, len(histories)), histories, strict=True))
     with sessions.begin() as session:
@@ -80,7 +79,7 @@ def told(sessions: Sessions, seed: int, levels: Levels) -> Told:
     return of_range(sessions, *random.choice([*kept.items()]), some_range(random, max(levels)))
 
 
-def row(product_id: int, point: Point) -> PricePoint:
+def row(product_id: int, point: StoredPoint) -> PricePoint:
     return PricePoint(product_id=product_id, **point._asdict())
 
 
@@ -91,15 +90,16 @@ def some_range(random: Random, unit: timedelta) -> tuple[int, int]:
     return FIRST + start * unit // TICK, FIRST + end * unit // TICK
 
 
-def of_range(sessions: Sessions, product_id: int, kept: list[Point], ticks: tuple[int, int]) -> Told:
+def of_range(sessions: Sessions, product_id: int, kept: list[StoredPoint], ticks: tuple[int, int]) -> Found:
     first, end = ticks
-    times = (first * UNIT, end * UNIT)
-    recorded = list(between(held(kept), *times))
+    times = TimeRange(first * UNIT, end * UNIT)
+    recorded = list(between(segments(kept), times))
     ticks_in_range = Timeline(first, line(kept).ticks[first - FIRST : end - FIRST], UNIT)
     with sessions() as session:
         connection = session.connection()
-        now_held = list(read_held(connection, product_id, *times))
-        return Told(now_held, summary.course(connection, product_id, *times), recorded, ticks_in_range)
+        read = list(records.segments(connection, product_id, times))
+        read_trend = figures.price_trend(connection, product_id, times)
+        return Found(read, read_trend, recorded, ticks_in_range)
 
 
 @each_level
@@ -107,8 +107,8 @@ def test_points_of_whole_hours_or_days_stay_what_they_were(sessions: Sessions, l
     @at_random
     @given(seeds)
     def holds(seed: int) -> None:
-        found = told(sessions, seed, levels)
-        before, after = (list(points(of, INTERVALS[max(levels)])) for of in (found.recorded, found.held))
+        found = found_of(sessions, seed, levels)
+        before, after = (points(of, INTERVALS[max(levels)]) for of in (found.recorded, found.segments))
 
         assert [exact_figures(point) for point in after] == [exact_figures(point) for point in before]
         assert means(after) == pytest.approx(means(before), abs=ROUNDING, rel=1e-15)
@@ -121,14 +121,14 @@ def test_time_has_neither_gap_nor_overlap(sessions: Sessions, levels: Levels) ->
     @at_random
     @given(seeds)
     def holds(seed: int) -> None:
-        found = told(sessions, seed, levels)
-        assert bounds(found.held) == bounds(found.recorded)
-        assert times(found.course) == times(course(found.recorded))
+        found = found_of(sessions, seed, levels)
+        assert bounds(found.segments) == bounds(found.recorded)
+        assert times(found.trend) == times(trend(found.recorded))
 
     holds()
 
 
-def times(found: Course | None) -> tuple[int, int, int] | None:
+def times(found: PriceTrend | None) -> tuple[int, int, int] | None:
     return found and (found.start, found.end, found.in_stock)
 
 
@@ -145,8 +145,8 @@ def test_the_trend_stays_what_it_was_but_for_what_hours_or_days_hide(
     @at_random
     @given(seeds)
     def holds(seed: int) -> None:
-        found = told(sessions, seed, levels)
-        before, after = (each and each.trend for each in (course(found.recorded), found.course))
+        found = found_of(sessions, seed, levels)
+        before, after = (each and each.figures for each in (trend(found.recorded), found.trend))
 
         assert (after and after.lowest.price) == (before and before.lowest.price)
         assert mean_of(after) == pytest.approx(mean_of(before), abs=ROUNDING, rel=1e-15)
@@ -155,5 +155,5 @@ def test_the_trend_stays_what_it_was_but_for_what_hours_or_days_hide(
     holds()
 
 
-def mean_of(found: Trend | None) -> list[object]:
+def mean_of(found: TrendFigures | None) -> list[object]:
     return [exact(found.mean)] if found else []

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Flask, Response, current_app, request, url_for
@@ -31,14 +32,14 @@ def position_of(cursor: str | None) -> Position | None:
     return list(position)
 
 
-def page_answer(page: Page, items: list[dict[str, Any]]) -> Response:
+def page_answer(page: Page[Any], items: Sequence[Mapping[str, Any]]) -> Response:
     return listed({"items": items}, None if page.position is None else _next_url(page.position))
 
 
-def listed(body: dict[str, Any], following: str | None) -> Response:
+def listed(body: Mapping[str, Any], following: str | None) -> Response:
     """A page of a list, which tells the next one's address twice: in the body and in `Link` (RFC 8288)."""
     headers = {"Link": f'<{following}>; rel="next"'} if following else None
-    return tagged_content(json_response(body | {"next": following}, headers=headers))
+    return tagged_content(json_response({**body, "next": following}, headers=headers))
 
 
 def _next_url(position: Position) -> str:

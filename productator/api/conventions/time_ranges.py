@@ -1,4 +1,4 @@
-"""The range of time that a query asks about: `from` and `to`, half-open."""
+"""The range of time that a query asks about: from `from` on, until before `to`."""
 
 import re
 from datetime import UTC, datetime
@@ -9,20 +9,20 @@ from pydantic import BeforeValidator
 from productator.errors import InvalidInput
 
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
-# Nothing is recorded beyond these, so what lies beyond counts as these; not all of it could be told in UTC.
+# Nothing is recorded outside of these, so a time outside counts as one of them. Some have no time in UTC.
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 def moment(text: object) -> datetime:
-    """RFC 3339 with a zone, in UTC; raises ValueError with what is wrong."""
-    # A "+" that was not escaped arrives as a blank.
+    """A time in RFC 3339 with a zone, as UTC; the message of a ValueError says what is wrong."""
+    # An unescaped "+" arrives as a blank.
     if not isinstance(text, str) or not _RFC_3339.fullmatch(text):
         raise ValueError("must be a time with a zone, such as 2026-11-23T12:00:00Z (a + is written %2B)")
     try:
         moment = datetime.fromisoformat(text.upper())
     except ValueError as exc:
-        raise ValueError("is no time of the calendar") from exc
+        raise ValueError("is not a time of the calendar") from exc
     return min(max(moment, _EARLIEST), _LATEST).astimezone(UTC)
 
 
@@ -30,6 +30,6 @@ Moment = Annotated[datetime, BeforeValidator(moment)]
 
 
 def check_order(since: datetime | None, until: datetime | None) -> None:
-    """Raises InvalidInput for a range that ends before it begins; one without any length is just empty."""
+    """Raises InvalidInput for a range that ends before it begins; a range of no length is empty."""
     if since is not None and until is not None and since > until:
         raise InvalidInput([("/from", "Must not be after `to`.")])

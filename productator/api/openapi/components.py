@@ -11,7 +11,6 @@ from productator.domain import (
     DESCRIPTION_LENGTH,
     NAME_LENGTH,
     REMOTE_ID_LENGTH,
-    ChangeKind,
 )
 
 
@@ -82,24 +81,8 @@ _ANSWERS: Json = {
             "updated_at": TIME,
         }
     ),
-    "OfferChange": object_of(
-        {
-            "product_id": ID,
-            "offer_id": ID,
-            "source": {"enum": ["external", "own"]},
-            "external_id": {"type": ["string", "null"], "maxLength": REMOTE_ID_LENGTH},
-            "change": {"enum": [kind.name.lower() for kind in ChangeKind]},
-            "price": AMOUNT
-            | {"type": ["integer", "null"], "description": "What it became; null: it was removed."},
-            "currency": {"type": ["string", "null"], "pattern": "^[A-Z]{3}$"},
-            "items_in_stock": AMOUNT
-            | {"type": ["integer", "null"], "description": "What it became; null: it was removed."},
-            "changed_at": TIME,
-        }
-    ),
     "ProductPage": object_of({"items": list_of("Product"), "next": NEXT}),
     "OfferPage": object_of({"items": list_of("Offer"), "next": NEXT}),
-    "OfferChangePage": object_of({"items": list_of("OfferChange"), "next": NEXT}),
     "ProductOffers": object_of(
         {
             "items": list_of("Offer"),

@@ -11,8 +11,8 @@ from productator.api.conventions.parsing import JSON_TYPES, PATCH_TYPES
 from productator.api.conventions.problem_types import Kind
 from productator.api.openapi import examples
 from productator.api.openapi import prices as price_examples
-from productator.api.price_schemas import PriceHistoryQuery, PriceRangeQuery
 from productator.api.resources.offer_history import OfferChangesQuery
+from productator.api.resources.prices import PriceHistoryQuery, PriceRangeQuery
 from productator.api.schemas import (
     OfferIn,
     OfferPatch,

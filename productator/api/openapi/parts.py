@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema
+
 from productator.domain import MAX_AMOUNT, MAX_ID
 
 Json = dict[str, Any]
@@ -21,6 +24,24 @@ CURRENCY: Json = {
     "pattern": "^[A-Z]{3}$",
     "description": "ISO 4217; the deployment's one currency, if it names any.",
 }
+
+
+class _Shapes(GenerateJsonSchema):
+    """Names components like the classes, without `Json`, and makes no titles of the fields' names."""
+
+    def normalize_name(self, name: str) -> str:
+        return super().normalize_name(name.removesuffix("Json"))
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - the base's signature
+        return False
+
+
+def shape(answer: Any) -> Json:
+    """The schema of a TypedDict; the ones in it are referred to as components."""
+    schema = TypeAdapter(answer).json_schema(
+        mode="serialization", ref_template="#/components/schemas/{model}", schema_generator=_Shapes
+    )
+    return {name: schema[name] for name in ("type", "properties", "required")}
 
 
 def object_of(properties: Json, *, optional: tuple[str, ...] = ()) -> Json:

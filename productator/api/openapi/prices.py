@@ -1,85 +1,27 @@
-"""Figures of prices as the document tells them, with examples of the odd cases."""
+"""The answers about prices over time in the document: their schemas, and examples of the odd cases."""
 
-from typing import Any, get_args
+from typing import Any
 
-from productator.api.openapi.parts import AMOUNT, CURRENCY, ID, NEXT, TIME, Json, list_of, object_of, or_null
-from productator.api.price_schemas import OF_A_TREND, SummaryReason, TrendReason
-from productator.prices.buckets import MAX_POINTS, Interval
-
-_MEAN: Json = {"type": "number", "minimum": 0, "description": "Weighted by time; two decimals."}
-_SHARE: Json = {"type": "number", "minimum": 0, "maximum": 1}
-_PRICED: Json = {"$ref": "#/components/schemas/PriceAt"}
-_KNOWN_FROM = or_null(TIME, "The first time in the range that anything is known of.")
-_OF_PRODUCT: Json = {"product_id": ID, "currency": CURRENCY}
-_RANGE: Json = {"from": TIME, "to": TIME | {"description": "Exclusive, and never in the future."}}
-
-
-def _reason(reasons: object) -> Json:
-    return {"enum": [*get_args(reasons), None], "description": "Why figures are null."}
-
+from productator.api.openapi.parts import Json, shape
+from productator.api.price_schemas import (
+    OfferChangeJson,
+    OfferChangePageJson,
+    PriceAtJson,
+    PriceHistoryJson,
+    PricePointJson,
+    PriceSummaryJson,
+    PriceTrendJson,
+    TrendFiguresJson,
+)
 
 SCHEMAS: Json = {
-    "PriceAt": object_of({"price": AMOUNT, "at": TIME | {"description": "Since when, within the range."}}),
-    "PricePoint": object_of(
-        {
-            "from": TIME,
-            "to": TIME,
-            "lowest_price": or_null(AMOUNT, "The lowest at any time; null: nothing was in stock."),
-            "average_price": or_null(_MEAN, "The mean of the offers in stock, over the time in stock."),
-            "highest_price": or_null(AMOUNT, "The highest of any offer in stock at any time."),
-            "average_lowest_price": or_null(_MEAN, "The mean of the lowest price over the time in stock."),
-            "offers": _MEAN,
-            "items_in_stock": _MEAN,
-            "in_stock_share": _SHARE | {"description": "Of the time, the part with anything in stock."},
-        }
-    ),
-    "PriceHistory": object_of(
-        {
-            **_OF_PRODUCT,
-            **_RANGE,
-            "interval": {"enum": [*get_args(Interval)]},
-            "items": list_of("PricePoint") | {"maxItems": MAX_POINTS},
-            "next": NEXT,
-        }
-    ),
-    "PriceTrend": object_of(
-        {
-            **_OF_PRODUCT,
-            **_RANGE,
-            "known_from": _KNOWN_FROM,
-            "in_stock_share": or_null(_SHARE, "Of the time that is known."),
-            "first": or_null(_PRICED, "The first lowest price in stock."),
-            "last": or_null(_PRICED, "The last lowest price in stock."),
-            "change": {"type": ["integer", "null"], "description": "From the first to the last."},
-            "change_percent": {"type": ["number", "null"], "description": "Two decimals."},
-            "direction": {"enum": ["up", "down", "same", None]},
-            "lowest": or_null(_PRICED),
-            "highest": or_null(_PRICED, "The highest that the lowest price was."),
-            "average_price": or_null(_MEAN, "Of the lowest price, over the time in stock."),
-            "median_price": or_null(AMOUNT, "The smallest not exceeded for half of the time in stock."),
-            "reason": _reason(TrendReason),
-        }
-    ),
-    "PriceSummary": object_of(
-        {
-            **_OF_PRODUCT,
-            "at": TIME | {"description": "Now."},
-            "known_from": _KNOWN_FROM,
-            "current": or_null(_PRICED, "The lowest price now."),
-            "lowest_7_days": or_null(_PRICED),
-            "lowest_30_days": or_null(_PRICED),
-            "lowest_90_days": or_null(_PRICED),
-            "lowest_all_time": or_null(_PRICED),
-            "percentile_90_days": {
-                "type": ["number", "null"],
-                "minimum": 0,
-                "maximum": 100,
-                "description": "For how many percent of its time in stock the product was cheaper than now.",
-            },
-            "reference": or_null(_PRICED, "The lowest in the 30 days before the current price."),
-            "reason": _reason(SummaryReason),
-        }
-    ),
+    "OfferChange": shape(OfferChangeJson),
+    "OfferChangePage": shape(OfferChangePageJson),
+    "PriceAt": shape(PriceAtJson),
+    "PricePoint": shape(PricePointJson),
+    "PriceHistory": shape(PriceHistoryJson),
+    "PriceTrend": shape(PriceTrendJson),
+    "PriceSummary": shape(PriceSummaryJson),
 }
 
 _DAY = "2026-11-22T{}:00:00.000000Z"
@@ -128,7 +70,7 @@ _TREND: Json = {
     "median_price": 5490,
     "reason": None,
 }
-_NO_PRICES = dict.fromkeys(OF_A_TREND)
+_NO_PRICES = dict.fromkeys(TrendFiguresJson.__annotations__)
 _FREE = {"price": 0, "at": _DAY.format("00")}
 _SUMMARY: Json = {
     **_EXAMPLE,

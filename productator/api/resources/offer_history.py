@@ -1,20 +1,19 @@
-"""Routes of what offers were: their changes, oldest first, in pages."""
+"""Routes of the changes of offers, oldest first, in pages."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from flask import Blueprint, Response, current_app
 from pydantic import Field
-from sqlalchemy import Row
 
 from productator.api.conventions.cursors import page_answer, position_of
 from productator.api.conventions.parsing import read_query
 from productator.api.conventions.time_ranges import Moment, check_order
-from productator.api.schemas import Cursor, Limit, Query, time_json
+from productator.api.price_json import change_json
+from productator.api.schemas import Cursor, Limit, Query
 from productator.database.keyset import Page
 from productator.database.web import reading, retried
-from productator.domain import ChangeKind
-from productator.prices import recording as service
-from productator.prices.recording import Span
+from productator.prices import offer_history
+from productator.prices.offer_history import RecordedChange, Span
 
 history = Blueprint("history", __name__, url_prefix="/api/v1/products/<id:product_id>/offers")
 
@@ -34,22 +33,24 @@ class OfferChangesQuery(Query):
 @history.get("/history")
 @retried
 def list_changes_of_product(product_id: int) -> Response:
-    """Every change of the product's offers, of those that are gone, too."""
+    """Every change of the product's offers, removed ones included."""
     query = read_query(OfferChangesQuery)
     position = position_of(query.cursor)
     with reading() as connection:
-        page = service.of_product(connection, product_id, query.span, limit=query.limit, position=position)
+        page = offer_history.of_product(
+            connection, product_id, query.span, limit=query.limit, position=position
+        )
     return _answer(page)
 
 
 @history.get("/<id:offer_id>/history")
 @retried
 def list_changes_of_offer(product_id: int, offer_id: int) -> Response:
-    """Every change of the offer; one that is gone still has its history."""
+    """Every change of the offer; a removed offer keeps its history."""
     query = read_query(OfferChangesQuery)
     position = position_of(query.cursor)
     with reading() as connection:
-        page = service.of_offer(
+        page = offer_history.of_offer(
             connection,
             product_id,
             offer_id,
@@ -60,20 +61,6 @@ def list_changes_of_offer(product_id: int, offer_id: int) -> Response:
     return _answer(page)
 
 
-def _answer(page: Page) -> Response:
+def _answer(page: Page[RecordedChange]) -> Response:
     currency = current_app.config["CURRENCY"]
-    return page_answer(page, [change_json(row, currency=currency) for row in page.rows])
-
-
-def change_json(row: Row[Any], *, currency: str | None) -> dict[str, Any]:
-    return {
-        "product_id": row.product_id,
-        "offer_id": row.offer_id,
-        "source": "own" if row.remote_id is None else "external",
-        "external_id": row.remote_id,
-        "change": ChangeKind(row.kind).name.lower(),
-        "price": row.price,
-        "currency": currency,
-        "items_in_stock": row.items_in_stock,
-        "changed_at": time_json(row.changed_at),
-    }
+    return page_answer(page, [change_json(change, currency=currency) for change in page.rows])

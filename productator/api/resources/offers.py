@@ -58,7 +58,7 @@ def list_offers_of_product(product_id: int) -> Response:
         {
             "items": _items(found.rows),
             "next": None,
-            "refreshed_at": time_json(found.refreshed_at),
+            "refreshed_at": found.refreshed_at and time_json(found.refreshed_at),
             "stale": _is_stale(found.refreshed_at, now=utc_now()),
         }
     )

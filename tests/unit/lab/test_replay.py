@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lab.chaos.replay import Change, Listing, Point, complaints, external, replay, wrong_listings
-from productator.prices.changes import OfferState, summary
+from productator.prices.changes import OfferState, aggregate
 
 BEGIN = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -20,7 +20,7 @@ def state(offer_id: int, price: int) -> OfferState:
 
 
 def point(second: int, *states: OfferState) -> Point:
-    return Point(BEGIN + timedelta(seconds=second), summary(states))
+    return Point(BEGIN + timedelta(seconds=second), aggregate(states))
 
 
 APPEARED, CHANGED, REMOVED = change(1, 1, 1, 100), change(2, 1, 2, 120), change(3, 1, 3)

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from productator.domain import MAX_AMOUNT
 from productator.prices.ratio import Ratio
-from productator.prices.records import Record, lowest_only, segments
-from productator.prices.segments import LowestPrice, Segment, between, microseconds
-from productator.prices.trend import Trend
+from productator.prices.records import PointNumbers, lowest_prices_of, segments_of
+from productator.prices.segments import LowestPrice, Segment, TimeRange, between, microseconds
+from productator.prices.trend import TrendFigures
 from tests.unit.prices.plain_model import Offers, Timeline, timeline
 
 MINUTE = 60_000_000
@@ -42,16 +42,16 @@ class History:
         return timeline(self.changes, self.start, self.end, self.unit)
 
     @property
-    def held(self) -> list[Segment]:
-        return list(between(segments(self._records, self.range[1]), *self.range))
+    def segments(self) -> list[Segment]:
+        return list(between(segments_of(self._numbers, self.range.end), self.range))
 
     @property
     def lowest_prices(self) -> list[LowestPrice]:
-        records = [record[:2] for record in self._records]
-        return list(between(lowest_only(records, self.range[1]), *self.range))
+        numbers = [each[:2] for each in self._numbers]
+        return list(between(lowest_prices_of(numbers, self.range.end), self.range))
 
     @property
-    def _records(self) -> list[Record]:
+    def _numbers(self) -> list[PointNumbers]:
         """As they are read: what starts after the range is not."""
         return [
             (at * self.unit, *(state.prices or (None, None, None)), state.offers, state.items)
@@ -60,8 +60,8 @@ class History:
         ]
 
     @property
-    def range(self) -> tuple[int, int]:
-        return self.start * self.unit, self.end * self.unit
+    def range(self) -> TimeRange:
+        return TimeRange(self.start * self.unit, self.end * self.unit)
 
 
 @st.composite
@@ -87,7 +87,7 @@ def exact(value: object) -> object:
     return Fraction(*value) if isinstance(value, Ratio) else value
 
 
-def plain(found: Trend | None) -> dict[str, object] | None:
-    """A trend as the plain model writes it."""
-    names = [*Trend.__slots__, "change", "change_percent", "direction"]
+def plain(found: TrendFigures | None) -> dict[str, object] | None:
+    """Figures of a trend as the plain model writes them."""
+    names = [*TrendFigures.__slots__, "change", "change_percent", "direction"]
     return found and {name: exact(getattr(found, name)) for name in names}

@@ -1,6 +1,6 @@
-"""The figures by brute force: time is a list of ticks, each with what held in it, and everything is counted.
+"""The figures by brute force: time is a list of ticks, each with its offers, and everything is counted.
 
-Shares no code with `productator.figures`; calendars are Python's, fractions are exact.
+Shares no code with `productator.prices`; calendars are Python's, fractions are exact.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Offers(NamedTuple):
 
 @dataclass(frozen=True)
 class Timeline:
-    """What held in each tick from number `start` on; None: not known."""
+    """The offers in each tick from number `start` on; None: not known."""
 
     start: int
     ticks: list[Offers | None]
@@ -40,8 +40,8 @@ class Timeline:
 
 def timeline(changes: list[tuple[int, Offers]], start: int, end: int, unit: int) -> Timeline:
     """Ticks [start, end) of a history of changes, each at its tick."""
-    held = [[state for at, state in changes if at <= tick] for tick in range(start, end)]
-    return Timeline(start, [states[-1] if states else None for states in held], unit)
+    known = [[state for at, state in changes if at <= tick] for tick in range(start, end)]
+    return Timeline(start, [states[-1] if states else None for states in known], unit)
 
 
 def calendar(interval: str, time: datetime) -> tuple[int, ...]:
@@ -89,7 +89,7 @@ def trend(line: Timeline) -> dict[str, object] | None:
     times, prices = zip(*line.priced, strict=True)
     return {
         "first": (prices[0], times[0]),
-        "last": (prices[-1], held_since(line)),
+        "last": (prices[-1], last_price_since(line)),
         "lowest": (min(prices), times[prices.index(min(prices))]),
         "highest": (max(prices), times[prices.index(max(prices))]),
         "mean": Fraction(sum(prices), len(prices)),
@@ -100,7 +100,7 @@ def trend(line: Timeline) -> dict[str, object] | None:
     }
 
 
-def held_since(line: Timeline) -> int:
+def last_price_since(line: Timeline) -> int:
     """When the last price began to hold."""
     by_time = dict(line.priced)
     time, price = line.priced[-1]
@@ -117,9 +117,9 @@ def lowest(line: Timeline, start: int, end: int) -> tuple[int, int] | None:
 def standing(line: Timeline, now: int) -> dict[str, object]:
     """Of the 90 days until `now`, which is where the last tick ends."""
     day = 86_400_000_000
-    current = before = percentile = None
+    current = reference = percentile = None
     if line.ticks[-1] is not None and line.ticks[-1].prices:
-        price, since = current = (line.ticks[-1].prices[0], held_since(line))
+        price, since = current = (line.ticks[-1].prices[0], last_price_since(line))
         percentile = Fraction(100 * sum(each < price for _, each in line.priced), len(line.priced))
-        before = (since - 30 * day, since) if since > now - 90 * day else None
-    return {"current": current, "percentile": percentile, "before_the_current": before}
+        reference = (since - 30 * day, since) if since > now - 90 * day else None
+    return {"current": current, "percentile": percentile, "reference_range": reference}

@@ -5,9 +5,10 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 
-from productator.prices import standing
-from productator.prices.buckets import HistoryPoint, Interval, count, points
-from productator.prices.trend import follow
+from productator.prices import summary
+from productator.prices.buckets import HistoryPoint, Interval, count, history_of
+from productator.prices.segments import TimeRange
+from productator.prices.trend import trend_of
 from tests.unit.prices import plain_model
 from tests.unit.prices.histories import DAY, HOUR, MINUTE, History, exact, histories, plain, random_histories
 
@@ -34,19 +35,19 @@ def flat(point: HistoryPoint) -> tuple[object, ...]:
 @random_histories
 @given(histories(MINUTE))
 def test_segments_cover_what_is_known_without_gap_or_overlap(history: History) -> None:
-    segments = history.held
+    segments = history.segments
     known = history.line.known
 
     assert all(one.end == other.start for one, other in pairwise(segments))
     assert all(segment.start < segment.end for segment in segments)
     assert [segment.start for segment in segments[:1]] == [tick * MINUTE for tick, _ in known[:1]]
-    assert [segment.end for segment in segments[-1:]] == [history.range[1] for _ in known[:1]]
+    assert [segment.end for segment in segments[-1:]] == [history.range.end for _ in known[:1]]
 
 
 @random_histories
 @given(histories(MINUTE))
 def test_what_is_read_of_lowest_prices_is_the_same(history: History) -> None:
-    assert history.lowest_prices == [segment[:5] for segment in history.held]
+    assert history.lowest_prices == [segment[:6] for segment in history.segments]
 
 
 @each_interval
@@ -54,11 +55,13 @@ def test_points_are_what_counting_gives(interval: Interval, unit: int) -> None:
     @random_histories
     @given(histories(unit))
     def holds(history: History) -> None:
-        segments = history.held
-        found = list(points(segments, interval))
+        segments = history.segments
+        found = history_of(iter(segments), history.range.end, interval).points
 
         assert [flat(point) for point in found] == plain_model.points(history.line, interval)
-        assert len(found) == sum(count(each.start, history.range[1], interval) for each in segments[:1])
+        assert len(found) == sum(
+            count(TimeRange(each.start, history.range.end), interval) for each in segments[:1]
+        )
 
     holds()
 
@@ -66,29 +69,29 @@ def test_points_are_what_counting_gives(interval: Interval, unit: int) -> None:
 @random_histories
 @given(histories(MINUTE))
 def test_the_trend_is_what_counting_gives(history: History) -> None:
-    course = follow(history.lowest_prices)
+    trend = trend_of(history.lowest_prices)
 
-    assert plain(course and course.trend) == plain_model.trend(history.line)
+    assert plain(trend and trend.figures) == plain_model.trend(history.line)
 
 
 @random_histories
 @given(histories(MINUTE))
 def test_the_share_in_stock_is_what_counting_gives(history: History) -> None:
     ticks = [tick.prices is not None for _, tick in history.line.known]
-    course = follow(history.lowest_prices)
+    trend = trend_of(history.lowest_prices)
 
-    assert exact(course and course.in_stock_share) == plain_model.mean(ticks)
+    assert exact(trend and trend.in_stock_share) == plain_model.mean(ticks)
 
 
 @random_histories
 @given(histories(DAY, ticks=200))
 def test_how_a_price_stands_is_what_counting_gives(history: History) -> None:
-    now = history.range[1]
-    past = History(history.changes, (now - standing.LENGTH) // DAY, now // DAY, DAY)
-    course = follow(past.lowest_prices)
-    current = course and standing.current(course)
+    now = history.range.end
+    past = History(history.changes, (now - summary.LENGTH) // DAY, now // DAY, DAY)
+    trend = trend_of(past.lowest_prices)
+    current = trend and summary.current_price(trend)
 
     expected = plain_model.standing(past.line, now)
     assert current == expected["current"]
-    assert exact(current and standing.percentile(course, current.price)) == expected["percentile"]
-    assert (course and standing.before_the_current(course)) == expected["before_the_current"]
+    assert exact(current and summary.percentile(trend, current.price)) == expected["percentile"]
+    assert (trend and summary.reference_range(trend)) == expected["reference_range"]

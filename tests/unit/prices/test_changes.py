@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from productator.domain import MAX_AMOUNT, ChangeKind
-from productator.prices.changes import OfferEvent, Offers, OfferState, Summary, events, rounded, summary
+from productator.prices.changes import Aggregate, OfferEvent, Offers, OfferState, aggregate, events, rounded
 
 STATES = st.builds(
     OfferState, st.none() | st.sampled_from("abc"), st.integers(0, MAX_AMOUNT), st.integers(0, 9)
@@ -56,20 +56,20 @@ def test_no_offer_is_named_twice(before: Offers, after: Offers) -> None:
     assert len(named) == len(set(named))
 
 
-def test_prices_of_the_summary_are_those_in_stock() -> None:
+def test_prices_of_the_aggregate_are_those_in_stock() -> None:
     offers = [state(100, 5), state(301, 1), state(300, 1), state(7, 0)]
 
-    assert summary(offers) == Summary(100, 301, 233_667, offers=4, items_in_stock=7)
+    assert aggregate(offers) == Aggregate(100, 301, 233_667, offers=4, items_in_stock=7)
 
 
 def test_with_nothing_in_stock_there_are_no_prices() -> None:
-    assert summary([state(7, 0)]) == Summary(None, None, None, offers=1, items_in_stock=0)
+    assert aggregate([state(7, 0)]) == Aggregate(None, None, None, offers=1, items_in_stock=0)
 
 
-def test_largest_amounts_fit_the_summary() -> None:
+def test_largest_amounts_fit_the_aggregate() -> None:
     largest = [state(MAX_AMOUNT, MAX_AMOUNT)] * 2_000
 
-    assert summary(largest) == Summary(MAX_AMOUNT, MAX_AMOUNT, MAX_AMOUNT * 1_000, 2_000, MAX_AMOUNT)
+    assert aggregate(largest) == Aggregate(MAX_AMOUNT, MAX_AMOUNT, MAX_AMOUNT * 1_000, 2_000, MAX_AMOUNT)
 
 
 @pytest.mark.parametrize(("amount", "parts", "expected"), [(7, 2, 4), (1, 3, 0), (2, 3, 1), (0, 5, 0)])

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from productator.prices.buckets import HistoryPoint, points
+from productator.prices.buckets import HistoryPoint, Interval, history_of
 from productator.prices.changes import SCALE
-from productator.prices.records import Record, segments
-from productator.prices.rollup import Point, roll_up
-from productator.prices.segments import Segment, between, microseconds
-from productator.prices.trend import Course, Trend, follow
+from productator.prices.records import PointNumbers, segments_of
+from productator.prices.rollup import StoredPoint, roll_up
+from productator.prices.segments import LowestPrice, Segment, TimeRange, between, microseconds
+from productator.prices.trend import PriceTrend, TrendFigures, trend_of
 from tests.unit.prices import plain_model
 from tests.unit.prices.histories import exact, random_histories
 from tests.unit.prices.plain_model import Offers, Timeline
@@ -23,7 +23,7 @@ TICK, HOUR, DAY = timedelta(minutes=10), timedelta(hours=1), timedelta(days=1)
 TICKS = 2 * DAY // TICK
 UNIT = microseconds(BEGIN + TICK) - microseconds(BEGIN)
 FIRST = microseconds(BEGIN) // UNIT
-RANGE = (FIRST * UNIT, (FIRST + TICKS) * UNIT)
+RANGE = TimeRange(FIRST * UNIT, (FIRST + TICKS) * UNIT)
 # Means are stored in thousandths, rounded once for each level.
 ROUNDING = 0.002
 
@@ -31,7 +31,7 @@ each_level = pytest.mark.parametrize("levels", [(HOUR,), (HOUR, DAY), (DAY,)], i
 seeds = st.integers(0, 2**32)
 
 
-def history(seed: int) -> list[Point]:
+def history(seed: int) -> list[StoredPoint]:
     """Some two days of few or many changes, which may begin at any time of the first one."""
     random = Random(seed)
     share = random.choice([0.05, 0.4, 0.9])
@@ -39,46 +39,50 @@ def history(seed: int) -> list[Point]:
     return [_point(random, tick) for tick in ticks]
 
 
-def _point(random: Random, tick: int) -> Point:
+def _point(random: Random, tick: int) -> StoredPoint:
     at, offers = BEGIN + tick * TICK, random.randrange(4)
     if random.random() < 0.3:
-        return Point(at, 0, None, None, None, offers, 0)
+        return StoredPoint(at, 0, None, None, None, offers, 0)
     lowest = random.choice([0, 1, 7, 100, 101, 2**53 - 1])
     highest = lowest + random.choice([0, 1, 50])
-    return Point(at, 0, lowest, highest, random.randint(lowest * 1000, highest * 1000), offers, 1)
+    return StoredPoint(at, 0, lowest, highest, random.randint(lowest * 1000, highest * 1000), offers, 1)
 
 
-def rolled_up(history: list[Point], levels: tuple[timedelta, ...]) -> list[Segment]:
+def rolled_up(history: list[StoredPoint], levels: tuple[timedelta, ...]) -> list[Segment]:
     for level in levels:
         change = roll_up(history, level, carried=None, ends_at=None)
         kept = [
             each for each in history if not any(start <= each.starts_at < end for start, end in change.spans)
         ]
         history = sorted(kept + change.points)
-    return held(history)
+    return segments(history)
 
 
-def held(history: list[Point]) -> list[Segment]:
-    return list(between(segments(map(record, history), RANGE[1]), *RANGE))
+def segments(history: list[StoredPoint]) -> list[Segment]:
+    return list(between(segments_of(map(numbers, history), RANGE.end), RANGE))
 
 
-def course(found: list[Segment]) -> Course | None:
-    return follow(each[:5] for each in found)
+def trend(found: list[Segment]) -> PriceTrend | None:
+    return trend_of(LowestPrice(*each[:6]) for each in found)
 
 
-def record(point: Point) -> Record:
+def points(found: list[Segment], interval: Interval) -> list[HistoryPoint]:
+    return history_of(iter(found), RANGE.end, interval).points
+
+
+def numbers(point: StoredPoint) -> PointNumbers:
     """As it is read back."""
     start = microseconds(point.starts_at)
     if point.resolution_s:
         times = (point.resolution_s, point.covered_s, point.in_stock_s)
-        lowest = (point.lowest_price, point.mean_lowest_price)
+        lowest = (point.lowest_price, point.mean_lowest_price, point.is_unbroken)
         means = (point.mean_offers, point.mean_items_in_stock)
         return (start, *times, *lowest, point.highest_price, point.average_price, *means)
     prices = (point.lowest_price, point.highest_price, point.average_price)
     return (start, *prices, point.offers, point.items_in_stock)
 
 
-def line(history: list[Point]) -> Timeline:
+def line(history: list[StoredPoint]) -> Timeline:
     changes = [
         (
             microseconds(each.starts_at) // UNIT,
@@ -105,14 +109,16 @@ def levelled(found: Timeline, level: timedelta, choose: type[min]) -> Timeline:
     return Timeline(found.start, ticks, found.unit)
 
 
-def monotone(found: Trend | dict[str, object]) -> list[float]:
+def monotone(found: TrendFigures | dict[str, object]) -> list[float]:
     """Figures that rise when prices rise."""
-    figures = found if isinstance(found, dict) else {name: getattr(found, name) for name in Trend.__slots__}
+    figures = (
+        found if isinstance(found, dict) else {name: getattr(found, name) for name in TrendFigures.__slots__}
+    )
     moments = [figures[name][0] for name in ("first", "last", "highest")]
     return [*moments, figures["median"], exact(figures["mean"])]
 
 
-def is_between(found: Trend | None, raw: Timeline, level: timedelta) -> bool:
+def is_between(found: TrendFigures | None, raw: Timeline, level: timedelta) -> bool:
     """Whether its prices lie between those of the least and the greatest prices of each hour or day."""
     if found is None:
         return True
@@ -126,7 +132,7 @@ def test_as_much_time_is_known_and_in_stock(levels: tuple[timedelta, ...]) -> No
     @random_histories
     @given(seeds)
     def holds(seed: int) -> None:
-        before, after = held(history(seed)), rolled_up(history(seed), levels)
+        before, after = segments(history(seed)), rolled_up(history(seed), levels)
 
         assert [each.start for each in after[:1]] == [each.start for each in before[:1]]
         assert [each.end for each in after[:-1]] == [each.start for each in after[1:]]
@@ -142,8 +148,8 @@ def test_points_of_that_length_keep_their_figures(levels: tuple[timedelta, ...])
     @given(seeds)
     def holds(seed: int) -> None:
         interval = {HOUR: "hour", DAY: "day"}[max(levels)]
-        before = list(points(held(history(seed)), interval))
-        after = list(points(rolled_up(history(seed), levels), interval))
+        before = points(segments(history(seed)), interval)
+        after = points(rolled_up(history(seed), levels), interval)
 
         assert [exact_figures(point) for point in after] == [exact_figures(point) for point in before]
         assert means(after) == pytest.approx(means(before), abs=ROUNDING, rel=1e-15)
@@ -158,7 +164,7 @@ def test_a_trend_lies_between_those_of_the_least_and_the_greatest_prices(
     @random_histories
     @given(seeds.filter(lambda seed: plain_model.trend(line(history(seed))) is not None))
     def holds(seed: int) -> None:
-        found = course(rolled_up(history(seed), levels)).trend
+        found = trend(rolled_up(history(seed), levels)).figures
 
         assert is_between(found, line(history(seed)), max(levels))
 
@@ -171,7 +177,7 @@ def test_the_lowest_price_stays_exact_and_its_time_nearly(levels: tuple[timedelt
     @given(seeds.filter(lambda seed: plain_model.trend(line(history(seed))) is not None))
     def holds(seed: int) -> None:
         price, at = plain_model.trend(line(history(seed)))["lowest"]
-        found = course(rolled_up(history(seed), levels)).trend.lowest
+        found = trend(rolled_up(history(seed), levels)).figures.lowest
 
         assert found.price == price
         assert abs(found.at - at) < max(levels) // timedelta(microseconds=1)
@@ -188,7 +194,7 @@ def test_since_when_the_last_price_holds_moves_by_less_than_that_length(
     @example(1162)  # ends with an hour that is in stock only at first
     def holds(seed: int) -> None:
         price, at = plain_model.trend(line(history(seed)))["last"]
-        found = course(rolled_up(history(seed), levels)).trend.last
+        found = trend(rolled_up(history(seed), levels)).figures.last
 
         assert found.price != price or abs(found.at - at) < max(levels) // timedelta(microseconds=1)
 
@@ -198,9 +204,9 @@ def test_since_when_the_last_price_holds_moves_by_less_than_that_length(
 def test_an_hour_whose_mean_is_nearly_its_lowest_price_is_none_of_that_price() -> None:
     """A microsecond at another price, in an hour that ends as it began."""
     blip = [(BEGIN, 100), (BEGIN + TICK, 101), (BEGIN + TICK + timedelta(microseconds=1), 100)]
-    points = [Point(at, 0, price, price, price * SCALE, 1, 1) for at, price in blip]
+    history = [StoredPoint(at, 0, price, price, price * SCALE, 1, 1) for at, price in blip]
 
-    assert course(rolled_up(points, (HOUR,))).trend.last == (100, microseconds(BEGIN + HOUR))
+    assert trend(rolled_up(history, (HOUR,))).figures.last == (100, microseconds(BEGIN + HOUR))
 
 
 _in_stock = pytest.mark.parametrize(
@@ -219,8 +225,8 @@ _in_stock = pytest.mark.parametrize(
 def test_a_price_has_held_from_before_an_hour_only_if_that_hour_is_in_stock_at_first(
     minutes_in_stock: list[tuple[int, int]], since: datetime
 ) -> None:
-    before = Point(BEGIN, 0, 100, 100, 100 * SCALE, 1, 1)
-    sold_out = Point(BEGIN, 0, None, None, None, 1, 0)
+    before = StoredPoint(BEGIN, 0, 100, 100, 100 * SCALE, 1, 1)
+    sold_out = StoredPoint(BEGIN, 0, None, None, None, 1, 0)
     hour = [
         (before if any(start <= minute < end for start, end in minutes_in_stock) else sold_out)._replace(
             starts_at=BEGIN + HOUR + timedelta(minutes=minute)
@@ -228,9 +234,9 @@ def test_a_price_has_held_from_before_an_hour_only_if_that_hour_is_in_stock_at_f
         for minute in range(0, 60, 10)
     ]
 
-    found = course(rolled_up([before, *hour, sold_out._replace(starts_at=BEGIN + 2 * HOUR)], (HOUR,)))
+    found = trend(rolled_up([before, *hour, sold_out._replace(starts_at=BEGIN + 2 * HOUR)], (HOUR,)))
 
-    assert found.trend.last == (100, microseconds(since))
+    assert found.figures.last == (100, microseconds(since))
 
 
 def exact_figures(point: HistoryPoint) -> tuple[object, ...]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from productator.prices.rollup import Point, RolledUp, roll_up
+from productator.prices.rollup import RolledUp, StoredPoint, roll_up
 
 MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC)
 SECOND, MINUTE, HOUR, DAY = (timedelta(seconds=each) for each in (1, 60, 3_600, 86_400))
@@ -17,20 +17,20 @@ END = MIDNIGHT + 4 * DAY
 Prices = tuple[int, ...]
 
 
-def raw(after: timedelta, *prices: int) -> Point:
+def raw(after: timedelta, *prices: int) -> StoredPoint:
     """A point that starts so long after midnight; with offers in stock at these prices."""
     average = (2_000 * sum(prices) + len(prices)) // (2 * len(prices)) if prices else None
     count = len(prices)
     lowest, highest = (min(prices), max(prices)) if prices else (None, None)
-    return Point(MIDNIGHT + after, 0, lowest, highest, average, count + 1, 10 * count)
+    return StoredPoint(MIDNIGHT + after, 0, lowest, highest, average, count + 1, 10 * count)
 
 
-def rolled(points: Sequence[Point], resolution: timedelta = HOUR) -> list[Point]:
+def rolled(points: Sequence[StoredPoint], resolution: timedelta = HOUR) -> list[StoredPoint]:
     """The history of two days with all of its intervals rolled up."""
     return applied(points, roll_up(points, resolution, carried=None, ends_at=None))
 
 
-def applied(points: Sequence[Point], change: RolledUp) -> list[Point]:
+def applied(points: Sequence[StoredPoint], change: RolledUp) -> list[StoredPoint]:
     kept = [each for each in points if not any(start <= each.starts_at < end for start, end in change.spans)]
     return sorted(kept + change.points)
 
@@ -41,7 +41,9 @@ def test_an_hour_of_three_points_becomes_one_and_what_it_ended_with() -> None:
     mean, carried = rolled(points)
 
     # A quarter of the hour at 100 and 150, half of it at 60, a quarter without anything in stock.
-    assert mean == Point(MIDNIGHT, 3_600, 60, 200, 90_000, 2, 10, 73_333, 3_600.0, 2_700.0, 2_000, 10_000)
+    assert mean == StoredPoint(
+        MIDNIGHT, 3_600, 60, 200, 90_000, 2, 10, 73_333, 3_600.0, 2_700.0, 2_000, 10_000, False
+    )
     assert carried == raw(HOUR, 60)
 
 
@@ -51,7 +53,7 @@ def test_an_hour_of_two_points_stays_as_it_is() -> None:
     assert rolled(points) == points
 
 
-def test_what_held_before_the_hours_first_change_counts() -> None:
+def test_the_price_before_the_hours_first_change_counts() -> None:
     points = [raw(0 * MINUTE, 10), *(raw(HOUR + minute * MINUTE, 40) for minute in (30, 40, 50))]
 
     _, mean, _ = rolled(points)
@@ -70,6 +72,7 @@ def test_an_hour_of_nothing_in_stock_has_no_prices() -> None:
     mean, _ = rolled([raw(minute * MINUTE)._replace(offers=minute) for minute in (0, 1, 2)])
 
     assert (mean.lowest_price, mean.average_price, mean.mean_lowest_price) == (None, None, None)
+    assert mean.is_unbroken is None
     assert (mean.in_stock_s, mean.offers) == (0.0, 2)
 
 
@@ -84,12 +87,44 @@ def test_offers_and_items_are_means_over_the_time_that_is_known() -> None:
     assert (mean.mean_offers, mean.mean_items_in_stock) == (5_000, 266_667)
 
 
-def test_a_lowest_price_that_held_throughout_is_its_own_mean() -> None:
-    hour = rolled([raw(0 * MINUTE, 10), raw(20 * MINUTE, 10, 30), raw(40 * MINUTE, 10)])
+def test_an_hour_knows_whether_its_lowest_price_held_without_a_break() -> None:
+    hour, _ = rolled([raw(0 * MINUTE, 10), raw(20 * MINUTE, 10, 30), raw(40 * MINUTE, 10)])
     blip = timedelta(microseconds=1)
-    other = rolled([raw(0 * MINUTE, 10), raw(20 * MINUTE, 30), raw(20 * MINUTE + blip, 10)])
+    other, _ = rolled([raw(0 * MINUTE, 10), raw(20 * MINUTE, 30), raw(20 * MINUTE + blip, 10)])
 
-    assert [found[0].mean_lowest_price for found in (hour, other)] == [10_000, 10_001]
+    assert (hour.mean_lowest_price, hour.is_unbroken) == (10_000, True)
+    # Too short to show in the mean.
+    assert (other.mean_lowest_price, other.is_unbroken) == (10_000, False)
+
+
+@pytest.mark.parametrize(
+    ("hours", "is_unbroken"),
+    [
+        ([True, True], True),
+        ([True, False], False),
+        ([False, True], False),
+        ([True, None], True),
+        ([None, True], False),
+    ],
+)
+def test_a_day_is_unbroken_if_its_hours_are_for_as_long_as_there_is_stock(
+    hours: list[bool | None], is_unbroken: bool
+) -> None:
+    """None: an hour without anything in stock."""
+    found = [
+        raw(number * HOUR, *([] if each is None else [10]))._replace(
+            resolution_s=3_600,
+            mean_lowest_price=None if each is None else 10_000,
+            covered_s=3_600.0,
+            in_stock_s=0.0 if each is None else 3_600.0,
+            is_unbroken=each,
+        )
+        for number, each in enumerate(hours)
+    ]
+
+    day, _ = rolled([*found, raw(len(found) * HOUR)], DAY)
+
+    assert day.is_unbroken is is_unbroken
 
 
 def test_hours_that_follow_each_other_need_nothing_in_between() -> None:
@@ -128,26 +163,28 @@ HISTORIES = st.dictionaries(
 ).map(lambda found: [raw(second * SECOND, *found[second]) for second in sorted(found)])
 
 
-def both(points: Sequence[Point]) -> list[Point]:
+def both(points: Sequence[StoredPoint]) -> list[StoredPoint]:
     return rolled(rolled(points), DAY)
 
 
-def integral(points: Sequence[Point], start: datetime, end: datetime) -> tuple[Fraction, Fraction, Fraction]:
+def integral(
+    points: Sequence[StoredPoint], start: datetime, end: datetime
+) -> tuple[Fraction, Fraction, Fraction]:
     """Seconds in stock, and average and lowest price summed over them, of raw points in a time."""
     ends = [*(each.starts_at for each in points[1:]), END]
-    held = [
+    known = [
         (each, Fraction((min(until, end) - max(each.starts_at, start)) // timedelta(microseconds=1), 10**6))
         for each, until in zip(points, ends, strict=True)
         if each.starts_at < end and until > start and each.lowest_price is not None
     ]
     return (
-        sum((seconds for _, seconds in held), Fraction()),
-        sum((seconds * (each.average_price or 0) for each, seconds in held), Fraction()),
-        sum((seconds * (each.lowest_price or 0) * 1_000 for each, seconds in held), Fraction()),
+        sum((seconds for _, seconds in known), Fraction()),
+        sum((seconds * (each.average_price or 0) for each, seconds in known), Fraction()),
+        sum((seconds * (each.lowest_price or 0) * 1_000 for each, seconds in known), Fraction()),
     )
 
 
-def holding(points: Sequence[Point], start: datetime, end: datetime) -> list[Point]:
+def holding(points: Sequence[StoredPoint], start: datetime, end: datetime) -> list[StoredPoint]:
     """Those that hold at some time in [start, end)."""
     ends = [*(each.starts_at for each in points[1:]), END]
     return [
@@ -160,7 +197,7 @@ def holding(points: Sequence[Point], start: datetime, end: datetime) -> list[Poi
 @pytest.mark.parametrize("roll", [rolled, both])
 @settings(max_examples=150, deadline=None)
 @given(points=HISTORIES)
-def test_rolled_up_points_leave_no_gap_and_do_not_overlap(roll: object, points: list[Point]) -> None:
+def test_rolled_up_points_leave_no_gap_and_do_not_overlap(roll: object, points: list[StoredPoint]) -> None:
     found = roll(points)  # type: ignore[operator]
     first, *_ = found
 
@@ -176,7 +213,7 @@ def test_rolled_up_points_leave_no_gap_and_do_not_overlap(roll: object, points: 
 @pytest.mark.parametrize("roll", [rolled, both])
 @settings(max_examples=150, deadline=None)
 @given(points=HISTORIES)
-def test_each_rolled_up_point_says_what_the_raw_ones_said(roll: object, points: list[Point]) -> None:
+def test_each_rolled_up_point_says_what_the_raw_ones_said(roll: object, points: list[StoredPoint]) -> None:
     for each in roll(points):  # type: ignore[operator]
         start, end = each.starts_at, each.starts_at + each.resolution_s * SECOND
         parts = holding(points, start, max(end, start + timedelta(microseconds=1)))
@@ -194,7 +231,7 @@ def test_each_rolled_up_point_says_what_the_raw_ones_said(roll: object, points: 
 @pytest.mark.parametrize("resolution", [HOUR, DAY])
 @settings(max_examples=100, deadline=None)
 @given(points=HISTORIES)
-def test_rolling_up_again_changes_nothing(resolution: timedelta, points: list[Point]) -> None:
+def test_rolling_up_again_changes_nothing(resolution: timedelta, points: list[StoredPoint]) -> None:
     once = rolled(points, resolution)
 
     assert rolled(once, resolution) == once
@@ -202,13 +239,13 @@ def test_rolling_up_again_changes_nothing(resolution: timedelta, points: list[Po
 
 @settings(max_examples=100, deadline=None)
 @given(points=HISTORIES)
-def test_there_are_never_more_points_than_before(points: list[Point]) -> None:
+def test_there_are_never_more_points_than_before(points: list[StoredPoint]) -> None:
     assert len(both(points)) <= len(rolled(points)) <= len(points)
 
 
 @settings(max_examples=100, deadline=None)
 @given(points=HISTORIES)
-def test_day_by_day_comes_to_the_same_as_at_once(points: list[Point]) -> None:
+def test_day_by_day_comes_to_the_same_as_at_once(points: list[StoredPoint]) -> None:
     middle = MIDNIGHT + DAY
     first = [each for each in points if each.starts_at < middle]
     second = points[len(first) :]
