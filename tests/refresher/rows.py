@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from productator.catalogue import products
 from productator.domain import OfferData
 from productator.models import Offer, Product, Refresh
-from refresher.leases.claims import Claim, Claiming, Wanted
+from refresher.leases.claims import Claim, ClaimRequest, ClaimTransaction
 from tests import factories
 from tests.refresher.builders import LEASE, NOW
 
@@ -101,7 +101,7 @@ def set_product(sessions: Sessions, product_id: int, **values: Any) -> None:
 
 def claimed(sessions: Sessions, *, limit: int = 1_000, now: datetime = NOW) -> list[Claim]:
     with sessions.begin() as session:
-        return Claiming(Wanted(limit, due_by=now), now=now, lease=LEASE)(session)
+        return ClaimTransaction(ClaimRequest(limit, due_by=now), now=now, lease=LEASE)(session)
 
 
 def inserts_so_far(session: Session) -> int:

@@ -1,4 +1,4 @@
-"""A worker of the refresher beside a real Offers service, led by the test."""
+"""A worker beside a real Offers service; the test turns its loop."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -7,19 +7,21 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import requests
 from prometheus_client import CollectorRegistry
 from sqlalchemy import func, select, update
 
 from productator.domain import OfferData, utc_now
 from productator.models import Product, Refresh, ServiceToken
-from productator.offers_service.access_token import TokenKeeper
-from productator.offers_service.client import OffersClient
-from refresher.fetching.circuit_breaker import ServiceHealth
+from productator.offers_service.access_token import SharedTokenSource
+from productator.offers_service.http_call import HttpCall
+from refresher.fetching.circuit_breaker import CircuitBreaker
 from refresher.fetching.fetcher import Fetcher
 from refresher.fetching.transport import Transport
-from refresher.metrics import Report
-from refresher.worker import Rhythm, StopFlag, Worker
+from refresher.leases.leases import Leases
+from refresher.leases.schedule import Rhythm
+from refresher.metrics import Metrics
+from refresher.storing.writer import BatchWriter
+from refresher.worker import StopFlag, Worker
 from tests.refresher.rows import Sessions, stored_offers, stored_products
 from tests.simulator.conftest import RunningSimulator
 
@@ -30,8 +32,9 @@ CONCURRENCY = 8
 PERIOD = timedelta(seconds=30)
 
 
-def rhythm(period: timedelta = PERIOD) -> Rhythm:
-    return Rhythm(period=period, lease=timedelta(minutes=2), idle_s=0.02)
+LEASE = timedelta(minutes=2)
+# How long a worker waits for something to happen.
+IDLE_S = 0.02
 
 
 @dataclass(frozen=True)
@@ -54,19 +57,20 @@ class Installation:
         """A worker as `python -m refresher` wires it; stopped at the end."""
         address, used = self.simulator.address, sessions or self.sessions
         transport = Transport(address, concurrency=CONCURRENCY, timeout_s=timeout_s)
-        tokens = TokenKeeper(
-            OffersClient(requests.Session(), address, timeout_s=timeout_s),
+        tokens = SharedTokenSource(
+            HttpCall(address, timeout_s=timeout_s),
             used,
             address=address,
             refresh_token=self.refresh_token,
             timeout_s=timeout_s,
         )
         worker = Worker(
-            used,
-            Fetcher(transport, tokens, doubt_s=0.1),
-            ServiceHealth(probe_every_s=probe_every_s),
-            Report(CollectorRegistry()),
-            rhythm=rhythm(period),
+            Leases(used, Rhythm(period=period, lease=LEASE), wake=transport.wake),
+            Fetcher(transport, tokens, rejection_wait_s=0.1),
+            BatchWriter(used, period=period, wake=transport.wake),
+            CircuitBreaker(probe_every_s=probe_every_s),
+            Metrics(CollectorRegistry()),
+            idle_s=IDLE_S,
         )
         yield worker
         worker.finish(grace_s=2)

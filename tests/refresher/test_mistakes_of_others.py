@@ -5,9 +5,10 @@ import pytest
 from productator.catalogue import products
 from productator.domain import OfferData, utc_now
 from productator.offers_service import contract
+from refresher.metrics import StoreResult
 from refresher.storing import batch
 from simulator.options import DEFAULT_REFRESH_TOKEN
-from tests.refresher.builders import NOW, PERIOD, answer, listed, offer, outcome, plan
+from tests.refresher.builders import NOW, PERIOD, answer, listed, offer, policy, result
 from tests.refresher.rows import Sessions, claimed, offer_rows, product_of, stored_offers, stored_products
 from tests.refresher.service import SHORT_S, Installation
 from tests.simulator.conftest import RunningSimulator
@@ -18,12 +19,12 @@ def installation(sessions: Sessions, generation2: RunningSimulator) -> Installat
     return Installation(sessions, generation2, DEFAULT_REFRESH_TOKEN)
 
 
-def fetched(sessions: Sessions, answers: dict[int, list[OfferData]], *, late: int = 0) -> batch.Stored:
+def fetched(sessions: Sessions, answers: dict[int, list[OfferData]], *, late: int = 0) -> StoreResult:
     """Stores what each product was answered."""
     claims = claimed(sessions, now=NOW + late * PERIOD)
-    outcomes = [outcome(each, *answers[each.product_id]) for each in claims]
+    results = [result(each, *answers[each.product_id]) for each in claims]
     with sessions.begin() as session:
-        return batch.store(session, outcomes, plan(), now=NOW + late * PERIOD)
+        return batch.store(session, results, policy(), now=NOW + late * PERIOD)
 
 
 def test_offers_are_told_apart_from_products(sessions: Sessions) -> None:

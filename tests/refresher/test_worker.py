@@ -12,10 +12,14 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from productator.domain import OfferData, utc_now
-from refresher.fetching.circuit_breaker import ServiceHealth
-from refresher.fetching.journey import Outcome
+from refresher.fetching.circuit_breaker import CircuitBreaker
+from refresher.fetching.fetcher import Fetched
+from refresher.fetching.journey import FetchResult
 from refresher.leases.claims import Claim
-from refresher.metrics import Report
+from refresher.leases.leases import Leases
+from refresher.leases.schedule import Rhythm
+from refresher.metrics import Metrics
+from refresher.storing.writer import BatchWriter
 from refresher.worker import StopFlag, Worker
 from simulator.options import DEFAULT_REFRESH_TOKEN
 from simulator.rules import KINDS
@@ -30,11 +34,12 @@ from tests.refresher.rows import (
 )
 from tests.refresher.service import (
     CONCURRENCY,
+    IDLE_S,
+    LEASE,
     PATIENCE_S,
     PERIOD,
     SHORT_S,
     Installation,
-    rhythm,
     turn,
     turn_until,
 )
@@ -338,37 +343,40 @@ def test_after_an_outage_the_same_worker_makes_everything_fresh(
 
 
 class FakeFetcher:
-    """Has an outcome for each claim at once."""
+    """Has a result for each claim at once."""
 
-    held = 0
+    unfinished = 0
     capacity = 100
     is_renewing = False
 
     def __init__(self, offers_of: dict[int, list[OfferData]]) -> None:
         self._offers_of = offers_of
-        self._outcomes: list[Outcome] = []
+        self._results: list[FetchResult] = []
 
     def start(self, claims: Iterable[Claim]) -> None:
-        self._outcomes += [Outcome(each, self._offers_of[each.product_id]) for each in claims]
+        self._results += [FetchResult(each, self._offers_of[each.product_id]) for each in claims]
 
-    def wake(self) -> None:
-        """It does not wait for long."""
-
-    def finished(self, _wait_s: float) -> list[Outcome]:
+    def fetch(self, _wait_s: float) -> Fetched:
         time.sleep(0.005)
-        outcomes, self._outcomes = self._outcomes, []
-        return outcomes
+        results, self._results = self._results, []
+        return Fetched(results)
 
     def drop_waiting(self) -> list[Claim]:
         return []
 
-    drop_all = late = drop_waiting
+    drop_all = drop_waiting
 
 
 def worker_with(sessions: Any, offers_of: dict[int, list[OfferData]]) -> Worker:
     fetcher: Any = FakeFetcher(offers_of)
-    health = ServiceHealth(probe_every_s=30)
-    return Worker(sessions, fetcher, health, Report(CollectorRegistry()), rhythm=rhythm())
+    return Worker(
+        Leases(sessions, Rhythm(period=PERIOD, lease=LEASE), wake=lambda: None),
+        fetcher,
+        BatchWriter(sessions, period=PERIOD, wake=lambda: None),
+        CircuitBreaker(probe_every_s=30),
+        Metrics(CollectorRegistry()),
+        idle_s=IDLE_S,
+    )
 
 
 def test_an_answer_that_the_database_refuses_does_not_take_the_others_with_it(sessions: Sessions) -> None:

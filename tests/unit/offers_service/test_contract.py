@@ -20,7 +20,7 @@ from productator.errors import (
     TokenRejected,
 )
 from productator.offers_service import contract
-from productator.offers_service.contract import AccessToken, Answer, Request
+from productator.offers_service.contract import AccessToken, OffersAnswer, OffersRequest
 from tests.refresher.builders import NOW, REMOTE_ID, answer, listed, offer
 
 UUID_TEXT = "0f3a2c1e-9e3b-4a58-8a5b-3f1d0a1b2c3d"
@@ -63,7 +63,7 @@ def test_a_registration_names_id_name_and_description() -> None:
 
 
 def test_reading_names_the_product_in_the_path() -> None:
-    assert contract.reading(REMOTE_ID) == Request("GET", f"/products/{REMOTE_ID}/offers")
+    assert contract.reading(REMOTE_ID) == OffersRequest("GET", f"/products/{REMOTE_ID}/offers")
 
 
 # --- offers
@@ -339,7 +339,9 @@ def test_a_token_is_not_shown_when_it_is_printed() -> None:
 @pytest.mark.parametrize("status", [200, 201, 401, 500])
 def test_an_error_never_quotes_the_answer(status: int) -> None:
     with pytest.raises(OffersServiceError) as caught:
-        contract.access_token(Answer(status, b'{"access_token": 1, "x": "secret"}'), refreshing=True, now=NOW)
+        contract.access_token(
+            OffersAnswer(status, b'{"access_token": 1, "x": "secret"}'), refreshing=True, now=NOW
+        )
 
     assert "secret" not in str(caught.value)
 
