@@ -102,7 +102,7 @@ class Worker:
         """Stores what arrives within `grace_s`, and gives the other claims back."""
         deadline = time.monotonic() + grace_s
         self._leases.give_back(self._fetcher.drop_waiting())
-        while (left_s := deadline - time.monotonic()) > 0 and self._is_calling:
+        while (left_s := deadline - time.monotonic()) > 0 and self._fetcher.is_busy:
             fetched = self._fetcher.fetch(min(left_s, self._idle_s))
             self._writer.add(fetched.results)
             self._leases.give_back(fetched.unsent)
@@ -112,10 +112,6 @@ class Worker:
         self._metrics.count_stored(stored, idle=True)
         self._leases.give_back(self._writer.drop())
         self._leases.finish(until=time.monotonic() + _GIVING_BACK_S)
-
-    @property
-    def _is_calling(self) -> bool:
-        return self._fetcher.unfinished > 0 or self._fetcher.is_renewing
 
     @property
     def _is_idle(self) -> bool:

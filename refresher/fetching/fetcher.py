@@ -63,9 +63,9 @@ class Fetcher:
         return _JOURNEYS_A_CALL * self._limit.value
 
     @property
-    def is_renewing(self) -> bool:
-        """Whether a token is on its way. It must not get lost: the service issues one at a time."""
-        return self._token.is_renewing
+    def is_busy(self) -> bool:
+        """Whether journeys or a token are under way. A token must not get lost: there is one at a time."""
+        return self.unfinished > 0 or self._token.is_renewing
 
     def start(self, claims: Iterable[Claim]) -> None:
         self._waiting.extend(map(Journey, claims))

@@ -77,7 +77,11 @@ def external(offers: Offers) -> list[OfferData]:
 
 def apply(session: Session, before: Mapping[int, Offers], changes: Changes, at: Times) -> None:
     """The caller has locked the products, so `before` is the content of the table."""
-    ids = {product_id: _ids(before[product_id]) for product_id in changes}
+    # By their ids at the Offers service; the entry of own offers (None) is not used.
+    ids = {
+        product_id: {state.remote_id: offer_id for offer_id, state in before[product_id].items()}
+        for product_id in changes
+    }
     _remove(session, changes, ids)
     _change(session, changes, ids, at)
     _add(session, changes, at)
@@ -102,11 +106,6 @@ def _applied(before: Offers, changes: OfferChanges) -> Iterator[tuple[int, Offer
     for offer_id, state in before.items():
         if state.remote_id not in removed:
             yield offer_id, changed.get(state.remote_id, state)
-
-
-def _ids(offers: Offers) -> dict[str | None, int]:
-    """By their ids at the Offers service; the entry of own offers (None) is not used."""
-    return {state.remote_id: offer_id for offer_id, state in offers.items()}
 
 
 def _remove(session: Session, changes: Changes, ids: Ids) -> None:

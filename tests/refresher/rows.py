@@ -1,4 +1,4 @@
-"""What stands in the database, in the words of the tests."""
+"""Reads and changes rows for the tests."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -21,7 +21,7 @@ Sessions = sessionmaker[Session]
 
 
 class LostSessions:
-    """A database that cannot be reached for a number of transactions, after the `first` ones."""
+    """A database that cannot be reached for `lost` transactions, after the `first` ones."""
 
     def __init__(self, sessions: Sessions, *, lost: int, first: int = 0) -> None:
         self._sessions = sessions

@@ -26,7 +26,7 @@ from tests.refresher.rows import Sessions, stored_offers, stored_products
 from tests.simulator.conftest import RunningSimulator
 
 PATIENCE_S = 20.0
-# Only where silence is awaited: on a busy machine a good answer may take longer.
+# Only where no answer comes: on a busy machine a good answer may take longer.
 SHORT_S = 0.4
 CONCURRENCY = 8
 PERIOD = timedelta(seconds=30)
@@ -39,7 +39,7 @@ IDLE_S = 0.02
 
 @dataclass(frozen=True)
 class Installation:
-    """A database, the Offers service that its products are registered at, and what opens it."""
+    """A database, the Offers service that its products are registered at, and the refresh token for it."""
 
     sessions: Sessions
     simulator: RunningSimulator
@@ -102,7 +102,7 @@ class Installation:
             session.execute(update(ServiceToken).values(obtained_at=utc_now() - timedelta(hours=1)))
 
     def let_token_expire(self) -> None:
-        """By our clock; by the service's it has its time."""
+        """By our clock, not by the service's."""
         with self.sessions.begin() as session:
             session.execute(update(ServiceToken).values(expires_at=utc_now()))
 
@@ -112,7 +112,7 @@ class Installation:
             session.execute(update(ServiceToken).values(retry_at=None))
 
     def offers(self) -> dict[int, set[OfferData]]:
-        """What is stored."""
+        """The stored external offers, by product."""
         return {product_id: stored_offers(self.sessions, product_id) for product_id in self._remote_ids()}
 
     def true_offers(self) -> dict[int, set[OfferData]]:
@@ -148,7 +148,7 @@ def turn_until(worker: Worker, condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline, "the worker does not get there"
-        # To look may cost dozens of calls, which on a busy machine take longer than many turns.
+        # A condition may cost dozens of calls, which on a busy machine take longer than many turns.
         turn(worker, 10)
 
 

@@ -88,10 +88,10 @@ def test_registered_products_do_not_wait_behind_new_ones(sessions: Sessions) -> 
 def test_new_products_get_what_registered_ones_leave(sessions: Sessions) -> None:
     new = stored_products(sessions, 20)
     stored_known_products(sessions, 3)
-    held = {claim.product_id for claim in claimed(sessions, limit=10)}
+    found = {claim.product_id for claim in claimed(sessions, limit=10)}
 
-    assert len(held) == 10
-    assert len(held & {*new}) == 7
+    assert len(found) == 10
+    assert len(found & {*new}) == 7
 
 
 def test_new_products_get_a_share_when_there_is_too_much_to_do(sessions: Sessions) -> None:
@@ -141,7 +141,7 @@ def test_a_claim_that_is_given_back_is_due_as_it_was(sessions: Sessions) -> None
     assert (row.claim_token, row.due_at) == (None, NOW)
 
 
-def test_a_claim_that_is_somebody_elses_by_now_cannot_be_given_back(sessions: Sessions) -> None:
+def test_a_claim_that_was_lost_meanwhile_cannot_be_given_back(sessions: Sessions) -> None:
     (product_id,) = stored_products(sessions, 1)
     lost = claimed(sessions)
     (theirs,) = claimed(sessions, now=NOW + LEASE)
@@ -219,26 +219,26 @@ def test_failures_travel_with_the_claim(sessions: Sessions) -> None:
 def claim_until_nothing_is_due(url: str, start: Barrier) -> list[int]:
     """A worker with connections of its own; a short round may mean that another was quicker."""
     engine = make_engine(url)
-    held: list[int] = []
+    found: list[int] = []
     start.wait()
     for _ in range(120):
         claim = ClaimTransaction(ClaimRequest(7, due_by=NOW), now=NOW, lease=LEASE)
-        held += [each.product_id for each in run_transaction(sessionmaker(engine), claim)]
+        found += [each.product_id for each in run_transaction(sessionmaker(engine), claim)]
     engine.dispose()
-    return held
+    return found
 
 
 @pytest.mark.parametrize("workers", [2, 4])
-def test_racing_workers_never_hold_the_same_product_and_together_hold_all(
+def test_racing_workers_never_claim_the_same_product_and_together_claim_all(
     sessions: Sessions, database_url: str, workers: int
 ) -> None:
     product_ids = stored_products(sessions, 200)
     start = Barrier(workers)
     with ThreadPoolExecutor(workers) as pool:
         races = [pool.submit(claim_until_nothing_is_due, database_url, start) for _ in range(workers)]
-        held = [product_id for race in races for product_id in race.result()]
+        found = [product_id for race in races for product_id in race.result()]
 
-    assert Counter(held) == Counter(product_ids)
+    assert Counter(found) == Counter(product_ids)
 
 
 # --- clocks that jump
@@ -268,14 +268,14 @@ def test_what_is_due_within_a_period_is_left_alone(sessions: Sessions) -> None:
     assert not recalled(sessions, product_id)
 
 
-def test_a_product_that_was_put_off_stays_so(sessions: Sessions) -> None:
+def test_a_delayed_product_stays_delayed(sessions: Sessions) -> None:
     (product_id,) = stored_products(sessions, 1)
     set_refresh(sessions, product_id, due_at=NOW + LONGEST_PAUSE, failures=9)
 
     assert not recalled(sessions, product_id)
 
 
-def test_a_product_that_was_put_off_before_the_clock_was_set_back_is_due_now(sessions: Sessions) -> None:
+def test_a_product_delayed_before_the_clock_was_set_back_is_due_now(sessions: Sessions) -> None:
     (product_id,) = stored_products(sessions, 1)
     set_refresh(sessions, product_id, due_at=NOW + timedelta(hours=1), failures=9)
 
@@ -349,7 +349,7 @@ def asked_for(sessions: Sessions, product_id: int, *, now: datetime) -> Refresh:
     return refresh_of(sessions, product_id)
 
 
-def test_a_product_that_was_put_off_is_due_when_it_is_asked_for(sessions: Sessions) -> None:
+def test_a_delayed_product_is_due_when_it_is_asked_for(sessions: Sessions) -> None:
     (product_id,) = stored_products(sessions, 1, now=NOW + PERIOD)
     row = asked_for(sessions, product_id, now=NOW)
 
@@ -371,7 +371,7 @@ def test_a_product_that_is_asked_for_stays_claimed(sessions: Sessions) -> None:
     assert (row.claim_token, row.due_at, row.due_again) == (claim.token, NOW + LEASE, True)
 
 
-def test_a_product_whose_claim_has_lapsed_is_nobodys_when_it_is_asked_for(sessions: Sessions) -> None:
+def test_a_product_whose_claim_has_lapsed_is_free_when_it_is_asked_for(sessions: Sessions) -> None:
     (product_id,) = stored_products(sessions, 1)
     claimed(sessions)
     asked_for(sessions, product_id, now=NOW + TENTH)

@@ -31,17 +31,17 @@ from tests.simulator.conftest import RunningSimulator, product_with_offers
 
 PATIENCE_S = 10.0
 SHORT_S = 0.5
-# Of an address, to libcurl.
+# The longest address that libcurl accepts.
 LONGEST_ADDRESS = 8_000_000
 
 Send = Callable[[OffersRequest, str], OffersAnswer]
 Sender = Callable[[str, float], Send]
 
-# What a fault of the service is to us; the timeout is short where there is no end otherwise.
+# The faults of the simulator: no answer in time, or an answer that is an error of this type.
 SILENT: dict[str, dict[str, Any]] = {
     "latency": {"seconds": 60},
     "timeout": {},
-    # Each byte comes within the timeout, all of them take well over half a minute.
+    # Each byte comes within the timeout, all of them take more than half a minute.
     "drip": {"seconds": 0.4},
     "drip_headers": {"seconds": 0.4},
 }
@@ -87,7 +87,7 @@ def many_at_once(base_url: str, timeout_s: float) -> Send:
 
 @pytest.fixture(params=[one_at_a_time, many_at_once], ids=["one at a time", "many at once"])
 def sender(request: pytest.FixtureRequest) -> Sender:
-    """Either of the two, for what both must do."""
+    """Either of the two."""
     found: Sender = request.param
     return found
 
@@ -138,7 +138,7 @@ def test_offers_are_read(sender: Sender, simulator: RunningSimulator, customer: 
 
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("kind", SILENT)
-def test_what_does_not_come_in_time_is_unavailable(
+def test_an_answer_that_does_not_come_in_time_is_unavailable(
     sender: Sender, simulator: RunningSimulator, customer: Customer, kind: str
 ) -> None:
     simulator.set_faults({"kind": kind, **SILENT[kind]})
@@ -147,7 +147,7 @@ def test_what_does_not_come_in_time_is_unavailable(
 
 
 @pytest.mark.parametrize(("kind", "error"), ANSWERED.items())
-def test_what_comes_wrong_is_a_typed_error(
+def test_a_wrong_answer_is_a_typed_error(
     sender: Sender, simulator: RunningSimulator, customer: Customer, kind: str, error: type[Exception]
 ) -> None:
     simulator.set_faults({"kind": kind})
@@ -179,7 +179,7 @@ def test_unknown_fields_do_not_matter(
 
 
 @pytest.mark.parametrize("seconds", [17, 19991231, 10**20], ids=["short", "like a date", "beyond 64 bits"])
-def test_a_pause_that_the_service_asks_for_is_told(
+def test_a_pause_that_the_service_asks_for_is_in_the_answer(
     sender: Sender, generation1: RunningSimulator, seconds: int
 ) -> None:
     generation1.set_faults({"kind": "too_many", "retry_after": str(seconds)})
@@ -188,9 +188,7 @@ def test_a_pause_that_the_service_asks_for_is_told(
     assert (answer.status, answer.retry_after_s) == (429, seconds)
 
 
-def test_a_pause_is_asked_for_by_the_answer_that_tells_it_alone(
-    sender: Sender, generation1: RunningSimulator
-) -> None:
+def test_a_pause_is_in_no_later_answer(sender: Sender, generation1: RunningSimulator) -> None:
     send = sender(generation1.address, PATIENCE_S)
     generation1.set_faults(
         {"kind": "too_many", "retry_after": 17, "times": 1}, {"kind": "status", "status": 503}
@@ -237,7 +235,7 @@ def test_an_error_names_no_token(sender: Sender) -> None:
     assert "secret" not in str(caught.value)
 
 
-# --- with a server that keeps what it was sent
+# --- with a server that records requests
 
 
 @pytest.fixture
@@ -345,7 +343,7 @@ def test_replies_arrive_under_the_key_of_their_call(simulator: RunningSimulator)
     assert found == {product: true_offers(simulator, product) for product in products}
 
 
-def test_a_slow_call_does_not_hold_up_the_others(simulator: RunningSimulator, customer: Customer) -> None:
+def test_a_slow_call_does_not_delay_the_others(simulator: RunningSimulator, customer: Customer) -> None:
     simulator.set_faults({"kind": "timeout", "times": 1})
     transport = Transport(simulator.address, concurrency=4, timeout_s=PATIENCE_S)
     for key in range(4):
@@ -366,7 +364,7 @@ def test_a_call_that_cannot_be_made_fails_alone(transport: Transport) -> None:
     assert (replies["good"].status, transport.room) == (200, 4)
 
 
-def test_a_call_that_cannot_be_made_is_told_at_once(transport: Transport) -> None:
+def test_a_call_that_cannot_be_made_is_reported_at_once(transport: Transport) -> None:
     transport.send("bad", OffersRequest("GET", "/" + "x" * LONGEST_ADDRESS), token="token")
     began = time.monotonic()
     replies = transport.receive(PATIENCE_S)
@@ -399,7 +397,7 @@ def transport_to(service: TlsService, *, timeout_s: float = PATIENCE_S) -> Trans
 
 
 def replies_to(transport: Transport, calls: int, *, awaited: int | None = None) -> list[type[Reply]]:
-    """What the first replies to so many calls at once are."""
+    """The types of the first replies to so many calls at once."""
     for key in range(calls):
         transport.send(key, contract.reading("7"), token="token")
     return [type(reply) for _, reply in replies_of(transport, awaited or calls)]
@@ -411,7 +409,7 @@ def test_a_certificate_of_an_unknown_authority_is_refused(sender: Sender, tmp_pa
 
 
 @pytest.mark.parametrize("protocol", [HTTP1, HTTP2])
-def test_a_connection_that_hangs_does_not_hold_up_other_calls(tmp_path: Path, protocol: str) -> None:
+def test_a_connection_that_hangs_does_not_delay_other_calls(tmp_path: Path, protocol: str) -> None:
     with tls_service(tmp_path, protocol, hanging={1}) as service:
         transport = transport_to(service)
         replies = replies_to(transport, 4, awaited=3)
@@ -430,7 +428,7 @@ def test_calls_share_a_connection_where_the_last_one_could_have(tmp_path: Path) 
     assert len(service.connections) == 2
 
 
-def test_calls_that_shared_a_connection_in_vain_are_the_last_to_do_so(tmp_path: Path) -> None:
+def test_after_a_shared_connection_hung_calls_share_none(tmp_path: Path) -> None:
     with tls_service(tmp_path, HTTP2, brief={1}, hanging={2, 3}) as service:
         transport = transport_to(service, timeout_s=2)
         replies_to(transport, 1)

@@ -20,14 +20,14 @@ def installation(sessions: Sessions, generation2: RunningSimulator) -> Installat
 
 
 def fetched(sessions: Sessions, answers: dict[int, list[OfferData]], *, late: int = 0) -> StoreResult:
-    """Stores what each product was answered."""
+    """Stores these offers for each product."""
     claims = claimed(sessions, now=NOW + late * PERIOD)
     results = [result(each, *answers[each.product_id]) for each in claims]
     with sessions.begin() as session:
         return batch.store(session, results, policy(), now=NOW + late * PERIOD)
 
 
-def test_offers_are_told_apart_from_products(sessions: Sessions) -> None:
+def test_offers_are_not_confused_with_products(sessions: Sessions) -> None:
     # They updated offers where the offer's id was the product's.
     first, second = stored_products(sessions, 2)
     answers = {first: [offer(str(second), price=10)], second: [offer(str(first), price=20)]}
@@ -38,7 +38,7 @@ def test_offers_are_told_apart_from_products(sessions: Sessions) -> None:
     assert stored_offers(sessions, second) == {offer(str(first), price=20)}
 
 
-def test_what_has_not_changed_does_not_look_changed(sessions: Sessions) -> None:
+def test_an_unchanged_offer_does_not_count_as_changed(sessions: Sessions) -> None:
     # They compared stored and fetched offers over different fields.
     (product_id,) = stored_products(sessions, 1)
     fetched(sessions, {product_id: [offer()]})
@@ -60,7 +60,7 @@ def test_one_product_in_trouble_does_not_end_the_loop_for_all(installation: Inst
 
 
 @pytest.mark.parametrize("kind", ["status", "close", "timeout"])
-def test_an_outage_is_not_taken_for_no_offers(installation: Installation, kind: str) -> None:
+def test_an_outage_does_not_mean_no_offers(installation: Installation, kind: str) -> None:
     installation.refreshed_products(10)
     before = installation.offers()
     installation.simulator.set_faults({"kind": kind})

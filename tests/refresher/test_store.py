@@ -117,7 +117,7 @@ def test_one_remote_id_under_two_products_is_two_offers(sessions: Sessions) -> N
 
 
 @pytest.mark.parametrize("changed", [[offer("1", price=30)], []], ids=["change", "removal"])
-def test_what_becomes_of_an_offer_leaves_its_namesake_of_another_product_alone(
+def test_a_change_of_an_offer_leaves_the_same_id_of_another_product_alone(
     sessions: Sessions, changed: list[OfferData]
 ) -> None:
     for product_id in stored_products(sessions, 2):
@@ -184,7 +184,7 @@ def test_more_offers_than_fit_one_statement_are_stored(sessions: Sessions, claim
     assert stored_offers(sessions, claim.product_id) == {many[0]}
 
 
-# --- claims that do not stand any more
+# --- claims that are not ours any more
 
 
 def test_a_claim_that_was_lost_meanwhile_writes_nothing(sessions: Sessions, claim: Claim) -> None:
@@ -223,7 +223,7 @@ def test_a_product_that_was_deleted_meanwhile_is_no_failure(sessions: Sessions) 
     assert (done.lost, done.refreshed) == (1, 1)
 
 
-def test_the_latest_product_of_a_batch_tells_how_late_it_was(sessions: Sessions) -> None:
+def test_the_latest_product_of_a_batch_says_how_late_it_was(sessions: Sessions) -> None:
     stored_products(sessions, 1, now=LATER - 3 * PERIOD)
     stored_products(sessions, 1)
     done = apply(sessions, *(result(each) for each in claimed(sessions)))
@@ -231,25 +231,25 @@ def test_the_latest_product_of_a_batch_tells_how_late_it_was(sessions: Sessions)
     assert done.late_s == (3 * PERIOD).total_seconds()
 
 
-# --- answers that were stored before
+# --- answers that came before
 
 
 def digest_of(sessions: Sessions, claim: Claim) -> str | None:
     return refresh_of(sessions, claim.product_id).answer_digest
 
 
-def told(claim: Claim, digest: str, *offers: OfferData) -> FetchResult:
+def answered(claim: Claim, digest: str, *offers: OfferData) -> FetchResult:
     return FetchResult(claim, list(offers), answer_digest=digest)
 
 
-def test_a_claim_tells_which_answer_the_stored_offers_are_from(sessions: Sessions, claim: Claim) -> None:
-    apply(sessions, told(claim, "a", offer("1")))
+def test_a_claim_says_which_answer_the_stored_offers_are_from(sessions: Sessions, claim: Claim) -> None:
+    apply(sessions, answered(claim, "a", offer("1")))
 
     assert claimed(sessions, now=NOW + 2 * PERIOD)[0].answer_digest == "a"
 
 
 def test_without_any_offers_the_answer_is_remembered_too(sessions: Sessions, claim: Claim) -> None:
-    apply(sessions, told(claim, "a"))
+    apply(sessions, answered(claim, "a"))
 
     assert digest_of(sessions, claim) == "a"
 
@@ -257,7 +257,10 @@ def test_without_any_offers_the_answer_is_remembered_too(sessions: Sessions, cla
 def test_of_many_products_each_has_its_own_answer(sessions: Sessions) -> None:
     stored_products(sessions, 250)
     claims = claimed(sessions)
-    apply(sessions, *(told(each, str(each.product_id), offer("1", price=each.product_id)) for each in claims))
+    apply(
+        sessions,
+        *(answered(each, str(each.product_id), offer("1", price=each.product_id)) for each in claims),
+    )
 
     assert [digest_of(sessions, each) for each in claims] == [str(each.product_id) for each in claims]
 
@@ -265,7 +268,7 @@ def test_of_many_products_each_has_its_own_answer(sessions: Sessions) -> None:
 def test_an_answer_that_came_before_leaves_offers_alone(
     sessions: Sessions, statements: list[str], claim: Claim
 ) -> None:
-    apply(sessions, told(claim, "a", offer("1")))
+    apply(sessions, answered(claim, "a", offer("1")))
     (again,) = claimed(sessions, now=NOW + 2 * PERIOD)
     statements.clear()
     done = apply(sessions, FetchResult(again, None, answer_digest="a"))
@@ -275,10 +278,10 @@ def test_an_answer_that_came_before_leaves_offers_alone(
     assert stored_offers(sessions, claim.product_id) == {offer("1")}
 
 
-def test_other_bytes_that_tell_the_same_offers_are_not_written(sessions: Sessions, claim: Claim) -> None:
-    apply(sessions, told(claim, "a", offer("1")))
+def test_the_same_offers_in_other_bytes_are_not_written(sessions: Sessions, claim: Claim) -> None:
+    apply(sessions, answered(claim, "a", offer("1")))
     (again,) = claimed(sessions, now=NOW + 2 * PERIOD)
-    apply(sessions, told(again, "b", offer("1")))
+    apply(sessions, answered(again, "b", offer("1")))
 
     assert digest_of(sessions, claim) == "a"
 
@@ -287,7 +290,7 @@ def test_other_bytes_that_tell_the_same_offers_are_not_written(sessions: Session
 def test_after_a_failure_the_stored_offers_are_still_from_the_same_answer(
     sessions: Sessions, claim: Claim, error: OffersServiceError
 ) -> None:
-    apply(sessions, told(claim, "a", offer("1")))
+    apply(sessions, answered(claim, "a", offer("1")))
     (again,) = claimed(sessions, now=NOW + 2 * PERIOD)
     apply(sessions, result(again, error=error))
 
@@ -352,7 +355,7 @@ def test_a_success_makes_the_product_due_at_its_next_slot(sessions: Sessions, cl
 
 
 @pytest.mark.parametrize("error", FAILURES, ids=lambda error: type(error).__name__)
-def test_a_failure_is_counted_and_kept_and_ends_the_claim(
+def test_a_failure_is_counted_and_stored_and_ends_the_claim(
     sessions: Sessions, claim: Claim, error: OffersServiceError
 ) -> None:
     done = apply(sessions, result(claim, error=error))
@@ -388,7 +391,7 @@ def test_while_the_service_fails_a_product_keeps_its_rhythm(sessions: Sessions, 
     assert (row.due_at, row.failures) == (slot_of(claim), 0)
 
 
-def test_an_endless_error_is_cut(sessions: Sessions, claim: Claim) -> None:
+def test_a_long_error_is_cut(sessions: Sessions, claim: Claim) -> None:
     apply(sessions, result(claim, error=OffersProtocolError("é" * 10_000)))
 
     assert refresh_of(sessions, claim.product_id).last_error == "é" * LAST_ERROR_LENGTH
@@ -438,7 +441,7 @@ def test_a_refresh_that_was_asked_for_follows_the_one_under_way_at_once(
 
 
 @pytest.mark.parametrize("error", FAILURES, ids=lambda error: type(error).__name__)
-def test_no_failure_puts_off_a_refresh_that_was_asked_for(
+def test_no_failure_delays_a_refresh_that_was_asked_for(
     sessions: Sessions, claim: Claim, error: OffersServiceError
 ) -> None:
     set_refresh(sessions, claim.product_id, failures=4)
@@ -483,7 +486,7 @@ def test_of_a_batch_only_what_was_asked_for_is_due_at_once(sessions: Sessions) -
 def test_a_refresh_that_was_asked_for_compares_all_offers(
     sessions: Sessions, claim: Claim, digest: str, offers: list[OfferData] | None
 ) -> None:
-    apply(sessions, told(claim, "a", offer("1")))
+    apply(sessions, answered(claim, "a", offer("1")))
     (again,) = claimed(sessions, now=NOW + 2 * PERIOD)
     apply(sessions, FetchResult(asked_for(sessions, again), offers, answer_digest=digest))
 

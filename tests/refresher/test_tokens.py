@@ -1,4 +1,4 @@
-"""The shared access token: asked for once, renewed by one, waited for by the others."""
+"""The shared access token: one process asks for it and renews it, the others wait."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -52,7 +52,7 @@ def source2(simulator: RunningSimulator, sessions: Sessions) -> SharedTokenSourc
 
 @pytest.fixture(params=[("generation1", source1), ("generation2", source2)], ids=["1", "2"])
 def new_source(request: pytest.FixtureRequest, sessions: Sessions) -> Callable[[], SharedTokenSource]:
-    """Makes sources of either generation, each as a process of its own would have it."""
+    """Makes token sources of either generation, each as a process of its own would have it."""
     fixture, make = request.param
     simulator = request.getfixturevalue(fixture)
     return lambda: make(simulator, sessions)
@@ -71,7 +71,7 @@ def asked(request: pytest.FixtureRequest, new_source: object) -> Callable[[], di
 
 @pytest.fixture
 def busy_generation2(generation2: RunningSimulator) -> RunningSimulator:
-    """A service where a valid token was given to somebody who has lost it."""
+    """A service that has issued a valid token, which nobody knows any more."""
     generation2.access_token(DEFAULT_REFRESH_TOKEN)
     return generation2
 
@@ -82,7 +82,7 @@ def row_of(sessions: Sessions) -> ServiceToken:
 
 
 def set_row(sessions: Sessions, **values: Any) -> None:
-    """As if time had passed, or another process had been at it."""
+    """As if time had passed, or another process had changed the row."""
     with sessions.begin() as session:
         session.execute(update(ServiceToken).values(**values))
 
@@ -120,7 +120,7 @@ def failure_of(source: SharedTokenSource, **arguments: Any) -> type[OffersServic
 # --- the first token
 
 
-def test_the_first_token_is_asked_for_once_though_eight_processes_want_it(
+def test_eight_processes_ask_for_the_first_token_once(
     new_source: Callable[[], SharedTokenSource], asked: Callable[[], dict[str, int]]
 ) -> None:
     tokens = obtained_at_once([new_source() for _ in range(8)])
@@ -151,10 +151,10 @@ def test_a_token_of_generation_2_lasts_five_minutes(
     assert timedelta(minutes=4) < expires_at - utc_now() <= timedelta(minutes=5)
 
 
-# --- generation 2 gives no second token
+# --- generation 2 issues no second token
 
 
-def test_a_valid_token_of_somebody_else_is_waited_out_without_a_storm(
+def test_while_an_unknown_token_is_valid_the_service_is_asked_once(
     busy_generation2: RunningSimulator, sessions: Sessions
 ) -> None:
     source = source2(busy_generation2, sessions)
@@ -163,14 +163,18 @@ def test_a_valid_token_of_somebody_else_is_waited_out_without_a_storm(
     assert auth_counts(busy_generation2) == {"201": 1, "400": 1}
 
 
-def test_other_processes_wait_with_it(busy_generation2: RunningSimulator, sessions: Sessions) -> None:
+def test_while_an_unknown_token_is_valid_other_processes_wait_as_well(
+    busy_generation2: RunningSimulator, sessions: Sessions
+) -> None:
     failure_of(source2(busy_generation2, sessions))
     failure_of(source2(busy_generation2, sessions))
 
     assert auth_counts(busy_generation2) == {"201": 1, "400": 1}
 
 
-def test_once_it_has_expired_a_token_is_had(busy_generation2: RunningSimulator, sessions: Sessions) -> None:
+def test_when_the_unknown_token_has_expired_there_is_a_new_one(
+    busy_generation2: RunningSimulator, sessions: Sessions
+) -> None:
     source = source2(busy_generation2, sessions)
     failure_of(source)
     busy_generation2.control("POST", "expire")
@@ -191,7 +195,7 @@ def overdue(generation2: RunningSimulator, sessions: Sessions) -> AccessToken:
     return token
 
 
-def test_a_token_that_the_service_holds_for_valid_is_used_for_a_second_more(
+def test_a_token_that_the_service_still_accepts_is_used_for_a_second_more(
     generation2: RunningSimulator, sessions: Sessions, overdue: AccessToken
 ) -> None:
     before = utc_now()
@@ -202,7 +206,7 @@ def test_a_token_that_the_service_holds_for_valid_is_used_for_a_second_more(
     assert before < token.expires_at <= utc_now() + timedelta(seconds=1)
 
 
-def test_all_processes_use_it_though_only_one_has_asked(
+def test_all_processes_use_it_although_only_one_has_asked(
     generation2: RunningSimulator, sessions: Sessions, overdue: AccessToken
 ) -> None:
     token = source2(generation2, sessions).obtain()
@@ -232,7 +236,7 @@ def test_when_the_service_rejects_it_within_the_second_it_is_renewed_at_once(
     assert auth_counts(generation2) == {"201": 1, "400": 1}
 
 
-def test_when_the_service_rejects_it_but_gives_no_other_all_wait(
+def test_when_the_service_rejects_it_but_issues_no_other_all_wait(
     generation2: RunningSimulator, sessions: Sessions, overdue: AccessToken
 ) -> None:
     source = source2(generation2, sessions)
@@ -308,7 +312,7 @@ def test_a_young_token_that_is_rejected_is_not_renewed(
     ],
     ids=lambda value: value["kind"] if isinstance(value, dict) else "",
 )
-def test_after_a_failed_renewal_nobody_asks_for_a_while(
+def test_after_a_failed_renewal_no_process_asks_for_a_while(
     generation2: RunningSimulator, sessions: Sessions, fault: dict[str, Any], error: type[Exception]
 ) -> None:
     generation2.set_faults(fault | {"calls": ["auth"]})
@@ -374,7 +378,7 @@ def test_a_lease_is_not_for_a_token_that_meanwhile_is_valid_for_longer(sessions:
     assert not second.take_lease(seen=seen, now=now)
 
 
-def test_a_lease_whose_commit_was_not_answered_is_held(sessions: Sessions) -> None:
+def test_a_lease_whose_commit_was_not_answered_counts(sessions: Sessions) -> None:
     # The first commit makes the row.
     renewer, other = shared_by_two(UnheardSessions(sessions, heard=1))
 
@@ -394,7 +398,7 @@ def test_a_token_whose_commit_was_not_answered_is_stored(sessions: Sessions) -> 
 
 
 @pytest.mark.parametrize("column", ["retry_at", "renewer_until"])
-def test_what_was_left_before_a_clock_was_set_back_keeps_nobody_from_a_token(
+def test_pauses_from_before_a_clock_was_set_back_are_ignored(
     generation1: RunningSimulator, sessions: Sessions, column: str
 ) -> None:
     source = source1(generation1, sessions)
@@ -446,7 +450,7 @@ def test_a_token_is_young_where_the_clock_is_behind(
 
 @pytest.fixture
 def service() -> Iterator[Recorder]:
-    """A service that issues token after token, whoever asks."""
+    """A service that issues a new token with each call."""
     with recording(status=201, answer='{"access_token": "token-{}"}') as service:
         yield service
 

@@ -18,7 +18,7 @@ def breaker() -> CircuitBreaker:
 def record(
     breaker: CircuitBreaker, *products: int, succeeded: bool, now: float = 0.0, sent_at: float | None = None
 ) -> list[bool]:
-    """Whether each of the outcomes made the service recover; calls are sent now unless `sent_at` is given."""
+    """Whether each call made the service recover; calls are sent now unless `sent_at` is given."""
     sent_at = now if sent_at is None else sent_at
     return [breaker.record(each, succeeded=succeeded, sent_at=sent_at, now=now) for each in products]
 
@@ -187,7 +187,7 @@ def test_a_shorter_pause_does_not_end_a_longer_one(breaker: CircuitBreaker) -> N
 
 
 def test_products_that_hang_while_others_are_served_do_not_take_it_down(breaker: CircuitBreaker) -> None:
-    """However long after the others' answers their own time is over."""
+    """Even if their timeouts end long after the others' answers."""
     succeed(breaker, *range(100, 120), now=100.0)
     fail(breaker, *range(10), sent_at=99.9, now=120.0)
 
@@ -201,7 +201,7 @@ def test_failures_of_calls_that_were_sent_after_the_last_answer_take_it_down(bre
     assert breaker.is_open
 
 
-def test_a_probe_that_found_nothing_due_is_not_spent(breaker: CircuitBreaker) -> None:
+def test_a_probe_without_a_due_product_may_be_repeated_at_once(breaker: CircuitBreaker) -> None:
     fail(breaker, 1, 2, 3, 4, 5)
     breaker.allowed(50, now=30.0)
     breaker.return_probe(now=30.0)

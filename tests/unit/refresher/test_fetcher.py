@@ -207,7 +207,7 @@ def test_many_401s_at_once_cause_one_renewal(transport: FakeTransport) -> None:
     assert {token for _, token in transport.sent[-32:]} == {"new"}
 
 
-def test_with_a_token_that_no_answer_has_shown_to_be_good_few_calls_are_made(
+def test_with_a_token_that_was_not_accepted_yet_few_calls_are_made(
     transport: FakeTransport,
 ) -> None:
     fetcher = fetcher_with(transport, FakeTokens("one"))
@@ -407,7 +407,7 @@ def test_after_a_failed_renewal_the_next_product_asks_again(transport: FakeTrans
     assert tokens.asked == [None, None]
 
 
-def test_a_given_token_that_was_rejected_for_a_while_is_tried_again(transport: FakeTransport) -> None:
+def test_a_token_from_the_settings_that_was_rejected_is_tried_again(transport: FakeTransport) -> None:
     fetcher = fetcher_with(transport, FixedTokenSource("given"))
     fetcher.start([claim(1)])
     until_sent(fetcher, transport, 1)
@@ -483,9 +483,10 @@ def slow_tokens() -> Iterator[SlowTokens]:
 def test_it_shows_that_a_renewal_is_under_way(transport: FakeTransport, slow_tokens: SlowTokens) -> None:
     fetcher = fetcher_with(transport, slow_tokens)
     fetcher.start([claim(1)])
+    fetcher.fetch(0)
+    fetcher.drop_waiting()
 
-    assert fetcher.fetch(0).results == []
-    assert fetcher.is_renewing
+    assert (fetcher.unfinished, fetcher.is_busy) == (0, True)
 
 
 def test_the_failure_of_an_old_renewal_does_not_fail_a_later_product(
@@ -506,6 +507,6 @@ def test_the_failure_of_an_old_renewal_does_not_fail_a_later_product(
 
 def until_renewed(fetcher: Fetcher) -> None:
     deadline = time.monotonic() + PATIENCE_S
-    while fetcher.is_renewing:
+    while fetcher.is_busy:
         assert time.monotonic() < deadline
         time.sleep(0.005)
