@@ -1,4 +1,4 @@
-"""Starts the refresher: `python -m refresher`, for ever, or `python -m refresher --once`."""
+"""Starts the refresher: `python -m refresher`, until it is stopped, or `python -m refresher --once`."""
 
 import gc
 import logging
@@ -8,7 +8,6 @@ import sys
 from datetime import timedelta
 
 import click
-import requests
 from prometheus_client import CollectorRegistry
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,22 +18,23 @@ from productator.database.engine import make_engine
 from productator.domain import utc_now
 from productator.errors import ConfigError
 from productator.models import Refresh
-from productator.offers_service.access_token import GivenToken, TokenKeeper
-from productator.offers_service.client import OffersClient
+from productator.offers_service.access_token import FixedTokenSource, SharedTokenSource, TokenSource
+from productator.offers_service.http_call import HttpCall
 from productator.ops import logging as log_lines
 from refresher import probes
-from refresher.backlog import WaitingProducts
-from refresher.fetching.circuit_breaker import ServiceHealth
-from refresher.fetching.current_token import Tokens
+from refresher.fetching.circuit_breaker import CircuitBreaker
 from refresher.fetching.fetcher import Fetcher
 from refresher.fetching.transport import Transport
-from refresher.maintenance import Housekeeping
-from refresher.metrics import Report
-from refresher.worker import Rhythm, StopFlag, Worker
+from refresher.leases.leases import Leases
+from refresher.leases.schedule import Rhythm
+from refresher.maintenance import Maintenance
+from refresher.metrics import Backlog, Metrics
+from refresher.storing.writer import BatchWriter
+from refresher.worker import StopFlag, Worker
 
 log = logging.getLogger("refresher")
 
-# Of the ten seconds that a stop may take; the rest is for storing.
+# Of the ten seconds that a stop may take; the rest is for storing and giving claims back.
 GRACE_S = 5.0
 _STALLED_AFTER_PERIODS = 2
 _SWITCH_INTERVAL_S = 0.0005
@@ -54,7 +54,7 @@ def main(*, once: bool) -> None:
     stop = _stop_flag()
     if once:
         sys.exit(_refresh_once(settings, stop))
-    _refresh_for_ever(settings, stop)
+    _refresh_until_stopped(settings, stop)
 
 
 def _stop_flag() -> StopFlag:
@@ -68,7 +68,7 @@ def _stop_flag() -> StopFlag:
     return stop
 
 
-def _refresh_for_ever(settings: Settings, stop: StopFlag) -> None:
+def _refresh_until_stopped(settings: Settings, stop: StopFlag) -> None:
     registry = CollectorRegistry()
     heartbeat = probes.Heartbeat(longest_s=max(_STALLED_AFTER_PERIODS * settings.refresher_period_s, 30))
     if settings.refresher_metrics_port:
@@ -79,17 +79,17 @@ def _refresh_for_ever(settings: Settings, stop: StopFlag) -> None:
         except OSError as error:
             port = settings.refresher_metrics_port
             raise click.ClickException(
-                f"REFRESHER_METRICS_PORT {port} cannot be had: {error.strerror}."
+                f"The refresher cannot listen on REFRESHER_METRICS_PORT {port}: {error.strerror}."
             ) from error
     sessions = sessionmaker(make_engine(settings.database_url))
     worker = make_worker(settings, sessions, registry)
-    housekeeping = Housekeeping(sessions, settings.retention, _rhythm(settings), WaitingProducts(registry))
+    maintenance = Maintenance(sessions, settings.retention, _rhythm(settings), Backlog(registry))
 
     def on_turn() -> None:
-        housekeeping.turn()
-        # A loop that turns while its work stands still has stalled all the same.
-        if max(worker.busy_s, housekeeping.busy_s) < heartbeat.longest_s:
-            heartbeat.beat(has_database=worker.has_database and housekeeping.has_database)
+        maintenance.turn()
+        # A loop that turns while a thread does not get on has stalled as well.
+        if max(worker.busy_s, maintenance.busy_s) < heartbeat.longest_s:
+            heartbeat.beat(has_database=worker.has_database and maintenance.has_database)
 
     log.info("refreshing every %g s from %s", settings.refresher_period_s, settings.offers_address)
     worker.run(stop, on_turn=on_turn)
@@ -125,36 +125,38 @@ def _count_due(sessions: sessionmaker[Session]) -> int:
 
 
 def make_worker(settings: Settings, sessions: sessionmaker[Session], registry: CollectorRegistry) -> Worker:
-    # Storing has a thread of its own; with the usual 5 ms it would keep the calls waiting each time.
+    # Storing has a thread of its own; with the usual 5 ms each of its steps would keep the calls waiting.
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
-    # What is loaded by now stays. Looking through it for garbage again and again took a twelfth of all time.
+    # What is loaded by now stays loaded. Searching it for garbage again and again took a twelfth of all time.
     gc.freeze()
-    timeout_s = settings.offers_timeout_s
+    rhythm = _rhythm(settings)
     transport = Transport(
-        settings.offers_address, concurrency=settings.refresher_concurrency, timeout_s=timeout_s
+        settings.offers_address,
+        concurrency=settings.refresher_concurrency,
+        timeout_s=settings.offers_timeout_s,
     )
     return Worker(
-        sessions,
-        Fetcher(transport, _tokens(settings, sessions)),
-        ServiceHealth(probe_every_s=settings.refresher_period_s),
-        Report(registry),
-        rhythm=_rhythm(settings),
+        Leases(sessions, rhythm, wake=transport.wake),
+        Fetcher(transport, _token_source(settings, sessions)),
+        BatchWriter(sessions, period=rhythm.period, wake=transport.wake),
+        CircuitBreaker(probe_every_s=settings.refresher_period_s),
+        Metrics(registry),
     )
 
 
 def _rhythm(settings: Settings) -> Rhythm:
     return Rhythm(
         period=timedelta(seconds=settings.refresher_period_s),
-        # Registering and reading, behind others that do so, a wait for the token, and storing.
+        # Registering and reading, after others that do so, a wait for the access token, and storing.
         lease=timedelta(seconds=6 * settings.offers_timeout_s + 5),
     )
 
 
-def _tokens(settings: Settings, sessions: sessionmaker[Session]) -> Tokens:
+def _token_source(settings: Settings, sessions: sessionmaker[Session]) -> TokenSource:
     if settings.offers_token is not None:
-        return GivenToken(settings.offers_token)
-    return TokenKeeper(
-        OffersClient(requests.Session(), settings.offers_address, timeout_s=settings.offers_timeout_s),
+        return FixedTokenSource(settings.offers_token)
+    return SharedTokenSource(
+        HttpCall(settings.offers_address, timeout_s=settings.offers_timeout_s),
         sessions,
         address=settings.offers_address,
         refresh_token=settings.offers_refresh_token,

@@ -1,89 +1,96 @@
-"""What the refresher says of its work: one readable line a cycle, and figures for Prometheus."""
+"""What the refresher reports: metrics for Prometheus, and a log line for each cycle of work."""
 
 import logging
 import math
 import time
 from collections import Counter as Tally
 from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
-from refresher.storing.batch import Stored
+from productator.models import Refresh
 
 log = logging.getLogger(__name__)
 
-_MOST_ERRORS_NAMED = 3
-# When work never pauses, a line comes this often all the same.
-_LONGEST_CYCLE_S = 30.0
-_CALM_S = 10.0
-PREFIX = "productator_refresher"
+_PREFIX = "productator_refresher"
 _BATCH_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_MOST_ERRORS_NAMED = 3
+# A cycle ends when the worker is idle; if it never is, after so long.
+_LONGEST_CYCLE_S = 30.0
+# How long cycles without news share a line.
+_CALM_S = 10.0
 
 
-class Report:
+@dataclass
+class StoreResult:
+    """What storing has done, by number of products and offers."""
+
+    refreshed: int = 0
+    registered: int = 0
+    failed: int = 0
+    # Their claims had lapsed, or their rows were locked.
+    lost: int = 0
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    # Product and reason.
+    errors: list[tuple[int, str]] = field(default_factory=list)
+    # How long each transaction took.
+    batches_s: list[float] = field(default_factory=list)
+    # How long after its slot the latest product was stored.
+    late_s: float = 0.0
+
+    def add(self, other: "StoreResult") -> None:
+        late_s = max(self.late_s, other.late_s)
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
+        self.late_s = late_s
+
+
+class Metrics:
     def __init__(self, registry: CollectorRegistry) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the length of the page and tell only when the process began
-        self.failed = 0
-        self._cycle = Stored()
-        self._cycle_began = time.monotonic()
-        self._said_at = -math.inf
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the page's length, and tell only when the process started
+        self._cycle = _Cycle()
         self._lateness = Gauge(
-            f"{PREFIX}_lateness_seconds",
+            f"{_PREFIX}_lateness_seconds",
             "How long after its slot the latest product of the last batch was stored",
             registry=registry,
         )
         self._products = Counter(
-            f"{PREFIX}_refreshes_total", "Refreshes of products by outcome", ["outcome"], registry=registry
+            f"{_PREFIX}_refreshes_total", "Refreshes of products by outcome", ["outcome"], registry=registry
         )
         self._changes = Counter(
-            f"{PREFIX}_offer_changes_total", "Changes of offers by kind", ["kind"], registry=registry
+            f"{_PREFIX}_offer_changes_total", "Changes of offers by kind", ["kind"], registry=registry
         )
         self._last_success = Gauge(
-            f"{PREFIX}_last_success_timestamp_seconds", "When a product was last refreshed", registry=registry
+            f"{_PREFIX}_last_success_timestamp_seconds",
+            "When a product was last refreshed",
+            registry=registry,
         )
         self._batches = Histogram(
-            f"{PREFIX}_batch_seconds",
+            f"{_PREFIX}_batch_seconds",
             "How long storing a batch took",
             buckets=_BATCH_BUCKETS,
             registry=registry,
         )
         self._calls = Counter(
-            f"{PREFIX}_calls_total",
+            f"{_PREFIX}_calls_total",
             "Calls that register or read products, by the status of the answer",
             ["status"],
             registry=registry,
         )
         self._breaker = Gauge(
-            f"{PREFIX}_breaker_open", "1 while the Offers service is down and only probed", registry=registry
+            f"{_PREFIX}_breaker_open",
+            "1 while the Offers service is down and only probed",
+            registry=registry,
         )
 
-    def add(self, stored: Stored, *, idle: bool) -> None:
-        """Counts what was stored; at the end of a cycle, says it."""
-        self._count(stored)
-        self._cycle.add(stored)
-        worked = self._cycle.refreshed or self._cycle.failed or self._cycle.lost
-        took_s = time.monotonic() - self._cycle_began
-        is_over = took_s > _LONGEST_CYCLE_S or (idle and self._is_news())
-        if worked and is_over:
-            self._say(took_s)
-            self._said_at = time.monotonic()
-        if is_over or not worked:
-            self._cycle = Stored()
-            self._cycle_began = time.monotonic()
-
-    def service(self, *, calls: Mapping[str, int], is_down: bool) -> None:
-        """What came of calls, by status, since this was last told."""
-        for status, count in calls.items():
-            self._calls.labels(status).inc(count)
-        self._breaker.set(is_down)
-
-    def _is_news(self) -> bool:
-        """With work spread over the period there is a little at any time, and no need to say each of it."""
-        is_calm = time.monotonic() - self._said_at < _CALM_S
-        return not is_calm or bool(self._cycle.registered or self._cycle.errors)
-
-    def _count(self, stored: Stored) -> None:
-        self.failed += stored.failed
+    def count_stored(self, stored: StoreResult, *, idle: bool) -> None:
+        """Counts what was stored, and logs it at the end of a cycle."""
         for outcome in ("refreshed", "failed", "lost"):
             self._products.labels(outcome).inc(getattr(stored, outcome))
         for kind in ("added", "changed", "removed"):
@@ -93,22 +100,89 @@ class Report:
         if stored.refreshed:
             self._last_success.set_to_current_time()
             self._lateness.set(stored.late_s)
+        self._cycle.add(stored, idle=idle)
 
-    def _say(self, took_s: float) -> None:
-        cycle = self._cycle
-        log.info(
-            f"{cycle.refreshed} products refreshed",  # noqa: G004 - the number is what one looks for
-            extra={
-                "offers_added": cycle.added,
-                "changed": cycle.changed,
-                "removed": cycle.removed,
-                "registered": cycle.registered,
-                "failed": cycle.failed,
-                "late_s": round(cycle.late_s, 1),
-                "seconds": round(took_s, 1),
-            },
+    def count_calls(self, calls: Mapping[str, int]) -> None:
+        """By the status of the answer."""
+        for status, count in calls.items():
+            self._calls.labels(status).inc(count)
+
+    def set_breaker(self, *, is_open: bool) -> None:
+        self._breaker.set(is_open)
+
+
+class _Cycle:
+    """Adds up what was stored until it is worth a line in the log."""
+
+    def __init__(self) -> None:
+        self._total = StoreResult()
+        self._began = time.monotonic()
+        self._logged_at = -math.inf
+
+    def add(self, stored: StoreResult, *, idle: bool) -> None:
+        self._total.add(stored)
+        has_worked = self._total.refreshed or self._total.failed or self._total.lost
+        took_s = time.monotonic() - self._began
+        is_over = took_s > _LONGEST_CYCLE_S or (idle and self._is_news())
+        if has_worked and is_over:
+            _log(self._total, took_s)
+            self._logged_at = time.monotonic()
+        if is_over or not has_worked:
+            self._total = StoreResult()
+            self._began = time.monotonic()
+
+    def _is_news(self) -> bool:
+        """Work is spread over the period: a little at any time, and each of it is not worth a line."""
+        is_calm = time.monotonic() - self._logged_at < _CALM_S
+        return not is_calm or bool(self._total.registered or self._total.errors)
+
+
+def _log(total: StoreResult, took_s: float) -> None:
+    log.info(
+        f"{total.refreshed} products refreshed",  # noqa: G004 - the number is what a reader looks for
+        extra={
+            "offers_added": total.added,
+            "changed": total.changed,
+            "removed": total.removed,
+            "registered": total.registered,
+            "failed": total.failed,
+            "late_s": round(total.late_s, 1),
+            "seconds": round(took_s, 1),
+        },
+    )
+    reasons = Tally(reason for _, reason in total.errors)
+    for reason, times in reasons.most_common(_MOST_ERRORS_NAMED):
+        example = next(product_id for product_id, each in total.errors if each == reason)
+        log.warning("not refreshed", extra={"products": times, "for_example": example, "reason": reason})
+
+
+class Backlog:
+    """How many products wait, and how old offers are; read from the database now and then."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._due = Gauge(f"{_PREFIX}_products_due", "Products that wait to be refreshed", registry=registry)
+        self._longest_wait = Gauge(
+            f"{_PREFIX}_longest_wait_seconds",
+            "How long the product that is due for longest has been so",
+            registry=registry,
         )
-        reasons = Tally(reason for _, reason in cycle.errors)
-        for reason, times in reasons.most_common(_MOST_ERRORS_NAMED):
-            example = next(product_id for product_id, each in cycle.errors if each == reason)
-            log.warning("not refreshed", extra={"products": times, "for_example": example, "reason": reason})
+        self._oldest_offers = Gauge(
+            f"{_PREFIX}_oldest_offers_seconds",
+            "Age of the offers that were refreshed longest ago",
+            registry=registry,
+        )
+
+    def measure_waiting(self, session: Session, *, now: datetime) -> None:
+        """Reads two short ranges of the index."""
+        # Both values of `pending` are named so that the index is used.
+        due = select(func.count(), func.min(Refresh.due_at)).where(
+            Refresh.pending.in_([False, True]), Refresh.due_at <= now
+        )
+        count, since = session.execute(due).one()
+        self._due.set(count)
+        self._longest_wait.set((now - since).total_seconds() if since else 0)
+
+    def measure_age(self, session: Session, *, now: datetime) -> None:
+        """Reads all of `refreshes`, which takes about 0.3 s for a million products."""
+        oldest = session.scalar(select(func.min(Refresh.refreshed_at)))
+        self._oldest_offers.set((now - oldest).total_seconds() if oldest else 0)

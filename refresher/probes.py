@@ -1,4 +1,4 @@
-"""The refresher's probes and metrics, served from a thread of their own."""
+"""The refresher's probes and metrics over HTTP, in a thread of their own."""
 
 import json
 import threading
@@ -9,11 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-Answer = tuple[HTTPStatus, str, bytes]
+_Response = tuple[HTTPStatus, str, bytes]
 
 
 class Heartbeat:
-    """Beaten once a turn of the loop; a loop that hangs cannot keep it young."""
+    """The loop beats it once a turn; it is alive if the last beat is recent."""
 
     def __init__(self, *, longest_s: float) -> None:
         self.longest_s = longest_s
@@ -30,8 +30,8 @@ class Heartbeat:
 
 
 def serve(host: str, port: int, *, heartbeat: Heartbeat, registry: CollectorRegistry) -> ThreadingHTTPServer:
-    """Starts serving; raises OSError when the port cannot be had."""
-    routes: dict[str, Callable[[], Answer]] = {
+    """Starts serving; raises OSError if it cannot listen on the port."""
+    routes: dict[str, Callable[[], _Response]] = {
         "/livez": lambda: _liveness(heartbeat),
         "/readyz": lambda: _readiness(heartbeat),
         "/metrics": lambda: (HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(registry)),
@@ -49,7 +49,7 @@ def serve(host: str, port: int, *, heartbeat: Heartbeat, registry: CollectorRegi
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
-            """Probes every second are no news."""
+            """Probes come every second and are not worth a line."""
 
     server = ThreadingHTTPServer((host, port), Handler)
     server.daemon_threads = True
@@ -57,22 +57,22 @@ def serve(host: str, port: int, *, heartbeat: Heartbeat, registry: CollectorRegi
     return server
 
 
-def _liveness(heartbeat: Heartbeat) -> Answer:
+def _liveness(heartbeat: Heartbeat) -> _Response:
     if heartbeat.is_alive:
         return _json(HTTPStatus.OK, "alive")
     return _json(HTTPStatus.SERVICE_UNAVAILABLE, "the loop has stalled")
 
 
-def _readiness(heartbeat: Heartbeat) -> Answer:
-    """Without the Offers service the refresher still does all that it can."""
+def _readiness(heartbeat: Heartbeat) -> _Response:
+    """Not ready without the database. Without the Offers service it is ready: a restart would not help."""
     if heartbeat.is_alive and not heartbeat.has_database:
         return _json(HTTPStatus.SERVICE_UNAVAILABLE, "the database is not available")
     return _liveness(heartbeat)
 
 
-def _nothing() -> Answer:
-    return _json(HTTPStatus.NOT_FOUND, "there is only /livez, /readyz and /metrics")
+def _nothing() -> _Response:
+    return _json(HTTPStatus.NOT_FOUND, "there are only /livez, /readyz and /metrics")
 
 
-def _json(status: HTTPStatus, text: str) -> Answer:
+def _json(status: HTTPStatus, text: str) -> _Response:
     return status, "application/json", json.dumps({"status": text}).encode()

@@ -1,41 +1,34 @@
-"""The loop: claim, hand over, wait, store."""
+"""The loop: claim what is due, fetch it, store it.
+
+Each turn moves every step on and waits for none of them: claims and batches have a thread each, calls have
+libcurl. The turn ends when something has arrived, or after a fraction of a second.
+"""
 
 import logging
-import random
 import time
-from collections import Counter as Tally
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import partial
+from datetime import datetime
 
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session, sessionmaker
-
-from productator.database.failures import is_transient
 from productator.domain import utc_now
 from productator.errors import OffersUnavailable, TokenRejected
-from refresher.background import Background
-from refresher.fetching.circuit_breaker import ServiceHealth
+from refresher.fetching.circuit_breaker import CircuitBreaker
 from refresher.fetching.fetcher import Fetcher
-from refresher.fetching.journey import Outcome
-from refresher.leases.claims import Claim, Wanted
-from refresher.leases.errands import Errands
-from refresher.leases.owed import Debt, Owed
-from refresher.metrics import Report
-from refresher.storing import batch
-from refresher.storing.batch import Stored
-from refresher.storing.writer import Storer, backoff
+from refresher.fetching.journey import FetchResult
+from refresher.leases.leases import Leases
+from refresher.metrics import Metrics, StoreResult
+from refresher.storing.writer import BatchWriter
 
 log = logging.getLogger(__name__)
 
-_BATCH = 500
-_LONGEST_BUFFERED_S = 0.2
+# How soon a product that has become due is noticed.
+_IDLE_S = 0.4
+_MOST_CLAIMS = 500
 # After an error that nobody foresaw.
 _PAUSE_S = 1.0
 # With `--once`, so many failures of the database in a row are the end.
-_PATIENCE = 3
-# Of a stop, after the calls: to store what has arrived; to give back the rest, twice if somebody holds a row.
+_MOST_DATABASE_FAILURES = 3
+# Of a stop, after the calls: to store results, and to give back the other claims, twice if rows are locked.
 _STORING_S, _GIVING_BACK_S = 2.0, 2.6
 
 
@@ -46,226 +39,145 @@ class StopFlag:
     requested: bool = False
 
 
-@dataclass(frozen=True)
-class Rhythm:
-    period: timedelta
-    # How long a claim lasts: longer than the slowest batch.
-    lease: timedelta
-    # How soon a product that has become due is noticed.
-    idle_s: float = 0.4
-
-
 class Worker:
-    """Drives the calls and decides; whatever waits for the database runs beside it. It goes on anyway."""
-
     def __init__(
         self,
-        sessions: sessionmaker[Session],
+        leases: Leases,
         fetcher: Fetcher,
-        health: ServiceHealth,
-        report: Report,
+        writer: BatchWriter,
+        breaker: CircuitBreaker,
+        metrics: Metrics,
         *,
-        rhythm: Rhythm,
+        idle_s: float = _IDLE_S,
     ) -> None:
+        self._leases = leases
         self._fetcher = fetcher
-        self._health = health
-        self._report = report
-        self._rhythm = rhythm
-        self._errands = Errands(sessions, period=rhythm.period, lease=rhythm.lease)
-        self._errand: Background[list[Claim]] = Background("errand", wake=fetcher.wake)
-        self._debt = Debt()
-        self._wanted = 0
-        self._storer = Storer(sessions, wake=fetcher.wake)
-        self._outcomes: list[Outcome] = []
-        self._buffered_since = 0.0
+        self._writer = writer
+        self._breaker = breaker
+        self._metrics = metrics
+        self._idle_s = idle_s
+        # When to look for due products again, by the monotonic clock, and whether the last claim left none.
         self._claim_at = 0.0
-        self._all_claimed = False
-        self._owed = Owed(period=rhythm.period)
-        self._database_failures = 0
-        self._database_at = 0.0
-        # Whether the last claim succeeded.
-        self.has_database = False
+        self._has_claimed_all = False
 
     @property
     def busy_s(self) -> float:
-        """For how long the database has kept it waiting for one thing."""
-        return max(self._errand.busy_s, self._storer.busy_s)
+        """For how long the database has kept one of the threads waiting."""
+        return max(self._leases.busy_s, self._writer.busy_s)
+
+    @property
+    def has_database(self) -> bool:
+        return self._leases.has_database
 
     def run(self, stop: StopFlag, *, on_turn: Callable[[], None]) -> None:
         """Refreshes what is due until asked to stop."""
         while not stop.requested:
             try:
-                self._report.add(self.turn(due_by=None), idle=self._is_idle)
-                calls, self._fetcher.calls = self._fetcher.calls, Tally()
-                self._report.service(calls=calls, is_down=self._health.is_down)
+                self._metrics.count_stored(self.turn(due_by=None), idle=self._is_idle)
                 on_turn()
             except Exception:
-                log.exception("a turn ended early")
+                log.exception("a turn of the loop failed")
                 time.sleep(_PAUSE_S)
 
     def run_once(self, stop: StopFlag, *, on_progress: Callable[[int], None]) -> bool:
         """Refreshes everything that is due now, once; returns whether all of it succeeded."""
-        due_by = utc_now()
-        self._claim_at, self._all_claimed = 0.0, False
-        while not (stop.requested or self._is_hopeless or (self._all_claimed and self._is_idle)):
+        due_by, failed = utc_now(), 0
+        self._claim_at, self._has_claimed_all = 0.0, False
+        while not (stop.requested or self._is_hopeless or (self._has_claimed_all and self._is_idle)):
             stored = self.turn(due_by=due_by)
-            # Said once, at the end: lines in between would tear a progress bar.
-            self._report.add(stored, idle=False)
+            failed += stored.failed
+            # Never idle: a line of the log would tear the progress bar.
+            self._metrics.count_stored(stored, idle=False)
             on_progress(stored.refreshed + stored.failed)
-        left_out = stop.requested or self._is_hopeless or self._errands.avoided
-        return not (left_out or self._report.failed)
+        return not (stop.requested or self._is_hopeless or self._leases.avoided or failed)
 
-    def turn(self, *, due_by: datetime | None) -> Stored:
-        """One turn: claims products due by then (None: by now), takes answers; returns what it stored."""
-        try:
-            self._take_claims()
-            self._run_errand(due_by)
-            self._collect()
-            return self._store_when_worthwhile()
-        except DBAPIError as error:
-            self._put_up_with(error)
-            return Stored()
+    def turn(self, *, due_by: datetime | None) -> StoreResult:
+        """One turn: claims products due by then (None: now), moves the others on; returns what was stored."""
+        self._start_claimed()
+        self._claim(due_by)
+        self._fetch()
+        return self._store()
 
     def finish(self, *, grace_s: float) -> None:
-        """Stores what is under way, as far as it arrives within `grace_s`; gives back the other claims."""
+        """Stores what arrives within `grace_s`, and gives the other claims back."""
         deadline = time.monotonic() + grace_s
-        self._owed.give_back(self._fetcher.drop_waiting())
-        while (left_s := deadline - time.monotonic()) > 0 and self._is_busy:
-            self._outcomes += self._fetcher.finished(min(left_s, self._rhythm.idle_s))
-        self._owed.give_back(self._fetcher.drop_all())
-        self._store_at_last(until=time.monotonic() + _STORING_S)
-        self._give_back_at_last(until=time.monotonic() + _GIVING_BACK_S)
-
-    @property
-    def _is_busy(self) -> bool:
-        return self._fetcher.held > 0 or self._fetcher.is_renewing
+        self._leases.give_back(self._fetcher.drop_waiting())
+        while (left_s := deadline - time.monotonic()) > 0 and self._fetcher.is_busy:
+            fetched = self._fetcher.fetch(min(left_s, self._idle_s))
+            self._writer.add(fetched.results)
+            self._leases.give_back(fetched.unsent)
+        self._leases.give_back(self._fetcher.drop_all())
+        until = time.monotonic() + _STORING_S
+        stored = self._writer.finish(until=until, service_failing=self._breaker.is_failing)
+        self._metrics.count_stored(stored, idle=True)
+        self._leases.give_back(self._writer.drop())
+        self._leases.finish(until=time.monotonic() + _GIVING_BACK_S)
 
     @property
     def _is_idle(self) -> bool:
-        return not (self._fetcher.held or self._outcomes or self._storer.held or self._errand.is_busy)
+        return not (self._fetcher.unfinished or self._writer.unstored or self._leases.is_busy)
 
     @property
     def _is_hopeless(self) -> bool:
-        return self._health.is_down or self._database_failures >= _PATIENCE
+        return self._breaker.is_open or self._leases.failures >= _MOST_DATABASE_FAILURES
 
-    def _run_errand(self, due_by: datetime | None) -> None:
-        now_s, now = time.monotonic(), utc_now()
-        if self._errand.is_busy or now_s < self._database_at:
+    def _start_claimed(self) -> None:
+        claimed = self._leases.take()
+        if claimed is None:
             return
-        self._owed.give_back(self._fetcher.late())
-        debt, limit = self._owed.due(now_s), self._limit(now_s)
-        if debt or limit:
-            self._debt, self._wanted = debt, limit
-            wanted = Wanted(limit, due_by or now, served_lately=self._health.is_down)
-            self._errand.start(partial(self._errands.run, debt, wanted, now=now))
+        now = time.monotonic()
+        self._has_claimed_all = claimed.is_all
+        if claimed.is_all:
+            self._claim_at = now + self._idle_s
+        if self._breaker.is_open and not claimed.claims:
+            self._breaker.return_probe(now=now)
+        self._fetcher.start(claimed.claims)
 
-    def _limit(self, now_s: float) -> int:
-        """How many products may be claimed now."""
+    def _claim(self, due_by: datetime | None) -> None:
+        if not self._leases.is_ready:
+            return
         capacity = self._fetcher.capacity
-        room = capacity - self._fetcher.held - len(self._outcomes) - self._storer.held
-        # Few claims of many products cost less than many of few.
-        if now_s < self._claim_at or room < capacity // 4:
-            return 0
-        return self._health.allowed(min(room, _BATCH), now=now_s)
+        room = capacity - self._fetcher.unfinished - self._writer.unstored
+        limit, now = 0, time.monotonic()
+        # Few claims of many products cost less than many claims of few.
+        if now >= self._claim_at and room >= max(1, capacity // 4):
+            limit = self._breaker.allowed(min(room, _MOST_CLAIMS), now=now)
+        self._leases.start(limit, due_by=due_by, is_probe=self._breaker.is_open)
 
-    def _take_claims(self) -> None:
-        claims = self._errand.taken()
-        if claims is None:
-            return
-        now_s = time.monotonic()
-        self._owed.settled(self._debt, now_s=now_s)
-        self._database_failures, self.has_database = 0, True
-        if self._wanted:
-            self._all_claimed = len(claims) < self._wanted
-            if self._all_claimed:
-                self._claim_at = now_s + self._rhythm.idle_s
-            if self._health.is_down and not claims:
-                self._health.probe_unspent(now=now_s)
-        self._fetcher.start(claims)
+    def _fetch(self) -> None:
+        next_batch_in_s = self._writer.next_batch_in_s
+        fetched = self._fetcher.fetch(self._idle_s if next_batch_in_s is None else next_batch_in_s)
+        for result in fetched.results:
+            self._judge_service(result)
+        self._writer.add(fetched.results)
+        self._leases.give_back(fetched.unsent)
+        self._metrics.count_calls(fetched.calls)
+        self._metrics.set_breaker(is_open=self._breaker.is_open)
 
-    def _collect(self) -> None:
-        wait_s = self._rhythm.idle_s
-        if self._outcomes and not self._storer.held:
-            wait_s = max(0.0, self._buffered_since + _LONGEST_BUFFERED_S - time.monotonic())
-        outcomes = self._fetcher.finished(wait_s)
-        if outcomes and not self._outcomes:
-            self._buffered_since = time.monotonic()
-        self._outcomes += outcomes
-        for outcome in outcomes:
-            self._judge(outcome)
-
-    def _judge(self, outcome: Outcome) -> None:
-        """Lets the service's health follow from an outcome, and acts when it turns."""
-        now_s = time.monotonic()
-        was_down = self._health.is_down
-        recovered = self._health.record(
-            outcome.claim.product_id,
-            succeeded=outcome.error is None or outcome.is_unknown,
-            # Without a token there is nothing that the service would answer.
-            answered=not isinstance(outcome.error, OffersUnavailable | TokenRejected),
-            sent_at=outcome.sent_at,
-            now=now_s,
-        )
-        if isinstance(outcome.error, OffersUnavailable) and outcome.error.retry_after_s is not None:
-            self._health.pause(outcome.error.retry_after_s, now=now_s)
-        if self._health.is_down and not was_down:
-            log.warning(
-                "the Offers service is down, probing it once a period", extra={"error": str(outcome.error)}
-            )
-            self._owed.give_back(self._fetcher.stand_back())
-        if recovered:
-            log.info("the Offers service is well")
-            self._owed.forgive()
-            self._claim_at = 0.0
-
-    def _store_when_worthwhile(self) -> Stored:
-        stored = self._storer.taken()
-        is_old = time.monotonic() - self._buffered_since >= _LONGEST_BUFFERED_S
-        is_worthwhile = is_old or len(self._outcomes) >= _BATCH or not self._fetcher.held
-        if self._outcomes and is_worthwhile and not self._storer.held:
-            self._store()
+    def _store(self) -> StoreResult:
+        stored = self._writer.take()
+        if self._writer.has_batch(is_complete=not self._fetcher.unfinished):
+            self._writer.start(service_failing=self._breaker.is_failing)
         return stored
 
-    def _store(self) -> None:
-        plan = batch.Schedule(self._rhythm.period, random.uniform, service_failing=self._health.is_failing)
-        outcomes, self._outcomes = self._outcomes, []
-        self._storer.start(outcomes, plan)
-
-    def _put_up_with(self, error: DBAPIError) -> None:
-        """Leaves the database alone for a while; the calls to the service go on."""
-        if is_transient(error):
-            log.warning("the database is not available", extra={"error": str(error.orig)})
-        else:
-            log.error("the database refuses a statement", exc_info=error)
-            # Their claims lapse when their leases end.
-            self._owed.settled(self._debt, now_s=time.monotonic())
-        self._database_at = time.monotonic() + backoff(self._database_failures)
-        self._database_failures += 1
-        self.has_database = False
-
-    def _store_at_last(self, *, until: float) -> None:
-        try:
-            while time.monotonic() < until and (self._outcomes or self._storer.held):
-                if not self._storer.held:
-                    self._store()
-                self._fetcher.finished(min(_LONGEST_BUFFERED_S, until - time.monotonic()))
-                self._report.add(self._storer.taken(), idle=True)
-        except DBAPIError as error:
-            log.warning("what was read last is not stored", extra={"error": str(error.orig)})
-        self._owed.give_back([outcome.claim for outcome in self._outcomes] + self._storer.dropped())
-
-    def _give_back_at_last(self, *, until: float) -> None:
-        """Also what an errand that is still under way has claimed."""
-        try:
-            while time.monotonic() < until:
-                claims = self._errand.taken(wait_s=until - time.monotonic())
-                if claims is not None:
-                    self._owed.settled(self._debt, now_s=time.monotonic())
-                    self._owed.give_back(claims)
-                self._debt = Debt(self._owed.due(time.monotonic()).unserved)
-                if self._errand.is_busy or not self._debt:
-                    return
-                nothing = Wanted(0, utc_now())
-                self._errand.start(partial(self._errands.run, self._debt, nothing, now=utc_now()))
-        except DBAPIError as error:
-            log.warning("claims are left to lapse", extra={"error": str(error.orig)})
+    def _judge_service(self, result: FetchResult) -> None:
+        """Opens or closes the circuit by a result, and acts when it turns."""
+        now, error = time.monotonic(), result.error
+        was_open = self._breaker.is_open
+        recovered = self._breaker.record(
+            result.claim.product_id,
+            succeeded=error is None or result.is_unknown,
+            # A service that rejects the token answers nothing else either.
+            answered=not isinstance(error, OffersUnavailable | TokenRejected),
+            sent_at=result.sent_at,
+            now=now,
+        )
+        if isinstance(error, OffersUnavailable) and error.retry_after_s is not None:
+            self._breaker.pause(error.retry_after_s, now=now)
+        if self._breaker.is_open and not was_open:
+            log.warning("the Offers service is down; probing it once a period", extra={"error": str(error)})
+            self._leases.give_back(self._fetcher.stand_back())
+        if recovered:
+            log.info("the Offers service is up again")
+            self._leases.make_delayed_products_due()
+            self._claim_at = 0.0

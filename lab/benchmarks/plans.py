@@ -9,7 +9,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
 from productator.domain import utc_now
-from refresher.leases.claims import Claiming, Wanted
+from refresher.leases.claims import ClaimRequest, ClaimTransaction
 
 _A_TIME = 500
 _TIMES = 20
@@ -48,4 +48,6 @@ def plans_of_claims(engine: Engine) -> Iterator[dict[str, Any]]:
 
 def _claim(session: Session) -> int:
     now = utc_now()
-    return len(Claiming(Wanted(_A_TIME, due_by=now), now=now, lease=timedelta(minutes=1))(session))
+    return len(
+        ClaimTransaction(ClaimRequest(_A_TIME, due_by=now), now=now, lease=timedelta(minutes=1))(session)
+    )

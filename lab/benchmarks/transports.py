@@ -55,7 +55,7 @@ def ours(address: str, products: Sequence[str], in_flight: int) -> None:
             product = waiting.pop()
             transport.send(product, contract.reading(product), token="token")
         for _, reply in transport.receive(1):
-            assert isinstance(reply, contract.Answer), reply
+            assert isinstance(reply, contract.OffersAnswer), reply
             assert reply.status == HTTPStatus.OK, reply
             read += 1
     transport.close()

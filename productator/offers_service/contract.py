@@ -1,7 +1,7 @@
-"""The Offers service's contract, both generations: requests to send, answers understood, errors told apart.
+"""The contract of the Offers service, both generations: its requests, its answers, its errors.
 
-Pure: whatever carries requests and answers lives elsewhere. The facts are those of the published contract;
-where it is silent, the comment says what is assumed.
+Pure: `http_call` and the refresher's transport carry requests and answers. The facts are those of the
+published contract; where it says nothing, a comment names our assumption.
 """
 
 import base64
@@ -22,7 +22,7 @@ from productator.errors import (
     TokenRejected,
 )
 
-# An answer of 10,000 offers takes about 1 MiB; what is far beyond cannot be a list of offers.
+# An answer of 10,000 offers takes about 1 MiB; a far longer one cannot be a list of offers.
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 DEFAULT_TOKEN_LIFETIME = timedelta(minutes=5)
 
@@ -32,7 +32,7 @@ _OFFER_ID = re.compile(r"[!-~]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class OffersRequest:
     """`path` is relative to the service's base address."""
 
     method: str
@@ -41,7 +41,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class OffersAnswer:
     status: int
     body: bytes
     retry_after_s: float | None = None
@@ -50,38 +50,38 @@ class Answer:
 @dataclass(frozen=True, slots=True)
 class AccessToken:
     value: str = field(repr=False)
-    # None: does not expire.
+    # None: it does not expire.
     expires_at: datetime | None
 
 
-def registration(remote_id: str, name: str, description: str) -> Request:
+def registration(remote_id: str, name: str, description: str) -> OffersRequest:
     body = json.dumps({"id": remote_id, "name": name, "description": description}).encode()
-    return Request("POST", "/products/register", body)
+    return OffersRequest("POST", "/products/register", body)
 
 
-def reading(remote_id: str) -> Request:
-    return Request("GET", f"/products/{remote_id}/offers")
+def reading(remote_id: str) -> OffersRequest:
+    return OffersRequest("GET", f"/products/{remote_id}/offers")
 
 
-def authentication() -> Request:
-    """Carries the refresh token in the token's place (generation 2) or no token at all (generation 1)."""
-    return Request("POST", "/auth")
+def authentication() -> OffersRequest:
+    """Sent with the refresh token as its token (generation 2) or without a token (generation 1)."""
+    return OffersRequest("POST", "/auth")
 
 
 def retry_after(value: str | None) -> float | None:
-    """Seconds, however many; the form with a date is not read, as no answer of this service uses it."""
+    """Seconds, however many; None for other forms, such as a date."""
     return float(value) if value and re.fullmatch("[0-9]+", value.strip()) else None
 
 
-def check_registered(answer: Answer) -> None:
-    """Returns when the product is registered now; raises otherwise."""
-    # 409: our own UUID is known, so an earlier attempt arrived though its answer did not.
+def check_registered(answer: OffersAnswer) -> None:
+    """Returns if the product is registered now; raises OffersServiceError otherwise."""
+    # 409: the service knows our UUID. An earlier attempt arrived, and its answer got lost.
     if answer.status not in {HTTPStatus.CREATED, HTTPStatus.OK, HTTPStatus.CONFLICT}:
         raise _failure(answer, "registering")
 
 
-def offers(answer: Answer) -> list[OfferData]:
-    """The offers of a well-formed answer; anything else raises, so that it can change nothing."""
+def offers(answer: OffersAnswer) -> list[OfferData]:
+    """The offers of a well-formed answer; any other answer raises, so it cannot change stored offers."""
     if answer.status == HTTPStatus.NOT_FOUND:
         raise ProductNotRegistered("The Offers service does not know the product.")
     if answer.status != HTTPStatus.OK:
@@ -95,15 +95,15 @@ def offers(answer: Answer) -> list[OfferData]:
     return found
 
 
-def digest(answer: Answer) -> str | None:
-    """Equal for answers that tell the same offers in the same bytes; None when it tells none."""
+def digest(answer: OffersAnswer) -> str | None:
+    """Equal for answers with the same bytes; None for an answer without offers."""
     return (
         hashlib.blake2b(answer.body, digest_size=16).hexdigest() if answer.status == HTTPStatus.OK else None
     )
 
 
-def access_token(answer: Answer, *, refreshing: bool, now: datetime) -> AccessToken:
-    """The token of an answer to `authentication`; `refreshing`: a refresh token was sent (generation 2)."""
+def access_token(answer: OffersAnswer, *, refreshing: bool, now: datetime) -> AccessToken:
+    """The token in an answer to `authentication`; `refreshing`: a refresh token was sent (generation 2)."""
     if refreshing and answer.status == HTTPStatus.BAD_REQUEST:
         raise AnotherTokenIsValid
     if answer.status not in {HTTPStatus.CREATED, HTTPStatus.OK}:
@@ -111,21 +111,21 @@ def access_token(answer: Answer, *, refreshing: bool, now: datetime) -> AccessTo
     body = _json(answer)
     value = body.get("access_token") if isinstance(body, dict) else None
     if not isinstance(value, str) or not re.fullmatch(r"[!-~]{1,8000}", value):
-        raise OffersProtocolError("The answer holds no access token.")
+        raise OffersProtocolError("The answer contains no access token.")
     return AccessToken(value, _expiry(value, now) if refreshing else None)
 
 
-def is_overload(answer: Answer) -> bool:
-    """Whether the service has too much to do, as far as it says so."""
+def is_overload(answer: OffersAnswer) -> bool:
+    """Whether the service says that it cannot serve the call now."""
     return answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status in _TRY_LATER
 
 
-def status_label(answer: Answer) -> str:
-    """By which answers are counted: those that HTTP does not know share one, lest there be no end of them."""
+def status_label(answer: OffersAnswer) -> str:
+    """The label that metrics count the answer under; statuses unknown to HTTP share one: labels stay few."""
     return str(answer.status) if answer.status in _STATUSES else "other"
 
 
-def _failure(answer: Answer, doing: str) -> Exception:
+def _failure(answer: OffersAnswer, doing: str) -> Exception:
     if answer.status == HTTPStatus.UNAUTHORIZED:
         return TokenRejected("The Offers service does not accept our token.")
     reason = f"The Offers service answered {answer.status} when {doing}."
@@ -134,7 +134,7 @@ def _failure(answer: Answer, doing: str) -> Exception:
     return OffersProtocolError(reason)
 
 
-def _json(answer: Answer) -> Any:
+def _json(answer: OffersAnswer) -> Any:
     try:
         return json.loads(answer.body)
     except (ValueError, RecursionError) as exc:
@@ -142,14 +142,14 @@ def _json(answer: Answer) -> Any:
 
 
 def _offer(item: Any) -> OfferData:
-    """Reads the fields it knows by name; unknown ones and their order do not matter."""
+    """Reads fields by name; unknown fields and the order of fields do not matter."""
     if not isinstance(item, dict):
         raise OffersProtocolError("An offer is not an object.")
     return OfferData(_offer_id(item.get("id")), _amount(item, "price"), _amount(item, "items_in_stock"))
 
 
 def _offer_id(value: Any) -> str:
-    # Integers in generation 1, UUIDs in generation 2: both are kept as text.
+    # Integers in generation 1, UUIDs in generation 2: both are stored as text.
     text = str(value) if type(value) is int else value
     if not isinstance(text, str) or not _OFFER_ID.fullmatch(text):
         raise OffersProtocolError("An offer's id is neither an integer nor a short text.")
@@ -158,19 +158,19 @@ def _offer_id(value: Any) -> str:
 
 def _amount(item: dict[str, Any], key: str) -> int:
     value = item.get(key)
-    # Not isinstance: True is an int, too.
+    # Not isinstance: True is an int as well.
     if type(value) is not int or not 0 <= value <= MAX_AMOUNT:
         raise OffersProtocolError(f"An offer's {key} is not a whole number from 0 to {MAX_AMOUNT}.")
     return value
 
 
 def _expiry(token: str, now: datetime) -> datetime:
-    """The JWT's claim `expires`; not `exp`, so JWT libraries would not see it."""
+    """The JWT's claim `expires`; JWT libraries know only `exp`."""
     try:
         payload = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         expires_at = datetime.fromtimestamp(claims["expires"], UTC)
     except (LookupError, TypeError, ValueError, OverflowError, OSError, RecursionError):
         return now + DEFAULT_TOKEN_LIFETIME
-    # A token that was given this moment has not expired: then it is our clock that is ahead of the service's.
+    # A token that was just issued has not expired: our clock is ahead of the service's.
     return expires_at if expires_at > now else now + DEFAULT_TOKEN_LIFETIME

@@ -1,1 +1,1 @@
-"""From claims to outcomes: the calls to the Offers service."""
+"""From claims to results: the calls to the Offers service."""

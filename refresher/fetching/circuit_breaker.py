@@ -1,44 +1,46 @@
-"""How the Offers service is doing, judged by what came of the calls to it."""
+"""Stops calls to an Offers service that is down, and probes it until it answers again. Pure."""
 
 import math
 from collections import deque
 from dataclasses import dataclass
 
-# In a row, with no answer between: the service is down, and is only probed until it answers again.
-_DOWN_AFTER = 5
-_WINDOW = 50
+# Failures in a row, without an answer between them, that open the circuit.
+_OPENS_AFTER = 5
+# Of so many recent calls, so large a share and so many products failing is the service's fault.
+_RECENT_CALLS = 50
 _FAILING_SHARE = 0.2
 _FAILING_PRODUCTS = 5
 LONGEST_PAUSE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Call:
+class _RecentCall:
     product_id: int
     succeeded: bool
 
 
-class ServiceHealth:
-    """A circuit breaker; all times are a monotonic clock's."""
+class CircuitBreaker:
+    """All times are a monotonic clock's."""
 
     def __init__(self, *, probe_every_s: float) -> None:
         self._probe_every_s = probe_every_s
         self._answered_at = -math.inf
-        self._recent: deque[_Call] = deque(maxlen=_WINDOW)
+        self._recent: deque[_RecentCall] = deque(maxlen=_RECENT_CALLS)
         self._failed_in_row = 0
         self._paused_until = 0.0
-        # Nobody knows how it was before: products may have been put off because of the service.
+        # True at first: before the start products may have been delayed by failures of the service.
         self._was_failing = True
 
     @property
-    def is_down(self) -> bool:
-        return self._failed_in_row >= _DOWN_AFTER
+    def is_open(self) -> bool:
+        """The service is down: it is only probed until it answers again."""
+        return self._failed_in_row >= _OPENS_AFTER
 
     @property
     def is_failing(self) -> bool:
         """So many products fail that it is the service's fault, not theirs."""
         failed = [call for call in self._recent if not call.succeeded]
-        return self.is_down or (
+        return self.is_open or (
             len(failed) >= _FAILING_SHARE * len(self._recent)
             and len({call.product_id for call in failed}) >= _FAILING_PRODUCTS
         )
@@ -47,34 +49,34 @@ class ServiceHealth:
         """How many of the `wanted` products may be fetched now."""
         if now < self._paused_until:
             return 0
-        if not self.is_down:
+        if not self.is_open:
             return wanted
-        # One probe, and the next not before its interval is over.
+        # One probe; the next one when its interval is over.
         self._paused_until = now + self._probe_every_s
         return min(1, wanted)
 
-    def probe_unspent(self, *, now: float) -> None:
-        """Nothing was due to probe with: the next product that is may serve at once."""
+    def return_probe(self, *, now: float) -> None:
+        """No product was due to probe with: the next one that is due may be the probe at once."""
         self._paused_until = now
 
     def record(
         self, product_id: int, *, succeeded: bool, sent_at: float, now: float, answered: bool = False
     ) -> bool:
-        """Takes note of what came of a call; returns whether the service has just recovered.
+        """Records how a call has ended; returns whether the service has just recovered.
 
-        A service that `answered`, though not as it should, is not down: what is wrong may be the product.
+        A service that `answered`, though not as it should, is not down: the product may be at fault.
         """
-        was_down = self.is_down
-        self._recent.append(_Call(product_id, succeeded))
+        was_open = self.is_open
+        self._recent.append(_RecentCall(product_id, succeeded))
         if succeeded or answered:
             self._failed_in_row = 0
             self._answered_at = now
         elif sent_at >= self._answered_at:
-            # Products that hang while others are served must not stop those: the service has answered since.
+            # A call sent before the last answer does not count: products that hang must not stop the others.
             self._failed_in_row += 1
-        if self.is_down and not was_down:
+        if self.is_open and not was_open:
             self._paused_until = now + self._probe_every_s
-        if was_down and not self.is_down:
+        if was_open and not self.is_open:
             self._recent.clear()
             self._paused_until = 0.0
         recovered = (succeeded or answered) and self._was_failing and not self.is_failing
@@ -82,5 +84,5 @@ class ServiceHealth:
         return recovered
 
     def pause(self, seconds: float, *, now: float) -> None:
-        """The service asked for it; what it asks for is capped."""
+        """The service has asked for a pause, which is capped."""
         self._paused_until = max(self._paused_until, now + min(seconds, LONGEST_PAUSE_S))

@@ -1,16 +1,16 @@
-"""The token that calls go out with; asked for in a thread, so that calls under way go on meanwhile."""
+"""The access token that calls are sent with. A thread obtains it, while calls under way go on."""
 
 import logging
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
 
 from sqlalchemy.exc import DBAPIError
 
 from productator.database.failures import is_transient
 from productator.domain import utc_now
 from productator.errors import OffersServiceError, OffersUnavailable
+from productator.offers_service.access_token import TokenSource
 from productator.offers_service.contract import AccessToken
 from refresher.background import Background
 
@@ -19,17 +19,13 @@ log = logging.getLogger(__name__)
 _DATABASE_PAUSE_S = 0.5
 
 
-class Tokens(Protocol):
-    def obtain(self, *, rejected: str | None = None) -> AccessToken: ...
-
-
 class CurrentToken:
-    def __init__(self, tokens: Tokens, *, wake: Callable[[], None]) -> None:
+    def __init__(self, tokens: TokenSource, *, wake: Callable[[], None]) -> None:
         self._tokens = tokens
         self._renewal: Background[AccessToken] = Background("access-token", wake=wake)
         self._token: AccessToken | None = None
         self._rejected: str | None = None
-        # A product that was answered with it.
+        # A product whose offers were read with this token, so the token is good; None: there is none yet.
         self.good_for: str | None = None
 
     @property
@@ -38,47 +34,46 @@ class CurrentToken:
 
     @property
     def is_valid(self) -> bool:
+        """Whether there is a token that has not expired."""
         if self._token is None:
             return False
         return self._token.expires_at is None or self._token.expires_at > utc_now()
 
     @property
-    def is_proven(self) -> bool:
-        return self.good_for is not None
-
-    @property
     def is_renewing(self) -> bool:
         return self._renewal.busy_s > 0
 
-    def show_good(self, value: str, remote_id: str) -> None:
+    def accepted(self, value: str, *, product: str) -> None:
+        """The service has accepted this token for a product."""
         if value == self.value:
-            self.good_for = remote_id
+            self.good_for = product
 
     def reject(self) -> None:
+        """The service does not accept the token any more."""
         self._rejected, self._token, self.good_for = self.value or None, None, None
 
-    def renewed(self, *, is_wanted: bool) -> bool:
-        """Whether there is a new one; asks for it if it `is_wanted`. Raises OffersServiceError."""
+    def renew(self, *, is_wanted: bool) -> bool:
+        """Whether there is a new token now; asks for one if it `is_wanted`. Raises OffersServiceError."""
         if not self._renewal.is_busy:
             if is_wanted:
-                self._renewal.start(partial(_obtained, self._tokens, self._rejected))
+                self._renewal.start(partial(_obtain, self._tokens, self._rejected))
             return False
         try:
-            token = self._renewal.taken()
+            token = self._renewal.take()
         except OffersServiceError:
-            # There is no other token: the rejected one may be accepted again, and only trying it can tell.
+            # There is no other token. The service may accept the rejected one again: only trying it shows.
             self._rejected = None
             raise
         if token is None or token.value == self._rejected:
-            # It was asked for before it was rejected.
+            # There is no result yet, or the renewal began before the token was rejected.
             return False
         is_other = token.value != self.value
         self._token, self.good_for = token, None if is_other else self.good_for
         return True
 
 
-def _obtained(tokens: Tokens, rejected: str | None) -> AccessToken:
-    """Waits for a database that is away: it is not the service that fails then."""
+def _obtain(tokens: TokenSource, rejected: str | None) -> AccessToken:
+    """Waits while the database is away, because that is no failure of the Offers service."""
     while True:
         try:
             return tokens.obtain(rejected=rejected)
@@ -86,9 +81,13 @@ def _obtained(tokens: Tokens, rejected: str | None) -> AccessToken:
             raise
         except DBAPIError as error:
             if not is_transient(error):
-                raise OffersUnavailable(f"The access token cannot be had: {type(error).__name__}.") from error
+                raise _no_token(error) from error
             log.warning("the database is not available", extra={"error": str(error.orig)})
         except Exception as error:
-            log.exception("the access token cannot be had")
-            raise OffersUnavailable(f"The access token cannot be had: {type(error).__name__}.") from error
+            log.exception("obtaining the access token failed")
+            raise _no_token(error) from error
         time.sleep(_DATABASE_PAUSE_S)
+
+
+def _no_token(error: Exception) -> OffersUnavailable:
+    return OffersUnavailable(f"There is no access token: obtaining it failed with {type(error).__name__}.")

@@ -1,232 +1,191 @@
-"""Leads many journeys at once: sends their requests with the shared token and hands them the answers."""
+"""Fetches the offers of many products at once: sends requests with the access token, and takes replies."""
 
 import time
-from collections import Counter as Tally
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from productator.domain import utc_now
 from productator.errors import OffersProtocolError, OffersServiceError
 from productator.offers_service import contract
-from productator.offers_service.contract import Answer, Request
-from refresher.fetching.concurrency import Window
-from refresher.fetching.current_token import CurrentToken, Tokens
-from refresher.fetching.journey import Journey, Outcome, journey
-from refresher.fetching.transport import Reply, Transport
+from productator.offers_service.access_token import TokenSource
+from productator.offers_service.contract import OffersAnswer
+from productator.offers_service.http_call import Reply
+from refresher.fetching.concurrency import ConcurrencyLimit
+from refresher.fetching.current_token import CurrentToken
+from refresher.fetching.journey import FetchResult, Journey
+from refresher.fetching.rejection import Fault, Rejections
+from refresher.fetching.transport import Transport
 from refresher.leases.claims import Claim
 
-# So many journeys are held for each call that may be under way: the next ones are at hand when it ends.
-_HELD_FOR_A_CALL = 2
-# Calls at once with a token that no answer has shown to be good.
+# How many journeys are worth having for each call that may be under way: when it ends the next one is there.
+_JOURNEYS_A_CALL = 2
+# How many calls may be under way with a token that the service has not accepted yet.
 _WITH_A_NEW_TOKEN = 32
-# So long a 401 waits for the answer to another product, which shows whether the token is at fault.
-_DOUBT_S = 5.0
-# The key of a call that is made for the token's sake alone.
-_LOOK = object()
+# How long a 401 waits for another product to check the token with.
+_REJECTION_WAIT_S = 5.0
+# The key of a call that only checks the token.
+_TOKEN_CHECK = object()
 
 
-@dataclass(eq=False)
-class _Step:
-    """Where a journey stands: the request to send or under way, and the token it went out with."""
+@dataclass
+class Fetched:
+    """What has come of the journeys since the last time."""
 
-    claim: Claim
-    journey: Journey
-    request: Request
-    token: str = ""
-    sent_at: float = 0.0
-    is_second_try: bool = False
+    results: list[FetchResult] = field(default_factory=list)
+    # Claims that were not sent, because they would lapse before an answer could come.
+    unsent: list[Claim] = field(default_factory=list)
+    # How many calls have ended, by the status of the answer.
+    calls: Counter[str] = field(default_factory=Counter)
 
 
 class Fetcher:
-    def __init__(self, transport: Transport, tokens: Tokens, *, doubt_s: float = _DOUBT_S) -> None:
+    def __init__(
+        self, transport: Transport, tokens: TokenSource, *, rejection_wait_s: float = _REJECTION_WAIT_S
+    ) -> None:
         self._transport = transport
-        self._window = Window(transport.room)
+        self._limit = ConcurrencyLimit(transport.room)
         self._token = CurrentToken(tokens, wake=transport.wake)
-        self._waiting: deque[_Step] = deque()
-        self._under_way: set[_Step] = set()
-        # Answered 401: the token may be at fault, or the product. The call that will show which.
-        self._doubtful: list[_Step] = []
-        self._deciding: object | None = None
-        self._doubt_s = doubt_s
-        self._doubt_ends_at = 0.0
-        self._late: list[Claim] = []
-        self._outcomes: list[Outcome] = []
-        # How often each status was answered; for whoever counts to take away.
-        self.calls: Tally[str] = Tally()
+        self._rejections: Rejections[Journey] = Rejections(wait_s=rejection_wait_s)
+        self._waiting: deque[Journey] = deque()
+        self._under_way: set[Journey] = set()
+        self._fetched = Fetched()
 
     @property
-    def held(self) -> int:
+    def unfinished(self) -> int:
         """How many journeys have not ended."""
-        return len(self._waiting) + len(self._under_way) + len(self._doubtful)
+        return len(self._waiting) + len(self._under_way) + len(self._rejections)
 
     @property
     def capacity(self) -> int:
-        """How many journeys are worth holding: the fewer calls may be under way, the fewer."""
-        return _HELD_FOR_A_CALL * self._window.width
+        """How many unfinished journeys are worth having: the fewer calls may be under way, the fewer."""
+        return _JOURNEYS_A_CALL * self._limit.value
 
     @property
-    def is_renewing(self) -> bool:
-        """A token asked for must not be lost: nobody gets another before it expires."""
-        return self._token.is_renewing
-
-    def wake(self) -> None:
-        """Ends the wait of `finished`; may be called from any thread."""
-        self._transport.wake()
+    def is_busy(self) -> bool:
+        """Whether journeys or a token are under way. A token must not get lost: there is one at a time."""
+        return self.unfinished > 0 or self._token.is_renewing
 
     def start(self, claims: Iterable[Claim]) -> None:
-        for claim in claims:
-            steps = journey(claim)
-            self._waiting.append(_Step(claim, steps, next(steps)))
+        self._waiting.extend(map(Journey, claims))
 
-    def finished(self, wait_s: float) -> list[Outcome]:
-        """The outcomes of journeys that have ended; waits up to `wait_s` for the first, or to be woken."""
+    def fetch(self, wait_s: float) -> Fetched:
+        """Sends what may be sent, and takes replies; waits up to `wait_s` for the first, or to be woken."""
         self._send_waiting()
-        for step, reply in self._transport.receive(wait_s):
-            self.calls[contract.status_label(reply) if isinstance(reply, Answer) else "none"] += 1
-            if step is self._deciding:
-                self._judge(reply)
-            if step is not _LOOK:
-                self._under_way.discard(step)
-                self._adapt(step, reply)
-                self._take(step, reply)
+        for call, reply in self._transport.receive(wait_s):
+            self._take(call, reply)
         self._send_waiting()
         if not self._waiting:
-            self._renew()
-        outcomes, self._outcomes = self._outcomes, []
-        return outcomes
-
-    def late(self) -> list[Claim]:
-        """Claims that would lapse before their answers could come; they have not been sent."""
-        late, self._late = self._late, []
-        return late
+            self._renew_token()
+        fetched, self._fetched = self._fetched, Fetched()
+        return fetched
 
     def stand_back(self) -> list[Claim]:
-        """The service is down: ends what waits, and is to begin with few calls again; returns the claims."""
-        self._window.restart()
+        """The service is down: drops what waits, and begins with few calls when it returns."""
+        self._limit.restart()
         return self.drop_waiting()
 
     def drop_waiting(self) -> list[Claim]:
-        """Ends the journeys that have no request under way; returns their claims."""
-        dropped = [*self._waiting, *self._doubtful]
+        """Ends the journeys without a call under way; returns their claims."""
+        dropped = [*self._waiting, *self._rejections.take()]
         self._waiting.clear()
-        self._doubtful.clear()
-        return [step.claim for step in dropped]
+        return [journey.claim for journey in dropped]
 
     def drop_all(self) -> list[Claim]:
-        dropped = [step.claim for step in self._under_way] + self.drop_waiting()
+        """Ends all journeys; returns their claims."""
+        dropped = [journey.claim for journey in self._under_way] + self.drop_waiting()
         self._under_way.clear()
         return dropped
 
     def _send_waiting(self) -> None:
-        if self._doubtful and self._deciding is None:
-            self._decide()
-        while self._waiting and self._may_send() and self._has_token():
-            step = self._waiting.popleft()
-            if step.claim.lapses_at < time.monotonic() + self._transport.timeout_s:
-                self._late.append(step.claim)
-            else:
-                self._send(step)
+        if self._rejections and not self._rejections.is_checking:
+            self._check_token()
+        while self._waiting and self._may_send() and (self._token.is_valid or self._renew_token()):
+            journey = self._waiting.popleft()
+            now = time.monotonic()
+            if journey.claim.lapses_at < now + self._transport.timeout_s:
+                self._fetched.unsent.append(journey.claim)
+                continue
+            if self._rejections:
+                self._rejections.check_with(journey)
+            journey.sent_at, journey.token = now, self._token.value
+            self._under_way.add(journey)
+            self._transport.send(journey, journey.request, token=journey.token)
 
     def _may_send(self) -> bool:
-        if self._doubtful:
-            return self._deciding is None
-        width = self._window.width
-        return len(self._under_way) < (width if self._token.is_proven else min(width, _WITH_A_NEW_TOKEN))
+        if self._rejections:
+            return not self._rejections.is_checking
+        limit = self._limit.value
+        return len(self._under_way) < (limit if self._token.good_for else min(limit, _WITH_A_NEW_TOKEN))
 
-    def _send(self, step: _Step) -> None:
-        if self._doubtful:
-            self._deciding = step
-        step.sent_at = time.monotonic()
-        step.token = self._token.value
-        self._under_way.add(step)
-        self._transport.send(step, step.request, token=step.token)
-
-    def _decide(self) -> None:
-        """Asks for what was answered before, or sends what waits next; if nothing comes, it is the token."""
-        good = self._token.good_for
-        if good is not None and good not in {step.claim.remote_id for step in self._doubtful}:
-            self._deciding = _LOOK
-            self._transport.send(_LOOK, contract.reading(good), token=self._token.value)
-        elif not (self._waiting or self._under_way) and time.monotonic() >= self._doubt_ends_at:
-            self._convict()
-
-    def _adapt(self, step: _Step, reply: Reply) -> None:
-        is_answer = isinstance(reply, Answer) and not contract.is_overload(reply)
-        take_note = self._window.answered if is_answer else self._window.refused
-        take_note(sent_at=step.sent_at, now=time.monotonic())
-
-    def _has_token(self) -> bool:
-        return self._token.is_valid or self._renew()
-
-    def _renew(self) -> bool:
-        """Whether there is a new token. A failure is for those who wait now, not for who comes later."""
-        try:
-            return self._token.renewed(is_wanted=bool(self._waiting))
-        except OffersServiceError as error:
-            steps, self._waiting = self._waiting, deque()
-            for step in steps:
-                self._go_on(step, error)
-            return False
-
-    def _take(self, step: _Step, reply: Reply) -> None:
-        status = reply.status if isinstance(reply, Answer) else None
-        if status == HTTPStatus.UNAUTHORIZED and not step.is_second_try:
-            self._doubt(step)
+    def _take(self, call: object, reply: Reply) -> None:
+        answer = reply if isinstance(reply, OffersAnswer) else None
+        status = None if answer is None else answer.status
+        self._fetched.calls["none" if answer is None else contract.status_label(answer)] += 1
+        fault = self._rejections.fault_shown_by(call, status=status)
+        if fault is not None:
+            self._resolve_rejections(fault)
+        if not isinstance(call, Journey):
+            return
+        self._under_way.discard(call)
+        is_refusal = answer is None or contract.is_overload(answer)
+        (self._limit.refused if is_refusal else self._limit.answered)(
+            sent_at=call.sent_at, now=time.monotonic()
+        )
+        if status == HTTPStatus.UNAUTHORIZED and not call.is_second_try:
+            self._reject(call)
             return
         if status == HTTPStatus.OK:
-            self._token.show_good(step.token, step.claim.remote_id)
-        self._go_on(step, reply)
+            self._token.accepted(call.token, product=call.claim.remote_id)
+        self._advance(call, reply)
 
-    def _judge(self, reply: Reply) -> None:
-        self._deciding = None
-        if isinstance(reply, Answer) and reply.status == HTTPStatus.UNAUTHORIZED:
-            self._convict()
+    def _advance(self, journey: Journey, reply: Reply) -> None:
+        result = journey.advance(reply)
+        if result is None:
+            self._waiting.appendleft(journey)
+            return
+        result.read_at = utc_now()
+        self._fetched.results.append(result)
+
+    def _reject(self, journey: Journey) -> None:
+        """The service has answered 401."""
+        if journey.token == self._token.value:
+            self._rejections.add(journey, product=journey.claim.remote_id, now=time.monotonic())
         else:
-            self._acquit()
+            # The token has been renewed meanwhile.
+            self._send_again(journey)
 
-    def _doubt(self, step: _Step) -> None:
-        if step.token == self._token.value:
-            if not self._doubtful:
-                self._doubt_ends_at = time.monotonic() + self._doubt_s
-            self._doubtful.append(step)
-        else:
-            # It was renewed meanwhile.
-            self._try_again(step)
+    def _check_token(self) -> None:
+        """Reads a product again that the token was good for. Without one, the next call is the check."""
+        product = self._token.good_for
+        if product is not None and self._rejections.can_check_with(product):
+            self._rejections.check_with(_TOKEN_CHECK)
+            self._transport.send(_TOKEN_CHECK, contract.reading(product), token=self._token.value)
+        elif not (self._waiting or self._under_way) and self._rejections.has_waited(now=time.monotonic()):
+            self._resolve_rejections(Fault.TOKEN)
 
-    def _convict(self) -> None:
-        """The token is at fault: all go on with the next one."""
-        self._token.reject()
-        doubtful, self._doubtful = self._doubtful, []
-        for step in doubtful:
-            self._try_again(step)
-
-    def _acquit(self) -> None:
-        """The token is good for others, so asking for the next would help nobody and could harm all."""
-        doubtful, self._doubtful = self._doubtful, []
-        for step in doubtful:
-            if step.token == self._token.value:
-                self._go_on(
-                    step, OffersProtocolError("The Offers service answers 401 for this product alone.")
-                )
+    def _resolve_rejections(self, fault: Fault) -> None:
+        if fault is Fault.TOKEN:
+            self._token.reject()
+        for journey in self._rejections.take():
+            if journey.token == self._token.value:
+                error = OffersProtocolError("The Offers service answers 401 for this product alone.")
+                self._advance(journey, error)
             else:
-                # It has expired meanwhile, and been replaced.
-                self._try_again(step)
+                # With the next token, or with one that has replaced an expired one meanwhile.
+                self._send_again(journey)
 
-    def _try_again(self, step: _Step) -> None:
-        step.is_second_try = True
-        self._waiting.appendleft(step)
+    def _send_again(self, journey: Journey) -> None:
+        journey.is_second_try = True
+        self._waiting.appendleft(journey)
 
-    def _go_on(self, step: _Step, reply: Reply) -> None:
+    def _renew_token(self) -> bool:
+        """Whether there is a new token. A failure ends the journeys that wait now, not later ones."""
         try:
-            step.request = (
-                step.journey.send(reply) if isinstance(reply, Answer) else step.journey.throw(reply)
-            )
-        except StopIteration as end:
-            outcome: Outcome = end.value
-            outcome.read_at, outcome.sent_at = utc_now(), step.sent_at
-            self._outcomes.append(outcome)
-        else:
-            step.is_second_try = False
-            self._waiting.appendleft(step)
+            return self._token.renew(is_wanted=bool(self._waiting))
+        except OffersServiceError as error:
+            waiting, self._waiting = self._waiting, deque()
+            for journey in waiting:
+                self._advance(journey, error)
+            return False

@@ -1,32 +1,32 @@
-"""One product's journey: register it if that is pending, then read its offers."""
+"""One product's calls to the Offers service: register it if that is pending, then read its offers. Pure."""
 
-from collections.abc import Generator
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from productator.domain import OfferData
 from productator.errors import OffersServiceError, ProductNotRegistered
 from productator.offers_service import contract
-from productator.offers_service.contract import Answer, Request
+from productator.offers_service.contract import OffersAnswer
+from productator.offers_service.http_call import Reply
 from refresher.leases.claims import Claim
 
 
 @dataclass(slots=True)
-class Outcome:
-    """What came of a claim.
+class FetchResult:
+    """What fetching a claimed product has led to.
 
-    `offers` is None when they could not be read, then `error` says why; or when they are as they are stored.
+    `offers` is None if they could not be read, then `error` says why; or if they are the stored ones.
     """
 
     claim: Claim
     offers: list[OfferData] | None
     error: OffersServiceError | None = None
     newly_registered: bool = False
-    # Of the answer that told the offers.
+    # Of the answer that the offers come from.
     answer_digest: str | None = field(default=None, compare=False)
-    # When the answer was read: what it tells was so then.
+    # When that answer arrived: its offers were true then.
     read_at: datetime | None = field(default=None, compare=False)
-    # When its last call was sent, by the monotonic clock.
+    # When the last call was sent, by the monotonic clock.
     sent_at: float = field(default=0.0, compare=False)
 
     @property
@@ -35,21 +35,58 @@ class Outcome:
         return isinstance(self.error, ProductNotRegistered)
 
 
-Journey = Generator[Request, Answer, Outcome]
+class Journey:
+    """`request` is the next request to send; `advance` takes its reply."""
 
+    __slots__ = (
+        "_is_registering",
+        "_newly_registered",
+        "claim",
+        "is_second_try",
+        "request",
+        "sent_at",
+        "token",
+    )
 
-def journey(claim: Claim) -> Journey:
-    """Yields requests and takes their answers; thrown an OffersServiceError when there was none."""
-    newly_registered = False
-    try:
-        if claim.draft is not None:
-            name, description = claim.draft
-            contract.check_registered((yield contract.registration(claim.remote_id, name, description)))
-            newly_registered = True
-        answer = yield contract.reading(claim.remote_id)
+    def __init__(self, claim: Claim) -> None:
+        self.claim = claim
+        # How the request was sent: the access token, when, and whether it is sent again after a 401.
+        self.token = ""
+        self.sent_at = 0.0
+        self.is_second_try = False
+        self._newly_registered = False
+        self._is_registering = claim.to_register is not None
+        if claim.to_register is None:
+            self.request = contract.reading(claim.remote_id)
+        else:
+            self.request = contract.registration(claim.remote_id, *claim.to_register)
+
+    def advance(self, reply: Reply) -> FetchResult | None:
+        """The result if the journey has ended; None: there is a next request."""
+        if isinstance(reply, OffersServiceError):
+            return self._failure(reply)
+        try:
+            if not self._is_registering:
+                return self._success(reply)
+            contract.check_registered(reply)
+        except OffersServiceError as error:
+            return self._failure(error)
+        self.request = contract.reading(self.claim.remote_id)
+        self._is_registering, self._newly_registered, self.is_second_try = False, True, False
+        return None
+
+    def _success(self, answer: OffersAnswer) -> FetchResult:
         digest = contract.digest(answer)
-        is_same = digest is not None and digest == claim.answer_digest
-        offers = None if is_same else contract.offers(answer)
-    except OffersServiceError as error:
-        return Outcome(claim, None, error, newly_registered=newly_registered)
-    return Outcome(claim, offers, newly_registered=newly_registered, answer_digest=digest)
+        is_stored = digest is not None and digest == self.claim.answer_digest
+        return FetchResult(
+            self.claim,
+            None if is_stored else contract.offers(answer),
+            newly_registered=self._newly_registered,
+            answer_digest=digest,
+            sent_at=self.sent_at,
+        )
+
+    def _failure(self, error: OffersServiceError) -> FetchResult:
+        return FetchResult(
+            self.claim, None, error, newly_registered=self._newly_registered, sent_at=self.sent_at
+        )

@@ -1,1 +1,1 @@
-"""Which products this worker holds, and until when."""
+"""Which products this worker may refresh, until when, and when each is due."""

@@ -1,7 +1,7 @@
-"""Rows of the schedule that somebody else holds for long: found, so that they hold up no other product.
+"""Finds rows of `refreshes` that somebody else keeps locked, so that they hold up no other product.
 
-Nobody of ours holds them for longer than milliseconds. But the locks of a client that has vanished from the
-network stay until its server notices.
+Our own programs lock rows for milliseconds. But the locks of a client that has vanished from the network stay
+until its server notices.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,22 +16,26 @@ from productator.models import Refresh
 
 
 class RowsLocked(Exception):
-    """Somebody holds one of the rows, or another row that belongs to one of the products."""
+    """Somebody else has locked one of the rows, or another row of one of the products."""
+
+    def __init__(self, error: DBAPIError) -> None:
+        super().__init__(str(error.orig))
+        self.error = error
 
 
 @contextmanager
-def told_apart() -> Iterator[None]:
-    """Raises RowsLocked for what trying the same again at once would not help."""
+def raising_rows_locked() -> Iterator[None]:
+    """Raises RowsLocked if a row is locked: running the same transaction again at once would not help."""
     try:
         yield
     except DBAPIError as error:
         if is_row_locked(error):
-            raise RowsLocked from error
+            raise RowsLocked(error) from error
         raise
 
 
 def find(sessions: sessionmaker[Session], product_ids: Sequence[int]) -> set[int]:
-    """Those of the products whose rows somebody holds; waits for nobody."""
+    """The products whose rows somebody else has locked; does not wait for any lock."""
     if not product_ids or not _is_any_locked(sessions, product_ids):
         return set()
     if len(product_ids) == 1:

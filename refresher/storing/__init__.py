@@ -1,1 +1,1 @@
-"""From outcomes to rows."""
+"""From results to rows."""

@@ -1,4 +1,4 @@
-"""Offers in bulk: reading those of many products, and applying what became of them."""
+"""Offers in bulk: reads those of many products, and applies their changes."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,12 +21,12 @@ _ROWS_A_STATEMENT = 1_000
 Changes = Mapping[int, OfferChanges]
 # When the offers of a product were read.
 Times = Mapping[int, datetime]
-# The ids of a product's offers by those of the Offers service.
+# The ids of a product's offers by their ids at the Offers service.
 Ids = Mapping[int, Mapping[str | None, int]]
 
 _OF_ONE = (_OFFERS.c.id, _OFFERS.c.remote_id, _OFFERS.c.price, _OFFERS.c.items_in_stock)
 # All of a product's offers in one text, which takes a fifth of the time that rows take. The last value ends
-# an offer: without it nobody could tell that a number was cut.
+# an offer: without it a number that was cut would look complete.
 _AS_JSON: tuple[ColumnElement[Any], ...] = (
     _OFFERS.c.id,
     func.json_quote(_OFFERS.c.remote_id),
@@ -39,7 +39,7 @@ _TOGETHER = select(_OFFERS.c.product_id, func.count(), CommaJoined(true(), *_AS_
 
 
 def stored(session: Session, product_ids: Sequence[int]) -> Mapping[int, Offers]:
-    """All offers of the products, own ones included."""
+    """All offers of the products, own offers included."""
     connection = session.connection()
     found: dict[int, Offers] = {product_id: {} for product_id in product_ids}
     for product_id, count, text in connection.execute(_TOGETHER.where(_OFFERS.c.product_id.in_(product_ids))):
@@ -49,7 +49,7 @@ def stored(session: Session, product_ids: Sequence[int]) -> Mapping[int, Offers]
 
 
 def _parsed(text: str, count: int) -> Offers | None:
-    """None: not all is there. Servers cut texts that they find too long."""
+    """None: the text is not complete. Servers cut long texts."""
     try:
         values = json.loads(f"[{text}]")
     except ValueError:
@@ -67,7 +67,7 @@ def _in_rows(connection: Connection, product_id: int) -> Offers:
 
 
 def external(offers: Offers) -> list[OfferData]:
-    """Own offers are none of the refresher's business."""
+    """The offers that come from the Offers service; the refresher leaves own offers alone."""
     return [
         OfferData(state.remote_id, state.price, state.items_in_stock)
         for state in offers.values()
@@ -76,15 +76,19 @@ def external(offers: Offers) -> list[OfferData]:
 
 
 def apply(session: Session, before: Mapping[int, Offers], changes: Changes, at: Times) -> None:
-    """The caller holds the products, so `before` is what stands in the table."""
-    ids = {product_id: _ids(before[product_id]) for product_id in changes}
+    """The caller has locked the products, so `before` is the content of the table."""
+    # By their ids at the Offers service; the entry of own offers (None) is not used.
+    ids = {
+        product_id: {state.remote_id: offer_id for offer_id, state in before[product_id].items()}
+        for product_id in changes
+    }
     _remove(session, changes, ids)
     _change(session, changes, ids, at)
     _add(session, changes, at)
 
 
 def after(session: Session, before: Mapping[int, Offers], changes: Changes) -> Mapping[int, Offers]:
-    """What the offers have become; read where some are new, since their ids are the database's to give."""
+    """The offers after the changes; read again where some are new, because the database chose their ids."""
     grown = [product_id for product_id, each in changes.items() if each.added]
     known: dict[int, Offers] = {
         product_id: dict(_applied(before[product_id], each))
@@ -102,11 +106,6 @@ def _applied(before: Offers, changes: OfferChanges) -> Iterator[tuple[int, Offer
     for offer_id, state in before.items():
         if state.remote_id not in removed:
             yield offer_id, changed.get(state.remote_id, state)
-
-
-def _ids(offers: Offers) -> dict[str | None, int]:
-    """By the Offers service's ids; those of own offers are of no use."""
-    return {state.remote_id: offer_id for offer_id, state in offers.items()}
 
 
 def _remove(session: Session, changes: Changes, ids: Ids) -> None:

@@ -17,7 +17,7 @@ class OfferChanges:
 
 
 def reconcile(stored: Iterable[OfferData], fetched: Iterable[OfferData]) -> OfferChanges:
-    """What has to happen for `stored` to become `fetched`."""
+    """The changes that turn `stored` into `fetched`."""
     before = {offer.id: offer for offer in stored}
     after = {offer.id: offer for offer in fetched}
     return OfferChanges(

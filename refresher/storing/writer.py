@@ -1,159 +1,130 @@
-"""Stores batches in a thread of their own, one at a time, while the worker goes on fetching."""
+"""Collects results into batches, and stores one batch at a time in a thread while fetching goes on."""
 
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator.database.failures import is_transient
-from productator.database.transactions import run_transaction
-from productator.domain import utc_now
-from productator.errors import OffersProtocolError
 from refresher.background import Background
-from refresher.fetching.journey import Outcome
-from refresher.leases import row_locks
+from refresher.backoff import Backoff
+from refresher.fetching.journey import FetchResult
 from refresher.leases.claims import Claim
-from refresher.leases.row_locks import RowsLocked, told_apart
-from refresher.storing import batch
-from refresher.storing.batch import Schedule, Stored
+from refresher.metrics import StoreResult
+from refresher.storing.due_policy import DuePolicy
+from refresher.storing.fallback import store_batch
 
 log = logging.getLogger(__name__)
 
+# A batch is stored when it has so many results, or its first one has waited for so long.
+_BATCH = 500
+_LONGEST_COLLECTED_S = 0.2
+_POLL_S = 0.05
 
-# Between two tries of a database that is away: doubling, jittered.
-_PAUSE_S = 0.25
-_LONGEST_PAUSE_S = 4.0
-_MOST_LOCKED = 3
 
+class BatchWriter:
+    """Keeps a batch while the database is away, until its claims have lapsed."""
 
-class Storer:
-    """Keeps a batch while the database is away: what was read is not thrown away before its claims lapse."""
-
-    def __init__(self, sessions: sessionmaker[Session], *, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, sessions: sessionmaker[Session], *, period: timedelta, wake: Callable[[], None]
+    ) -> None:
+        """The thread calls `wake` when it has stored a batch."""
         self._sessions = sessions
-        self._work: Background[Stored] = Background("store", wake=wake)
-        self._outcomes: Sequence[Outcome] = ()
-        self._plan: Schedule | None = None
-        self._failures = 0
-        self._again_at = 0.0
+        self._thread: Background[StoreResult] = Background("store", wake=wake)
+        self._backoff = Backoff()
+        self._collected: list[FetchResult] = []
+        self._collected_since = 0.0
+        # The batch that is being stored, or waits for the database, and how its products are rescheduled.
+        self._batch: Sequence[FetchResult] = ()
+        self._policy = DuePolicy(period, random.uniform)
 
     @property
-    def held(self) -> int:
-        """How many products are in hand."""
-        return len(self._outcomes)
+    def unstored(self) -> int:
+        """How many results are not stored yet."""
+        return len(self._collected) + len(self._batch)
 
     @property
     def busy_s(self) -> float:
-        return self._work.busy_s
+        """For how long the database has kept the thread waiting."""
+        return self._thread.busy_s
 
-    def start(self, outcomes: Sequence[Outcome], plan: Schedule) -> None:
-        """Begins to store a batch; there is none in hand."""
-        self._outcomes, self._plan, self._failures = outcomes, plan, 0
-        self._work.start(partial(self._store, outcomes, plan))
+    @property
+    def next_batch_in_s(self) -> float | None:
+        """When to store the collected results; None: there are none, or another batch is being stored."""
+        if self._batch or not self._collected:
+            return None
+        return max(0.0, self._collected_since + _LONGEST_COLLECTED_S - time.monotonic())
 
-    def taken(self) -> Stored:
-        """What was stored since the last time. Raises what the database raised, but for what will pass."""
-        if self.held and not self._work.is_busy:
-            self._try_again()
+    def add(self, results: Iterable[FetchResult]) -> None:
+        if not self._collected:
+            self._collected_since = time.monotonic()
+        self._collected += results
+
+    def has_batch(self, *, is_complete: bool) -> bool:
+        """Whether it is time to store what was collected; `is_complete`: no more results come for now."""
+        if self._batch or not self._collected:
+            return False
+        return is_complete or len(self._collected) >= _BATCH or self.next_batch_in_s == 0.0
+
+    def start(self, *, service_failing: bool) -> None:
+        """Starts to store what was collected; only while no batch is being stored."""
+        self._batch, self._collected = self._collected, []
+        self._policy = replace(self._policy, service_failing=service_failing)
+        self._start_thread()
+
+    def take(self, *, wait_s: float = 0.0) -> StoreResult:
+        """What was stored since the last time. Tries a batch again that the database was away for."""
+        if self._batch and not self._thread.is_busy and self._backoff.is_over:
+            now = time.monotonic()
+            if all(result.claim.lapses_at < now for result in self._batch):
+                return self._end(StoreResult(lost=len(self._batch)))
+            self._start_thread()
         try:
-            done = self._work.taken()
+            stored = self._thread.take(wait_s=wait_s)
         except DBAPIError as error:
-            if not is_transient(error):
-                self._outcomes = ()
-                raise
+            return self._fail(error)
+        return StoreResult() if stored is None else self._end(stored)
+
+    def finish(self, *, until: float, service_failing: bool) -> StoreResult:
+        """Stores everything, as far as that is possible until then."""
+        total = StoreResult()
+        while self.unstored and (left_s := until - time.monotonic()) > 0:
+            if not self._batch:
+                self.start(service_failing=service_failing)
+            total.add(self.take(wait_s=left_s))
+            if self._batch and not self._thread.is_busy:
+                # The database is away.
+                time.sleep(min(_POLL_S, left_s))
+        return total
+
+    def drop(self) -> list[Claim]:
+        """Gives up what is not being stored at this moment; returns its claims."""
+        dropped = [*self._collected, *(() if self._thread.is_busy else self._batch)]
+        self._collected = []
+        if not self._thread.is_busy:
+            self._batch = ()
+        return [result.claim for result in dropped]
+
+    def _start_thread(self) -> None:
+        self._thread.start(partial(store_batch, self._sessions, self._batch, self._policy))
+
+    def _end(self, stored: StoreResult) -> StoreResult:
+        self._batch = ()
+        self._backoff.succeeded()
+        return stored
+
+    def _fail(self, error: DBAPIError) -> StoreResult:
+        if is_transient(error):
             log.warning("the database is not available", extra={"error": str(error.orig)})
-            self._again_at = time.monotonic() + backoff(self._failures)
-            self._failures += 1
-            return Stored()
-        if done is None:
-            return Stored()
-        self._outcomes = ()
-        return done
-
-    def dropped(self) -> list[Claim]:
-        """Gives up what is not being stored now; returns its claims."""
-        if self._work.is_busy:
-            return []
-        claims, self._outcomes = [outcome.claim for outcome in self._outcomes], ()
-        return claims
-
-    def _try_again(self) -> None:
-        now = time.monotonic()
-        if now < self._again_at or self._plan is None:
-            return
-        if all(outcome.claim.lapses_at < now for outcome in self._outcomes):
-            lost, self._outcomes = len(self._outcomes), ()
-            self._work.start(lambda: Stored(lost=lost))
-            return
-        self._work.start(partial(self._store, self._outcomes, self._plan))
-
-    def _store(self, outcomes: Sequence[Outcome], plan: Schedule) -> Stored:
-        try:
-            return self._store_together(outcomes, plan)
-        except RowsLocked:
-            return self._store_around_locks(outcomes, plan)
-        except DBAPIError as error:
-            if is_transient(error):
-                raise
-        # One of them cannot be stored: it must not take the others with it.
-        log.error("a batch cannot be stored, storing its products one by one", exc_info=True)
-        return self._store_each(outcomes, plan)
-
-    def _store_together(self, outcomes: Sequence[Outcome], plan: Schedule) -> Stored:
-        began = time.monotonic()
-        work = partial(_store_batch, outcomes=outcomes, plan=plan)
-        done = run_transaction(self._sessions, work)
-        done.batches_s.append(time.monotonic() - began)
-        return done
-
-    def _store_around_locks(self, outcomes: Sequence[Outcome], plan: Schedule) -> Stored:
-        """Products whose rows somebody holds are left to lapse; the others do not wait for them."""
-        held = row_locks.find(self._sessions, sorted(outcome.claim.product_id for outcome in outcomes))
-        log.warning(
-            "somebody holds rows for long",
-            extra={"products": len(held), "for_example": min(held, default=None)},
-        )
-        rest = [outcome for outcome in outcomes if outcome.claim.product_id not in held]
-        done = Stored(lost=len(held))
-        try:
-            done.add(self._store_together(rest, plan))
-        except RowsLocked:
-            done.add(self._store_each(rest, plan))
-        return done
-
-    def _store_each(self, outcomes: Sequence[Outcome], plan: Schedule) -> Stored:
-        done = Stored()
-        for number, outcome in enumerate(outcomes):
-            if done.lost >= _MOST_LOCKED:
-                # It is not single rows that somebody holds, and each of them costs a wait.
-                done.lost += len(outcomes) - number
-                break
-            done.add(self._store_alone(outcome, plan))
-        return done
-
-    def _store_alone(self, outcome: Outcome, plan: Schedule) -> Stored:
-        try:
-            return self._store_together([outcome], plan)
-        except RowsLocked:
-            return Stored(lost=1)
-        except DBAPIError as error:
-            if is_transient(error):
-                raise
-            refused = OffersProtocolError("The database refuses what the Offers service answered.")
-            return self._store_together([replace(outcome, offers=None, error=refused)], plan)
-
-
-def _store_batch(session: Session, *, outcomes: Sequence[Outcome], plan: Schedule) -> Stored:
-    with told_apart():
-        return batch.store(session, outcomes, plan, now=utc_now())
-
-
-def backoff(failures: int) -> float:
-    """Seconds to wait for the database after so many failures in a row."""
-    pause_s: float = min(_LONGEST_PAUSE_S, _PAUSE_S * 2 ** min(failures, 10))
-    return pause_s * random.uniform(0.5, 1)  # noqa: S311 - jitter, not a secret
+            self._backoff.failed()
+            return StoreResult()
+        # The claims lapse.
+        log.error("the database refuses a batch", exc_info=error)
+        errors = [(result.claim.product_id, "The database refuses the batch.") for result in self._batch]
+        return self._end(StoreResult(failed=len(errors), errors=errors))

@@ -1,4 +1,4 @@
-"""Builders with defaults for what the refresher handles, and fakes for its borders."""
+"""Builders with defaults for the refresher's values, and fakes for its borders."""
 
 import json
 import math
@@ -8,11 +8,11 @@ from typing import Any
 
 from productator.domain import OfferData
 from productator.errors import OffersServiceError
-from productator.offers_service.contract import AccessToken, Answer, Request
-from refresher.fetching.journey import Outcome
-from refresher.fetching.transport import Reply
+from productator.offers_service.contract import AccessToken, OffersAnswer, OffersRequest
+from productator.offers_service.http_call import Reply
+from refresher.fetching.journey import FetchResult
 from refresher.leases.claims import Claim
-from refresher.storing.batch import Schedule
+from refresher.storing.due_policy import DuePolicy
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 PERIOD = timedelta(seconds=30)
@@ -29,32 +29,32 @@ def listed(**over: Any) -> dict[str, Any]:
     return {"id": 1, "price": 100, "items_in_stock": 5} | over
 
 
-def answer(content: Any = (), *, status: int = 200, retry_after_s: float | None = None) -> Answer:
+def answer(content: Any = (), *, status: int = 200, retry_after_s: float | None = None) -> OffersAnswer:
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
-    return Answer(status, body, retry_after_s)
+    return OffersAnswer(status, body, retry_after_s)
 
 
 def claim(
     product_id: int = 7,
     *,
-    draft: tuple[str, str] | None = None,
+    to_register: tuple[str, str] | None = None,
     failures: int = 0,
     lapses_at: float = math.inf,
 ) -> Claim:
     remote_id = f"{REMOTE_ID[:-4]}{product_id:04}"
-    return Claim(product_id, "a" * 32, NOW, failures, remote_id, None, draft, lapses_at)
+    return Claim(product_id, "a" * 32, NOW, failures, remote_id, None, to_register, lapses_at)
 
 
-def outcome(
+def result(
     claim: Claim, *offers: OfferData, error: OffersServiceError | None = None, newly_registered: bool = False
-) -> Outcome:
+) -> FetchResult:
     found = None if error is not None else list(offers)
-    return Outcome(claim, found, error, newly_registered=newly_registered)
+    return FetchResult(claim, found, error, newly_registered=newly_registered)
 
 
-def plan(*, service_failing: bool = False) -> Schedule:
+def policy(*, service_failing: bool = False) -> DuePolicy:
     """Without jitter: pauses have their whole length."""
-    return Schedule(PERIOD, lambda _low, high: high, service_failing=service_failing)
+    return DuePolicy(PERIOD, lambda _low, high: high, service_failing=service_failing)
 
 
 class FakeTokens:
@@ -79,23 +79,23 @@ class FakeTransport:
 
     def __init__(self, *, concurrency: int = 100) -> None:
         self._concurrency = concurrency
-        self._replies: list[tuple[Any, Reply]] = []
-        self.under_way: list[tuple[Any, Request, str]] = []
+        self._replies: list[tuple[object, Reply]] = []
+        self.under_way: list[tuple[object, OffersRequest, str]] = []
         self.sent: list[tuple[str, str]] = []
 
     @property
     def room(self) -> int:
         return self._concurrency - len(self.under_way)
 
-    def send(self, key: Any, request: Request, *, token: str) -> None:
+    def send(self, key: object, request: OffersRequest, *, token: str) -> None:
         assert self.room > 0
         self.under_way.append((key, request, token))
         self.sent.append((request.path, token))
 
     def wake(self) -> None:
-        """The test turns it anyway."""
+        """The test calls `receive` anyway."""
 
-    def receive(self, _wait_s: float) -> list[tuple[Any, Reply]]:
+    def receive(self, _wait_s: float) -> list[tuple[object, Reply]]:
         replies, self._replies = self._replies, []
         return replies
 
@@ -107,5 +107,5 @@ class FakeTransport:
         self.reply(*[reply] * len(self.under_way))
 
 
-def by_product(outcomes: Iterable[Outcome]) -> dict[int, Outcome]:
-    return {each.claim.product_id: each for each in outcomes}
+def by_product(results: Iterable[FetchResult]) -> dict[int, FetchResult]:
+    return {each.claim.product_id: each for each in results}

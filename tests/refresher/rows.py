@@ -1,4 +1,4 @@
-"""What stands in the database, in the words of the tests."""
+"""Reads and changes rows for the tests."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from productator.catalogue import products
 from productator.domain import OfferData
 from productator.models import Offer, Product, Refresh
-from refresher.leases.claims import Claim, Claiming, Wanted
+from refresher.leases.claims import Claim, ClaimRequest, ClaimTransaction
 from tests import factories
 from tests.refresher.builders import LEASE, NOW
 
@@ -21,7 +21,7 @@ Sessions = sessionmaker[Session]
 
 
 class LostSessions:
-    """A database that cannot be reached for a number of transactions, after the `first` ones."""
+    """A database that cannot be reached for `lost` transactions, after the `first` ones."""
 
     def __init__(self, sessions: Sessions, *, lost: int, first: int = 0) -> None:
         self._sessions = sessions
@@ -101,7 +101,7 @@ def set_product(sessions: Sessions, product_id: int, **values: Any) -> None:
 
 def claimed(sessions: Sessions, *, limit: int = 1_000, now: datetime = NOW) -> list[Claim]:
     with sessions.begin() as session:
-        return Claiming(Wanted(limit, due_by=now), now=now, lease=LEASE)(session)
+        return ClaimTransaction(ClaimRequest(limit, due_by=now), now=now, lease=LEASE)(session)
 
 
 def inserts_so_far(session: Session) -> int:

@@ -1,4 +1,4 @@
-"""A worker of the refresher beside a real Offers service, led by the test."""
+"""A worker beside a real Offers service; the test turns its loop."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -7,36 +7,39 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import requests
 from prometheus_client import CollectorRegistry
 from sqlalchemy import func, select, update
 
 from productator.domain import OfferData, utc_now
 from productator.models import Product, Refresh, ServiceToken
-from productator.offers_service.access_token import TokenKeeper
-from productator.offers_service.client import OffersClient
-from refresher.fetching.circuit_breaker import ServiceHealth
+from productator.offers_service.access_token import SharedTokenSource
+from productator.offers_service.http_call import HttpCall
+from refresher.fetching.circuit_breaker import CircuitBreaker
 from refresher.fetching.fetcher import Fetcher
 from refresher.fetching.transport import Transport
-from refresher.metrics import Report
-from refresher.worker import Rhythm, StopFlag, Worker
+from refresher.leases.leases import Leases
+from refresher.leases.schedule import Rhythm
+from refresher.metrics import Metrics
+from refresher.storing.writer import BatchWriter
+from refresher.worker import StopFlag, Worker
 from tests.refresher.rows import Sessions, stored_offers, stored_products
 from tests.simulator.conftest import RunningSimulator
 
 PATIENCE_S = 20.0
-# Only where silence is awaited: on a busy machine a good answer may take longer.
+# Only where no answer comes: on a busy machine a good answer may take longer.
 SHORT_S = 0.4
 CONCURRENCY = 8
 PERIOD = timedelta(seconds=30)
 
 
-def rhythm(period: timedelta = PERIOD) -> Rhythm:
-    return Rhythm(period=period, lease=timedelta(minutes=2), idle_s=0.02)
+LEASE = timedelta(minutes=2)
+# How long a worker waits for something to happen.
+IDLE_S = 0.02
 
 
 @dataclass(frozen=True)
 class Installation:
-    """A database, the Offers service that its products are registered at, and what opens it."""
+    """A database, the Offers service that its products are registered at, and the refresh token for it."""
 
     sessions: Sessions
     simulator: RunningSimulator
@@ -54,19 +57,20 @@ class Installation:
         """A worker as `python -m refresher` wires it; stopped at the end."""
         address, used = self.simulator.address, sessions or self.sessions
         transport = Transport(address, concurrency=CONCURRENCY, timeout_s=timeout_s)
-        tokens = TokenKeeper(
-            OffersClient(requests.Session(), address, timeout_s=timeout_s),
+        tokens = SharedTokenSource(
+            HttpCall(address, timeout_s=timeout_s),
             used,
             address=address,
             refresh_token=self.refresh_token,
             timeout_s=timeout_s,
         )
         worker = Worker(
-            used,
-            Fetcher(transport, tokens, doubt_s=0.1),
-            ServiceHealth(probe_every_s=probe_every_s),
-            Report(CollectorRegistry()),
-            rhythm=rhythm(period),
+            Leases(used, Rhythm(period=period, lease=LEASE), wake=transport.wake),
+            Fetcher(transport, tokens, rejection_wait_s=0.1),
+            BatchWriter(used, period=period, wake=transport.wake),
+            CircuitBreaker(probe_every_s=probe_every_s),
+            Metrics(CollectorRegistry()),
+            idle_s=IDLE_S,
         )
         yield worker
         worker.finish(grace_s=2)
@@ -98,7 +102,7 @@ class Installation:
             session.execute(update(ServiceToken).values(obtained_at=utc_now() - timedelta(hours=1)))
 
     def let_token_expire(self) -> None:
-        """By our clock; by the service's it has its time."""
+        """By our clock, not by the service's."""
         with self.sessions.begin() as session:
             session.execute(update(ServiceToken).values(expires_at=utc_now()))
 
@@ -108,7 +112,7 @@ class Installation:
             session.execute(update(ServiceToken).values(retry_at=None))
 
     def offers(self) -> dict[int, set[OfferData]]:
-        """What is stored."""
+        """The stored external offers, by product."""
         return {product_id: stored_offers(self.sessions, product_id) for product_id in self._remote_ids()}
 
     def true_offers(self) -> dict[int, set[OfferData]]:
@@ -144,7 +148,7 @@ def turn_until(worker: Worker, condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline, "the worker does not get there"
-        # To look may cost dozens of calls, which on a busy machine take longer than many turns.
+        # A condition may cost dozens of calls, which on a busy machine take longer than many turns.
         turn(worker, 10)
 
 

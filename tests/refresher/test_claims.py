@@ -13,10 +13,17 @@ from productator.catalogue import products
 from productator.database.engine import make_engine
 from productator.database.transactions import run_transaction
 from productator.models import Refresh
-from refresher.leases.claims import Claim, Claiming, Wanted, give_back, recall_strays
-from refresher.leases.schedule import LONGEST_PAUSE
+from refresher.leases.claims import (
+    Claim,
+    ClaimRequest,
+    ClaimTransaction,
+    give_back,
+    make_delayed_products_due,
+    recall_products_due_too_late,
+)
+from refresher.leases.schedule import LONGEST_PAUSE, Rhythm
 from refresher.storing.batch import store
-from tests.refresher.builders import LEASE, NOW, PERIOD, outcome, plan
+from tests.refresher.builders import LEASE, NOW, PERIOD, policy, result
 from tests.refresher.rows import (
     Sessions,
     claimed,
@@ -44,7 +51,7 @@ def test_a_registered_product_is_claimed_without(sessions: Sessions) -> None:
     (product_id,) = stored_products(sessions, 1)
     set_product(sessions, product_id, registered_at=NOW)
 
-    assert claimed(sessions)[0].draft is None
+    assert claimed(sessions)[0].to_register is None
 
 
 def test_a_product_that_is_not_due_yet_is_not_claimed(sessions: Sessions) -> None:
@@ -81,10 +88,10 @@ def test_registered_products_do_not_wait_behind_new_ones(sessions: Sessions) -> 
 def test_new_products_get_what_registered_ones_leave(sessions: Sessions) -> None:
     new = stored_products(sessions, 20)
     stored_known_products(sessions, 3)
-    held = {claim.product_id for claim in claimed(sessions, limit=10)}
+    found = {claim.product_id for claim in claimed(sessions, limit=10)}
 
-    assert len(held) == 10
-    assert len(held & {*new}) == 7
+    assert len(found) == 10
+    assert len(found & {*new}) == 7
 
 
 def test_new_products_get_a_share_when_there_is_too_much_to_do(sessions: Sessions) -> None:
@@ -134,7 +141,7 @@ def test_a_claim_that_is_given_back_is_due_as_it_was(sessions: Sessions) -> None
     assert (row.claim_token, row.due_at) == (None, NOW)
 
 
-def test_a_claim_that_is_somebody_elses_by_now_cannot_be_given_back(sessions: Sessions) -> None:
+def test_a_claim_that_was_lost_meanwhile_cannot_be_given_back(sessions: Sessions) -> None:
     (product_id,) = stored_products(sessions, 1)
     lost = claimed(sessions)
     (theirs,) = claimed(sessions, now=NOW + LEASE)
@@ -167,11 +174,11 @@ def test_a_claim_lapses_a_lease_after_it_was_begun(sessions: Sessions) -> None:
 def test_a_claim_whose_commit_got_no_answer_is_found_again(sessions: Sessions) -> None:
     """Claimed with another token when it is run again, those products would be nobody's for a lease."""
     stored_products(sessions, 3)
-    claiming = Claiming(Wanted(10, due_by=NOW), now=NOW, lease=LEASE)
+    claim = ClaimTransaction(ClaimRequest(10, due_by=NOW), now=NOW, lease=LEASE)
     with sessions.begin() as session:
-        first = claiming(session)
+        first = claim(session)
     with sessions.begin() as session:
-        again = claiming(session)
+        again = claim(session)
 
     assert len(first) == 3
     assert by_id(again) == by_id(first)
@@ -183,19 +190,21 @@ def by_id(claims: list[Claim]) -> list[Claim]:
 
 def test_products_to_avoid_are_left_out_however_long_they_wait(sessions: Sessions) -> None:
     product_ids = [stored_products(sessions, 1, now=NOW - number * PERIOD)[0] for number in (3, 2, 1)]
-    wanted = Wanted(2, due_by=NOW, avoiding={product_ids[0]})
+    request = ClaimRequest(2, due_by=NOW, avoiding={product_ids[0]})
     with sessions.begin() as session:
-        claims = Claiming(wanted, now=NOW, lease=LEASE)(session)
+        claims = ClaimTransaction(request, now=NOW, lease=LEASE)(session)
 
     assert [claim.product_id for claim in by_id(claims)] == product_ids[1:]
 
 
-def test_a_service_that_is_down_is_tried_with_a_product_that_was_served_lately(sessions: Sessions) -> None:
+def test_a_service_that_is_down_is_probed_with_a_product_refreshed_lately(
+    sessions: Sessions,
+) -> None:
     product_ids = [stored_products(sessions, 1, now=NOW - number * PERIOD)[0] for number in (4, 3, 2, 1)]
     set_refresh(sessions, product_ids[1], refreshed_at=NOW - 3 * PERIOD)
     set_refresh(sessions, product_ids[2], refreshed_at=NOW - 2 * PERIOD)
     with sessions.begin() as session:
-        (claim,) = Claiming(Wanted(1, due_by=NOW, served_lately=True), now=NOW, lease=LEASE)(session)
+        (claim,) = ClaimTransaction(ClaimRequest(1, due_by=NOW, is_probe=True), now=NOW, lease=LEASE)(session)
 
     assert claim.product_id == product_ids[2]
 
@@ -210,35 +219,35 @@ def test_failures_travel_with_the_claim(sessions: Sessions) -> None:
 def claim_until_nothing_is_due(url: str, start: Barrier) -> list[int]:
     """A worker with connections of its own; a short round may mean that another was quicker."""
     engine = make_engine(url)
-    held: list[int] = []
+    found: list[int] = []
     start.wait()
     for _ in range(120):
-        claiming = Claiming(Wanted(7, due_by=NOW), now=NOW, lease=LEASE)
-        held += [each.product_id for each in run_transaction(sessionmaker(engine), claiming)]
+        claim = ClaimTransaction(ClaimRequest(7, due_by=NOW), now=NOW, lease=LEASE)
+        found += [each.product_id for each in run_transaction(sessionmaker(engine), claim)]
     engine.dispose()
-    return held
+    return found
 
 
 @pytest.mark.parametrize("workers", [2, 4])
-def test_racing_workers_never_hold_the_same_product_and_together_hold_all(
+def test_racing_workers_never_claim_the_same_product_and_together_claim_all(
     sessions: Sessions, database_url: str, workers: int
 ) -> None:
     product_ids = stored_products(sessions, 200)
     start = Barrier(workers)
     with ThreadPoolExecutor(workers) as pool:
         races = [pool.submit(claim_until_nothing_is_due, database_url, start) for _ in range(workers)]
-        held = [product_id for race in races for product_id in race.result()]
+        found = [product_id for race in races for product_id in race.result()]
 
-    assert Counter(held) == Counter(product_ids)
+    assert Counter(found) == Counter(product_ids)
 
 
 # --- clocks that jump
 
 
 def recalled(sessions: Sessions, product_id: int) -> bool:
-    """Whether the product is due at once after a look for strays."""
+    """Whether the product is due at once after `recall_products_due_too_late`."""
     with sessions.begin() as session:
-        recall_strays(session, now=NOW, period=PERIOD, lease=LEASE)
+        recall_products_due_too_late(session, now=NOW, rhythm=Rhythm(PERIOD, LEASE))
     return refresh_of(sessions, product_id).due_at <= NOW
 
 
@@ -259,14 +268,14 @@ def test_what_is_due_within_a_period_is_left_alone(sessions: Sessions) -> None:
     assert not recalled(sessions, product_id)
 
 
-def test_a_product_that_was_put_off_stays_so(sessions: Sessions) -> None:
+def test_a_delayed_product_stays_delayed(sessions: Sessions) -> None:
     (product_id,) = stored_products(sessions, 1)
     set_refresh(sessions, product_id, due_at=NOW + LONGEST_PAUSE, failures=9)
 
     assert not recalled(sessions, product_id)
 
 
-def test_a_product_that_was_put_off_before_the_clock_was_set_back_is_due_now(sessions: Sessions) -> None:
+def test_a_product_delayed_before_the_clock_was_set_back_is_due_now(sessions: Sessions) -> None:
     (product_id,) = stored_products(sessions, 1)
     set_refresh(sessions, product_id, due_at=NOW + timedelta(hours=1), failures=9)
 
@@ -276,7 +285,7 @@ def test_a_product_that_was_put_off_before_the_clock_was_set_back_is_due_now(ses
 def test_a_claim_is_not_recalled(sessions: Sessions) -> None:
     (product_id,) = stored_products(sessions, 1)
     with sessions.begin() as session:
-        Claiming(Wanted(1, due_by=NOW), now=NOW, lease=10 * PERIOD)(session)
+        ClaimTransaction(ClaimRequest(1, due_by=NOW), now=NOW, lease=10 * PERIOD)(session)
 
     assert not recalled(sessions, product_id)
 
@@ -293,10 +302,42 @@ def test_after_a_clock_was_set_forward_everything_is_due_once(sessions: Sessions
     product_ids = stored_products(sessions, 3)
     claims = claimed(sessions, now=NOW + timedelta(days=1))
     with sessions.begin() as session:
-        store(session, [outcome(each) for each in claims], plan(), now=NOW + timedelta(days=1))
+        store(session, [result(each) for each in claims], policy(), now=NOW + timedelta(days=1))
 
     assert len(claims) == len(product_ids)
     assert claimed(sessions, now=NOW + timedelta(days=1)) == []
+
+
+# --- products that failures have delayed
+
+
+def made_due(sessions: Sessions, *product_ids: int) -> list[int]:
+    """The products that are due after `make_delayed_products_due`."""
+    with sessions.begin() as session:
+        make_delayed_products_due(session, now=NOW, period=PERIOD)
+    return [each for each in product_ids if refresh_of(sessions, each).due_at <= NOW]
+
+
+def test_after_a_recovery_products_that_had_failed_are_due_now(sessions: Sessions) -> None:
+    failed, other = stored_products(sessions, 2, now=NOW + 10 * PERIOD)
+    set_refresh(sessions, failed, failures=2)
+
+    assert made_due(sessions, failed, other) == [failed]
+
+
+def test_a_recovery_leaves_products_alone_that_are_due_within_a_period(sessions: Sessions) -> None:
+    (failed,) = stored_products(sessions, 1, now=NOW + PERIOD)
+    set_refresh(sessions, failed, failures=2)
+
+    assert made_due(sessions, failed) == []
+
+
+def test_a_recovery_takes_no_claim_away(sessions: Sessions) -> None:
+    (product_id,) = stored_products(sessions, 1)
+    claimed(sessions)
+    set_refresh(sessions, product_id, failures=2)
+
+    assert made_due(sessions, product_id) == []
 
 
 # --- refreshes that are asked for
@@ -308,7 +349,7 @@ def asked_for(sessions: Sessions, product_id: int, *, now: datetime) -> Refresh:
     return refresh_of(sessions, product_id)
 
 
-def test_a_product_that_was_put_off_is_due_when_it_is_asked_for(sessions: Sessions) -> None:
+def test_a_delayed_product_is_due_when_it_is_asked_for(sessions: Sessions) -> None:
     (product_id,) = stored_products(sessions, 1, now=NOW + PERIOD)
     row = asked_for(sessions, product_id, now=NOW)
 
@@ -330,7 +371,7 @@ def test_a_product_that_is_asked_for_stays_claimed(sessions: Sessions) -> None:
     assert (row.claim_token, row.due_at, row.due_again) == (claim.token, NOW + LEASE, True)
 
 
-def test_a_product_whose_claim_has_lapsed_is_nobodys_when_it_is_asked_for(sessions: Sessions) -> None:
+def test_a_product_whose_claim_has_lapsed_is_free_when_it_is_asked_for(sessions: Sessions) -> None:
     (product_id,) = stored_products(sessions, 1)
     claimed(sessions)
     asked_for(sessions, product_id, now=NOW + TENTH)

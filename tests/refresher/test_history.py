@@ -12,9 +12,9 @@ from productator.catalogue import products
 from productator.domain import ChangeKind, OwnOffer, utc_now
 from productator.errors import OffersUnavailable
 from productator.models import OfferChange, PricePoint
-from refresher.fetching.journey import Outcome
+from refresher.fetching.journey import FetchResult
 from refresher.storing import batch
-from tests.refresher.builders import NOW, PERIOD, offer, outcome, plan
+from tests.refresher.builders import NOW, PERIOD, offer, policy, result
 from tests.refresher.rows import Sessions, claimed, offer_rows, set_refresh, stored_products
 
 APPEARED, CHANGED, REMOVED = ChangeKind
@@ -30,12 +30,12 @@ def refresh(sessions: Sessions, product_id: int, *offers: Any, at: datetime = NO
     """One refresh of a product that finds these offers."""
     set_refresh(sessions, product_id, due_at=at)
     claim = next(each for each in claimed(sessions, now=at) if each.product_id == product_id)
-    store_all(sessions, outcome(claim, *offers), at=at)
+    store_all(sessions, result(claim, *offers), at=at)
 
 
-def store_all(sessions: Sessions, *outcomes: Outcome, at: datetime = NOW) -> None:
+def store_all(sessions: Sessions, *results: FetchResult, at: datetime = NOW) -> None:
     with sessions.begin() as session:
-        batch.store(session, outcomes, plan(), now=at)
+        batch.store(session, results, policy(), now=at)
 
 
 def refresh_often(sessions: Sessions, product_id: int, *offers: Any, times: int) -> None:
@@ -120,16 +120,16 @@ def test_refreshes_without_a_change_write_no_row(sessions: Sessions, product: in
 
 def test_a_refresh_that_failed_writes_no_row(sessions: Sessions, product: int) -> None:
     (claim,) = claimed(sessions)
-    failed = outcome(claim, error=OffersUnavailable("The Offers service answered 503."))
+    failed = result(claim, error=OffersUnavailable("The Offers service answered 503."))
     store_all(sessions, failed)
     with sessions() as session:
         assert rows(session) == 0
 
 
-def test_an_outcome_that_is_stored_again_is_recorded_once(sessions: Sessions, product: int) -> None:
+def test_a_result_that_is_stored_again_is_recorded_once(sessions: Sessions, product: int) -> None:
     (claim,) = claimed(sessions)
-    store_all(sessions, outcome(claim, offer("1")))
-    store_all(sessions, outcome(claim, offer("1")))
+    store_all(sessions, result(claim, offer("1")))
+    store_all(sessions, result(claim, offer("1")))
 
     assert len(changes(sessions)) == 1
 
@@ -137,7 +137,7 @@ def test_an_outcome_that_is_stored_again_is_recorded_once(sessions: Sessions, pr
 def test_a_transaction_that_is_rolled_back_leaves_no_trace(sessions: Sessions, product: int) -> None:
     (claim,) = claimed(sessions)
     with sessions() as session:
-        batch.store(session, [outcome(claim, offer("1"))], plan(), now=NOW)
+        batch.store(session, [result(claim, offer("1"))], policy(), now=NOW)
         session.rollback()
 
         assert rows(session) == 0
@@ -145,7 +145,7 @@ def test_a_transaction_that_is_rolled_back_leaves_no_trace(sessions: Sessions, p
 
 def test_the_time_is_that_of_the_answer(sessions: Sessions, product: int) -> None:
     (claim,) = claimed(sessions)
-    read = Outcome(claim, [offer("1")], read_at=NOW + TICK)
+    read = FetchResult(claim, [offer("1")], read_at=NOW + TICK)
     store_all(sessions, read, at=NOW + PERIOD)
 
     assert [row[0] for row in changes(sessions) + points(sessions)] == [NOW + TICK] * 2

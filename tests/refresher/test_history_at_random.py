@@ -16,7 +16,7 @@ from productator.domain import ChangeKind, OfferData, OwnOffer, utc_now
 from productator.models import Offer, OfferChange, PricePoint
 from productator.prices.changes import Aggregate, OfferState, aggregate, events
 from refresher.storing import batch
-from tests.refresher.builders import outcome, plan
+from tests.refresher.builders import policy, result
 from tests.refresher.rows import Sessions, claimed, set_refresh, stored_products
 
 State = dict[int, OfferState]
@@ -30,8 +30,8 @@ def refresh(sessions: Sessions, product_id: int, found: dict[str, tuple[int, int
     now = utc_now()
     set_refresh(sessions, product_id, due_at=now)
     offers = [OfferData(key, price, items) for key, (price, items) in found.items()]
-    outcomes = [outcome(claim, *offers) for claim in claimed(sessions, now=now)]
-    run_transaction(sessions, partial(batch.store, outcomes=outcomes, plan=plan(), now=utc_now()))
+    results = [result(claim, *offers) for claim in claimed(sessions, now=now)]
+    run_transaction(sessions, partial(batch.store, results=results, policy=policy(), now=utc_now()))
 
 
 def write_own(session: Session, product_id: int, which: int, values: tuple[int, int] | None) -> None:

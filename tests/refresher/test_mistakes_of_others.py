@@ -5,9 +5,10 @@ import pytest
 from productator.catalogue import products
 from productator.domain import OfferData, utc_now
 from productator.offers_service import contract
+from refresher.metrics import StoreResult
 from refresher.storing import batch
 from simulator.options import DEFAULT_REFRESH_TOKEN
-from tests.refresher.builders import NOW, PERIOD, answer, listed, offer, outcome, plan
+from tests.refresher.builders import NOW, PERIOD, answer, listed, offer, policy, result
 from tests.refresher.rows import Sessions, claimed, offer_rows, product_of, stored_offers, stored_products
 from tests.refresher.service import SHORT_S, Installation
 from tests.simulator.conftest import RunningSimulator
@@ -18,15 +19,15 @@ def installation(sessions: Sessions, generation2: RunningSimulator) -> Installat
     return Installation(sessions, generation2, DEFAULT_REFRESH_TOKEN)
 
 
-def fetched(sessions: Sessions, answers: dict[int, list[OfferData]], *, late: int = 0) -> batch.Stored:
-    """Stores what each product was answered."""
+def fetched(sessions: Sessions, answers: dict[int, list[OfferData]], *, late: int = 0) -> StoreResult:
+    """Stores these offers for each product."""
     claims = claimed(sessions, now=NOW + late * PERIOD)
-    outcomes = [outcome(each, *answers[each.product_id]) for each in claims]
+    results = [result(each, *answers[each.product_id]) for each in claims]
     with sessions.begin() as session:
-        return batch.store(session, outcomes, plan(), now=NOW + late * PERIOD)
+        return batch.store(session, results, policy(), now=NOW + late * PERIOD)
 
 
-def test_offers_are_told_apart_from_products(sessions: Sessions) -> None:
+def test_offers_are_not_confused_with_products(sessions: Sessions) -> None:
     # They updated offers where the offer's id was the product's.
     first, second = stored_products(sessions, 2)
     answers = {first: [offer(str(second), price=10)], second: [offer(str(first), price=20)]}
@@ -37,7 +38,7 @@ def test_offers_are_told_apart_from_products(sessions: Sessions) -> None:
     assert stored_offers(sessions, second) == {offer(str(first), price=20)}
 
 
-def test_what_has_not_changed_does_not_look_changed(sessions: Sessions) -> None:
+def test_an_unchanged_offer_does_not_count_as_changed(sessions: Sessions) -> None:
     # They compared stored and fetched offers over different fields.
     (product_id,) = stored_products(sessions, 1)
     fetched(sessions, {product_id: [offer()]})
@@ -59,7 +60,7 @@ def test_one_product_in_trouble_does_not_end_the_loop_for_all(installation: Inst
 
 
 @pytest.mark.parametrize("kind", ["status", "close", "timeout"])
-def test_an_outage_is_not_taken_for_no_offers(installation: Installation, kind: str) -> None:
+def test_an_outage_does_not_mean_no_offers(installation: Installation, kind: str) -> None:
     installation.refreshed_products(10)
     before = installation.offers()
     installation.simulator.set_faults({"kind": kind})

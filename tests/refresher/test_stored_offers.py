@@ -50,7 +50,7 @@ def test_no_offer_is_lost_where_a_server_cuts_long_texts(sessions: Sessions) -> 
             if session.get_bind().dialect.name != "sqlite":
                 session.execute(text(f"SET SESSION group_concat_max_len = {longest}"))
             assert offers.stored(session, [product_id]) == expected
-        # Nobody else is to have this connection.
+        # No other test may get this connection.
         session.invalidate()
 
     assert len(expected[product_id]) == 100

@@ -1,4 +1,4 @@
-"""Transactions on servers that fail in the midst of them."""
+"""Transactions on servers that fail in the middle of them."""
 
 import pytest
 from sqlalchemy import Engine, func, select, text
@@ -19,7 +19,7 @@ NOT_READY, SHUTTING_DOWN = 1047, 1053
 
 
 class FailingWork:
-    """Creates a product, and then makes the server fail as often as told."""
+    """Creates a product, and then makes the server fail, `times` times."""
 
     def __init__(self, code: int, *, times: int) -> None:
         self._code = code

@@ -1,4 +1,4 @@
-"""The whole worker: real databases, a real Offers service of either generation, every fault of it."""
+"""The whole worker, with real databases, the simulator of either generation, and all its faults."""
 
 import threading
 import time
@@ -12,10 +12,14 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from productator.domain import OfferData, utc_now
-from refresher.fetching.circuit_breaker import ServiceHealth
-from refresher.fetching.journey import Outcome
+from refresher.fetching.circuit_breaker import CircuitBreaker
+from refresher.fetching.fetcher import Fetched
+from refresher.fetching.journey import FetchResult
 from refresher.leases.claims import Claim
-from refresher.metrics import Report
+from refresher.leases.leases import Leases
+from refresher.leases.schedule import Rhythm
+from refresher.metrics import Metrics
+from refresher.storing.writer import BatchWriter
 from refresher.worker import StopFlag, Worker
 from simulator.options import DEFAULT_REFRESH_TOKEN
 from simulator.rules import KINDS
@@ -30,11 +34,12 @@ from tests.refresher.rows import (
 )
 from tests.refresher.service import (
     CONCURRENCY,
+    IDLE_S,
+    LEASE,
     PATIENCE_S,
     PERIOD,
     SHORT_S,
     Installation,
-    rhythm,
     turn,
     turn_until,
 )
@@ -63,12 +68,12 @@ def installation(request: pytest.FixtureRequest, sessions: Sessions) -> Installa
 
 
 def in_turn(*values: str) -> pytest.MarkDecorator:
-    """Each value with one generation: both see a half of them, which is quicker than all of them twice."""
+    """Each value with one generation, in turn: each sees half of them, which is quicker than all twice."""
     pairs = list(zip(values, cycle(["installation1", "installation2"]), strict=False))
     return pytest.mark.parametrize(("kind", "installation"), pairs, indirect=["installation"])
 
 
-# --- when all is well
+# --- without faults
 
 
 def test_new_products_become_registered_and_have_the_services_offers(
@@ -108,7 +113,7 @@ def test_when_the_market_moves_the_stored_offers_follow(installation: Installati
     assert installation.is_fresh()
 
 
-def test_a_cycle_without_news_writes_nothing_but_the_schedule(
+def test_without_changes_only_the_schedule_is_written(
     installation2: Installation, statements: list[str]
 ) -> None:
     installation2.refreshed_products(PRODUCTS)
@@ -119,7 +124,7 @@ def test_a_cycle_without_news_writes_nothing_but_the_schedule(
     assert writing == {"UPDATE refreshes"}
 
 
-def test_nothing_due_is_nothing_done(installation2: Installation) -> None:
+def test_without_due_products_the_service_is_not_called(installation2: Installation) -> None:
     stored_products(installation2.sessions, PRODUCTS, now=utc_now() + PERIOD)
 
     assert installation2.refresh_once()
@@ -167,7 +172,7 @@ def test_a_fault_of_registering_or_of_tokens_leaves_new_products_pending(
     assert installation.refresh_once(timeout_s=1) is ((kind, calls) == ("html", ["register"]))
 
 
-def test_a_late_answer_is_taken_all_the_same(installation2: Installation) -> None:
+def test_a_late_answer_counts(installation2: Installation) -> None:
     installation2.new_products(PRODUCTS)
     installation2.simulator.set_faults({"kind": "latency", "seconds": 0.1})
 
@@ -288,7 +293,7 @@ def test_a_service_that_is_down_is_not_stormed(installation2: Installation) -> N
     with installation2.worker(probe_every_s=3_600) as worker:
         turn(worker, 60)
 
-    # What was under way when the fifth failure came is all.
+    # The calls that were under way when the fifth failure came are the last ones.
     assert 5 <= sum(installation2.calls("offers").values()) <= 5 + 2 * CONCURRENCY
 
 
@@ -301,7 +306,7 @@ def test_a_service_that_rejects_every_token_is_not_stormed(installation: Install
     assert sum(installation.calls("offers").values()) <= 5 + 2 * CONCURRENCY
 
 
-def test_what_a_service_that_is_down_cannot_serve_is_given_back(
+def test_claims_that_a_service_that_is_down_cannot_serve_are_given_back(
     installation2: Installation,
 ) -> None:
     product_ids = installation2.refreshed_products(10 * PRODUCTS)
@@ -312,7 +317,7 @@ def test_what_a_service_that_is_down_cannot_serve_is_given_back(
     assert {refresh_of(installation2.sessions, each).claim_token for each in product_ids} == {None}
 
 
-def test_an_outage_is_no_failure_of_the_products(installation2: Installation) -> None:
+def test_an_outage_does_not_count_against_the_products(installation2: Installation) -> None:
     product_ids = installation2.refreshed_products(PRODUCTS)
     installation2.simulator.set_faults({"kind": "status"})
     with installation2.worker(period=QUICK) as worker:
@@ -338,37 +343,40 @@ def test_after_an_outage_the_same_worker_makes_everything_fresh(
 
 
 class FakeFetcher:
-    """Has an outcome for each claim at once."""
+    """Has a result for each claim at once."""
 
-    held = 0
+    unfinished = 0
     capacity = 100
-    is_renewing = False
+    is_busy = False
 
     def __init__(self, offers_of: dict[int, list[OfferData]]) -> None:
         self._offers_of = offers_of
-        self._outcomes: list[Outcome] = []
+        self._results: list[FetchResult] = []
 
     def start(self, claims: Iterable[Claim]) -> None:
-        self._outcomes += [Outcome(each, self._offers_of[each.product_id]) for each in claims]
+        self._results += [FetchResult(each, self._offers_of[each.product_id]) for each in claims]
 
-    def wake(self) -> None:
-        """It does not wait for long."""
-
-    def finished(self, _wait_s: float) -> list[Outcome]:
+    def fetch(self, _wait_s: float) -> Fetched:
         time.sleep(0.005)
-        outcomes, self._outcomes = self._outcomes, []
-        return outcomes
+        results, self._results = self._results, []
+        return Fetched(results)
 
     def drop_waiting(self) -> list[Claim]:
         return []
 
-    drop_all = late = drop_waiting
+    drop_all = drop_waiting
 
 
 def worker_with(sessions: Any, offers_of: dict[int, list[OfferData]]) -> Worker:
     fetcher: Any = FakeFetcher(offers_of)
-    health = ServiceHealth(probe_every_s=30)
-    return Worker(sessions, fetcher, health, Report(CollectorRegistry()), rhythm=rhythm())
+    return Worker(
+        Leases(sessions, Rhythm(period=PERIOD, lease=LEASE), wake=lambda: None),
+        fetcher,
+        BatchWriter(sessions, period=PERIOD, wake=lambda: None),
+        CircuitBreaker(probe_every_s=30),
+        Metrics(CollectorRegistry()),
+        idle_s=IDLE_S,
+    )
 
 
 def test_an_answer_that_the_database_refuses_does_not_take_the_others_with_it(sessions: Sessions) -> None:
@@ -392,7 +400,7 @@ def test_when_the_database_comes_back_the_worker_goes_on(sessions: Sessions) -> 
 
 
 @pytest.mark.parametrize(("lost", "has_database"), [(0, True), (1_000, False)])
-def test_a_worker_knows_whether_it_has_its_database(
+def test_a_worker_knows_whether_its_database_is_available(
     sessions: Sessions, lost: int, has_database: bool
 ) -> None:
     worker = worker_with(LostSessions(sessions, lost=lost), {})
@@ -407,12 +415,12 @@ def test_what_was_read_while_the_database_was_away_is_stored_when_it_is_back(ses
     worker = worker_with(away, {product_id: [offer()]})
     turn_until(worker, lambda: stored_offers(sessions, product_id) == {offer()})
 
-    # The lease is far longer than this: it was claimed once.
+    # The lease is far longer than this test: the product was claimed once.
     assert away.lost < 0
     assert refresh_of(sessions, product_id).claim_token is None
 
 
-def test_with_once_a_database_that_stays_away_is_the_end(sessions: Sessions) -> None:
+def test_once_ends_if_the_database_stays_away(sessions: Sessions) -> None:
     worker = worker_with(LostSessions(sessions, lost=1_000), {})
 
     assert not worker.run_once(StopFlag(), on_progress=lambda _: None)
@@ -440,14 +448,14 @@ def stuck(sessions: Sessions) -> Iterator[StuckSessions]:
     found.answers.set()
 
 
-def test_while_the_database_does_not_answer_the_loop_turns_and_tells_how_long(stuck: StuckSessions) -> None:
+def test_while_the_database_does_not_answer_the_loop_turns_and_says_how_long(stuck: StuckSessions) -> None:
     worker = worker_with(stuck, {})
     turn(worker, 20)
 
     assert 0 < worker.busy_s < PATIENCE_S
 
 
-def test_a_worker_whose_database_does_not_answer_stops_all_the_same(stuck: StuckSessions) -> None:
+def test_a_worker_whose_database_does_not_answer_can_be_stopped(stuck: StuckSessions) -> None:
     worker = worker_with(stuck, {})
     turn(worker, 5)
     worker.finish(grace_s=0)
@@ -455,7 +463,7 @@ def test_a_worker_whose_database_does_not_answer_stops_all_the_same(stuck: Stuck
     assert not stuck.answers.is_set()
 
 
-def test_an_answer_that_comes_while_the_database_does_not_answer_is_taken(
+def test_an_answer_that_comes_while_the_database_does_not_answer_counts(
     installation2: Installation, stuck: StuckSessions
 ) -> None:
     product_ids = installation2.refreshed_products(CONCURRENCY)

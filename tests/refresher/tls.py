@@ -20,7 +20,7 @@ HTTP1, HTTP2 = "http/1.1", "h2"
 
 _HOST = "127.0.0.1"
 _PREFACE_LENGTH, _HEAD_LENGTH = 24, 9
-# Kinds and flags of HTTP/2's frames.
+# Types and flags of HTTP/2's frames.
 _DATA, _HEADERS, _SETTINGS, _GOAWAY = 0, 1, 4, 7
 _ACK, _END_STREAM, _END_HEADERS = 1, 1, 4
 # ":status: 200" in HPACK's static table.
@@ -62,7 +62,7 @@ class TlsService(ThreadingHTTPServer):
             connection.close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients leave without a word."""
+        """Clients close connections without notice."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -88,15 +88,15 @@ class _Handler(BaseHTTPRequestHandler):
         """Tests print nothing."""
 
     def _handle_http2(self) -> None:
-        """As much of it as calls without a body need."""
+        """As much of HTTP/2 as calls without a body need."""
         self.rfile.read(_PREFACE_LENGTH)
         self._send_frame(_SETTINGS)
         while head := self.rfile.read(_HEAD_LENGTH):
             self.rfile.read(int.from_bytes(head[:3]))
-            kind, flags, stream = head[3], head[4], int.from_bytes(head[5:])
-            if kind == _SETTINGS and not flags & _ACK:
+            frame_type, flags, stream = head[3], head[4], int.from_bytes(head[5:])
+            if frame_type == _SETTINGS and not flags & _ACK:
                 self._send_frame(_SETTINGS, _ACK)
-            if kind == _HEADERS:
+            if frame_type == _HEADERS:
                 self._answer(stream)
 
     def _answer(self, stream: int) -> None:
@@ -106,8 +106,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._send_frame(_HEADERS, _END_HEADERS, stream, _STATUS_200)
         self._send_frame(_DATA, _END_STREAM, stream, b"[]")
 
-    def _send_frame(self, kind: int, flags: int = 0, stream: int = 0, payload: bytes = b"") -> None:
-        head = len(payload).to_bytes(3) + bytes([kind, flags]) + stream.to_bytes(4)
+    def _send_frame(self, frame_type: int, flags: int = 0, stream: int = 0, payload: bytes = b"") -> None:
+        head = len(payload).to_bytes(3) + bytes([frame_type, flags]) + stream.to_bytes(4)
         self.wfile.write(head + payload)
 
 
@@ -128,7 +128,7 @@ def tls_service(
 
 
 def _certificate() -> bytes:
-    """For this machine, signed by itself, with its key."""
+    """A self-signed certificate for this machine, with its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, _HOST)])
     now, day = datetime.now(UTC), timedelta(days=1)

@@ -1,4 +1,4 @@
-"""The contract: what is understood of an answer, and how errors are told apart."""
+"""The contract: how answers are read, and which error means what."""
 
 import base64
 import json
@@ -20,7 +20,7 @@ from productator.errors import (
     TokenRejected,
 )
 from productator.offers_service import contract
-from productator.offers_service.contract import AccessToken, Answer, Request
+from productator.offers_service.contract import AccessToken, OffersAnswer, OffersRequest
 from tests.refresher.builders import NOW, REMOTE_ID, answer, listed, offer
 
 UUID_TEXT = "0f3a2c1e-9e3b-4a58-8a5b-3f1d0a1b2c3d"
@@ -63,7 +63,7 @@ def test_a_registration_names_id_name_and_description() -> None:
 
 
 def test_reading_names_the_product_in_the_path() -> None:
-    assert contract.reading(REMOTE_ID) == Request("GET", f"/products/{REMOTE_ID}/offers")
+    assert contract.reading(REMOTE_ID) == OffersRequest("GET", f"/products/{REMOTE_ID}/offers")
 
 
 # --- offers
@@ -83,7 +83,7 @@ def test_an_empty_list_is_legal() -> None:
     assert contract.offers(answer([])) == []
 
 
-def test_price_and_stock_are_told_apart_whatever_the_order_of_the_keys() -> None:
+def test_price_and_stock_are_read_by_name_in_any_order() -> None:
     body = b'[{"items_in_stock": 9, "price": 250, "id": 1}]'
 
     assert contract.offers(answer(body)) == [OfferData("1", price=250, items_in_stock=9)]
@@ -103,7 +103,7 @@ def test_amounts_from_0_to_the_largest_are_taken(field: str, amount: int) -> Non
 
 @pytest.mark.parametrize("amount", ["12", 12.5, 12.0, True, None, -1, MAX_AMOUNT + 1, 2**70, [1], {}])
 @pytest.mark.parametrize("field", ["price", "items_in_stock"])
-def test_an_amount_that_is_none_makes_the_whole_answer_malformed(field: str, amount: Any) -> None:
+def test_an_invalid_amount_makes_the_whole_answer_malformed(field: str, amount: Any) -> None:
     with pytest.raises(OffersProtocolError, match=field):
         contract.offers(answer([listed(), listed(id=2) | {field: amount}]))
 
@@ -117,7 +117,7 @@ def test_a_missing_field_makes_the_whole_answer_malformed(field: str) -> None:
 @pytest.mark.parametrize(
     "offer_id", [None, True, 1.0, "", "a" * 65, 10**70, "a b", " a", "a\n", "é", "\x00", ["a"], {"id": 1}]
 )
-def test_an_id_that_is_none_makes_the_whole_answer_malformed(offer_id: Any) -> None:
+def test_an_invalid_id_makes_the_whole_answer_malformed(offer_id: Any) -> None:
     with pytest.raises(OffersProtocolError, match="id"):
         contract.offers(answer([listed(id="good"), listed(id=offer_id)]))
 
@@ -154,7 +154,7 @@ def test_a_malformed_answer_is_an_error_and_never_no_offers(body: bytes) -> None
 
 
 @given(content=json_values)
-def test_whatever_the_answer_holds_it_is_offers_or_a_typed_error(content: Any) -> None:
+def test_any_content_leads_to_offers_or_a_typed_error(content: Any) -> None:
     try:
         found = contract.offers(answer(content))
     except OffersServiceError:
@@ -164,7 +164,7 @@ def test_whatever_the_answer_holds_it_is_offers_or_a_typed_error(content: Any) -
 
 
 @given(body=st.binary(max_size=200))
-def test_whatever_the_bytes_are_an_error_is_typed(body: bytes) -> None:
+def test_any_bytes_lead_to_a_typed_error(body: bytes) -> None:
     try:
         found = contract.offers(answer(body))
     except OffersServiceError:
@@ -180,7 +180,7 @@ READERS = [contract.offers, contract.check_registered]
 
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 599, 429, 408, 425])
-def test_trouble_of_the_service_is_for_later_and_keeps_its_retry_after(reader: Any, status: int) -> None:
+def test_an_overloaded_service_is_unavailable_and_says_for_how_long(reader: Any, status: int) -> None:
     with pytest.raises(OffersUnavailable) as caught:
         reader(answer({}, status=status, retry_after_s=7.0))
 
@@ -195,7 +195,7 @@ def test_a_401_says_that_the_token_is_rejected(reader: Any) -> None:
 
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("status", [204, 302, 307, 400, 403, 405, 410, 418, 422])
-def test_any_other_status_is_for_someone_to_look_at(reader: Any, status: int) -> None:
+def test_any_other_status_is_a_protocol_error(reader: Any, status: int) -> None:
     with pytest.raises(OffersProtocolError, match=str(status)):
         reader(answer([], status=status))
 
@@ -226,7 +226,7 @@ def test_retry_after_is_read_in_seconds(text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("text", [None, "", "soon", "-1", "1.5", "nan", "²", "Wed, 21 Oct 2026 07:28:00 GMT"])
-def test_a_retry_after_that_is_no_whole_number_is_none(text: str | None) -> None:
+def test_a_retry_after_that_is_not_a_whole_number_is_ignored(text: str | None) -> None:
     assert contract.retry_after(text) is None
 
 
@@ -285,7 +285,7 @@ def test_a_token_that_seems_to_have_expired_already_lasts_five_minutes() -> None
 
 
 @given(payload=json_values)
-def test_whatever_a_token_says_its_expiry_is_after_its_receipt(payload: Any) -> None:
+def test_a_token_never_expires_before_it_is_received(payload: Any) -> None:
     expires_at = access_token(jwt({"expires": payload})).expires_at
 
     assert expires_at is not None
@@ -310,7 +310,7 @@ def test_a_400_of_generation_2_says_that_another_token_is_valid() -> None:
         access_token("a", status=400)
 
 
-def test_a_400_of_generation_1_is_for_someone_to_look_at() -> None:
+def test_a_400_of_generation_1_is_a_protocol_error() -> None:
     with pytest.raises(OffersProtocolError):
         access_token("a", refreshing=False, status=400)
 
@@ -321,13 +321,13 @@ def test_a_401_says_that_the_refresh_token_is_rejected() -> None:
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])
-def test_trouble_when_asking_for_a_token_is_for_later(status: int) -> None:
+def test_an_overloaded_service_has_no_token_now(status: int) -> None:
     with pytest.raises(OffersUnavailable):
         access_token("a", status=status)
 
 
 @pytest.mark.parametrize("status", [302, 403, 404, 422])
-def test_another_status_when_asking_for_a_token_is_for_someone_to_look_at(status: int) -> None:
+def test_another_status_when_asking_for_a_token_is_a_protocol_error(status: int) -> None:
     with pytest.raises(OffersProtocolError):
         access_token("a", status=status)
 
@@ -339,7 +339,9 @@ def test_a_token_is_not_shown_when_it_is_printed() -> None:
 @pytest.mark.parametrize("status", [200, 201, 401, 500])
 def test_an_error_never_quotes_the_answer(status: int) -> None:
     with pytest.raises(OffersServiceError) as caught:
-        contract.access_token(Answer(status, b'{"access_token": 1, "x": "secret"}'), refreshing=True, now=NOW)
+        contract.access_token(
+            OffersAnswer(status, b'{"access_token": 1, "x": "secret"}'), refreshing=True, now=NOW
+        )
 
     assert "secret" not in str(caught.value)
 
@@ -359,5 +361,5 @@ def test_answers_that_differ_in_a_price_differ_in_their_digest() -> None:
     assert contract.digest(answer([listed(price=1)])) != contract.digest(answer([listed(price=2)]))
 
 
-def test_an_answer_that_tells_no_offers_has_no_digest() -> None:
+def test_an_answer_without_offers_has_no_digest() -> None:
     assert contract.digest(answer([listed()], status=503)) is None

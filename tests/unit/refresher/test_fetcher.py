@@ -1,4 +1,4 @@
-"""Leading many journeys at once, with a transport and tokens that the test holds in its hands."""
+"""Fetching many products at once, with a transport and tokens that the test controls."""
 
 import threading
 import time
@@ -9,12 +9,11 @@ from pymysql.err import OperationalError as DriverError
 from sqlalchemy.exc import OperationalError
 
 from productator.errors import OffersProtocolError, OffersUnavailable, TokenRejected
-from productator.offers_service.access_token import GivenToken
+from productator.offers_service.access_token import FixedTokenSource, TokenSource
 from productator.offers_service.contract import AccessToken
-from refresher.fetching.current_token import Tokens
+from productator.offers_service.http_call import Reply
 from refresher.fetching.fetcher import Fetcher
-from refresher.fetching.journey import Outcome
-from refresher.fetching.transport import Reply
+from refresher.fetching.journey import FetchResult
 from tests.refresher.builders import FakeTokens, FakeTransport, answer, by_product, claim, listed, offer
 
 PATIENCE_S = 10
@@ -27,8 +26,8 @@ def transport() -> FakeTransport:
     return FakeTransport()
 
 
-def fetcher_with(transport: FakeTransport, tokens: Tokens) -> Fetcher:
-    return Fetcher(transport, tokens, doubt_s=0)  # type: ignore[arg-type]
+def fetcher_with(transport: FakeTransport, tokens: TokenSource) -> Fetcher:
+    return Fetcher(transport, tokens, rejection_wait_s=0)  # type: ignore[arg-type]
 
 
 def until_sent(fetcher: Fetcher, transport: FakeTransport, count: int) -> None:
@@ -36,16 +35,16 @@ def until_sent(fetcher: Fetcher, transport: FakeTransport, count: int) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while len(transport.under_way) < count:
         assert time.monotonic() < deadline
-        assert fetcher.finished(0.01) == []
+        assert fetcher.fetch(0.01).results == []
 
 
-def until_finished(fetcher: Fetcher, count: int) -> list[Outcome]:
+def until_finished(fetcher: Fetcher, count: int) -> list[FetchResult]:
     deadline = time.monotonic() + PATIENCE_S
-    outcomes: list[Outcome] = []
-    while len(outcomes) < count:
+    results: list[FetchResult] = []
+    while len(results) < count:
         assert time.monotonic() < deadline
-        outcomes += fetcher.finished(0.01)
-    return outcomes
+        results += fetcher.fetch(0.01).results
+    return results
 
 
 def proven(fetcher: Fetcher, transport: FakeTransport, product_id: int = 1_000) -> None:
@@ -62,11 +61,11 @@ def test_a_product_is_read_with_the_shared_token(transport: FakeTransport) -> No
     until_sent(fetcher, transport, 1)
     transport.reply(OFFERS)
 
-    assert until_finished(fetcher, 1) == [Outcome(claim(7), [offer()])]
+    assert until_finished(fetcher, 1) == [FetchResult(claim(7), [offer()])]
     assert [token for _, token in transport.sent] == ["one"]
 
 
-def test_while_the_database_is_away_the_token_is_waited_for(transport: FakeTransport) -> None:
+def test_while_the_database_is_away_calls_wait_for_the_token(transport: FakeTransport) -> None:
     away = OperationalError("SELECT 1", {}, DriverError(2013, "Lost connection"))
     fetcher = fetcher_with(transport, FakeTokens(away, "one"))
     fetcher.start([claim(7)])
@@ -80,9 +79,8 @@ def test_calls_are_counted_by_status(transport: FakeTransport) -> None:
     fetcher.start([claim(7), claim(8), claim(9)])
     until_sent(fetcher, transport, 3)
     transport.reply(OFFERS, OFFERS, OffersUnavailable("The Offers service did not answer."))
-    until_finished(fetcher, 3)
 
-    assert fetcher.calls == {"200": 2, "none": 1}
+    assert fetcher.fetch(0).calls == {"200": 2, "none": 1}
 
 
 def test_statuses_that_a_service_makes_up_are_counted_together(transport: FakeTransport) -> None:
@@ -90,14 +88,13 @@ def test_statuses_that_a_service_makes_up_are_counted_together(transport: FakeTr
     fetcher.start([claim(7), claim(8), claim(9)])
     until_sent(fetcher, transport, 3)
     transport.reply(*(answer({}, status=status) for status in (429, 599, 999)))
-    until_finished(fetcher, 3)
 
-    assert fetcher.calls == {"429": 1, "other": 2}
+    assert fetcher.fetch(0).calls == {"429": 1, "other": 2}
 
 
 def test_a_pending_product_is_registered_and_read(transport: FakeTransport) -> None:
     fetcher = fetcher_with(transport, FakeTokens("one"))
-    fetcher.start([claim(7, draft=("Lamp", ""))])
+    fetcher.start([claim(7, to_register=("Lamp", ""))])
     until_sent(fetcher, transport, 1)
     transport.reply(answer({}, status=201))
     until_sent(fetcher, transport, 1)
@@ -124,7 +121,7 @@ def test_no_more_calls_are_under_way_than_there_is_room() -> None:
     fetcher.start(claim(product_id) for product_id in range(10))
     until_sent(fetcher, narrow, 3)
 
-    assert (fetcher.held, narrow.room) == (10, 0)
+    assert (fetcher.unfinished, narrow.room) == (10, 0)
 
 
 @pytest.mark.parametrize(
@@ -162,12 +159,12 @@ def test_a_401_renews_the_token_and_retries_the_call_once(transport: FakeTranspo
     until_sent(fetcher, transport, 1)
     transport.reply(OFFERS)
 
-    assert until_finished(fetcher, 1) == [Outcome(claim(7), [offer()])]
+    assert until_finished(fetcher, 1) == [FetchResult(claim(7), [offer()])]
     assert tokens.asked == [None, "old"]
     assert [token for _, token in transport.sent] == ["old", "new"]
 
 
-def test_a_second_401_is_an_outcome(transport: FakeTransport) -> None:
+def test_a_second_401_is_a_failure(transport: FakeTransport) -> None:
     fetcher = fetcher_with(transport, FakeTokens("old", "new"))
     fetcher.start([claim(7)])
     until_sent(fetcher, transport, 1)
@@ -182,7 +179,7 @@ def test_a_second_401_is_an_outcome(transport: FakeTransport) -> None:
 
 def test_registering_and_reading_may_each_meet_an_expired_token(transport: FakeTransport) -> None:
     fetcher = fetcher_with(transport, FakeTokens("one", "two", "three"))
-    fetcher.start([claim(7, draft=("Lamp", ""))])
+    fetcher.start([claim(7, to_register=("Lamp", ""))])
     until_sent(fetcher, transport, 1)
     transport.reply(REJECTED)
     until_sent(fetcher, transport, 1)
@@ -210,13 +207,13 @@ def test_many_401s_at_once_cause_one_renewal(transport: FakeTransport) -> None:
     assert {token for _, token in transport.sent[-32:]} == {"new"}
 
 
-def test_with_a_token_that_no_answer_has_shown_to_be_good_few_calls_are_made(
+def test_with_a_token_that_was_not_accepted_yet_few_calls_are_made(
     transport: FakeTransport,
 ) -> None:
     fetcher = fetcher_with(transport, FakeTokens("one"))
     fetcher.start(claim(product_id) for product_id in range(50))
     until_sent(fetcher, transport, 32)
-    assert fetcher.finished(0) == []
+    assert fetcher.fetch(0).results == []
     assert len(transport.under_way) == 32
 
     transport.reply(OFFERS)
@@ -254,22 +251,22 @@ def test_a_token_that_is_refused_for_others_too_is_replaced(transport: FakeTrans
     until_sent(fetcher, transport, 1)
     transport.reply(OFFERS)
 
-    assert until_finished(fetcher, 1) == [Outcome(claim(2), [offer()])]
+    assert until_finished(fetcher, 1) == [FetchResult(claim(2), [offer()])]
     assert tokens.asked == [None, "old"]
 
 
-def test_while_the_token_is_in_doubt_only_one_call_is_made(transport: FakeTransport) -> None:
+def test_while_the_token_is_checked_only_one_call_is_made(transport: FakeTransport) -> None:
     fetcher = fetcher_with(transport, FakeTokens("one"))
     proven(fetcher, transport, 1)
     fetcher.start([claim(2)])
     until_sent(fetcher, transport, 1)
     transport.reply(REJECTED)
-    fetcher.finished(0)
+    fetcher.fetch(0)
     fetcher.start(claim(product_id) for product_id in range(3, 50))
-    fetcher.finished(0)
+    fetcher.fetch(0)
 
     assert len(transport.under_way) == 1
-    assert fetcher.held == 48
+    assert fetcher.unfinished == 48
 
 
 def test_without_an_answer_from_others_the_token_is_not_replaced(transport: FakeTransport) -> None:
@@ -292,8 +289,8 @@ def test_with_a_new_token_the_next_answer_decides(transport: FakeTransport) -> N
     fetcher.start([claim(1), claim(2)])
     until_sent(fetcher, transport, 2)
     transport.reply(REJECTED)
-    fetcher.finished(0)
-    # The call that was under way, and then a look at the product that it was for.
+    fetcher.fetch(0)
+    # The call that was under way, and then the check with the product of that call.
     transport.reply(OFFERS)
     until_finished(fetcher, 1)
     transport.reply(OFFERS)
@@ -312,14 +309,13 @@ def test_a_claim_that_would_lapse_before_its_answer_is_not_sent(transport: FakeT
     fetcher = fetcher_with(transport, FakeTokens("one"))
     proven(fetcher, transport)
     fetcher.start([claim(1, lapses_at=soon), claim(2)])
-    fetcher.finished(0)
 
-    assert fetcher.late() == [claim(1)]
-    assert fetcher.late() == []
+    assert fetcher.fetch(0).unsent == [claim(1)]
+    assert fetcher.fetch(0).unsent == []
     assert [path for path, _ in transport.sent[1:]] == [reading(2)]
 
 
-def test_while_few_calls_may_be_made_few_products_are_worth_holding() -> None:
+def test_while_few_calls_may_be_made_few_journeys_are_worth_having() -> None:
     wide = FakeTransport(concurrency=40)
     fetcher = fetcher_with(wide, FakeTokens("one"))
     before = fetcher.capacity
@@ -349,12 +345,12 @@ def test_a_401_that_comes_after_the_renewal_causes_no_other(transport: FakeTrans
 
 def test_a_401_waits_a_while_for_the_next_product(transport: FakeTransport) -> None:
     tokens = FakeTokens("one")
-    fetcher = Fetcher(transport, tokens, doubt_s=PATIENCE_S)  # type: ignore[arg-type]
+    fetcher = Fetcher(transport, tokens, rejection_wait_s=PATIENCE_S)  # type: ignore[arg-type]
     fetcher.start([claim(1)])
     until_sent(fetcher, transport, 1)
     transport.reply(REJECTED)
-    fetcher.finished(0)
-    assert (fetcher.held, transport.under_way) == (1, [])
+    fetcher.fetch(0)
+    assert (fetcher.unfinished, transport.under_way) == (1, [])
 
     fetcher.start([claim(2)])
     until_sent(fetcher, transport, 1)
@@ -383,24 +379,24 @@ def test_an_expired_token_is_renewed_before_it_is_sent(transport: FakeTransport)
 @pytest.mark.parametrize(
     "error", [OffersUnavailable("later"), OffersProtocolError("look"), TokenRejected("no")]
 )
-def test_a_token_that_cannot_be_had_fails_those_that_wait_for_it(
+def test_a_failed_renewal_fails_the_products_that_wait_for_it(
     transport: FakeTransport, error: OffersUnavailable
 ) -> None:
     fetcher = fetcher_with(transport, FakeTokens(error))
     fetcher.start([claim(1), claim(2)])
 
     assert [each.error for each in until_finished(fetcher, 2)] == [error, error]
-    assert (fetcher.held, transport.sent) == (0, [])
+    assert (fetcher.unfinished, transport.sent) == (0, [])
 
 
-def test_a_bug_in_getting_the_token_fails_those_that_wait_for_it(transport: FakeTransport) -> None:
+def test_a_bug_in_the_renewal_fails_the_products_that_wait_for_it(transport: FakeTransport) -> None:
     fetcher = fetcher_with(transport, FakeTokens())
     fetcher.start([claim(1)])
 
     assert isinstance(until_finished(fetcher, 1)[0].error, OffersUnavailable)
 
 
-def test_after_a_token_could_not_be_had_the_next_product_asks_anew(transport: FakeTransport) -> None:
+def test_after_a_failed_renewal_the_next_product_asks_again(transport: FakeTransport) -> None:
     tokens = FakeTokens(OffersUnavailable("later"), "one")
     fetcher = fetcher_with(transport, tokens)
     fetcher.start([claim(1)])
@@ -411,8 +407,8 @@ def test_after_a_token_could_not_be_had_the_next_product_asks_anew(transport: Fa
     assert tokens.asked == [None, None]
 
 
-def test_a_given_token_that_was_rejected_for_a_while_is_tried_again(transport: FakeTransport) -> None:
-    fetcher = fetcher_with(transport, GivenToken("given"))
+def test_a_token_from_the_settings_that_was_rejected_is_tried_again(transport: FakeTransport) -> None:
+    fetcher = fetcher_with(transport, FixedTokenSource("given"))
     fetcher.start([claim(1)])
     until_sent(fetcher, transport, 1)
     transport.reply(REJECTED)
@@ -425,14 +421,14 @@ def test_a_given_token_that_was_rejected_for_a_while_is_tried_again(transport: F
     assert until_finished(fetcher, 1)[0].error is None
 
 
-def test_a_call_without_an_answer_is_an_outcome(transport: FakeTransport) -> None:
+def test_a_call_without_an_answer_is_a_failure(transport: FakeTransport) -> None:
     silence = OffersUnavailable("silence")
     fetcher = fetcher_with(transport, FakeTokens("one"))
     fetcher.start([claim(7)])
     until_sent(fetcher, transport, 1)
     transport.reply(silence)
 
-    assert until_finished(fetcher, 1) == [Outcome(claim(7), None, silence)]
+    assert until_finished(fetcher, 1) == [FetchResult(claim(7), None, silence)]
 
 
 def test_one_product_that_fails_leaves_the_others_alone(transport: FakeTransport) -> None:
@@ -452,7 +448,7 @@ def test_products_that_wait_can_be_dropped() -> None:
     until_sent(fetcher, narrow, 1)
 
     assert fetcher.drop_waiting() == [claim(2), claim(3)]
-    assert fetcher.held == 1
+    assert fetcher.unfinished == 1
 
 
 def test_products_under_way_can_be_dropped_too() -> None:
@@ -462,11 +458,11 @@ def test_products_under_way_can_be_dropped_too() -> None:
     until_sent(fetcher, narrow, 1)
 
     assert fetcher.drop_all() == [claim(1), claim(2)]
-    assert fetcher.held == 0
+    assert fetcher.unfinished == 0
 
 
 class SlowTokens:
-    """Gives its tokens when it is told to."""
+    """Issues its tokens when the test says so."""
 
     def __init__(self) -> None:
         self.go_on = threading.Event()
@@ -484,24 +480,25 @@ def slow_tokens() -> Iterator[SlowTokens]:
     tokens.go_on.set()
 
 
-def test_it_tells_that_a_token_is_being_asked_for(transport: FakeTransport, slow_tokens: SlowTokens) -> None:
+def test_it_shows_that_a_renewal_is_under_way(transport: FakeTransport, slow_tokens: SlowTokens) -> None:
     fetcher = fetcher_with(transport, slow_tokens)
     fetcher.start([claim(1)])
+    fetcher.fetch(0)
+    fetcher.drop_waiting()
 
-    assert fetcher.finished(0) == []
-    assert fetcher.is_renewing
+    assert (fetcher.unfinished, fetcher.is_busy) == (0, True)
 
 
-def test_the_failure_of_an_old_renewal_is_not_held_against_a_later_product(
+def test_the_failure_of_an_old_renewal_does_not_fail_a_later_product(
     transport: FakeTransport, slow_tokens: SlowTokens
 ) -> None:
     fetcher = fetcher_with(transport, slow_tokens)
     fetcher.start([claim(1)])
-    fetcher.finished(0)
+    fetcher.fetch(0)
     fetcher.drop_waiting()
     slow_tokens.go_on.set()
     until_renewed(fetcher)
-    fetcher.finished(0)
+    fetcher.fetch(0)
     fetcher.start([claim(2)])
     until_sent(fetcher, transport, 1)
 
@@ -510,6 +507,6 @@ def test_the_failure_of_an_old_renewal_is_not_held_against_a_later_product(
 
 def until_renewed(fetcher: Fetcher) -> None:
     deadline = time.monotonic() + PATIENCE_S
-    while fetcher.is_renewing:
+    while fetcher.is_busy:
         assert time.monotonic() < deadline
         time.sleep(0.005)

@@ -86,7 +86,11 @@ def test_the_jitter_shortens_a_pause(jitter: float, seconds: int) -> None:
 def test_the_jitter_is_drawn_between_half_and_the_whole() -> None:
     asked: list[tuple[float, float]] = []
 
-    after_failure(7, failures=3, now=NOW, period=PERIOD, jitter=lambda *range_: asked.append(range_) or 1)
+    def jitter(low: float, high: float) -> float:
+        asked.append((low, high))
+        return high
+
+    after_failure(7, failures=3, now=NOW, period=PERIOD, jitter=jitter)
 
     assert asked == [(0.5, 1)]
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from prometheus_client import CollectorRegistry
 
-from refresher.backlog import WaitingProducts
+from refresher.metrics import Backlog
 from tests.refresher.builders import NOW
 from tests.refresher.rows import Sessions, set_refresh, stored_products
 
@@ -19,10 +19,10 @@ def figures(sessions: Sessions) -> CollectorRegistry:
     stored_products(sessions, 1, now=NOW)
     (later,) = stored_products(sessions, 1, now=NOW + timedelta(seconds=1))
     set_refresh(sessions, later, refreshed_at=NOW)
-    waiting = WaitingProducts(registry)
+    backlog = Backlog(registry)
     with sessions() as session:
-        waiting.look(session, now=NOW)
-        waiting.look_at_all(session, now=NOW)
+        backlog.measure_waiting(session, now=NOW)
+        backlog.measure_age(session, now=NOW)
     return registry
 
 
@@ -36,6 +36,6 @@ def test_products_that_wait_can_be_watched(figures: CollectorRegistry, name: str
 def test_without_products_nothing_waits(sessions: Sessions) -> None:
     registry = CollectorRegistry()
     with sessions() as session:
-        WaitingProducts(registry).look(session, now=NOW)
+        Backlog(registry).measure_waiting(session, now=NOW)
 
     assert registry.get_sample_value("productator_refresher_longest_wait_seconds") == 0
