@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run bootstrap run-api refresh serve simulator tests lint format bench bench-refresher bench-catalogue bench-walk proofs fuzz chaos dump openapi lock clean
+.PHONY: help run bootstrap run-api refresh serve simulator tests lint format bench bench-refresher bench-catalogue bench-walk proofs fuzz chaos dump settings openapi lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -85,6 +85,9 @@ chaos: bootstrap ## Kills refreshers and the database again and again, with ever
 dump: bootstrap ## Rewrites dump.sql from the models
 	productator dump > dump.sql.new
 	mv dump.sql.new dump.sql
+
+settings: bootstrap ## Rewrites config.cfg and docs/settings.md from the declared settings
+	python -m productator.config.documents config.cfg docs/settings.md
 
 openapi: bootstrap ## Writes the API's OpenAPI document to var/openapi.json
 	@mkdir -p var

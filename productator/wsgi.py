@@ -9,7 +9,7 @@ from productator.errors import ConfigError
 from productator.ops import logging
 
 try:
-    settings = Settings.load(os.environ.get("PRODUCTATOR_CONFIG") or "config.cfg", os.environ)
+    settings = Settings.load(os.environ.get("PRODUCTATOR_CONFIG"), os.environ)
 except ConfigError as error:
     raise SystemExit(f"productator: {error}") from error
 logging.configure(settings.log_format)

@@ -22,6 +22,7 @@ _UWSGI_INI = Path(__file__).resolve().parents[1] / "ops" / "uwsgi.ini"
 
 
 @click.group()
+@click.version_option(package_name="productator", message="%(package)s %(version)s")
 def main() -> None:
     """Manages Productator's database and starts its API."""
 

@@ -18,7 +18,7 @@ Arguments = ParamSpec("Arguments")
 
 
 def settings_given() -> Settings:
-    return Settings.load(os.environ.get("PRODUCTATOR_CONFIG") or "config.cfg", os.environ)
+    return Settings.load(os.environ.get("PRODUCTATOR_CONFIG"), os.environ)
 
 
 def moment_given(_context: click.Context, _option: click.Parameter, value: str | None) -> datetime | None:
