@@ -55,14 +55,14 @@ def test_every_change_is_a_line(run: Run, product: str) -> None:
     ]
 
 
-def test_a_line_tells_what_the_api_tells(run: Run, product: str) -> None:
+def test_a_line_has_the_fields_of_the_api(run: Run, product: str) -> None:
     header, line, *_ = run(product).output.splitlines()
-    _, told, *_ = run(product, "--format", "jsonl").output.splitlines()
+    _, second, *_ = run(product, "--format", "jsonl").output.splitlines()
 
     assert header == "product_id,offer_id,source,external_id,change,price,currency,items_in_stock,changed_at"
     assert line.startswith(f"{product},")
     assert line.endswith(',"own","","appeared",100,"",5,"2026-11-23T12:00:00.000000Z"')
-    assert json.loads(told)["price"] == 90
+    assert json.loads(second)["price"] == 90
 
 
 def test_a_range_ends_before_its_end(run: Run, product: str) -> None:
@@ -86,7 +86,7 @@ def test_more_than_one_read_is_complete(run: Run, product: str, sessions: sessio
     assert len(run(product).output.splitlines()) == 1 + 3 + 2_500
 
 
-def test_a_product_that_is_not_there_is_told_in_a_sentence(run: Run, product: str, tmp_path: Path) -> None:
+def test_an_unknown_product_is_one_sentence(run: Run, product: str, tmp_path: Path) -> None:
     result = run("999999999", "--output", str(tmp_path / "x.csv"))
 
     assert (result.exit_code, result.output) == (1, "Error: There is no product 999999999.\n")
