@@ -27,7 +27,7 @@ from productator.offers_service.client import OffersClient
 from productator.offers_service.contract import MAX_ANSWER_BYTES, Answer, Request
 from refresher.fetching.transport import Reply, Transport
 from simulator.options import DEFAULT_REFRESH_TOKEN
-from simulator.rules import KINDS
+from simulator.rules import FAULT_KINDS
 from tests.refresher.tls import HTTP1, HTTP2, TlsService, tls_service
 from tests.simulator.conftest import RunningSimulator, product_with_offers
 
@@ -130,7 +130,7 @@ def offers_read(carry: Carry, customer: Customer) -> set[OfferData]:
 
 
 def test_every_fault_of_the_simulator_is_tested() -> None:
-    assert {*SILENT, *ANSWERED, *LEGAL} == set(KINDS)
+    assert {*SILENT, *ANSWERED, *LEGAL} == set(FAULT_KINDS)
 
 
 def test_offers_are_read(carrier: Carrier, simulator: RunningSimulator, customer: Customer) -> None:
