@@ -1,10 +1,10 @@
 .DEFAULT_GOAL := help
-.PHONY: help run bootstrap run-api refresh serve simulator tests lint format bench bench-refresher bench-catalogue bench-walk proofs fuzz chaos dump openapi wheel lock clean
+.PHONY: help run bootstrap run-api refresh serve simulator tests lint format bench bench-refresher bench-catalogue bench-walk proofs fuzz chaos dump settings openapi wheel lock clean
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# What is started finds the environment's programs first, and its output is seen at once.
+# Commands find the environment's programs first, and show their output at once.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
@@ -12,7 +12,7 @@ help: ## Lists the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: export OFFERS_MS_ADDRESS := $(or $(OFFERS_MS_ADDRESS),http://127.0.0.1:$(or $(SIMULATOR_PORT),6607)/api/v1)
-run: export API_PORT := $(PORT)# honcho gives every process a PORT of its own choice
+run: export API_PORT := $(PORT)# honcho sets another PORT for every process
 run: bootstrap ## Starts simulator, API and refresher together, with demo products; Ctrl-C stops all
 	@mkdir -p var
 	@productator migrate
@@ -30,25 +30,25 @@ $(VENV)/.installed: requirements-build.txt requirements-dev.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
-run-api: bootstrap ## The API on Flask's development server
+run-api: bootstrap ## Runs the API on Flask's development server
 	productator migrate --wait 30
 	exec productator serve --development
 
-refresh: bootstrap ## The refresher
+refresh: bootstrap ## Runs the refresher
 	productator migrate --wait 30
 	exec python -m refresher
 
-serve: bootstrap ## The API under uWSGI, as in production
+serve: bootstrap ## Runs the API under uWSGI, as in production
 	productator migrate --wait 30
 	exec productator serve
 
-simulator: bootstrap ## The stand-in for the Offers service
+simulator: bootstrap ## Runs the simulator of the Offers service
 	exec python -m simulator
 
-tests: bootstrap ## The whole test suite, on every database that can be had
+tests: bootstrap ## Runs all tests, on every database that is available
 	pytest
 
-lint: bootstrap ## Format check, linter, types
+lint: bootstrap ## Checks format, style and types
 	ruff format --check .
 	ruff check .
 	lint-imports
@@ -58,34 +58,37 @@ format: bootstrap ## Formats the code
 	ruff format .
 	ruff check --fix .
 
-bench: bench-refresher ## All benchmarks that take minutes only
+bench: bench-refresher ## Runs the benchmarks that take only minutes
 
-bench-refresher: bootstrap ## How fast the refresher is, on MariaDB, beside the obvious loops
+bench-refresher: bootstrap ## Measures the refresher on MariaDB, beside simple loops
 	python -m lab.benchmarks.refresher compare
 
-bench-catalogue: bootstrap ## Plans and times of lists, searches and reads among a million products in DATABASE_URL
+bench-catalogue: bootstrap ## Measures lists, searches and reads of a million products in DATABASE_URL
 	python -m lab.benchmarks.catalogue --database-url "$(DATABASE_URL)"
 
-bench-walk: bootstrap ## Walks all pages of 100,000 products in DATABASE_URL while others come and go
+bench-walk: bootstrap ## Walks all pages of 100,000 products in DATABASE_URL while products come and go
 	python -m lab.benchmarks.walk --database-url "$(DATABASE_URL)"
 
-proofs: bootstrap ## What the API promises, put to the proof at length: writers, keys, stops
+proofs: bootstrap ## Tests the API's guarantees at length: writers, keys, stops
 	python -m lab.proofs writers
 	python -m lab.proofs keys
 	python -m lab.proofs stops
 
 EXAMPLES ?= 400
 CASES ?= 20000
-fuzz: bootstrap ## Schemathesis against the running API; EXAMPLES=50 CASES=1000 for a shorter run
+fuzz: bootstrap ## Runs Schemathesis against the API; EXAMPLES=50 CASES=1000 for a shorter run
 	python -m lab.proofs fuzz --examples $(EXAMPLES) --cases $(CASES)
 
 CHAOS ?=
-chaos: bootstrap ## Kills refreshers and the database again and again, with every fault of the service; some ten minutes
+chaos: bootstrap ## Kills refreshers and the database repeatedly, with all faults of the service; about ten minutes
 	python -m lab.chaos $(CHAOS)
 
 dump: bootstrap ## Rewrites dump.sql from the models
 	productator dump > dump.sql.new
 	mv dump.sql.new dump.sql
+
+settings: bootstrap ## Rewrites config.cfg and docs/settings.md from the declared settings
+	python -m productator.config.documents config.cfg docs/settings.md
 
 openapi: bootstrap ## Writes the API's OpenAPI document to var/openapi.json
 	@mkdir -p var

@@ -16,7 +16,7 @@ from productator.api.resources.products import products
 from productator.config import Settings
 from productator.database import web
 from productator.ops.shared_counters import make_counters
-from productator.ops.uwsgi_requests import Readable
+from productator.ops.uwsgi_requests import RequestCorrection
 from productator.web.docs import docs
 from productator.web.problem_pages import problem_pages
 
@@ -50,6 +50,6 @@ def _identity_provider(settings: Settings) -> IdentityProvider | None:
 
 
 def _server_side(app: Flask, *, trusted_proxies: int) -> Callable[..., Iterable[bytes]]:
-    """What stands between the server and the application."""
-    readable = Readable(app.wsgi_app, max_bytes=parsing.MAX_BODY_BYTES)
-    return ProxyFix(readable, x_for=trusted_proxies, x_proto=trusted_proxies, x_host=0)
+    """The middleware between the server and the application."""
+    corrected = RequestCorrection(app.wsgi_app, max_bytes=parsing.MAX_BODY_BYTES)
+    return ProxyFix(corrected, x_for=trusted_proxies, x_proto=trusted_proxies, x_host=0)

@@ -1,4 +1,4 @@
-"""Values that travel between the layers; nothing here knows of a database, HTTP or Flask."""
+"""Values that several layers use; this module knows no database, HTTP or Flask."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,13 +10,13 @@ DESCRIPTION_LENGTH = 10_000
 REMOTE_ID_LENGTH = 64
 TOKEN_NAME_LENGTH = 100
 MAX_ID = 2**63 - 1
-# The largest integer that every JSON reader keeps exact (RFC 7493); sums of many still fit a BIGINT.
+# The largest integer that every JSON reader keeps exact (RFC 7493). Sums of many still fit a BIGINT.
 MAX_AMOUNT = 2**53 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class ProductDraft:
-    """What a client may say of a product."""
+    """The fields of a product that a client sets."""
 
     name: str
     description: str
@@ -24,14 +24,14 @@ class ProductDraft:
 
 @dataclass(frozen=True, slots=True)
 class OwnOffer:
-    """What a client may say of an offer of its own."""
+    """The fields of an own offer that a client sets."""
 
     price: int
     items_in_stock: int
 
 
 class OfferData(NamedTuple):
-    """An offer as the Offers service tells it; `id` is unique within its product only."""
+    """An offer from the Offers service; its `id` is unique within its product only."""
 
     id: str
     price: int
@@ -40,17 +40,17 @@ class OfferData(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """For how many days each kind of history is kept as it is; 0: for ever."""
+    """For how many days history is kept at each resolution; 0: for ever."""
 
     changes_days: int
-    # Then they become points of hours, those later of days, and those go.
+    # Raw points are rolled up to points of hours, those to points of days, and those are deleted.
     raw_points_days: int
     hourly_points_days: int
     daily_points_days: int
 
 
 class ChangeKind(IntEnum):
-    """What happened to an offer; the numbers stand in the database."""
+    """What happened to an offer; the database stores the numbers."""
 
     APPEARED = 1
     CHANGED = 2
@@ -67,7 +67,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody who has said who they are; the name is for logs and never holds a secret."""
+    """Who sent a request, by a valid token; the name is for logs and holds no secret."""
 
     name: str
     scopes: frozenset[Scope]
@@ -77,22 +77,22 @@ class Caller:
         return any(order.index(scope) >= order.index(needed) for scope in self.scopes)
 
 
-def scopes_in(words: str) -> frozenset[Scope]:
-    """The scopes among words that may mean other things, too."""
-    return frozenset(Scope(word) for word in words.split() if word in set(Scope))
+def scopes_in(text: str) -> frozenset[Scope]:
+    """The scopes in a list separated by spaces; other entries are ignored."""
+    return frozenset(Scope(entry) for entry in text.split() if entry in set(Scope))
 
 
 @dataclass(frozen=True)
 class Rate:
-    """So many requests in so many seconds."""
+    """A rate limit: at most `quota` requests in `window_s` seconds."""
 
     quota: int
     window_s: int
 
 
 @dataclass(frozen=True)
-class Window:
-    """How many requests there were in a stretch of time, which ends at a reading of the monotonic clock."""
+class RateWindow:
+    """How many requests a caller sent in a time window that ends at a time of the monotonic clock."""
 
     ends_at: float
     count: int

@@ -47,7 +47,7 @@ _SWITCH_INTERVAL_S = 0.0005
 def main(*, once: bool) -> None:
     """Keeps the offers of all products fresh."""
     try:
-        settings = Settings.load(os.environ.get("REFRESHER_CONFIG") or "config.cfg", os.environ)
+        settings = Settings.load(os.environ.get("REFRESHER_CONFIG"), os.environ)
     except ConfigError as error:
         raise click.ClickException(str(error)) from error
     log_lines.configure(settings.log_format)

@@ -1,1 +1,1 @@
-"""A stand-in for the external Offers service, with faults on demand."""
+"""A simulator of the external Offers service, with faults on demand."""

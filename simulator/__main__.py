@@ -1,4 +1,4 @@
-"""Run the simulator: `python -m simulator`, see --help."""
+"""Starts the simulator: `python -m simulator`; --help lists the options."""
 
 import asyncio
 import os
@@ -7,7 +7,7 @@ import sys
 
 from aiohttp import web
 
-from simulator.answers import BASE_PATH
+from simulator.calls import BASE_PATH
 from simulator.control import Control
 from simulator.faults import Faults
 from simulator.generation1 import Generation1
@@ -18,7 +18,7 @@ from simulator.market import Market
 from simulator.options import Options, read_options
 from simulator.server import OffersServer
 
-# To aiohttp 0 would mean for ever; whoever waits for an answer now gets none.
+# Short: a request in flight gets no answer. To aiohttp, 0 would mean for ever.
 _HANDLERS_END_WITHIN_S = 0.02
 
 
@@ -35,9 +35,9 @@ def main() -> int:
 async def _serve(options: Options) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        # The loop runs this as an ordinary callback, so setting an event is safe here.
+        # The event loop runs this as an ordinary callback, so it may set an event.
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    # Cancelling a handler whose client went is what ends a `timeout` fault.
+    # A `timeout` fault ends when its client disconnects, which cancels the handler.
     server = web.Server(_offers_server(options).handle, handler_cancellation=True)
     runner = web.ServerRunner(server, shutdown_timeout=_HANDLERS_END_WITHIN_S)
     await runner.setup()

@@ -1,20 +1,21 @@
 """Control of the simulator, under /control, for tests and demonstrations: JSON, no token.
 
-GET    /control/faults                the fault rules in force, each with how often it "fired"
+GET    /control/faults                the active fault rules, each with how often it "fired"
 PUT    /control/faults                a list of rules (see rules.py), replacing all (204; impossible: 422)
-DELETE /control/faults                no rules any more (204)
+DELETE /control/faults                removes all rules (204)
 GET    /control/clock                 {"tick", "tick_seconds"}
 POST   /control/tick                  {"ticks": n}: moves the market at once; answers {"tick"}
-POST   /control/forget                {"products": [ids] | null}: registrations lost; answers {"forgotten"}
+POST   /control/forget                {"products": [ids] | null}: drops registrations; answers {"forgotten"}
 POST   /control/expire                all access tokens become invalid; answers {"expired"}
-GET    /control/products              {"count", "products": [ids]}: registered by anybody
-GET    /control/products/{id}/offers  {"product", "tick", "offers"}: the truth, always; ?tick=N: at N
+GET    /control/products              {"count", "products": [ids]}: registered by any client
+GET    /control/products/{id}/offers  {"product", "tick", "offers"}: the true offers; ?tick=N: at tick N
 GET    /control/log                   JSON Lines, one a request; ?since=N: only those with "n" above N
-DELETE /control/log                   clears log and counts (204); the numbers go on
+DELETE /control/log                   clears log and counts (204); numbering continues
 GET    /control/counts                {"auth": {"201": 1}, "register": {}, "offers": {"200": 7, "none": 1}}
 
-An entry of the log: {"n", "time", "call", "product", "status", "fault"}, status null when none was sent; and
-"tick" when the client was shown the market of that tick. It is written before the answer is sent.
+An entry of the log: {"n", "time", "call", "product", "status", "fault"}. The status is null when none was
+sent; "tick" is there when the answer shows the market of that tick. The entry is written before the answer is
+sent.
 """
 
 import asyncio
@@ -27,7 +28,7 @@ from urllib.parse import parse_qs, unquote
 
 from aiohttp import web
 
-from simulator.answers import Answer, ImpossibleError, json_answer
+from simulator.calls import ControlError, ServiceAnswer, json_answer
 from simulator.faults import Faults
 from simulator.identities import Identity
 from simulator.listings import Listings, offers_json
@@ -38,12 +39,12 @@ from simulator.wire import response_of
 CONTROL_PATH = "/control/"
 _LINES_AT_ONCE = 2_000
 _MAX_TICKS = 1_000_000
-_NO_CONTENT = Answer(204, b"")
+_NO_CONTENT = ServiceAnswer(204, b"")
 _OFFERS = re.compile("products/([^/]+)/offers")
 
 
-class Tokens(Protocol):
-    """The identities of either generation."""
+class IssuedTokens(Protocol):
+    """The identities of a generation."""
 
     def all(self) -> list[Identity]: ...
     def expire(self) -> int: ...
@@ -55,7 +56,7 @@ class Control:
     def __init__(
         self,
         *,
-        tokens: Tokens,
+        tokens: IssuedTokens,
         canonical_id: Callable[[object], str],
         listings: Listings,
         faults: Faults,
@@ -66,7 +67,7 @@ class Control:
         self._listings = listings
         self._faults = faults
         self._log = log
-        self._routes: dict[str, Callable[[Any], Answer]] = {
+        self._routes: dict[str, Callable[[Any], ServiceAnswer]] = {
             "GET faults": lambda _: json_answer(200, self._faults.listing()),
             "PUT faults": self._replace_faults,
             "DELETE faults": lambda _: self._replace_faults([]),
@@ -86,13 +87,13 @@ class Control:
             if (request.method, name) == ("GET", "log"):
                 lines = self._log.json_lines(since=_count_in(parameters, "since", default=0))
                 return await _send_lines(request, lines)
-            # Not request.read(): its limit of 1 MiB is too little for the ids of 100,000 products.
+            # Not request.read(): its limit of 1 MiB is too low for the ids of 100,000 products.
             content = _parsed(await request.content.read())
             return response_of(self._answer(request.method, name, parameters, content))
-        except ImpossibleError as error:
+        except ControlError as error:
             return response_of(_error(422, str(error)))
 
-    def _answer(self, method: str, name: str, parameters: dict[str, str], content: Any) -> Answer:
+    def _answer(self, method: str, name: str, parameters: dict[str, str], content: Any) -> ServiceAnswer:
         if route := self._routes.get(f"{method} {name}"):
             return route(content)
         if (match := _OFFERS.fullmatch(name)) and method == "GET":
@@ -100,40 +101,40 @@ class Control:
             return self._true_offers(self._canonical_id(unquote(match[1])), tick)
         known = {route.partition(" ")[2] for route in self._routes}
         if match or name in known:
-            return _error(405, f"{method} is not for /control/{name}.")
+            return _error(405, f"/control/{name} does not support {method}.")
         return _error(404, f"There is no /control/{name}.")
 
-    def _replace_faults(self, content: Any) -> Answer:
+    def _replace_faults(self, content: Any) -> ServiceAnswer:
         self._faults.replace(content)
         return _NO_CONTENT
 
-    def _clock(self) -> Answer:
+    def _clock(self) -> ServiceAnswer:
         clock = self._listings.clock
         return json_answer(200, {"tick": clock.tick(), "tick_seconds": clock.tick_s})
 
-    def _advance(self, content: Any) -> Answer:
+    def _advance(self, content: Any) -> ServiceAnswer:
         ticks = _object(content).get("ticks", 1)
         if not is_count(ticks) or ticks > _MAX_TICKS:
-            raise ImpossibleError(f"ticks must be a whole number from 0 to {_MAX_TICKS}.")
+            raise ControlError(f"ticks must be a whole number from 0 to {_MAX_TICKS}.")
         self._listings.clock.advance(ticks)
         return json_answer(200, {"tick": self._listings.clock.tick()})
 
-    def _forget(self, content: Any) -> Answer:
+    def _forget(self, content: Any) -> ServiceAnswer:
         products = _object(content).get("products")
         if products is not None and not is_id_list(products):
-            raise ImpossibleError("products must be a list of product ids, or null for all.")
+            raise ControlError("products must be a list of product ids, or null for all.")
         ids = None if products is None else [self._canonical_id(product) for product in products]
         return json_answer(200, {"forgotten": sum(identity.forget(ids) for identity in self._tokens.all())})
 
-    def _products(self) -> Answer:
+    def _products(self) -> ServiceAnswer:
         ids: set[str] = set().union(*(identity.products for identity in self._tokens.all()))
         return json_answer(200, {"count": len(ids), "products": sorted(ids)})
 
-    def _true_offers(self, product: str, tick: int) -> Answer:
+    def _true_offers(self, product: str, tick: int) -> ServiceAnswer:
         offers = offers_json(self._listings.market.offers(product, tick))
         return json_answer(200, {"product": product, "tick": tick, "offers": offers})
 
-    def _clear_log(self) -> Answer:
+    def _clear_log(self) -> ServiceAnswer:
         self._log.clear()
         return _NO_CONTENT
 
@@ -144,7 +145,7 @@ async def _send_lines(request: web.BaseRequest, lines: Iterator[str]) -> web.Str
     await response.prepare(request)
     while some := "".join(islice(lines, _LINES_AT_ONCE)):
         await response.write(some.encode())
-        # A long log must not keep the service from answering.
+        # Lets other requests run while a long log is sent.
         await asyncio.sleep(0)
     return response
 
@@ -153,12 +154,12 @@ def _parsed(body: bytes) -> Any:
     try:
         return json.loads(body) if body else {}
     except ValueError as error:
-        raise ImpossibleError("The body is not JSON.") from error
+        raise ControlError("The body is not JSON.") from error
 
 
 def _object(content: Any) -> dict[str, Any]:
     if not isinstance(content, dict):
-        raise ImpossibleError("The body must be an object.")
+        raise ControlError("The body must be an object.")
     return content
 
 
@@ -167,9 +168,9 @@ def _count_in(parameters: dict[str, str], name: str, *, default: int) -> int:
     if text is None:
         return default
     if not text.isdecimal():
-        raise ImpossibleError(f"{name} must be a whole number, 0 or more.")
+        raise ControlError(f"{name} must be a whole number, 0 or more.")
     return int(text)
 
 
-def _error(status: int, sentence: str) -> Answer:
+def _error(status: int, sentence: str) -> ServiceAnswer:
     return json_answer(status, {"error": sentence})

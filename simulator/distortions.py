@@ -1,12 +1,12 @@
-"""Faults inside an answer: refusals instead of the true answer, and true answers made false. Pure."""
+"""Faults in an answer: refusals, and answers with wrong content. Pure."""
 
 import json
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Protocol
 
-from simulator.answers import Answer, Call, json_answer, reason_of
-from simulator.faults import Rule
+from simulator.calls import ServiceAnswer, ServiceCall, json_answer, reason_of
+from simulator.faults import FaultRule
 
 _HUGE = 2**70
 _WRONG: dict[str, Any] = {"string": "12", "float": 12.5, "bool": True, "null": None}
@@ -14,15 +14,15 @@ _HTML = "text/html"
 
 
 class ErrorShapes(Protocol):
-    """How a generation words its errors."""
+    """How a generation answers errors."""
 
-    def problem(self, status: int, text: str) -> Answer: ...
-    def unauthorized(self) -> Answer: ...
-    def not_registered(self) -> Answer: ...
+    def problem(self, status: int, text: str) -> ServiceAnswer: ...
+    def unauthorized(self) -> ServiceAnswer: ...
+    def not_registered(self) -> ServiceAnswer: ...
 
 
-def refuse(rule: Rule, errors: ErrorShapes, *, elsewhere: str) -> Answer:
-    """The answer of a kind that refuses the call; `elsewhere` is where a redirect leads by default."""
+def refuse(rule: FaultRule, errors: ErrorShapes, *, elsewhere: str) -> ServiceAnswer:
+    """The answer of a rule that refuses the call; `elsewhere` is the default target of a redirect."""
     match rule.kind:
         case "unauthorized":
             return errors.unauthorized()
@@ -32,18 +32,18 @@ def refuse(rule: Rule, errors: ErrorShapes, *, elsewhere: str) -> Answer:
             wait = rule.settings["retry_after"]
             return _retry_after(errors.problem(429, "Too many requests"), 1 if wait is None else wait)
         case "redirect":
-            return Answer(302, b"", _HTML, (("Location", rule.settings["location"] or elsewhere),))
+            return ServiceAnswer(302, b"", _HTML, (("Location", rule.settings["location"] or elsewhere),))
         case _:
             return _retry_after(_with_status(rule.settings["status"], errors), rule.settings["retry_after"])
 
 
-def _with_status(status: int, errors: ErrorShapes) -> Answer:
+def _with_status(status: int, errors: ErrorShapes) -> ServiceAnswer:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Answer(status, _page(f"{status} {reason_of(status)}"), _HTML)
+        return ServiceAnswer(status, _page(f"{status} {reason_of(status)}"), _HTML)
     return errors.problem(status, reason_of(status))
 
 
-def _retry_after(answer: Answer, wait: int | str | None) -> Answer:
+def _retry_after(answer: ServiceAnswer, wait: int | str | None) -> ServiceAnswer:
     return answer if wait is None else answer._replace(headers=(("Retry-After", str(wait)),))
 
 
@@ -51,12 +51,12 @@ def _page(title: str) -> bytes:
     return f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>".encode()
 
 
-def distort(rule: Rule, call: Call, answer: Answer) -> Answer:
-    """The true, successful answer made false (or, with `extra_fields`, only unusual)."""
+def distort(rule: FaultRule, call: ServiceCall, answer: ServiceAnswer) -> ServiceAnswer:
+    """A successful answer with wrong content (or, with `extra_fields`, only unusual content)."""
     if rule.kind == "invalid_json":
         return answer._replace(body=answer.body[:-1] + b',{"id":', tick=None)
     if rule.kind == "html":
-        return Answer(200, _page("Welcome"), _HTML)
+        return ServiceAnswer(200, _page("Welcome"), _HTML)
     content = json.loads(answer.body)
     if rule.kind == "extra_fields":
         return json_answer(answer.status, _with_extra_fields(content))._replace(tick=answer.tick)
@@ -74,9 +74,9 @@ def _with_extra_fields(content: Any) -> Any:
     return {"seller": {"name": "Ours", "rating": 4.5}, **dict(reversed(content.items())), "tags": ["new"]}
 
 
-def _with_one_bad_offer(rule: Rule, offers: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Only the last offer is bad: whoever stores offers one by one has stored the others by then."""
-    # A product without offers gets one, so that a fault that fired can always be seen.
+def _with_one_bad_offer(rule: FaultRule, offers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Only the last offer is bad: a client that stores one by one has stored the others by then."""
+    # A product without offers gets one, so that every fault that fires is visible.
     *good, last = offers or [{"id": 1, "price": 100, "items_in_stock": 1}]
     return [*good, *_BAD_OFFERS[rule.kind](last, rule.settings)]
 

@@ -1,4 +1,4 @@
-"""Who may call, and which products each of them registered."""
+"""Access tokens, and the products that each identity has registered."""
 
 import base64
 import hashlib
@@ -9,12 +9,12 @@ from collections.abc import Iterable
 
 from simulator.listings import encoded
 
-# Nobody checks the signature; it is there because a JWT has three parts.
+# Nobody checks the signature, but a JWT has three parts.
 _SIGNING_KEY = b"offers simulator"
 
 
 class Identity:
-    """Somebody's registrations, invisible to everybody else."""
+    """The registrations of one client, invisible to all others."""
 
     def __init__(self) -> None:
         self.products: set[str] = set()
@@ -25,8 +25,8 @@ class Identity:
         return len(lost)
 
 
-class PermanentTokens:
-    """Generation 1: every call of /auth makes a new identity, and its token is all there is of it."""
+class Generation1Tokens:
+    """Generation 1: every call of /auth makes a new identity, known by its token only."""
 
     def __init__(self) -> None:
         self._by_token: dict[str, Identity] = {}
@@ -43,13 +43,13 @@ class PermanentTokens:
         return list(self._by_token.values())
 
     def expire(self) -> int:
-        """An identity goes with its token: nobody could ever see its products again."""
+        """Removes the identities with their tokens: nobody can see their products again."""
         expired = len(self._by_token)
         self._by_token.clear()
         return expired
 
 
-class ExpiringTokens:
+class Generation2Tokens:
     """Generation 2: one refresh token, one identity, and at most one valid access token."""
 
     def __init__(self, *, refresh_token: str, lifetime_s: int) -> None:

@@ -1,26 +1,26 @@
-"""The market clock, and each product's offers as an encoded body, kept until the next tick."""
+"""The market clock, and each product's offers as JSON, cached until the next tick."""
 
 import json
 import time
 from typing import NamedTuple
 
-from simulator.market import Market, Offer
+from simulator.market import Market, MarketOffer
 
 
 class Clock:
-    """Counts ticks: one each `tick_s` seconds (none when 0), and those asked for."""
+    """Counts ticks: one every `tick_s` seconds (none if 0), and those added by advance()."""
 
     def __init__(self, *, tick_s: float) -> None:
         self.tick_s = tick_s
         self._started = time.monotonic()
-        self._asked_for = 0
+        self._added = 0
 
     def tick(self) -> int:
         passed = int((time.monotonic() - self._started) / self.tick_s) if self.tick_s else 0
-        return passed + self._asked_for
+        return passed + self._added
 
     def advance(self, ticks: int) -> None:
-        self._asked_for += ticks
+        self._added += ticks
 
 
 class Listing(NamedTuple):
@@ -31,7 +31,7 @@ class Listing(NamedTuple):
 
 
 class Listings:
-    """What reading a product's offers shows now."""
+    """The current listing of every product."""
 
     def __init__(self, market: Market, clock: Clock) -> None:
         self.market = market
@@ -47,7 +47,7 @@ class Listings:
         return listing
 
 
-def offers_json(offers: list[Offer]) -> list[dict[str, int | str]]:
+def offers_json(offers: list[MarketOffer]) -> list[dict[str, int | str]]:
     return [
         {"id": offer.id, "price": offer.price, "items_in_stock": offer.items_in_stock} for offer in offers
     ]

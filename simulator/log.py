@@ -1,4 +1,4 @@
-"""The record of requests: bounded, and 20 bytes an entry, because a benchmark makes millions."""
+"""The log of requests: bounded, and 20 bytes for an entry, because a benchmark makes millions."""
 
 import json
 from array import array
@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 _NOTHING = -1
 
 
-class Outcome(NamedTuple):
-    """What became of a request; `status` is None when none was sent."""
+class RequestOutcome(NamedTuple):
+    """The result of a request; `status` is None when none was sent."""
 
     call: str
     status: int | None
@@ -18,7 +18,7 @@ class Outcome(NamedTuple):
 
 
 class _Numbers:
-    """Gives equal values one small number."""
+    """Numbers values; equal values have the same number."""
 
     def __init__(self) -> None:
         self.values: list[Any] = []
@@ -33,7 +33,7 @@ class _Numbers:
 
 
 class _Chunk:
-    """Consecutive entries in columns, the first of them numbered `first`."""
+    """Consecutive entries in columns; `first` is the number of the first."""
 
     def __init__(self, first: int) -> None:
         self.first = first
@@ -47,7 +47,7 @@ class _Chunk:
 
 
 class RequestLog:
-    """Requests in the order of their answers, numbered from 1; numbers are never used twice."""
+    """Requests in the order of their answers, numbered from 1; numbers are never reused."""
 
     def __init__(self, *, limit: int = 2_000_000, chunk: int = 100_000) -> None:
         self._chunk = chunk
@@ -61,7 +61,7 @@ class RequestLog:
         self._counts: Counter[int] = Counter()
         self._chunks = deque([_Chunk(self._next)], maxlen=self._chunk_limit)
 
-    def append(self, time: float, outcome: Outcome, *, product: str | None, tick: int | None) -> None:
+    def append(self, time: float, outcome: RequestOutcome, *, product: str | None, tick: int | None) -> None:
         chunk = self._chunks[-1]
         if len(chunk) == self._chunk:
             chunk = _Chunk(self._next)
@@ -75,13 +75,13 @@ class RequestLog:
         self._next += 1
 
     def json_lines(self, *, since: int = 0) -> Iterator[str]:
-        """The entries numbered above `since`, until now."""
+        """The entries with numbers above `since`."""
         for chunk in list(self._chunks):
             for position in range(max(0, since + 1 - chunk.first), len(chunk)):
                 yield json.dumps(self._entry(chunk, position)) + "\n"
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Requests by call and status since the last clearing; status "none": no status was sent."""
+        """Requests by call and status since the log was cleared; "none": no status was sent."""
         counts: dict[str, dict[str, int]] = {"auth": {}, "register": {}, "offers": {}}
         for number, count in self._counts.items():
             outcome = self._outcomes.values[number]

@@ -1,11 +1,11 @@
-"""The market: what a product's offers are at a tick.
+"""The market: the offers of a product at a tick.
 
-Pure, and a closed formula rather than a replayed history: every number is a hash of seed, product, slot and
-life. So a product's offers depend on nothing else (not on who registered it, when, or what was asked before),
-any tick costs the same to compute, and products nobody asks for cost nothing.
+The market is pure: a formula, not a replayed history. Every number is a hash of seed, product, slot and life.
+So a product's offers depend on nothing else (not on the client, the time or earlier requests), every tick
+takes the same time to compute, and products that nobody requests cost nothing.
 
-A product has a number of slots. In each, one offer follows another for ever: a gap, then the offer is listed
-and its stock drifts down and is refilled, then it is sold out but still listed, then the next life begins.
+A product has a number of slots. In each slot, one offer follows another for ever. A life begins with a gap.
+Then the offer is listed, and its stock falls and is refilled. Then it is sold out but still listed.
 """
 
 import hashlib
@@ -19,8 +19,8 @@ _SIXTEEN_NUMBERS = struct.Struct("<16I")
 _BASIS_POINTS = 10_000
 
 
-class Offer(NamedTuple):
-    """One offer, as the Offers service shows it."""
+class MarketOffer(NamedTuple):
+    """One offer, with the fields of the Offers service."""
 
     id: int | str
     price: int
@@ -28,7 +28,7 @@ class Offer(NamedTuple):
 
 
 class _Life(NamedTuple):
-    """One offer's time in its slot; `sells_out` is None for one that never does."""
+    """One offer's time in its slot; `sells_out` is None if it never sells out."""
 
     id: int | str
     appears: int
@@ -47,7 +47,7 @@ class Market:
         self._exact = exact_offers
         self._slots_limit = round(2 * mean_offers / LISTED_SHARE) - 1 if mean_offers else 0
 
-    def offers(self, product: str, tick: int) -> list[Offer]:
+    def offers(self, product: str, tick: int) -> list[MarketOffer]:
         numbers = self._numbers("product", product)
         lives = (self._life(product, numbers, slot, tick) for slot in range(self._slots(numbers)))
         typical_price = _typical_price(numbers)
@@ -56,11 +56,11 @@ class Market:
     def _slots(self, numbers: tuple[int, ...]) -> int:
         if self._exact is not None:
             return self._exact
-        # From one slot up: products with few sellers are the ones whose list is empty now and then.
+        # At least one slot. Products with few slots have an empty list from time to time.
         return 1 + numbers[0] % self._slots_limit if self._slots_limit else 0
 
     def _life(self, product: str, of_product: tuple[int, ...], slot: int, tick: int) -> _Life:
-        """The life that the slot is in, which may still be in its gap."""
+        """The current life of the slot, which may still be in its gap."""
         of_slot = self._numbers(f"slot {slot}", product)
         if self._exact is not None:
             offer_id = self._offer_id(of_product, slot, of_slot)
@@ -79,18 +79,18 @@ class Market:
 
     def _offer_id(self, of_product: tuple[int, ...], ordinal: int, numbers: tuple[int, ...]) -> int | str:
         if self._generation == 1:
-            # Below 2**53 as long as a product had under a million offers; unique within the product for ever.
+            # Unique within the product for ever, and below 2**53 for its first million offers.
             return (of_product[15] << 20) + ordinal
         return _uuid_text(numbers[12:])
 
     def _numbers(self, what: str, product: str) -> tuple[int, ...]:
-        """Sixteen numbers below 2**32 that depend on nothing but the seed, `what` and the product."""
+        """Sixteen numbers below 2**32 that depend only on the seed, `what` and the product."""
         text = f"{self._seed}|{what}|{product}".encode(errors="surrogatepass")
         return _SIXTEEN_NUMBERS.unpack(hashlib.blake2b(text).digest())
 
 
 def _uuid_text(numbers: tuple[int, ...]) -> str:
-    """A version 4 UUID, put together by hand: the uuid module would take a quarter of a listing's time."""
+    """A version 4 UUID, formatted here: the uuid module would take a quarter of a listing's time."""
     text = struct.pack("<4I", *numbers).hex()
     return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-8{text[17:20]}-{text[20:]}"
 
@@ -100,13 +100,13 @@ def _typical_price(of_product: tuple[int, ...]) -> int:
     return low + of_product[2] % (high - low)
 
 
-def _offer(life: _Life, typical_price: int, tick: int) -> Offer:
+def _offer(life: _Life, typical_price: int, tick: int) -> MarketOffer:
     sold_out = life.sells_out is not None and tick >= life.sells_out
-    return Offer(life.id, _price(life, typical_price, tick), 0 if sold_out else _stock(life, tick))
+    return MarketOffer(life.id, _price(life, typical_price, tick), 0 if sold_out else _stock(life, tick))
 
 
 def _price(life: _Life, typical_price: int, tick: int) -> int:
-    """The seller's own level, a slow wave, and a step of up to 2 % in four ticks of five."""
+    """The seller's level, a slow wave, and a step of up to 2 % in four of five ticks."""
     numbers = life.numbers
     level = typical_price * (100 + numbers[2] % 31) // 100
     moved = tick if _mix(numbers[3], tick) % 5 else tick - 1
@@ -116,7 +116,7 @@ def _price(life: _Life, typical_price: int, tick: int) -> int:
 
 
 def _stock(life: _Life, tick: int) -> int:
-    """From a full shelf evenly down to one item, then refilled."""
+    """Falls evenly from a full stock to one item, then is refilled."""
     refill_period = 6 + life.numbers[8] % 20
     refill, position = divmod(tick - life.appears, refill_period)
     full = 2 + _mix(life.numbers[9], refill) % 60

@@ -1,4 +1,4 @@
-"""The options: flags, and environment variables for those that are not given."""
+"""The options of the simulator: flags, else environment variables, else defaults."""
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 from uuid import UUID
 
-DEFAULT_REFRESH_TOKEN = "5a0b1c2d-3e4f-4a5b-8c6d-7e8f90a1b2c3"  # noqa: S105 - no secret: it opens a toy
+DEFAULT_REFRESH_TOKEN = "5a0b1c2d-3e4f-4a5b-8c6d-7e8f90a1b2c3"  # noqa: S105 - not a secret: it is for tests
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to run the simulator."""
+    """The values of all options."""
 
     port: int
     host: str
@@ -49,10 +49,17 @@ def _seconds(text: str) -> float:
 
 
 _OPTIONS = (
-    _Option("port", "SIMULATOR_PORT", "6607", _whole(0, 65_535), "a port", "0: any free one"),
-    _Option("host", "LISTEN_HOST", "127.0.0.1", str, "an address", "address to listen at"),
-    _Option("generation", "SIMULATOR_GENERATION", "1", _whole(1, 2), "1 or 2", "of the contract: 1 or 2"),
-    _Option("seed", "SIMULATOR_SEED", "1", int, "a whole number", "decides the market and the faults"),
+    _Option("port", "SIMULATOR_PORT", "6607", _whole(0, 65_535), "a port", "port; 0: any free one"),
+    _Option("host", "LISTEN_HOST", "127.0.0.1", str, "an address", "address to listen on"),
+    _Option(
+        "generation",
+        "SIMULATOR_GENERATION",
+        "1",
+        _whole(1, 2),
+        "1 or 2",
+        "of the contract",
+    ),
+    _Option("seed", "SIMULATOR_SEED", "1", int, "a whole number", "seed of the market and the faults"),
     _Option(
         "tick",
         "SIMULATOR_TICK",
@@ -67,7 +74,7 @@ _OPTIONS = (
         "300",
         _whole(1, 10**9),
         "whole seconds, 1 or more",
-        "seconds an access token of generation 2 is valid",
+        "seconds for which an access token of generation 2 is valid",
     ),
     _Option(
         "refresh-token",
@@ -75,10 +82,10 @@ _OPTIONS = (
         DEFAULT_REFRESH_TOKEN,
         lambda text: str(UUID(text)),
         "a UUID",
-        "the one valid refresh token of generation 2",
+        "the only valid refresh token of generation 2",
     ),
     _Option(
-        "offers", "SIMULATOR_OFFERS", "6", _whole(0, 10_000), "from 0 to 10000", "mean offers of a product"
+        "offers", "SIMULATOR_OFFERS", "6", _whole(0, 10_000), "from 0 to 10000", "average offers of a product"
     ),
     _Option(
         "offers-exactly",
@@ -86,21 +93,21 @@ _OPTIONS = (
         None,
         _whole(0, 10_000),
         "from 0 to 10000",
-        "offers of every product, never replaced",
+        "exact offers of every product, never replaced",
     ),
 )
 
 
 class _Parser(argparse.ArgumentParser):
-    """Refuses in one sentence, without the usage."""
+    """Reports an error in one sentence, without the usage."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"simulator: {message.removesuffix('.')}.\n")
 
 
 def read_options(arguments: Sequence[str], environment: Mapping[str, str]) -> Options:
-    """The options; ends the program with status 2 where one is impossible."""
-    parser = _Parser(prog="simulator", description="A stand-in for the external Offers service.")
+    """The options; an impossible one ends the program with status 2."""
+    parser = _Parser(prog="simulator", description="Simulates the external Offers service.")
     for option in _OPTIONS:
         help_text = f"{option.meaning} (or {option.variable}; default: {option.default or 'none'})"
         parser.add_argument(f"--{option.name}", metavar="VALUE", help=help_text)
@@ -108,7 +115,7 @@ def read_options(arguments: Sequence[str], environment: Mapping[str, str]) -> Op
     values: dict[str, Any] = {}
     for option in _OPTIONS:
         field = option.name.replace("-", "_")
-        # A variable that is set but empty counts as not given: compose files pass "nothing" that way.
+        # An empty variable counts as not set: docker-compose passes unset variables that way.
         given = flags[field] if flags[field] is not None else environment.get(option.variable)
         text = given if given or flags[field] is not None else option.default
         values[field] = None if text is None else _converted(option, text, parser)

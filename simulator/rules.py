@@ -1,38 +1,38 @@
-"""Fault rules as they are written in JSON: the kinds there are, and the check of what came in.
+"""Fault rules in JSON: the kinds of fault, and the validation of rules.
 
-A rule: {"kind", "share": 0..1, "calls": ["auth", "register", "offers"], "products": [ids], "times": n, ...};
-all but the kind may be left out. The first rule that strikes a call wins: a call suffers one fault at most.
+A rule: {"kind", "share": 0..1, "calls": ["auth", "register", "offers"], "products": [ids], "times": n, ...}.
+Only "kind" is required. The first rule that applies to a call is used: a call gets at most one fault.
 
 kind            parameters (default)             what the client sees
-latency         seconds (1)                      the right answer, late
+latency         seconds (1)                      the true answer, late
 status          status (503), retry_after,       that status; from 500 up with an HTML body
                 arrives (false)
-timeout         arrives (false)                  no answer; the connection is held until the client goes
+timeout         arrives (false)                  no answer; the connection stays open
 reset           arrives (false)                  a TCP reset
 close           arrives (false)                  the connection closed without an answer
 drip            seconds (1)                      headers at once, then the body byte by byte
 drip_headers    seconds (1)                      the headers byte by byte, then the body
 truncated                                        half of the body, then the connection closed
-invalid_json                                     a body that is no JSON
+invalid_json                                     a body that is not JSON
 html                                             200 with an HTML page
 wrong_shape                                      an object for a list, a list for an object
 wrong_types     field (price), as (string)       offers: a string, float, bool or null for a number
 negative        field (price)                    offers: -1
 huge            field (price)                    offers: 2**70
 missing_field   field (price)                    offers: one without the field
-duplicate_ids                                    offers: two with one id
+duplicate_ids                                    offers: two with the same id
 empty                                            offers: an empty list, which is legal
-extra_fields                                     unknown fields and another order of keys, which is legal
+extra_fields                                     unknown fields and a different order of keys, which is legal
 oversized       size (50,000,000),               JSON of `size` bytes that begins with offers, chunked; with
-                declared (false)                 `declared` its Content-Length is told
-unauthorized                                     401 although the token is good
+                declared (false)                 `declared`, with a Content-Length instead
+unauthorized                                     401 although the token is valid
 too_many        retry_after (1), arrives (false) 429 with Retry-After
-redirect        location                         302; by default to this server under another name of the host
+redirect        location                         302; by default to this server by another host name
 unregistered                                     offers: 404 although registered
 
-With `arrives` the service does what it was asked before it refuses or falls silent: a registration is made.
-Kinds that falsify content strike successful answers only. Of a product's offers they make one bad, the last,
-so that a client that stores offers one by one has stored the others by then.
+With `arrives`, the service performs the call before the fault: a registration is made. Kinds that change the
+content apply to successful answers only. They change the last offer of a product, so that a client that
+stores offers one by one has stored the others by then.
 """
 
 from collections.abc import Callable
@@ -40,7 +40,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-from simulator.answers import CALLS, ImpossibleError
+from simulator.calls import CALLS, ControlError
 
 FIELDS = ("id", "price", "items_in_stock")
 WRONG_TYPES = ("string", "float", "bool", "null")
@@ -49,47 +49,47 @@ _OFFERS = ("offers",)
 
 
 class Family(Enum):
-    """How a fault goes about it."""
+    """What a fault changes."""
 
-    REFUSAL = auto()  # another answer; the service does nothing
+    REFUSAL = auto()  # a different answer; the service does nothing
     SILENCE = auto()  # no answer at all
-    CONTENT = auto()  # a successful answer made false
-    WIRE = auto()  # the answer sent in a way it should not be
+    CONTENT = auto()  # a successful answer with wrong content
+    WIRE = auto()  # the true answer, sent wrongly
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A sort of fault: the parameters it takes and the calls it can strike."""
+class FaultKind:
+    """A kind of fault: the parameters it takes and the calls it can apply to."""
 
     family: Family
     parameters: tuple[str, ...] = ()
     calls: tuple[str, ...] = CALLS
 
 
-KINDS = {
-    "latency": Kind(Family.WIRE, ("seconds",)),
-    "status": Kind(Family.REFUSAL, ("status", "retry_after", "arrives")),
-    "timeout": Kind(Family.SILENCE, ("arrives",)),
-    "reset": Kind(Family.SILENCE, ("arrives",)),
-    "close": Kind(Family.SILENCE, ("arrives",)),
-    "drip": Kind(Family.WIRE, ("seconds",)),
-    "drip_headers": Kind(Family.WIRE, ("seconds",)),
-    "truncated": Kind(Family.WIRE),
-    "invalid_json": Kind(Family.CONTENT),
-    "html": Kind(Family.CONTENT),
-    "wrong_shape": Kind(Family.CONTENT),
-    "wrong_types": Kind(Family.CONTENT, ("field", "as"), _OFFERS),
-    "negative": Kind(Family.CONTENT, ("field",), _OFFERS),
-    "huge": Kind(Family.CONTENT, ("field",), _OFFERS),
-    "missing_field": Kind(Family.CONTENT, ("field",), _OFFERS),
-    "duplicate_ids": Kind(Family.CONTENT, (), _OFFERS),
-    "empty": Kind(Family.CONTENT, (), _OFFERS),
-    "extra_fields": Kind(Family.CONTENT),
-    "oversized": Kind(Family.WIRE, ("size", "declared")),
-    "unauthorized": Kind(Family.REFUSAL),
-    "too_many": Kind(Family.REFUSAL, ("retry_after", "arrives")),
-    "redirect": Kind(Family.REFUSAL, ("location",)),
-    "unregistered": Kind(Family.REFUSAL, (), _OFFERS),
+FAULT_KINDS = {
+    "latency": FaultKind(Family.WIRE, ("seconds",)),
+    "status": FaultKind(Family.REFUSAL, ("status", "retry_after", "arrives")),
+    "timeout": FaultKind(Family.SILENCE, ("arrives",)),
+    "reset": FaultKind(Family.SILENCE, ("arrives",)),
+    "close": FaultKind(Family.SILENCE, ("arrives",)),
+    "drip": FaultKind(Family.WIRE, ("seconds",)),
+    "drip_headers": FaultKind(Family.WIRE, ("seconds",)),
+    "truncated": FaultKind(Family.WIRE),
+    "invalid_json": FaultKind(Family.CONTENT),
+    "html": FaultKind(Family.CONTENT),
+    "wrong_shape": FaultKind(Family.CONTENT),
+    "wrong_types": FaultKind(Family.CONTENT, ("field", "as"), _OFFERS),
+    "negative": FaultKind(Family.CONTENT, ("field",), _OFFERS),
+    "huge": FaultKind(Family.CONTENT, ("field",), _OFFERS),
+    "missing_field": FaultKind(Family.CONTENT, ("field",), _OFFERS),
+    "duplicate_ids": FaultKind(Family.CONTENT, (), _OFFERS),
+    "empty": FaultKind(Family.CONTENT, (), _OFFERS),
+    "extra_fields": FaultKind(Family.CONTENT),
+    "oversized": FaultKind(Family.WIRE, ("size", "declared")),
+    "unauthorized": FaultKind(Family.REFUSAL),
+    "too_many": FaultKind(Family.REFUSAL, ("retry_after", "arrives")),
+    "redirect": FaultKind(Family.REFUSAL, ("location",)),
+    "unregistered": FaultKind(Family.REFUSAL, (), _OFFERS),
 }
 DEFAULTS: dict[str, Any] = {
     "seconds": 1.0,
@@ -106,21 +106,21 @@ DEFAULTS: dict[str, Any] = {
 
 def check_rule(content: Any) -> None:
     if not isinstance(content, dict):
-        raise ImpossibleError("Each fault rule must be an object.")
-    kind = KINDS.get(str(content.get("kind")))
+        raise ControlError("Each fault rule must be an object.")
+    kind = FAULT_KINDS.get(str(content.get("kind")))
     if kind is None:
-        raise ImpossibleError(f"kind must be one of {', '.join(KINDS)}.")
-    # `fired` is what reading the rules adds; it is allowed so that an answer can be sent back.
+        raise ControlError(f"kind must be one of {', '.join(FAULT_KINDS)}.")
+    # Reading the rules adds `fired`; it is allowed so that an answer can be sent back.
     known = {"kind", "share", "calls", "products", "times", "fired", *kind.parameters}
     for name, value in content.items():
         if name not in known:
-            raise ImpossibleError(f"A rule of kind {content['kind']} has no {name}.")
+            raise ControlError(f"A rule of kind {content['kind']} has no {name}.")
         fits, sentence = _CHECKS.get(name, _ANYTHING)
         if not fits(value):
-            raise ImpossibleError(f"{name} must be {sentence}.")
-    if pointless := set(content.get("calls", ())) - set(kind.calls):
-        raise ImpossibleError(
-            f"A rule of kind {content['kind']} cannot strike {', '.join(sorted(pointless))}."
+            raise ControlError(f"{name} must be {sentence}.")
+    if impossible := set(content.get("calls", ())) - set(kind.calls):
+        raise ControlError(
+            f"A rule of kind {content['kind']} cannot apply to {', '.join(sorted(impossible))}."
         )
 
 

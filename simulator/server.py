@@ -1,4 +1,4 @@
-"""One request's way: route, fault, answer, log, wire."""
+"""Handles a request: route, fault, answer, log, transmission."""
 
 import json
 import time
@@ -7,22 +7,22 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from simulator.answers import Answer, Call, find_route
+from simulator.calls import ServiceAnswer, ServiceCall, find_route
 from simulator.control import CONTROL_PATH, Control
 from simulator.distortions import ErrorShapes, distort, refuse
-from simulator.faults import HARMLESS, Faults, Rule
-from simulator.log import Outcome, RequestLog
+from simulator.faults import HARMLESS, FaultRule, Faults
+from simulator.log import RequestLog, RequestOutcome
 from simulator.rules import Family
 from simulator.wire import response_of, send_badly
 
-_NOTHING = Answer(0, b"")
+_NOTHING = ServiceAnswer(0, b"")
 
 
 class Contract(ErrorShapes, Protocol):
     """A generation of the Offers service."""
 
     def canonical_id(self, product: object) -> str: ...
-    def answer(self, call: Call) -> Answer: ...
+    def answer(self, call: ServiceCall) -> ServiceAnswer: ...
 
 
 class OffersServer:
@@ -45,10 +45,10 @@ class OffersServer:
         if request.method != route.method:
             return response_of(self._contract.problem(405, "Method Not Allowed"))
         body = await request.read() if request.body_exists else b""
-        call = Call(route.call, request.headers.get("Bearer"), route.product, body)
+        call = ServiceCall(route.call, request.headers.get("Bearer"), route.product, body)
         return await self._serve(request, call, arrived)
 
-    async def _serve(self, request: web.BaseRequest, call: Call, arrived: float) -> web.StreamResponse:
+    async def _serve(self, request: web.BaseRequest, call: ServiceCall, arrived: float) -> web.StreamResponse:
         product = self._product_of(call)
         rule = self._faults.choose(call.name, product)
         if rule is None:
@@ -65,23 +65,25 @@ class OffersServer:
             return await send_badly(rule.kind, request, answer, rule.settings)
         return response_of(answer)
 
-    def _faulty_answer(self, rule: Rule, call: Call, request: web.BaseRequest) -> tuple[Answer, Rule | None]:
-        """The answer, and the rule unless it came to nothing."""
+    def _faulty_answer(
+        self, rule: FaultRule, call: ServiceCall, request: web.BaseRequest
+    ) -> tuple[ServiceAnswer, FaultRule | None]:
+        """The answer, and the rule if it changed something."""
         if rule.family in {Family.SILENCE, Family.REFUSAL}:
             if rule.settings.get("arrives"):
                 self._contract.answer(call)
             if rule.family is Family.SILENCE:
                 return _NOTHING, rule
-            return refuse(rule, self._contract, elsewhere=_same_place_by_another_name(request)), rule
+            return refuse(rule, self._contract, elsewhere=_same_address_by_another_name(request)), rule
         answer = self._contract.answer(call)
         if rule.family is Family.WIRE:
             return answer, rule
         if answer.status >= HTTPStatus.BAD_REQUEST:
-            # An error has no content to make false: the rule keeps its strike for later.
+            # An error has no content to change: the rule does not fire.
             return answer, None
         return distort(rule, call, answer), rule
 
-    def _product_of(self, call: Call) -> str | None:
+    def _product_of(self, call: ServiceCall) -> str | None:
         if call.name == "auth":
             return None
         sent = call.product if call.name == "offers" else _id_in(call.body)
@@ -96,19 +98,19 @@ def _id_in(body: bytes) -> Any:
     return product.get("id") if isinstance(product, dict) else None
 
 
-def _outcome(call: Call, answer: Answer, rule: Rule | None) -> Outcome:
+def _outcome(call: ServiceCall, answer: ServiceAnswer, rule: FaultRule | None) -> RequestOutcome:
     if rule is None:
-        return Outcome(call.name, answer.status, None)
+        return RequestOutcome(call.name, answer.status, None)
     if rule.family is Family.SILENCE:
-        return Outcome(call.name, None, rule.kind)
-    return Outcome(call.name, 200 if rule.kind == "oversized" else answer.status, rule.kind)
+        return RequestOutcome(call.name, None, rule.kind)
+    return RequestOutcome(call.name, 200 if rule.kind == "oversized" else answer.status, rule.kind)
 
 
-def _tick_shown(answer: Answer, rule: Rule | None) -> int | None:
+def _tick_shown(answer: ServiceAnswer, rule: FaultRule | None) -> int | None:
     return answer.tick if rule is None or rule.kind in HARMLESS else None
 
 
-def _same_place_by_another_name(request: web.BaseRequest) -> str:
+def _same_address_by_another_name(request: web.BaseRequest) -> str:
     name, _, port = request.host.rpartition(":")
     other_name = "127.0.0.1" if name == "localhost" else "localhost"
     return f"http://{other_name}:{port}{request.raw_path}"

@@ -1,4 +1,4 @@
-"""Answers put on the wire: as they should be, or late, in drips, in part, without end, or not at all."""
+"""Sends answers: correctly, or late, byte by byte, in part, oversized, or not at all."""
 
 import asyncio
 import socket
@@ -8,14 +8,14 @@ from typing import Any
 
 from aiohttp import web
 
-from simulator.answers import Answer, reason_of
+from simulator.calls import ServiceAnswer, reason_of
 
-# An aborted connection with this option makes the kernel send RST instead of FIN.
+# With this option, the kernel ends an aborted connection with RST instead of FIN.
 _NO_LINGER = struct.pack("ii", 1, 0)
 _FILLER = b'{"id":1,"price":100,"items_in_stock":1},' * 1_600
 
 
-def response_of(answer: Answer) -> web.Response:
+def response_of(answer: ServiceAnswer) -> web.Response:
     return web.Response(
         status=answer.status,
         body=answer.body,
@@ -24,38 +24,40 @@ def response_of(answer: Answer) -> web.Response:
 
 
 async def send_badly(
-    kind: str, request: web.BaseRequest, answer: Answer, settings: dict[str, Any]
+    kind: str, request: web.BaseRequest, answer: ServiceAnswer, settings: dict[str, Any]
 ) -> web.StreamResponse:
     try:
         return await _SENDERS[kind](request, answer, **settings)
     except ConnectionResetError:
-        # The client had enough of it, which is what these faults are for.
+        # The client has disconnected, as these faults intend.
         return _hang_up(request)
 
 
-async def _send_late(_request: web.BaseRequest, answer: Answer, *, seconds: float) -> web.StreamResponse:
+async def _send_late(
+    _request: web.BaseRequest, answer: ServiceAnswer, *, seconds: float
+) -> web.StreamResponse:
     await asyncio.sleep(seconds)
     return response_of(answer)
 
 
-async def _send_nothing(request: web.BaseRequest, _answer: Answer, **_: Any) -> web.StreamResponse:
-    # Nobody completes it: the server cancels this task when the client goes.
+async def _send_nothing(request: web.BaseRequest, _answer: ServiceAnswer, **_: Any) -> web.StreamResponse:
+    # Never completed: the server cancels this task when the client disconnects.
     await asyncio.get_running_loop().create_future()
     return _hang_up(request)
 
 
-async def _close(request: web.BaseRequest, _answer: Answer, **_: Any) -> web.StreamResponse:
+async def _close(request: web.BaseRequest, _answer: ServiceAnswer, **_: Any) -> web.StreamResponse:
     return _hang_up(request)
 
 
 def _hang_up(request: web.BaseRequest) -> web.StreamResponse:
     if request.transport is not None:
         request.transport.close()
-    # The server wants a response object; the connection it would go to is gone.
+    # The server expects a response object, but the connection is closed.
     return web.Response()
 
 
-async def _reset(request: web.BaseRequest, _answer: Answer, **_: Any) -> web.StreamResponse:
+async def _reset(request: web.BaseRequest, _answer: ServiceAnswer, **_: Any) -> web.StreamResponse:
     if request.transport is not None:
         connection = request.transport.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
@@ -63,7 +65,7 @@ async def _reset(request: web.BaseRequest, _answer: Answer, **_: Any) -> web.Str
     return web.Response()
 
 
-async def _begin(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
+async def _begin(request: web.BaseRequest, answer: ServiceAnswer) -> web.StreamResponse:
     response = web.StreamResponse(status=answer.status)
     response.content_type = answer.content_type
     response.content_length = len(answer.body)
@@ -72,7 +74,7 @@ async def _begin(request: web.BaseRequest, answer: Answer) -> web.StreamResponse
     return response
 
 
-async def _drip(request: web.BaseRequest, answer: Answer, *, seconds: float) -> web.StreamResponse:
+async def _drip(request: web.BaseRequest, answer: ServiceAnswer, *, seconds: float) -> web.StreamResponse:
     response = await _begin(request, answer)
     for byte in answer.body:
         await asyncio.sleep(seconds)
@@ -80,8 +82,10 @@ async def _drip(request: web.BaseRequest, answer: Answer, *, seconds: float) -> 
     return response
 
 
-async def _drip_headers(request: web.BaseRequest, answer: Answer, *, seconds: float) -> web.StreamResponse:
-    """Byte by byte past the server's own machinery, which sends all headers at once."""
+async def _drip_headers(
+    request: web.BaseRequest, answer: ServiceAnswer, *, seconds: float
+) -> web.StreamResponse:
+    """Writes to the connection directly, since the server sends all headers at once."""
     status = f"{answer.status} {reason_of(answer.status)}"
     head = f"HTTP/1.1 {status}\r\nContent-Type: {answer.content_type}\r\nConnection: close\r\n"
     for byte in f"{head}Content-Length: {len(answer.body)}\r\n\r\n".encode():
@@ -94,16 +98,16 @@ async def _drip_headers(request: web.BaseRequest, answer: Answer, *, seconds: fl
     return _hang_up(request)
 
 
-async def _truncate(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
+async def _truncate(request: web.BaseRequest, answer: ServiceAnswer) -> web.StreamResponse:
     response = await _begin(request, answer)
     await response.write(answer.body[: len(answer.body) // 2])
     return _hang_up(request)
 
 
-async def _send_without_end(
-    request: web.BaseRequest, _answer: Answer, *, size: int, declared: bool
+async def _send_oversized(
+    request: web.BaseRequest, _answer: ServiceAnswer, *, size: int, declared: bool
 ) -> web.StreamResponse:
-    """A valid list of offers of `size` bytes; only with `declared` do the headers tell its size."""
+    """Valid JSON of `size` bytes; with `declared`, the headers give its size."""
     response = web.StreamResponse()
     response.content_type = "application/json"
     if declared:
@@ -116,7 +120,7 @@ async def _send_without_end(
     while left >= len(_FILLER):
         await response.write(_FILLER)
         left -= len(_FILLER)
-    # The filler ends with a comma, so what comes last is a number padded with blanks.
+    # The filler ends with a comma, so the list ends with a number, padded with blanks.
     await response.write(b"0".rjust(left) + b"]")
     return response
 
@@ -129,5 +133,5 @@ _SENDERS: dict[str, Callable[..., Awaitable[web.StreamResponse]]] = {
     "drip": _drip,
     "drip_headers": _drip_headers,
     "truncated": _truncate,
-    "oversized": _send_without_end,
+    "oversized": _send_oversized,
 }

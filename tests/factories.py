@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from productator.access import api_tokens
 from productator.catalogue import products
 from productator.config import Settings
-from productator.domain import ProductDraft, Retention, Scope
+from productator.domain import ProductDraft, Scope
 from productator.models import Offer
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -18,33 +18,19 @@ FAR_FUTURE = datetime(2999, 1, 1, tzinfo=UTC)
 
 
 def settings(**over: Any) -> Settings:
-    """Settings as tests want them; no file and no environment take part."""
-    defaults: dict[str, Any] = {
+    """The default settings, but for what tests want otherwise; no file and no environment take part."""
+    wanted: dict[str, Any] = {
         "database_url": "sqlite://",
         "offers_address": "http://127.0.0.1:9/api/v1",
-        "offers_token": None,
-        "offers_refresh_token": None,
         "offers_timeout_s": 5.0,
-        "refresher_period_s": 30.0,
         "refresher_concurrency": 8,
         "refresher_metrics_port": 0,
-        "retention": Retention(365, 90, 730, 0),
+        "raw_points_days": 90,
         "port": 0,
-        "listen_host": "127.0.0.1",
-        "currency": None,
-        "require_if_match": False,
         "auth": "off",
-        "admin_token": None,
-        "jwt_issuer": None,
-        "jwt_audience": None,
-        "jwt_jwks_url": None,
-        "cors_origins": frozenset(),
-        "rate_limit": None,
-        "trusted_proxies": 0,
         "secret_key": "signs the cursors of tests",
-        "log_format": "text",
     }
-    return Settings(**(defaults | over))
+    return Settings(**(wanted | over))
 
 
 def product_draft(name: str = "Espresso machine", description: str = "15 bar pump") -> ProductDraft:

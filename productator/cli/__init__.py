@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from importlib import resources
 from pathlib import Path
 from typing import NoReturn
 
@@ -11,17 +12,17 @@ import click
 from productator.api.openapi import document
 from productator.app import create_app
 from productator.cli import demo
-from productator.cli.command import settings_given, told_in_a_sentence
+from productator.cli.plain_errors import with_plain_errors
 from productator.cli.products import products
+from productator.cli.settings import load_settings
 from productator.cli.tokens import first_token, tokens
 from productator.database import migrate as schema
 from productator.database.engine import make_engine
 from productator.models import Base
 
-_UWSGI_INI = Path(__file__).resolve().parents[1] / "ops" / "uwsgi.ini"
-
 
 @click.group()
+@click.version_option(package_name="productator", message="%(package)s %(version)s")
 def main() -> None:
     """Manages Productator's database and starts its API."""
 
@@ -32,10 +33,10 @@ main.add_command(tokens)
 
 @main.command()
 @click.option("--wait", default=0.0, help="Seconds to wait for the database to answer.", show_default=True)
-@told_in_a_sentence
+@with_plain_errors
 def migrate(wait: float) -> None:
     """Brings the schema to the newest version; safe to run from several places at once."""
-    engine = make_engine(settings_given().database_url)
+    engine = make_engine(load_settings().database_url)
     before, after = schema.migrate(engine, wait_s=wait)
     where = engine.url.render_as_string(hide_password=True)
     click.echo(
@@ -44,31 +45,32 @@ def migrate(wait: float) -> None:
 
 
 @main.command()
-@told_in_a_sentence
+@with_plain_errors
 def dump() -> None:
     """Prints the newest schema in MySQL's SQL."""
     click.echo(schema.dump(Base.metadata), nl=False)
 
 
 @main.command()
-@told_in_a_sentence
+@with_plain_errors
 def openapi() -> None:
     """Prints the OpenAPI document of the API."""
-    click.echo(json.dumps(document.build(create_app(settings_given())), ensure_ascii=False, indent=2))
+    click.echo(json.dumps(document.build(create_app(load_settings())), ensure_ascii=False, indent=2))
 
 
 @main.command()
 @click.option("--development", is_flag=True, help="Use Flask's development server instead.")
-@told_in_a_sentence
+@with_plain_errors
 def serve(*, development: bool) -> None:
     """Serves the API with uWSGI; this process becomes its master."""
-    settings = settings_given()
+    settings = load_settings()
     host, port = settings.listen_host, str(settings.port)
     if secret := first_token(settings):
-        click.echo(f"This token may do everything, and is shown only now: {secret}")
+        click.echo(f"An API token with the scope admin, shown only this once: {secret}")
     if development:
         _become("flask", "--app", "productator.wsgi", "run", "--host", host, "--port", port)
-    _become("uwsgi", "--ini", str(_UWSGI_INI), "--http-socket", f"{host}:{port}", "--virtualenv", sys.prefix)
+    ini = str(resources.files("productator.ops") / "uwsgi.ini")
+    _become("uwsgi", "--ini", ini, "--http-socket", f"{host}:{port}", "--virtualenv", sys.prefix)
 
 
 def _become(program: str, *arguments: str) -> NoReturn:
@@ -79,9 +81,9 @@ def _become(program: str, *arguments: str) -> NoReturn:
 
 
 @main.command(name="demo")
-@told_in_a_sentence
+@with_plain_errors
 def load_demo() -> None:
-    """Loads the demo's products into an empty database and says where to look."""
-    settings = settings_given()
+    """Loads demo products into an empty database and prints what to try."""
+    settings = load_settings()
     loaded = demo.load(make_engine(settings.database_url))
     click.echo(demo.banner(settings, loaded, first_token(settings)))

@@ -1,4 +1,4 @@
-"""The first minutes with Productator: a few products, and what to type."""
+"""Demo products, and the commands to try first."""
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import sessionmaker
@@ -24,57 +24,61 @@ PRODUCTS = (
 
 
 def load(engine: Engine) -> int:
-    """Creates the demo products, unless there are or ever were products; returns how many were created."""
+    """Creates the demo products unless there are or ever were others; returns how many it created."""
     with sessionmaker(engine)() as session:
         if products.count(session):
             return 0
         created = [products.create(session, draft, now=utc_now()) for draft in PRODUCTS]
-        # No id is given twice, so a higher one tells of products that may have been deleted on purpose.
+        # Ids are never reused, so a higher one means that there were products, perhaps deleted on purpose.
         if created[0].id > len(PRODUCTS):
             return 0
         session.commit()
         return len(created)
 
 
-def banner(settings: Settings, loaded: int, token: str | None) -> str:
-    """What runs where, and what to type; `token` is one that was made just now."""
+def banner(settings: Settings, loaded: int, new_token: str | None) -> str:
+    """The addresses of the programs, and commands ready to paste."""
     api = f"http://127.0.0.1:{settings.port}"
     bearer = ' -H "Authorization: Bearer $TOKEN"'
     reading, writing = {"off": ("", ""), "write": ("", bearer), "all": (bearer, bearer)}[settings.auth]
+    pretty = "| python3 -m json.tool"
+    demo = (
+        f"{loaded} demo products loaded." if loaded else "No demo products loaded: there are or were others."
+    )
     return "\n".join(
         [
             "",
-            f"  Productator's API      {api}/api/v1/products",
+            f"  API                    {api}/api/v1/products",
+            f"  API documentation      {api}/docs",
             f"  Refresher's metrics    http://127.0.0.1:{settings.refresher_metrics_port}/metrics",
             f"  Offers service         {settings.offers_address}",
-            f"  {loaded} demo products loaded."
-            if loaded
-            else "  No demo products loaded: there are or were others.",
+            f"  {demo}",
             "",
-            *_about_tokens(settings, token),
-            "  Try this in another terminal; prices move every few seconds,",
-            f"  and are fetched every {settings.refresher_period_s:g} s:",
+            *_about_tokens(settings.auth, new_token),
+            "  Try this in another terminal. Prices move every few seconds, and the refresher",
+            f"  fetches them every {settings.refresher_period_s:g} s:",
             "",
-            f"    curl '{api}/api/v1/products/1/offers?sort=price'{reading}",
-            f"    curl -X POST {api}/api/v1/products/1/refresh{writing}",
+            f"    curl -s '{api}/api/v1/products/1/offers?sort=price'{reading} {pretty}",
+            f"    curl -s -X POST {api}/api/v1/products/1/refresh{writing} {pretty}",
             "",
         ]
     )
 
 
-def _about_tokens(settings: Settings, token: str | None) -> list[str]:
-    if settings.auth == "off":
+def _about_tokens(auth: str, new_token: str | None) -> list[str]:
+    if auth == "off":
         return []
-    asked = {"write": "Writing", "all": "Every call"}[settings.auth]
-    if token is None:
+    protected = {"write": "Writing", "all": "Every call"}[auth]
+    if new_token is None:
         return [
-            f"  {asked} needs a token: the one you were given, or one made by",
-            "  `productator tokens create NAME --scope write`, as $TOKEN.",
+            f"  {protected} needs a token. Set $TOKEN to yours, or create one:",
+            "",
+            "    export TOKEN=$(productator tokens create NAME --scope write)",
             "",
         ]
     return [
-        f"  {asked} needs a token. This one may do everything, and is shown only now:",
+        f"  {protected} needs a token. This one has the scope admin and is shown only this once:",
         "",
-        f"    export TOKEN={token}",
+        f"    export TOKEN={new_token}",
         "",
     ]

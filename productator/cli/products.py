@@ -1,4 +1,4 @@
-"""`productator products`: many products from a file, and all of them to one."""
+"""`productator products`: imports products from a file, exports products and their history to one."""
 
 import os
 import shutil
@@ -13,20 +13,22 @@ from typing import cast
 import click
 from sqlalchemy.orm import sessionmaker
 
+from productator.api.conventions.time_ranges import moment
 from productator.api.price_json import change_json
 from productator.api.price_schemas import OfferChangeJson
 from productator.api.schemas import product_json
 from productator.catalogue import products as catalogue
-from productator.cli.command import moment_given, settings_given, told_in_a_sentence
-from productator.cli.files import STANDARD, format_of, formatted, output_option, writer, written_to
+from productator.cli.files import STANDARD, format_of, format_option, opened_output, output_option, writer
+from productator.cli.plain_errors import with_plain_errors
+from productator.cli.settings import load_settings
 from productator.database.engine import make_engine, snapshot
 from productator.domain import MAX_ID
 from productator.prices import offer_history
 from productator.prices.offer_history import Span
 from productator.transfer import importing
-from productator.transfer.reading import READERS, Record, Records, Refused
+from productator.transfer.reading import READERS, InvalidRecord, Record, Records
 
-_MOST_TOLD = 100
+_MOST_SHOWN = 100
 
 
 @click.group()
@@ -36,86 +38,88 @@ def products() -> None:
 
 @products.command(name="import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
-@formatted
-@click.option("--dry-run", is_flag=True, help="Only check the file; the database is not touched.")
-@click.option("--skip-invalid", is_flag=True, help="Import the valid records of a file that has others.")
-@told_in_a_sentence
+@format_option
+@click.option("--dry-run", is_flag=True, help="Only check the file, without the database.")
+@click.option("--skip-invalid", is_flag=True, help="Import the valid records although others are invalid.")
+@with_plain_errors
 def import_(file: str, given_format: str | None, *, dry_run: bool, skip_invalid: bool) -> None:
     """Creates a product for each record of FILE (CSV or JSON Lines; - is the standard input).
 
-    Nothing is imported from a file with invalid records, unless told otherwise; the exit code is 1 if there
-    are any. Run it again after it was interrupted: it goes on where it stopped, and imports no record twice.
+    The whole file is checked first. If a record is invalid, nothing is imported (see --skip-invalid), and the
+    exit code is 1. Run an interrupted import again with the same file: it continues, and imports no record
+    twice.
     """
-    read, name = READERS[format_of(file, given_format)], _name(file)
+    read, name = READERS[format_of(file, given_format)], "standard input" if file == STANDARD else file
     with _opened(file) as stream:
         valid, invalid = _check(stream, read, name)
         if dry_run:
             click.echo(f"{name}: {valid} valid, {invalid} invalid; none imported.")
         elif invalid and not skip_invalid:
-            click.echo(f"{name}: {valid} valid, {invalid} invalid; none imported (see --skip-invalid).")
+            click.echo(
+                f"{name}: {valid} valid, {invalid} invalid; none imported."
+                " Fix the file and run it again, or import the valid records with --skip-invalid."
+            )
         else:
-            created, there = _import(stream, read)
-            click.echo(f"{name}: {created} imported, {there} already there, {invalid} invalid.")
+            created, existing = _import(stream, read)
+            click.echo(f"{name}: {created} imported, {existing} already there, {invalid} invalid.")
     if invalid:
         sys.exit(1)
 
 
-def _name(file: str) -> str:
-    return "standard input" if file == STANDARD else file
-
-
 @contextmanager
 def _opened(file: str) -> Iterator[BufferedIOBase]:
-    """The file to be read more than once; what comes only once is kept in a temporary one."""
+    """The file, readable more than once: a pipe is copied to a temporary file."""
     with click.open_file(file, "rb") as given:
         stream = cast("BufferedIOBase", given)
         if file != STANDARD and stream.seekable():
             yield stream
             return
-        with tempfile.TemporaryFile() as kept:
-            shutil.copyfileobj(stream, kept)
-            yield cast("BufferedIOBase", kept)
+        with tempfile.TemporaryFile() as copy:
+            shutil.copyfileobj(stream, copy)
+            yield cast("BufferedIOBase", copy)
 
 
 def _check(stream: BufferedIOBase, read: Callable[[BufferedIOBase], Records], name: str) -> tuple[int, int]:
-    """Tells what is wrong with the file; returns how many records are valid, and how many are not."""
+    """Shows what is wrong with the file; returns how many records are valid, and how many are not."""
     valid = invalid = 0
-    told: list[Refused] = []
+    shown: list[InvalidRecord] = []
     with _progress("Checking", stream) as advance:
         for number, record in enumerate(read(stream)):
             if isinstance(record, Record):
                 valid += 1
             else:
                 invalid += 1
-                told += [record] if invalid <= _MOST_TOLD else []
+                shown += [record] if invalid <= _MOST_SHOWN else []
             if number % 1_000 == 0:
                 advance()
-    # Behind the bar, which would be drawn over them.
-    for refused in told:
-        _tell(name, refused)
-    if invalid > _MOST_TOLD:
-        click.echo(f"{name}: {invalid - _MOST_TOLD} more invalid records.", err=True)
+    # Only now: the progress bar would overwrite them.
+    for record in shown:
+        _show(name, record)
+    if invalid > _MOST_SHOWN:
+        click.echo(f"{name}: {invalid - _MOST_SHOWN} more invalid records.", err=True)
     return valid, invalid
 
 
-def _tell(name: str, refused: Refused) -> None:
-    for field, detail in refused.errors[:_MOST_TOLD]:
-        # A field's name is whatever the file says, and must not steer the terminal.
+def _show(name: str, record: InvalidRecord) -> None:
+    for field, detail in record.errors[:_MOST_SHOWN]:
+        # A field's name comes from the file, and must not control the terminal.
         in_field = f" {field if field.isprintable() else repr(field)}:" if field else ""
-        click.echo(f"{name}:{refused.line}:{in_field} {detail}", err=True)
+        click.echo(f"{name}:{record.line}:{in_field} {detail}", err=True)
 
 
 def _import(stream: BufferedIOBase, read: Callable[[BufferedIOBase], Records]) -> tuple[int, int]:
-    engine = make_engine(settings_given().database_url)
-    file = importing.digest(stream)
+    engine = make_engine(load_settings().database_url)
+    file_digest = importing.digest(stream)
     with _progress("Importing", stream) as advance:
         records = (record for record in read(stream) if isinstance(record, Record))
-        return importing.import_records(sessionmaker(engine), records, of=file, done=advance)
+        return importing.import_records(
+            sessionmaker(engine), records, file_digest=file_digest, on_commit=advance
+        )
 
 
 @contextmanager
 def _progress(label: str, stream: BufferedIOBase) -> Iterator[Callable[[], None]]:
-    """A bar of the bytes that were read, for whoever looks at a terminal."""
+    """A progress bar of the bytes read, on a terminal only."""
     size = stream.seek(0, os.SEEK_END)
     hidden = not sys.stderr.isatty()
     with click.progressbar(length=size, label=label, file=sys.stderr, hidden=hidden) as bar:
@@ -124,23 +128,30 @@ def _progress(label: str, stream: BufferedIOBase) -> Iterator[Callable[[], None]
 
 
 @products.command()
-@formatted
+@format_option
 @output_option
-@told_in_a_sentence
+@with_plain_errors
 def export(given_format: str | None, output: str | None) -> None:
-    """Writes all products, as they are at one moment, as CSV or JSON Lines."""
+    """Writes all products, as of one moment, as CSV or JSON Lines."""
     write = writer(output, given_format)
-    with snapshot(settings_given().database_url) as connection, written_to(output) as stream:
+    with snapshot(load_settings().database_url) as connection, opened_output(output) as stream:
         write(stream, (product_json(row) for row in catalogue.every(connection)))
+
+
+def _time(_context: click.Context, _option: click.Parameter, value: str | None) -> datetime | None:
+    try:
+        return None if value is None else moment(value)
+    except ValueError as error:
+        raise click.BadParameter("A time has a zone, such as 2026-11-23T12:00:00Z.") from error
 
 
 @products.command()
 @click.argument("product_id", type=click.IntRange(1, MAX_ID))
-@click.option("--from", "since", callback=moment_given, help="RFC 3339, for example 2026-11-23T12:00:00Z.")
-@click.option("--to", "until", callback=moment_given, help="RFC 3339, exclusive.")
-@formatted
+@click.option("--from", "since", callback=_time, help="RFC 3339, such as 2026-11-23T12:00:00Z.")
+@click.option("--to", "until", callback=_time, help="RFC 3339, exclusive.")
+@format_option
 @output_option
-@told_in_a_sentence
+@with_plain_errors
 def history(
     product_id: int,
     since: datetime | None,
@@ -148,12 +159,12 @@ def history(
     given_format: str | None,
     output: str | None,
 ) -> None:
-    """Writes every change of a product's offers, oldest first, removed offers included."""
-    write, settings = writer(output, given_format), settings_given()
+    """Writes every change of a product's offers, removed ones included, oldest first."""
+    write, settings = writer(output, given_format), load_settings()
     with snapshot(settings.database_url) as connection:
         # Fails for an unknown product before the output file exists.
         catalogue.get(connection, product_id)
-        with written_to(output) as stream:
+        with opened_output(output) as stream:
             changes = offer_history.every(connection, product_id, Span(since, until))
             rows = (change_json(each, currency=settings.currency) for each in changes)
             write(stream, rows, columns=tuple(OfferChangeJson.__annotations__))

@@ -7,8 +7,9 @@ import click
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
-from productator.access import api_tokens as service
-from productator.cli.command import settings_given, told_in_a_sentence
+from productator.access import api_tokens
+from productator.cli.plain_errors import with_plain_errors
+from productator.cli.settings import load_settings
 from productator.config import Settings
 from productator.database.engine import make_engine
 from productator.domain import TOKEN_NAME_LENGTH, Scope, utc_now
@@ -16,11 +17,11 @@ from productator.models import ApiToken
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _ROW = "{:>4}  {:<8}  {:<24}  {:<5}  {:<7}  {:<16}  {:<16}  {:<16}"
-_COLUMNS = ("id", "begins", "name", "scope", "state", "created", "expires", "last used")
+_COLUMNS = ("id", "prefix", "name", "scope", "state", "created", "expires", "last used")
 
 
 class Expiry(click.ParamType[datetime]):
-    """A moment in the future: in so many days (90d), hours or minutes, or at a time (UTC unless it says)."""
+    """A time in the future: in days (90d), hours or minutes from now, or absolute (UTC if it has no zone)."""
 
     name = "when"
 
@@ -30,7 +31,9 @@ class Expiry(click.ParamType[datetime]):
             moment = _after(value, now=now) or _at(value)
         except (ValueError, OverflowError):
             self.fail(
-                f"{value!r} is neither a time such as 2027-01-31T12:00Z nor a span such as 90d.", param, ctx
+                f"{value!r} is neither a time such as 2027-01-31T12:00Z nor a duration such as 90d.",
+                param,
+                ctx,
             )
         if moment <= now:
             self.fail(f"{value} is not in the future.", param, ctx)
@@ -47,83 +50,88 @@ def _at(value: str) -> datetime:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _readable(_context: click.Context, _parameter: click.Parameter, name: str) -> str:
+def _token_name(_context: click.Context, _parameter: click.Parameter, name: str) -> str:
     if not name.strip() or not name.isprintable() or len(name) > TOKEN_NAME_LENGTH:
-        raise click.BadParameter(f"a name has 1 to {TOKEN_NAME_LENGTH} printable characters.")
+        raise click.BadParameter(f"A name has 1 to {TOKEN_NAME_LENGTH} printable characters.")
     return name
 
 
 @click.group()
 def tokens() -> None:
-    """Makes, lists and revokes the tokens of the API's callers."""
+    """Creates, lists and revokes API tokens."""
 
 
 @tokens.command()
-@click.argument("name", callback=_readable)
+@click.argument("name", callback=_token_name)
 @click.option(
     "--scope",
     "scopes",
     type=click.Choice([scope.value for scope in Scope]),
     multiple=True,
     required=True,
-    help="What it may do: admin includes write, write includes read.",
+    help="What the token allows: admin includes write, write includes read.",
 )
-@click.option("--expires", type=Expiry(), help="When it ends: 90d, 12h, 30m, or a time. [default: never]")
-@told_in_a_sentence
+@click.option(
+    "--expires", type=Expiry(), help="When the token expires: 90d, 12h, 30m, or a time. [default: never]"
+)
+@with_plain_errors
 def create(name: str, scopes: tuple[str, ...], expires: datetime | None) -> None:
-    """Makes a token and prints it, now and never again."""
+    """Creates a token and prints it; it cannot be shown again."""
     with _sessions().begin() as session:
-        token, secret = service.create(
+        token, secret = api_tokens.create(
             session, name=name, scopes=map(Scope, scopes), expires_at=expires, now=utc_now()
         )
-        made = f"Token {token.id} ({token.name}: {token.scopes}) is shown only now."
-    # What is not the token goes the other way, so that TOKEN=$(...) takes the token alone.
-    click.echo(made, err=True)
+        note = f"Token {token.id} ({token.name}: {token.scopes}) is shown only this once."
+    # On standard error, so that TOKEN=$(...) gets the token alone.
+    click.echo(note, err=True)
     click.echo(secret)
 
 
 @tokens.command(name="list")
-@told_in_a_sentence
+@with_plain_errors
 def list_tokens() -> None:
-    """Lists all tokens, revoked ones included, by what they begin with. Times are UTC."""
+    """Lists all tokens, revoked ones too, by their prefix. Times are UTC."""
     now = utc_now()
     click.echo(_ROW.format(*_COLUMNS).rstrip())
     with _sessions().begin() as session:
-        for token in service.listed(session):
+        for token in api_tokens.listed(session):
             click.echo(_row(token, now=now))
 
 
 def _row(token: ApiToken, *, now: datetime) -> str:
     times = (token.created_at, token.expires_at, token.last_used_at)
     shown = (f"{time:%Y-%m-%d %H:%M}" if time else "never" for time in times)
-    values = (token.id, token.prefix, token.name, token.scopes, service.state(token, now=now), *shown)
+    values = (token.id, token.prefix, token.name, token.scopes, api_tokens.state(token, now=now), *shown)
     return _ROW.format(*values).rstrip()
 
 
 @tokens.command()
 @click.argument("token_id", metavar="ID", type=click.IntRange(min=1))
-@told_in_a_sentence
+@with_plain_errors
 def revoke(token_id: int) -> None:
-    """Ends a token at once, in all running APIs."""
+    """Revokes a token, at once, in all running APIs."""
     with _sessions().begin() as session:
-        token = service.revoke(session, token_id, now=utc_now())
+        token = api_tokens.revoke(session, token_id, now=utc_now())
         click.echo(f"Token {token.id} ({token.name}) is revoked.")
 
 
 def first_token(settings: Settings) -> str | None:
-    """An admin token, where none was given and none ever made; of several starts at once, one gets it."""
+    """A new admin token if none is set and none was ever created.
+
+    Of several programs that start at once, one gets it.
+    """
     if settings.auth == "off" or settings.admin_token:
         return None
     try:
         with sessionmaker(make_engine(settings.database_url)).begin() as session:
-            return service.create_first(session, now=utc_now())
+            return api_tokens.create_first(session, now=utc_now())
     except IntegrityError:
         return None
     except SQLAlchemyError as error:
-        # The API starts without its database, too, and says so when it is asked.
-        click.echo(f"It is not known whether there is a token yet: {error.__cause__ or error}", err=True)
+        # The API starts without its database, too; its answers then say so.
+        click.echo(f"Cannot check whether a token exists: {error.__cause__ or error}", err=True)
         return None
 
 
 def _sessions() -> sessionmaker[Session]:
-    return sessionmaker(make_engine(settings_given().database_url))
+    return sessionmaker(make_engine(load_settings().database_url))

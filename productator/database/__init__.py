@@ -1,1 +1,1 @@
-"""How both programs talk to the database."""
+"""The database: engines, transactions, column types, bulk writes, paging and migrations."""

@@ -16,9 +16,9 @@ class Base(DeclarativeBase):
     )
 
 
-# Both MySQL and MariaDB know this collation; it compares names without regard to case and accents.
+# MySQL and MariaDB both have this collation, which ignores case and accents.
 _MYSQL = {"engine": "InnoDB", "charset": "utf8mb4", "collate": "utf8mb4_unicode_ci"}
 TABLE_OPTIONS = {f"{name}_{key}": value for name in ("mysql", "mariadb") for key, value in _MYSQL.items()} | {
-    # Without this SQLite gives the id of a deleted last row to the next one.
+    # Without this, SQLite reuses the id of a deleted last row.
     "sqlite_autoincrement": True
 }

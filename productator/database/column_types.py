@@ -1,4 +1,4 @@
-"""Column types and functions that mean the same on every database."""
+"""Column types and SQL functions that behave the same on every database."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +21,7 @@ def exact_text(length: int) -> TypeEngine[str]:
 
 
 class MicrosecondsSince1970(FunctionElement[int]):
-    """Of a UtcDateTime column."""
+    """The value of a UtcDateTime column as a number."""
 
     inherit_cache = True
     type = BigInteger()
@@ -34,15 +34,15 @@ def _microseconds_on_servers(element: MicrosecondsSince1970, compiler: SQLCompil
 
 @compiles(MicrosecondsSince1970, "sqlite")
 def _microseconds_on_sqlite(element: MicrosecondsSince1970, compiler: SQLCompiler, **options: Any) -> str:
-    # Kept as text: 2026-11-23 20:28:55.485399.
+    # SQLite stores it as text: 2026-11-23 20:28:55.485399.
     column = compiler.process(element.clauses, **options)
     return f"(CAST(strftime('%s', {column}) AS INTEGER) * 1000000 + CAST(substr({column}, 21) AS INTEGER))"
 
 
 class CommaJoined(FunctionElement[str]):
-    """The values of all rows that fulfil the condition, which comes first, in one text, in no order.
+    """The values of all rows that meet the condition (the first argument), in one text, in no order.
 
-    Numbers come ten times as fast in it. Nulls are written as in JSON.
+    Numbers are read ten times as fast this way. Nulls are written as in JSON.
     """
 
     inherit_cache = True
@@ -52,7 +52,7 @@ class CommaJoined(FunctionElement[str]):
 @compiles(CommaJoined)
 def _joined_on_servers(element: CommaJoined, compiler: SQLCompiler, **options: Any) -> str:
     condition, values = _condition_and_values(element, compiler, options)
-    # With its values as arguments it would work them out for the other rows, too.
+    # As arguments of GROUP_CONCAT, the values would be computed for the other rows, too.
     return f"GROUP_CONCAT(CASE WHEN {condition} THEN CONCAT({f', {_COMMA}, '.join(values)}) END)"
 
 
@@ -83,25 +83,25 @@ class UtcDateTime(TypeDecorator[datetime]):
             return dialect.type_descriptor(mysql.DATETIME(fsp=6))
         return dialect.type_descriptor(DateTime())
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the base's signature
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the signature of the base class
         return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the base's signature
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the signature of the base class
         return None if value is None else value.replace(tzinfo=UTC)
 
 
 class ServerTime(FunctionElement[datetime]):
-    """The database server's clock, which all programs share; null on SQLite, which has none but theirs."""
+    """The database server's clock, which all programs share; null on SQLite, which has no server."""
 
     inherit_cache = True
     type = UtcDateTime()
 
 
 @compiles(ServerTime)
-def _time_on_servers(element: ServerTime, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ARG001 - as it is called
+def _time_on_servers(element: ServerTime, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ARG001 - the signature that @compiles calls
     return "UTC_TIMESTAMP(6)"
 
 
 @compiles(ServerTime, "sqlite")
-def _time_on_sqlite(element: ServerTime, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ARG001 - as it is called
+def _time_on_sqlite(element: ServerTime, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ARG001 - the signature that @compiles calls
     return "NULL"

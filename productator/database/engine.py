@@ -1,4 +1,4 @@
-"""How both programs talk to the database: engines that fit each kind, and transactions that are retried."""
+"""Database engines for all programs, with the options that each database needs."""
 
 import sqlite3
 import time
@@ -6,40 +6,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pymysql.constants import FIELD_TYPE
 from pymysql.converters import conversions
-from sqlalchemy import (
-    Connection,
-    Engine,
-    ExceptionContext,
-    create_engine,
-    event,
-    make_url,
-)
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 
-from productator.database.failures import is_of_a_useless_server
-
-Result = TypeVar("Result")
+from productator.database.failures import is_server_without_writes
 
 CONNECT_TIMEOUT_S = 5
-# Longer than any statement of ours takes, shorter than a caller waits.
+# Longer than any of our statements takes, shorter than a caller waits.
 STATEMENT_TIMEOUT_S = 20
-# Locks are held for milliseconds; who waits longer had better try the whole transaction again.
+# Locks last for milliseconds; after a longer wait it is better to retry the whole transaction.
 LOCK_TIMEOUT_S = 2
-# The server ends a connection that has been silent for so long, and with it the locks of a client that has
-# vanished. The pool gives out none that is older than the lesser time; common proxies are as patient, too.
+# The server closes a connection that is idle for this long, which releases the locks of a client that has
+# disappeared. The pool recycles connections earlier, before the server or a common proxy closes them.
 IDLE_TIMEOUT_S = 90
 _POOL_RECYCLE_S = 60
 _LONG_IDLE_TIMEOUT_S = 8 * 3600
 SQLITE_BUSY_TIMEOUT_S = 15
 _PAUSE_S = 0.02
-# Of values that are put together in one text; MySQL would cut it at one kilobyte.
+# For GROUP_CONCAT, whose result MySQL cuts at one kilobyte by default.
 LONGEST_TEXT_BYTES = 3 * 1024 * 1024
 
-# The driver's own take times apart and put them together digit by digit.
+# The driver's own conversions of times are slower: they work digit by digit.
 _CONVERSIONS = {
     **conversions,
     datetime: lambda value, _mapping: f"'{value.replace(tzinfo=None)}'",
@@ -48,11 +39,11 @@ _CONVERSIONS = {
 
 
 def engine_options(url: str) -> dict[str, Any]:
-    """Arguments for create_engine, in one place for both programs."""
+    """Arguments for create_engine, the same in all programs."""
     if make_url(url).get_backend_name() == "sqlite":
         return {"connect_args": {"timeout": SQLITE_BUSY_TIMEOUT_S}}
     return {
-        # A lost update needs compare-and-set whatever the level; this one never locks gaps.
+        # No level prevents lost updates without compare-and-set; this one never locks gaps.
         "isolation_level": "READ COMMITTED",
         "pool_recycle": _POOL_RECYCLE_S,
         "pool_timeout": CONNECT_TIMEOUT_S,
@@ -82,14 +73,14 @@ def make_engine(url: str) -> Engine:
 
 @contextmanager
 def snapshot(url: str) -> Iterator[Connection]:
-    """A connection whose reads all see the database as it is at the first, and hold up nobody."""
+    """A connection whose reads all see the state of the first read, and block no write."""
     if make_url(url).get_backend_name() == "sqlite":
-        # Not as all others begin, which keeps the one writer out.
+        # Other connections begin with the write lock, which would block the one writer.
         engine = create_engine(url, **autocommit_options(url))
         prepare(engine, autocommit=True)
     else:
         options = engine_options(url) | {"isolation_level": "REPEATABLE READ"}
-        # It waits for whoever takes what was read.
+        # Between reads it may wait long for the consumer of the rows.
         options["connect_args"] |= {"init_command": _session_settings(_LONG_IDLE_TIMEOUT_S)}
         engine = create_engine(url, **options)
     try:
@@ -101,21 +92,21 @@ def snapshot(url: str) -> Iterator[Connection]:
 
 
 def begin_snapshot(connection: Connection) -> None:
-    """On a server the connection is one that repeats what it has read, as is usual."""
+    """On a server, the connection must have the level REPEATABLE READ, the default."""
     is_sqlite = connection.dialect.name == "sqlite"
     begin = "BEGIN" if is_sqlite else "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
     connection.exec_driver_sql(begin)
 
 
 def autocommit_options(url: str) -> dict[str, Any]:
-    """For single-statement reads: one round trip, no transaction around it."""
+    """For reads of one statement: one round trip, without a transaction."""
     return engine_options(url) | {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
 
 
 def prepare(engine: Engine, *, autocommit: bool = False) -> None:
-    """Makes SQLite keep the promises that servers keep, and others leave a server that is of no use now."""
+    """Makes SQLite enforce what servers do; elsewhere, drops connections to a server that takes no writes."""
     if engine.dialect.name != "sqlite":
-        event.listen(engine, "handle_error", _leave_useless_server)
+        event.listen(engine, "handle_error", _disconnect_from_server_without_writes)
         return
     if engine.url.database:
         Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
@@ -124,11 +115,11 @@ def prepare(engine: Engine, *, autocommit: bool = False) -> None:
         event.listen(engine, "begin", _begin_immediate)
 
 
-def _leave_useless_server(failure: ExceptionContext) -> None:
-    # All connections of the pool lead there. New ones are led elsewhere by whatever stands before the
-    # servers; the old ones would go on failing until they are recycled.
+def _disconnect_from_server_without_writes(failure: ExceptionContext) -> None:
+    # All connections of the pool lead to that server and would fail until they are recycled. A proxy or name
+    # server in front leads new connections to another one.
     error = failure.sqlalchemy_exception
-    if isinstance(error, DBAPIError) and is_of_a_useless_server(error):
+    if isinstance(error, DBAPIError) and is_server_without_writes(error):
         failure.is_disconnect = True
 
 
@@ -139,7 +130,7 @@ def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError:
-            # Of several that open a new file at once, SQLite refuses some without waiting.
+            # When several open a new file at once, SQLite refuses some without waiting.
             if time.monotonic() >= deadline:
                 raise
             time.sleep(_PAUSE_S)
@@ -148,6 +139,6 @@ def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin_immediate(connection: Connection) -> None:
-    # A transaction that reads first and writes later would fail at once, whatever the timeout, when another
-    # process wrote in between; taking the write lock at its start makes it wait in line instead.
+    # A transaction that reads first and writes later fails at once, whatever the timeout, if another process
+    # wrote in between. With the write lock from its start, it waits for its turn instead.
     connection.exec_driver_sql("BEGIN IMMEDIATE")

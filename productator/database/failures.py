@@ -1,43 +1,43 @@
-"""What a failure of the database means: passing, out of reach, or somebody else's lock."""
+"""Classifies database errors: transient, unreachable, or a lock of another transaction."""
 
 from sqlalchemy.exc import DBAPIError
 
 # MySQL: connection refused, too many connections, too many of this user.
-_OUT_OF_REACH = {2003, 1040, 1203, 1226, "unable to open database file"}
-# This server takes no writes now, another one may: read-only (a failover is under way), a Galera node that
-# has lost the others, shutting down.
-_ELSEWHERE = {1290, 1792, 1836, 1047, 1053}
+_UNREACHABLE = {2003, 1040, 1203, 1226, "unable to open database file"}
+# This server takes no writes now, but another may: read-only during a failover, a Galera node without the
+# others, a server that shuts down.
+_WITHOUT_WRITES = {1290, 1792, 1836, 1047, 1053}
 # Lock wait timeout, deadlock (on a cluster also at the commit), server gone, connection lost or killed,
-# statement killed, failed commit, changed since it was read, table altered or not there (not migrated yet).
-_TRANSIENT = {1205, 1213, 2006, 2013, 1927, 1317, 1180, 1020, 1412, 1146} | _OUT_OF_REACH | _ELSEWHERE
-# Group Replication: conflict at the commit, member leaving. TiDB: conflicts, schema changed, storage away.
+# statement killed, commit failed, row changed since it was read, table altered or missing (not migrated yet).
+_TRANSIENT = {1205, 1213, 2006, 2013, 1927, 1317, 1180, 1020, 1412, 1146} | _UNREACHABLE | _WITHOUT_WRITES
+# Group Replication: conflict at the commit, member leaving. TiDB: conflicts, schema changed, storage down.
 _TRANSIENT |= {3100, 3101, 8002, 8022, 8028, 9001, 9002, 9003, 9004, 9005, 9007}
-# SQLite tells it in words.
+# SQLite has messages instead of codes.
 _TRANSIENT |= {"database is locked", "no such table"}
 
 
 def is_transient(error: DBAPIError) -> bool:
-    """Whether the same transaction may succeed when it is run again."""
+    """Whether the same transaction may succeed on a retry."""
     return error.connection_invalidated or _code(error) in _TRANSIENT
 
 
-def is_of_a_useless_server(error: DBAPIError) -> bool:
-    """Whether this server takes no writes now while another one may."""
-    return _code(error) in _ELSEWHERE
+def is_server_without_writes(error: DBAPIError) -> bool:
+    """Whether this server takes no writes now, while another may."""
+    return _code(error) in _WITHOUT_WRITES
 
 
-def is_out_of_reach(error: DBAPIError) -> bool:
-    """Whether there was no connection at all."""
-    return _code(error) in _OUT_OF_REACH
+def is_unreachable(error: DBAPIError) -> bool:
+    """Whether the program could not connect at all."""
+    return _code(error) in _UNREACHABLE
 
 
 def is_lock_timeout(error: DBAPIError) -> bool:
-    """Whether somebody else held a lock for longer than we wait."""
+    """Whether another transaction kept a lock for longer than the timeout."""
     return is_row_locked(error) or _code(error) == "database is locked"
 
 
 def is_row_locked(error: DBAPIError) -> bool:
-    """Whether somebody else held single rows, for longer than we wait or at all if we do not."""
+    """Whether another transaction had locked single rows: with NOWAIT at all, else beyond the timeout."""
     return _code(error) in {1205, 3572}
 
 

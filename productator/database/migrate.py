@@ -1,11 +1,11 @@
-"""The database schema: bringing it to the newest version, and telling which version it has."""
+"""The database schema: migrations to the newest version, the current version, and the dump."""
 
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
+from importlib import resources
 from typing import cast
 
 from alembic import command
@@ -19,23 +19,24 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from productator.database.engine import SQLITE_BUSY_TIMEOUT_S
 
-_MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 _LOCK_TIMEOUT_S = 120
 
 
 class MigrationLocked(Exception):
     def __init__(self) -> None:
-        super().__init__(f"Another process has been migrating this database for {_LOCK_TIMEOUT_S} seconds.")
+        super().__init__(
+            f"Another process has been migrating this database for {_LOCK_TIMEOUT_S} s: run it again later."
+        )
 
 
 def migrate(engine: Engine, *, wait_s: float = 0) -> tuple[str | None, str]:
-    """Brings the schema to the newest version, waiting up to `wait_s` for the database to answer.
+    """Brings the schema to the newest version; waits up to `wait_s` for the database to answer.
 
-    Safe to run from several places at once: one migrates, the others wait and find it done.
+    Safe to run from several places at once: one migrates, the others wait and find nothing to do.
     Returns the versions before and after.
     """
     _wait_for(engine, wait_s)
-    with engine.connect() as connection, _alone(connection):
+    with engine.connect() as connection, _migration_lock(connection):
         before = revision(connection)
         config = _config()
         config.attributes["connection"] = connection
@@ -51,12 +52,12 @@ def revision(connection: Connection) -> str | None:
 def newest_revision() -> str:
     head = ScriptDirectory.from_config(_config()).get_current_head()
     if head is None:
-        raise RuntimeError(f"{_MIGRATIONS} holds no migrations")
+        raise RuntimeError("the package holds no migrations")
     return head
 
 
 def dump(metadata: MetaData) -> str:
-    """The newest schema, which is that of the models' metadata, as SQL that MySQL and MariaDB import."""
+    """The newest schema, from the models' metadata, as SQL for MySQL and MariaDB."""
     dialect = mysql.dialect()
     statements = []
     for table in metadata.sorted_tables:
@@ -86,7 +87,8 @@ def _tidy(statement: str) -> str:
 
 def _config() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    migrations = str(resources.files("productator.database") / "migrations")
+    config.set_main_option("script_location", migrations.replace("%", "%%"))
     return config
 
 
@@ -104,13 +106,13 @@ def _wait_for(engine: Engine, wait_s: float) -> None:
 
 
 @contextmanager
-def _alone(connection: Connection) -> Iterator[None]:
-    """Holds the lock that lets one process at a time migrate this database."""
+def _migration_lock(connection: Connection) -> Iterator[None]:
+    """The lock that lets one process at a time migrate this database."""
     if connection.dialect.name == "sqlite":
-        with _patient(connection), connection.begin():  # one transaction, which begins with the write lock
+        with _long_busy_timeout(connection), connection.begin():  # begins with the write lock
             yield
         return
-    # The lock belongs to the server, so its name has to tell databases apart in at most 64 characters.
+    # The lock belongs to the server, so its name must contain the database's, in at most 64 characters.
     # (MySQL 9.6 and later have no MD5 without a component.)
     name = "SHA2(CONCAT('productator migrate ', DATABASE()), 256)"
     if connection.scalar(text(f"SELECT GET_LOCK({name}, {_LOCK_TIMEOUT_S})")) != 1:
@@ -123,8 +125,8 @@ def _alone(connection: Connection) -> Iterator[None]:
 
 
 @contextmanager
-def _patient(connection: Connection) -> Iterator[None]:
-    """Waits longer for SQLite's write lock than a request may: a migration can take its time."""
+def _long_busy_timeout(connection: Connection) -> Iterator[None]:
+    """Lets a migration wait longer for SQLite's write lock than a request."""
     driver = cast("sqlite3.Connection", connection.connection.dbapi_connection)
     driver.execute(f"PRAGMA busy_timeout = {_LOCK_TIMEOUT_S * 1000}")
     try:

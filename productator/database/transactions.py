@@ -1,4 +1,4 @@
-"""Transactions that run again as a whole after a failure that passes."""
+"""Transactions that are retried as a whole after a transient error."""
 
 import random
 import time
@@ -14,28 +14,28 @@ from productator.database.failures import is_transient
 Result = TypeVar("Result")
 
 ATTEMPTS = 6
-_PATIENCE_S = 5
+_RETRY_FOR_S = 5
 
 
 def changed_rows(session: Session, statement: Update | Delete) -> int:
-    """Executes the statement; returns how many rows it found, whether or not their values differ now."""
+    """Executes the statement; returns how many rows it matched, changed or not."""
     result = session.execute(statement)
     return result.rowcount if isinstance(result, CursorResult) else 0
 
 
 def run_transaction(sessions: sessionmaker[Session], work: Callable[[Session], Result]) -> Result:
-    """Runs `work` in a transaction, again as a whole after a transient failure, with growing pauses.
+    """Runs `work` in a transaction and retries both after a transient error, with backoff.
 
-    Only for work that does no harm when run twice: after a commit whose answer was lost it is.
+    The work must be harmless when it runs twice: it does after a commit whose answer was lost.
     """
-    patient_until = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + _RETRY_FOR_S
     for attempt in range(ATTEMPTS):
         try:
             with sessions.begin() as session:
                 return work(session)
         except DBAPIError as error:
-            # Who has waited for long, for a connection, a lock or an answer, is not made to wait again.
-            is_too_late = time.monotonic() > patient_until
+            # No retry after a long wait for a connection, a lock or an answer.
+            is_too_late = time.monotonic() > deadline
             if attempt == ATTEMPTS - 1 or is_too_late or not is_transient(error):
                 raise
         time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, not a secret

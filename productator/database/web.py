@@ -14,7 +14,7 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from productator.database import engine
 from productator.database.base import Base
-from productator.database.failures import is_out_of_reach, is_transient
+from productator.database.failures import is_transient, is_unreachable
 from productator.errors import CommitUnknown
 
 Arguments = ParamSpec("Arguments")
@@ -95,7 +95,7 @@ def retried(view: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
                 continue  # changed by another node of a cluster since it was read
             except DBAPIError as error:
                 # Who has waited for a connection in vain is not made to wait for the next one.
-                if not is_transient(error) or is_out_of_reach(error):
+                if not is_transient(error) or is_unreachable(error):
                     raise
         return view(*args, **kwargs)
 

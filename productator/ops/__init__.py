@@ -1,1 +1,1 @@
-"""What operating the programs needs: logging, and the server's peculiarities."""
+"""Running the programs: logging, and the API under uWSGI."""

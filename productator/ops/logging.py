@@ -1,4 +1,4 @@
-"""Log lines of both programs: events with their facts, as text for people or JSON for machines."""
+"""Log lines of all programs: events with fields, as text for people or JSON for machines."""
 
 import logging
 import sys
@@ -6,7 +6,7 @@ import sys
 import structlog
 from structlog.typing import Processor
 
-# Neither form of a traceback shows the variables of the functions in it: some hold secrets.
+# A traceback shows no local variables: some hold secrets.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 )
@@ -19,7 +19,7 @@ def configure(log_format: str) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[
-                # What is bound to the request at hand: its id.
+                # The id of the current request.
                 structlog.contextvars.merge_contextvars,
                 structlog.stdlib.add_log_level,
                 structlog.stdlib.ExtraAdder(),
@@ -31,8 +31,8 @@ def configure(log_format: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it announces itself at every look at the schema
-    # It shows a traceback for each connection that was lost in use, which whoever used it deals with.
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it logs each time it reads the schema version
+    # It logs a traceback for each connection lost in use; the code that used the connection handles that.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
 
 

@@ -1,4 +1,4 @@
-"""What uWSGI hands over otherwise than WSGI has it: put right here, or marked as unreadable."""
+"""Requests that uWSGI passes on differently from WSGI: corrected here, or marked as unreadable."""
 
 import io
 from collections.abc import Iterable
@@ -6,16 +6,16 @@ from typing import Any
 
 try:
     import uwsgi
-except ImportError:  # another server, which reads chunked bodies by itself
+except ImportError:  # another server, which decodes chunked bodies
     uwsgi = None
 
-# In the environ of a request that cannot be served: a sentence for the caller.
+# Key in the environ of a request that cannot be served; its value is a sentence for the caller.
 UNREADABLE = "productator.unreadable"
 CHUNK_TIMEOUT_S = 10
 
 
-class Readable:
-    """WSGI middleware: gives every request a method, and a chunked body as any other."""
+class RequestCorrection:
+    """WSGI middleware: gives every request a method, and decodes chunked bodies."""
 
     def __init__(self, application: Any, *, max_bytes: int) -> None:
         self._application = application
@@ -25,25 +25,25 @@ class Readable:
         if "REQUEST_METHOD" not in environ:
             environ |= {"REQUEST_METHOD": "GET", "PATH_INFO": "/", UNREADABLE: "This is not HTTP."}
         elif uwsgi is not None and "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower():
-            self._take_chunks(environ)
+            self._decode_chunks(environ)
         return self._application(environ, start_response)  # type: ignore[no-any-return]
 
-    def _take_chunks(self, environ: dict[str, Any]) -> None:
+    def _decode_chunks(self, environ: dict[str, Any]) -> None:
         if environ.get("CONTENT_LENGTH"):
-            environ[UNREADABLE] = "Content-Length and Transfer-Encoding exclude each other."
+            environ[UNREADABLE] = "Content-Length and Transfer-Encoding exclude each other: send one of them."
             return
         try:
             body = self._read()
         except OSError:
-            environ[UNREADABLE] = "The body broke off, came too slowly, or in a chunk of more than 8 MiB."
+            environ[UNREADABLE] = "The body ended early, came too slowly, or has a chunk of more than 8 MiB."
             return
         del environ["HTTP_TRANSFER_ENCODING"]
         environ["wsgi.input"] = io.BytesIO(body)
-        # A body that is too large keeps a length that says so, and the application refuses it.
+        # The length of a body that is too large is above the limit, and the application refuses it.
         environ["CONTENT_LENGTH"] = str(len(body))
 
     def _read(self) -> bytes:
-        """The body, or one byte more than is allowed of it."""
+        """The body, or its beginning if it is longer than allowed."""
         body = bytearray()
         while len(body) <= self._max_bytes:
             chunk = uwsgi.chunked_read(CHUNK_TIMEOUT_S)

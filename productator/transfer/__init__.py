@@ -1,1 +1,1 @@
-"""Products from files and to files."""
+"""Products in files: reading, writing, and an import that can be interrupted."""

@@ -1,7 +1,7 @@
-"""Imports that may be killed anywhere and started again: each record of a file becomes one product.
+"""An import that can be killed at any point and run again: each record of a file becomes one product.
 
-A product's remote id is made of the file's contents and the record's line, so that the database itself knows
-which records it has; there is no other state to lose.
+A product's remote id is derived from the file's contents and the record's line, so the database itself knows
+which records it has. There is no other state to lose.
 """
 
 import hashlib
@@ -18,31 +18,34 @@ from productator.database.transactions import run_transaction
 from productator.domain import ProductDraft, utc_now
 from productator.transfer.reading import Record
 
-_OURS = UUID("5f1c8a52-6f0e-4c1e-9f8e-0f6d3c1b7a94")
+_NAMESPACE = UUID("5f1c8a52-6f0e-4c1e-9f8e-0f6d3c1b7a94")
 _RECORDS_A_TRANSACTION = 500
 _ATTEMPTS = 6
 
 
 def digest(stream: BufferedIOBase) -> str:
-    """Names the contents of a file."""
+    """Identifies the contents of a file."""
     stream.seek(0)
     return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def import_records(
-    sessions: sessionmaker[Session], records: Iterable[Record], *, of: str, done: Callable[[], None]
+    sessions: sessionmaker[Session],
+    records: Iterable[Record],
+    *,
+    file_digest: str,
+    on_commit: Callable[[], None],
 ) -> tuple[int, int]:
-    """Creates a product for every record of the file `of`, and calls `done` after each transaction.
+    """Creates a product for every record of a file, in many transactions.
 
-    Returns how many it created, and how many were there.
+    Returns how many products it created, and how many it found.
     """
-    created = there = 0
+    created = found = 0
     for batch in _batches(records):
-        drafts = {_remote_id(of, record.line): record.draft for record in batch}
-        added = _store(sessions, drafts)
-        created, there = created + added, there + len(batch) - added
-        done()
-    return created, there
+        added = _store(sessions, {_remote_id(file_digest, record.line): record.product for record in batch})
+        created, found = created + added, found + len(batch) - added
+        on_commit()
+    return created, found
 
 
 def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
@@ -51,18 +54,20 @@ def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
         yield batch
 
 
-def _remote_id(file: str, line: int) -> str:
-    return str(uuid5(_OURS, f"{file}:{line}"))
+def _remote_id(file_digest: str, line: int) -> str:
+    return str(uuid5(_NAMESPACE, f"{file_digest}:{line}"))
 
 
-def _store(sessions: sessionmaker[Session], drafts: Mapping[str, ProductDraft]) -> int:
+def _store(sessions: sessionmaker[Session], by_remote_id: Mapping[str, ProductDraft]) -> int:
     for _ in range(_ATTEMPTS - 1):
         try:
-            return _store_once(sessions, drafts)
+            return _store_once(sessions, by_remote_id)
         except IntegrityError:
-            continue  # another run of the same file has stored some of them since we looked
-    return _store_once(sessions, drafts)
+            continue  # another run with the same file has stored some of them in the meantime
+    return _store_once(sessions, by_remote_id)
 
 
-def _store_once(sessions: sessionmaker[Session], drafts: Mapping[str, ProductDraft]) -> int:
-    return run_transaction(sessions, lambda session: products.add_missing(session, drafts, now=utc_now()))
+def _store_once(sessions: sessionmaker[Session], by_remote_id: Mapping[str, ProductDraft]) -> int:
+    return run_transaction(
+        sessions, lambda session: products.add_missing(session, by_remote_id, now=utc_now())
+    )

@@ -1,4 +1,4 @@
-"""Products in CSV or JSON Lines, one by one: whatever the file's size, one record is held at a time."""
+"""Reads products from CSV or JSON Lines, with one record in memory at a time."""
 
 import csv
 import re
@@ -12,9 +12,9 @@ from pydantic_core import from_json
 from productator.catalogue.validation import ProductIn, wrong_fields
 from productator.domain import ProductDraft
 
-# Far more than the longest product takes, however it is escaped.
+# Far more than the longest product takes with any escaping.
 MAX_LINE_BYTES = 1024 * 1024
-# What an export tells beside; nobody can set it, so that an import reads over it.
+# Fields of an export that cannot be set; an import ignores them.
 IGNORED = ("id", "registration", "created_at", "updated_at")
 _COLUMNS = ("name", "description")
 _BOM = b"\xef\xbb\xbf"
@@ -22,31 +22,31 @@ _BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    # The line of the file on which it begins, from 1.
+    # The line of the file on which the record begins, from 1.
     line: int
-    draft: ProductDraft
+    product: ProductDraft
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """A record that is no product: for each mistake the field (or "") and a sentence."""
+class InvalidRecord:
+    """A record that is not a product: for each mistake the field (or "") and a sentence."""
 
     line: int
     errors: list[tuple[str, str]]
 
 
-Records = Iterator[Record | Refused]
+Records = Iterator[Record | InvalidRecord]
 
 
 def csv_records(stream: BufferedIOBase) -> Records:
-    """Ends with the first record whose end cannot be told: nobody knows where the next one begins."""
+    """Stops at the first record without a clear end: where the next one begins is unknown."""
     rows = csv.reader(_texts(stream), strict=True)
     begin = 1
     try:
         header = next(rows, [])
         errors = _wrong_columns(header)
         if errors:
-            yield Refused(begin, errors)
+            yield InvalidRecord(begin, errors)
             return
         begin = rows.line_num + 1
         for row in rows:
@@ -54,31 +54,37 @@ def csv_records(stream: BufferedIOBase) -> Records:
                 yield _row(begin, header, row)
             begin = rows.line_num + 1
     except csv.Error as error:
-        yield Refused(begin, [("", f"This is not CSV: {error}; nothing from here on was read.")])
+        yield InvalidRecord(begin, [("", f"This is not CSV: {error}. The rest of the file was not read.")])
 
 
 def _texts(stream: BufferedIOBase) -> Iterator[str]:
     for line in _lines(stream):
         if len(line) > MAX_LINE_BYTES:
             raise csv.Error("a line is longer than 1 MiB")
-        # What is not UTF-8 is told when its field is known.
+        # The message about bytes that are not UTF-8 names their field, which is known later.
         yield line.decode(errors="surrogateescape")
 
 
 def _wrong_columns(header: list[str]) -> list[tuple[str, str]]:
-    errors = [("", f"The column {name!r} is not known.") for name in header if name not in _COLUMNS + IGNORED]
-    errors += [("", f"There are two columns {name!r}.") for name in _COLUMNS if header.count(name) > 1]
+    unknown = [name for name in header if name not in _COLUMNS + IGNORED]
+    twice = [name for name in _COLUMNS if header.count(name) > 1]
+    errors = [f"The column {name!r} is unknown: rename or remove it." for name in unknown]
+    errors += [f"There are two columns {name!r}: remove one." for name in twice]
     if "name" not in header:
-        errors.append(("", "The first line must name the columns: name, and description if there is one."))
-    return errors
+        errors.append("The first line must name the columns, with commas between them: name, description.")
+    return [("", error) for error in errors]
 
 
-def _row(line: int, header: list[str], row: list[str]) -> Record | Refused:
+def _row(line: int, header: list[str], row: list[str]) -> Record | InvalidRecord:
     if len(row) != len(header):
-        return Refused(line, [("", f"There are {len(row)} cells below {len(header)} columns.")])
+        return InvalidRecord(line, [("", f"The row has {len(row)} cells, the header {len(header)}.")])
     product = {name: cell for name, cell in zip(header, row, strict=True) if name in _COLUMNS}
-    errors = [(name, "This is not UTF-8.") for name, cell in product.items() if not _is_unicode(cell)]
-    return Refused(line, errors) if errors else _checked(line, product)
+    errors = [
+        (name, "This is not UTF-8: save the file as UTF-8.")
+        for name, cell in product.items()
+        if not _is_unicode(cell)
+    ]
+    return InvalidRecord(line, errors) if errors else _checked(line, product)
 
 
 def _is_unicode(text: str) -> bool:
@@ -88,16 +94,16 @@ def _is_unicode(text: str) -> bool:
 def jsonl_records(stream: BufferedIOBase) -> Records:
     for number, line in enumerate(_lines(stream), start=1):
         if len(line) > MAX_LINE_BYTES:
-            yield Refused(number, [("", "The line is longer than 1 MiB.")])
+            yield InvalidRecord(number, [("", "The line is longer than 1 MiB.")])
         elif line.strip():
             yield _object(number, line)
 
 
-def _object(line: int, text: bytes) -> Record | Refused:
+def _object(line: int, text: bytes) -> Record | InvalidRecord:
     try:
         value = from_json(text.rstrip(b"\r\n"), allow_inf_nan=False)
     except ValueError as error:
-        return Refused(
+        return InvalidRecord(
             line, [("", f"This is not JSON: {str(error).replace('at line 1 column', 'at column')}.")]
         )
     if isinstance(value, dict):
@@ -105,16 +111,16 @@ def _object(line: int, text: bytes) -> Record | Refused:
     return _checked(line, value)
 
 
-def _checked(line: int, value: object) -> Record | Refused:
+def _checked(line: int, value: object) -> Record | InvalidRecord:
     try:
         return Record(line, ProductIn.model_validate(value).draft())
     except ValidationError as error:
         found = wrong_fields(error)
-        return Refused(line, [(".".join(map(str, location)), detail) for location, detail in found])
+        return InvalidRecord(line, [(".".join(map(str, location)), detail) for location, detail in found])
 
 
 def _lines(stream: BufferedIOBase) -> Iterator[bytes]:
-    """The lines from the beginning; of one that is too long, no more than tells so."""
+    """The lines from the beginning; a line that is too long is cut one byte above the limit."""
     stream.seek(0)
     if stream.read(len(_BOM)) != _BOM:
         stream.seek(0)

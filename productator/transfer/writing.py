@@ -9,7 +9,7 @@ COLUMNS = ("id", "name", "description", "registration", "created_at", "updated_a
 Row = Mapping[str, Any]
 
 
-class _Encoded:
+class _Utf8Writer:
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
 
@@ -17,22 +17,22 @@ class _Encoded:
         return self._stream.write(text.encode())
 
 
-class Writer(Protocol):
+class RowWriter(Protocol):
     def __call__(self, stream: BinaryIO, rows: Iterable[Row], columns: Sequence[str] = COLUMNS) -> None:
-        """Writes rows that have these columns."""
+        """Writes rows, which have these columns."""
 
 
 def write_csv(stream: BinaryIO, rows: Iterable[Row], columns: Sequence[str] = COLUMNS) -> None:
-    # Every text in quotes: a lone carriage return would else end the line for some readers.
-    writer = csv.DictWriter(_Encoded(stream), columns, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    # All texts are quoted: for some readers a lone carriage return would end the line.
+    writer = csv.DictWriter(_Utf8Writer(stream), columns, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     stream.write(",".join(columns).encode() + b"\n")
     writer.writerows(rows)
 
 
-def write_jsonl(stream: BinaryIO, rows: Iterable[Row], columns: Sequence[str] = COLUMNS) -> None:  # noqa: ARG001 - each line names its own
+def write_jsonl(stream: BinaryIO, rows: Iterable[Row], columns: Sequence[str] = COLUMNS) -> None:  # noqa: ARG001 - each line names its columns
     for row in rows:
         line = json.dumps(row, ensure_ascii=False, separators=(",", ":"))
         stream.write(line.encode() + b"\n")
 
 
-WRITERS: dict[str, Writer] = {"csv": write_csv, "jsonl": write_jsonl}
+WRITERS: dict[str, RowWriter] = {"csv": write_csv, "jsonl": write_jsonl}

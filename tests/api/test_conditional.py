@@ -28,7 +28,7 @@ def tag(client: FlaskClient, url: str) -> str:
 
 @pytest.fixture
 def strict_client(database_url: str, sessions: sessionmaker[Session]) -> Iterator[FlaskClient]:
-    """A client of a deployment that wants If-Match."""
+    """A client of a deployment that requires If-Match."""
     app = create_app(factories.settings(database_url=database_url, require_if_match=True))
     yield app.test_client()
     dispose_of(app)

@@ -1,4 +1,4 @@
-"""One schema, however it came about: by migrations, by the models or by dump.sql."""
+"""Migrations, models and dump.sql give the same schema."""
 
 import multiprocessing
 from collections import Counter
@@ -76,7 +76,7 @@ def migrated_beside(real_server: Databases) -> Iterator[Engine]:
 
 
 def facts(engine: Engine, query: str) -> list[tuple[Any, ...]]:
-    """What the server says of the database, without the database's name."""
+    """What the server says about the database, without the database's name."""
     named = f"{query} WHERE {SCHEMA_COLUMN.get(query, 'table_schema')} = DATABASE()"
     with engine.connect() as connection:
         return sorted((tuple(row) for row in connection.execute(text(named))), key=repr)
@@ -96,18 +96,18 @@ def test_migrations_and_models_name_the_same_constraints(engine: Engine, empty_e
 
 
 def constraints(engine: Engine) -> set[tuple[str, str, str]]:
-    """Kind, name and contents of all constraints and indexes of our tables."""
+    """Type, name and contents of all constraints and indexes of our tables."""
     found = inspect(engine)
     return {
-        (kind, each["name"], repr(sorted(each.items())))
+        (constraint_type, each["name"], repr(sorted(each.items())))
         for table in Base.metadata.tables
-        for kind, all_of_a_kind in {
+        for constraint_type, all_of_the_type in {
             "check": found.get_check_constraints(table),
             "foreign key": found.get_foreign_keys(table),
             "index": found.get_indexes(table),
             "unique": found.get_unique_constraints(table),
         }.items()
-        for each in all_of_a_kind
+        for each in all_of_the_type
     }
 
 
@@ -128,7 +128,7 @@ def test_migrating_twice_does_nothing_the_second_time(empty_engine: Engine) -> N
     assert schema.migrate(empty_engine) == (schema.newest_revision(), schema.newest_revision())
 
 
-def test_an_upgrade_that_is_killed_after_any_step_is_finished_by_the_next(
+def test_the_next_upgrade_completes_one_that_was_killed_after_any_step(
     empty_engine: Engine, engine: Engine
 ) -> None:
     steps = 0
@@ -142,9 +142,10 @@ def test_an_upgrade_that_is_killed_after_any_step_is_finished_by_the_next(
 
 def test_eight_processes_may_migrate_at_once(empty_database_url: str, empty_engine: Engine) -> None:
     context = multiprocessing.get_context("fork")
-    start, told = context.Barrier(8), context.SimpleQueue()
+    start, found = context.Barrier(8), context.SimpleQueue()
     processes = [
-        context.Process(target=migrate_in_a_process, args=(empty_database_url, start, told)) for _ in range(8)
+        context.Process(target=migrate_in_a_process, args=(empty_database_url, start, found))
+        for _ in range(8)
     ]
     with ExitStack() as running:
         for process in processes:
@@ -152,11 +153,11 @@ def test_eight_processes_may_migrate_at_once(empty_database_url: str, empty_engi
             running.callback(process.join)
 
     assert [process.exitcode for process in processes] == [0] * 8
-    assert Counter(told.get() for _ in processes) == {None: 1, schema.newest_revision(): 7}
+    assert Counter(found.get() for _ in processes) == {None: 1, schema.newest_revision(): 7}
     assert set(Base.metadata.tables) < set(inspect(empty_engine).get_table_names())
 
 
-def test_on_sqlite_a_migration_waits_longer_for_its_turn_than_a_request(tmp_path: Path) -> None:
+def test_on_sqlite_a_migration_waits_longer_for_the_write_lock_than_a_request(tmp_path: Path) -> None:
     engine = make_engine(f"sqlite:///{tmp_path / 'locked.db'}")
     event.listen(engine, "connect", lambda driver, _: driver.execute("PRAGMA busy_timeout = 0"))
     migrating = Thread(target=schema.migrate, args=(engine,))
@@ -170,15 +171,15 @@ def test_on_sqlite_a_migration_waits_longer_for_its_turn_than_a_request(tmp_path
         assert schema.revision(connection) == schema.newest_revision()
 
 
-def migrate_in_a_process(url: str, start: Barrier, told: Any) -> None:
-    """Tells the version that the migration found."""
+def migrate_in_a_process(url: str, start: Barrier, found: Any) -> None:
+    """Puts the version that the migration found into `found`."""
     engine = make_engine(url)
     start.wait()
     before, _ = schema.migrate(engine)
-    told.put(before)
+    found.put(before)
 
 
-def test_the_command_tells_what_it_did_and_hides_the_password(
+def test_the_command_prints_what_it_did_and_hides_the_password(
     empty_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)

@@ -220,4 +220,4 @@ def test_a_database_without_tables_is_told_and_stops_no_start(
     settings = factories.settings(database_url=empty_database_url, auth="write")
 
     assert first_token(settings) is None
-    assert "not known whether there is a token" in capsys.readouterr().err
+    assert "Cannot check whether a token exists" in capsys.readouterr().err

@@ -27,14 +27,14 @@ Sessions = sessionmaker[Session]
 
 @pytest.fixture
 def run(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs `productator tokens ...` on the database."""
+    """Runs `productator tokens ...` on the test's database."""
     monkeypatch.chdir(ROOT)
     environment = {"DATABASE_URL": database_url, "PRODUCTATOR_CONFIG": ""}
     return lambda *arguments: CliRunner().invoke(cli.main, ["tokens", *arguments], env=environment)
 
 
 def made(run: Run, *arguments: str) -> str:
-    """The token that was made, which stands alone on standard output."""
+    """The new token: all of standard output."""
     result = run("create", *arguments)
     assert result.exit_code == 0, result.output
     return result.stdout.strip()
@@ -54,7 +54,7 @@ def test_a_token_is_printed_once_and_alone(run: Run) -> None:
     result = run("create", "shop", "--scope", "write")
 
     assert re.fullmatch(r"pt_[\w-]{43}\n", result.stdout)
-    assert re.fullmatch(r"Token \d+ \(shop: write\) is shown only now\.\n", result.stderr)
+    assert re.fullmatch(r"Token \d+ \(shop: write\) is shown only this once\.\n", result.stderr)
 
 
 def test_a_token_opens_what_its_scope_says(run: Run, guarded: Callable[..., FlaskClient]) -> None:
@@ -71,7 +71,7 @@ def test_several_scopes_may_be_given(run: Run, sessions: Sessions) -> None:
     assert only(sessions).scopes == "read write"
 
 
-def test_the_list_shows_tokens_by_what_they_begin_with(run: Run) -> None:
+def test_the_list_shows_tokens_by_their_prefix(run: Run) -> None:
     secrets = [made(run, name, "--scope", "admin") for name in ("shop", "import at night")]
 
     lines = run("list").stdout.splitlines()
@@ -82,7 +82,7 @@ def test_the_list_shows_tokens_by_what_they_begin_with(run: Run) -> None:
     assert "import at night" in lines[2]
 
 
-def test_the_list_tells_when_a_token_was_used_and_what_became_of_it(run: Run, sessions: Sessions) -> None:
+def test_the_list_shows_when_a_token_was_used_and_its_state(run: Run, sessions: Sessions) -> None:
     past = datetime(2020, 2, 3, 4, 5, tzinfo=UTC)
     factories.token(sessions, "read", expires_at=past)
     factories.token(sessions, "read", expires_at=factories.FAR_FUTURE)
@@ -113,7 +113,7 @@ def test_a_revoked_token_is_refused_by_an_api_that_runs(
     assert (before, client.get(PRODUCTS, headers=bearer(secret)).status_code) == (200, 401)
 
 
-def test_revoking_what_is_not_there_is_told(run: Run) -> None:
+def test_revoking_a_token_that_does_not_exist_is_an_error(run: Run) -> None:
     result = run("revoke", "999")
 
     assert (result.exit_code, result.output) == (1, "Error: There is no token 999.\n")
@@ -160,7 +160,7 @@ def test_the_time_of_another_zone_is_understood(run: Run, sessions: Sessions) ->
         (101 * "x", "--scope", "read"),
     ],
 )
-def test_what_makes_no_sense_makes_no_token(run: Run, sessions: Sessions, arguments: tuple[str, ...]) -> None:
+def test_impossible_arguments_make_no_token(run: Run, sessions: Sessions, arguments: tuple[str, ...]) -> None:
     result = run("create", *arguments)
 
     assert result.exit_code == 2
@@ -169,7 +169,7 @@ def test_what_makes_no_sense_makes_no_token(run: Run, sessions: Sessions, argume
     assert stored(sessions) == []
 
 
-def test_a_database_that_is_away_is_told_in_a_sentence(
+def test_a_database_that_cannot_be_opened_is_one_sentence(
     server: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)

@@ -24,7 +24,7 @@ from productator.offers_service.contract import MAX_ANSWER_BYTES, OffersAnswer, 
 from productator.offers_service.http_call import HttpCall, Reply
 from refresher.fetching.transport import Transport
 from simulator.options import DEFAULT_REFRESH_TOKEN
-from simulator.rules import KINDS
+from simulator.rules import FAULT_KINDS
 from tests.refresher.recorder import Recorder, recording
 from tests.refresher.tls import HTTP1, HTTP2, TlsService, tls_service
 from tests.simulator.conftest import RunningSimulator, product_with_offers
@@ -129,7 +129,7 @@ def offers_read(send: Send, customer: Customer) -> set[OfferData]:
 
 
 def test_every_fault_of_the_simulator_is_tested() -> None:
-    assert {*SILENT, *ANSWERED, *LEGAL} == set(KINDS)
+    assert {*SILENT, *ANSWERED, *LEGAL} == set(FAULT_KINDS)
 
 
 def test_offers_are_read(sender: Sender, simulator: RunningSimulator, customer: Customer) -> None:

@@ -22,7 +22,7 @@ from refresher.metrics import Metrics
 from refresher.storing.writer import BatchWriter
 from refresher.worker import StopFlag, Worker
 from simulator.options import DEFAULT_REFRESH_TOKEN
-from simulator.rules import KINDS
+from simulator.rules import FAULT_KINDS
 from tests.refresher.builders import offer
 from tests.refresher.rows import (
     LostSessions,
@@ -143,7 +143,7 @@ def test_two_workers_share_the_products(installation2: Installation) -> None:
 # --- when the service has a fault
 
 
-@in_turn(*sorted(set(KINDS) - LEGAL - {"latency"}))
+@in_turn(*sorted(set(FAULT_KINDS) - LEGAL - {"latency"}))
 def test_no_fault_touches_a_stored_offer_and_without_it_all_is_fresh(
     installation: Installation, kind: str
 ) -> None:

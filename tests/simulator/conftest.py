@@ -1,4 +1,4 @@
-"""The simulator as a real process, and clients of both generations for it."""
+"""The simulator as a real process, and clients of both generations."""
 
 import json
 import os
@@ -20,14 +20,14 @@ PATIENCE_S = 10
 
 @dataclass
 class RunningSimulator:
-    """A simulator process, and the ways to speak to it."""
+    """A simulator process, and calls to it."""
 
     process: subprocess.Popen[str]
     address: str
     http: requests.Session = field(default_factory=requests.Session)
 
     def __post_init__(self) -> None:
-        # Neither proxies nor .netrc of whoever runs the tests.
+        # Ignores the proxies and .netrc of the user who runs the tests.
         self.http.trust_env = False
 
     @property
@@ -71,8 +71,8 @@ class RunningSimulator:
 
 
 @dataclass(frozen=True)
-class Customer:
-    """Somebody with a token and one registered product."""
+class Tenant:
+    """A client with a token and one registered product."""
 
     simulator: RunningSimulator
     token: str
@@ -84,7 +84,7 @@ class Customer:
 
 @contextmanager
 def running_simulator(*flags: str, **variables: str) -> Iterator[RunningSimulator]:
-    """A simulator on a free port, stopped at the end; the market stands still unless told otherwise."""
+    """A simulator on a free port, stopped at the end; by default its market does not move."""
     command = [sys.executable, "-m", "simulator", "--port", "0", "--tick", "0", *flags]
     with subprocess.Popen(
         command, env=os.environ | variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -98,8 +98,8 @@ def running_simulator(*flags: str, **variables: str) -> Iterator[RunningSimulato
         finally:
             simulator.http.close()
             process.terminate()
-            _, complaints = process.communicate(timeout=PATIENCE_S)
-    assert complaints == ""
+            _, errors = process.communicate(timeout=PATIENCE_S)
+    assert errors == ""
 
 
 @pytest.fixture(scope="session")
@@ -134,35 +134,35 @@ def _as_new(simulator: RunningSimulator) -> RunningSimulator:
 
 @pytest.fixture(params=["generation1", "generation2"])
 def simulator(request: pytest.FixtureRequest) -> RunningSimulator:
-    """Either generation: for what both share."""
+    """Both generations, in turn."""
     running = request.getfixturevalue(request.param)
     assert isinstance(running, RunningSimulator)
     return running
 
 
 @pytest.fixture
-def customer(simulator: RunningSimulator) -> Customer:
-    return _customer_of(simulator)
+def tenant(simulator: RunningSimulator) -> Tenant:
+    return _tenant_of(simulator)
 
 
 @pytest.fixture
-def customer1(generation1: RunningSimulator) -> Customer:
-    return _customer_of(generation1)
+def tenant1(generation1: RunningSimulator) -> Tenant:
+    return _tenant_of(generation1)
 
 
 @pytest.fixture
-def customer2(generation2: RunningSimulator) -> Customer:
-    return _customer_of(generation2)
+def tenant2(generation2: RunningSimulator) -> Tenant:
+    return _tenant_of(generation2)
 
 
-def _customer_of(simulator: RunningSimulator) -> Customer:
+def _tenant_of(simulator: RunningSimulator) -> Tenant:
     token, product = simulator.access_token(DEFAULT_REFRESH_TOKEN), product_with_offers(simulator)
     assert simulator.register(token, product).status_code == 201
-    return Customer(simulator, token, product)
+    return Tenant(simulator, token, product)
 
 
 def product_with_offers(simulator: RunningSimulator) -> str:
-    """An id whose product has at least two offers now: some have none."""
+    """The id of a product that has at least two offers now; some have none."""
     return next(
         product
         for product in iter(lambda: str(uuid4()), None)

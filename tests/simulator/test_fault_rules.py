@@ -1,13 +1,13 @@
-"""Fault rules: which calls they strike, how often, and which rules cannot be."""
+"""Fault rules: which calls they apply to, how often, and which rules are refused."""
 
 from typing import Any
 
 import pytest
 import requests
 
-from simulator.answers import ImpossibleError
+from simulator.calls import ControlError
 from simulator.faults import Faults
-from simulator.rules import KINDS
+from simulator.rules import FAULT_KINDS
 from tests.simulator.conftest import RunningSimulator
 
 
@@ -17,7 +17,7 @@ def faults(*rules: dict[str, Any], seed: int = 1) -> Faults:
     return faults
 
 
-def strikes(of: Faults, *, draws: int = 1_000) -> list[bool]:
+def draws_of(of: Faults, *, draws: int = 1_000) -> list[bool]:
     return [of.choose("offers", "lamp") is not None for _ in range(draws)]
 
 
@@ -26,34 +26,34 @@ def kind_chosen(of: Faults, call: str) -> str | None:
     return None if rule is None else rule.kind
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", FAULT_KINDS)
 def test_every_kind_can_be_given_without_parameters(kind: str) -> None:
     assert kind_chosen(faults({"kind": kind}), "offers") == kind
 
 
-def test_a_share_strikes_about_that_often() -> None:
-    struck = strikes(faults({"kind": "close", "share": 0.25}))
+def test_a_share_applies_about_that_often() -> None:
+    drawn = draws_of(faults({"kind": "close", "share": 0.25}))
 
-    assert sum(struck) == pytest.approx(250, abs=60)
+    assert sum(drawn) == pytest.approx(250, abs=60)
 
 
-def test_the_same_seed_strikes_the_same_calls() -> None:
+def test_the_same_seed_applies_to_the_same_calls() -> None:
     rule = {"kind": "close", "share": 0.5}
 
-    assert strikes(faults(rule)) == strikes(faults(rule)) != strikes(faults(rule, seed=2))
+    assert draws_of(faults(rule)) == draws_of(faults(rule)) != draws_of(faults(rule, seed=2))
 
 
-def test_a_share_of_zero_never_strikes() -> None:
-    assert not any(strikes(faults({"kind": "close", "share": 0})))
+def test_a_share_of_zero_never_applies() -> None:
+    assert not any(draws_of(faults({"kind": "close", "share": 0})))
 
 
-def test_a_rule_strikes_only_the_calls_it_names() -> None:
+def test_a_rule_applies_only_to_the_calls_it_names() -> None:
     chosen = faults({"kind": "close", "calls": ["auth", "register"]})
 
     assert [kind_chosen(chosen, call) for call in ("auth", "offers")] == ["close", None]
 
 
-def test_a_rule_strikes_only_the_products_it_names() -> None:
+def test_a_rule_applies_only_to_the_products_it_names() -> None:
     chosen = faults({"kind": "close", "products": ["lamp", 7]})
 
     assert chosen.choose("offers", "chair") is None
@@ -61,7 +61,7 @@ def test_a_rule_strikes_only_the_products_it_names() -> None:
     assert chosen.choose("offers", "7") is not None
 
 
-def test_the_first_rule_that_strikes_wins() -> None:
+def test_the_first_rule_that_applies_is_used() -> None:
     chosen = faults({"kind": "close", "calls": ["auth"]}, {"kind": "html"}, {"kind": "empty"})
 
     assert [kind_chosen(chosen, call) for call in ("auth", "offers")] == ["close", "html"]
@@ -72,8 +72,8 @@ def test_the_first_rule_that_strikes_wins() -> None:
     [
         ({"kind": "html"}, "The body must be a list of fault rules."),
         (["html"], "Each fault rule must be an object."),
-        ([{}], f"kind must be one of {', '.join(KINDS)}."),
-        ([{"kind": ["html"]}], f"kind must be one of {', '.join(KINDS)}."),
+        ([{}], f"kind must be one of {', '.join(FAULT_KINDS)}."),
+        ([{"kind": ["html"]}], f"kind must be one of {', '.join(FAULT_KINDS)}."),
         ([{"kind": "html", "share": 2}], "share must be a number from 0 to 1."),
         ([{"kind": "html", "share": True}], "share must be a number from 0 to 1."),
         ([{"kind": "html", "times": -1}], "times must be a whole number, 0 or more."),
@@ -81,7 +81,7 @@ def test_the_first_rule_that_strikes_wins() -> None:
         ([{"kind": "html", "calls": [[]]}], "calls must be a list of some of auth, register, offers."),
         ([{"kind": "html", "products": "lamp"}], "products must be a list of product ids."),
         ([{"kind": "html", "seconds": 1}], "A rule of kind html has no seconds."),
-        ([{"kind": "empty", "calls": ["auth"]}], "A rule of kind empty cannot strike auth."),
+        ([{"kind": "empty", "calls": ["auth"]}], "A rule of kind empty cannot apply to auth."),
         ([{"kind": "latency", "seconds": -1}], "seconds must be a number, 0 or more."),
         ([{"kind": "status", "status": 200}], "status must be from 400 to 599."),
         ([{"kind": "huge", "field": "name"}], "field must be one of id, price, items_in_stock."),
@@ -89,8 +89,8 @@ def test_the_first_rule_that_strikes_wins() -> None:
         ([{"kind": "oversized", "size": 1}], "size must be a number of bytes above 2."),
     ],
 )
-def test_an_impossible_rule_is_refused_in_a_sentence(rules: Any, sentence: str) -> None:
-    with pytest.raises(ImpossibleError) as refusal:
+def test_an_impossible_rule_is_refused_with_one_sentence(rules: Any, sentence: str) -> None:
+    with pytest.raises(ControlError) as refusal:
         Faults(seed=1).replace(rules)
 
     assert str(refusal.value) == sentence
@@ -107,7 +107,7 @@ def test_an_impossible_rule_is_answered_422_and_the_old_rules_stay(generation1: 
     assert [rule["kind"] for rule in generation1.control("GET", "faults")] == ["html"]
 
 
-def test_the_rules_tell_how_often_they_fired_and_can_be_sent_back(generation1: RunningSimulator) -> None:
+def test_the_rules_show_how_often_they_fired_and_can_be_sent_back(generation1: RunningSimulator) -> None:
     rule = {"kind": "status", "times": 2, "calls": ["auth"]}
     generation1.set_faults(rule)
 

@@ -1,11 +1,11 @@
-"""The contract of generation 1, as its real process speaks it."""
+"""Generation 1 of the contract, on a real process."""
 
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from tests.simulator.conftest import Customer, RunningSimulator
+from tests.simulator.conftest import RunningSimulator, Tenant
 
 
 def test_auth_gives_a_uuid_and_needs_nothing(generation1: RunningSimulator) -> None:
@@ -16,15 +16,17 @@ def test_auth_gives_a_uuid_and_needs_nothing(generation1: RunningSimulator) -> N
     assert UUID(response.json()["access_token"])
 
 
-def test_each_auth_makes_an_identity_that_does_not_see_the_products_of_others(customer1: Customer) -> None:
-    stranger = customer1.simulator.access_token()
+def test_each_auth_makes_an_identity_that_does_not_see_the_products_of_others(
+    tenant1: Tenant,
+) -> None:
+    stranger = tenant1.simulator.access_token()
 
-    assert customer1.simulator.offers(stranger, customer1.product).status_code == 404
-    assert customer1.offers().status_code == 200
+    assert tenant1.simulator.offers(stranger, tenant1.product).status_code == 404
+    assert tenant1.offers().status_code == 200
 
 
 @pytest.mark.parametrize("product", [7, "lamp-7", "0a6c0b4e-3d8f-4d5a-9c1e-111111111111", "straße 1/2"])
-def test_a_product_id_is_whatever_the_caller_chose(generation1: RunningSimulator, product: Any) -> None:
+def test_the_caller_chooses_the_product_id(generation1: RunningSimulator, product: Any) -> None:
     token = generation1.access_token()
 
     response = generation1.register(token, product)
@@ -34,12 +36,12 @@ def test_a_product_id_is_whatever_the_caller_chose(generation1: RunningSimulator
     assert generation1.offers(token, quoted).status_code == 200
 
 
-def test_a_second_registration_is_taken_again(customer1: Customer) -> None:
-    assert customer1.simulator.register(customer1.token, customer1.product).status_code == 201
+def test_a_second_registration_is_accepted(tenant1: Tenant) -> None:
+    assert tenant1.simulator.register(tenant1.token, tenant1.product).status_code == 201
 
 
-def test_offers_have_integer_ids_prices_and_stock(customer1: Customer) -> None:
-    response = customer1.offers()
+def test_offers_have_integer_ids_prices_and_stock(tenant1: Tenant) -> None:
+    response = tenant1.offers()
 
     assert response.headers["Content-Type"] == "application/json"
     for offer in response.json():
@@ -60,8 +62,8 @@ def test_a_missing_or_unknown_token_is_refused(
     assert response.json()["code"] == "UNAUTHORIZED"
 
 
-def test_the_authorization_header_does_not_count(customer1: Customer) -> None:
-    response = customer1.offers(headers={"Authorization": f"Bearer {customer1.token}"})
+def test_the_authorization_header_does_not_count(tenant1: Tenant) -> None:
+    response = tenant1.offers(headers={"Authorization": f"Bearer {tenant1.token}"})
 
     assert response.status_code == 401
 

@@ -1,4 +1,4 @@
-"""The contract of generation 2, as its real process speaks it."""
+"""Generation 2 of the contract, on a real process."""
 
 import base64
 import json
@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from simulator.options import DEFAULT_REFRESH_TOKEN
-from tests.simulator.conftest import Customer, RunningSimulator, running_simulator
+from tests.simulator.conftest import RunningSimulator, Tenant, running_simulator
 
 
 def claims(token: str) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def claims(token: str) -> dict[str, Any]:
     return decoded
 
 
-def test_the_access_token_is_a_jwt_that_tells_when_it_expires(generation2: RunningSimulator) -> None:
+def test_the_access_token_is_a_jwt_with_its_expiry(generation2: RunningSimulator) -> None:
     token = generation2.access_token(DEFAULT_REFRESH_TOKEN)
 
     assert token.count(".") == 2
@@ -28,8 +28,8 @@ def test_the_access_token_is_a_jwt_that_tells_when_it_expires(generation2: Runni
     assert 0 < claims(token)["expires"] - time.time() <= 300
 
 
-def test_a_second_token_is_refused_while_the_first_is_valid(customer2: Customer) -> None:
-    response = customer2.simulator.call("POST", "/auth", DEFAULT_REFRESH_TOKEN)
+def test_a_second_token_is_refused_while_the_first_is_valid(tenant2: Tenant) -> None:
+    response = tenant2.simulator.call("POST", "/auth", DEFAULT_REFRESH_TOKEN)
 
     assert response.status_code == 400
     assert response.json() == {"detail": "Cannot generate access token because another is valid"}
@@ -50,13 +50,13 @@ def test_auth_without_the_header_is_invalid(generation2: RunningSimulator) -> No
     }
 
 
-def test_products_stay_registered_when_the_access_token_is_renewed(customer2: Customer) -> None:
-    customer2.simulator.control("POST", "expire")
-    assert customer2.offers().status_code == 401
+def test_products_stay_registered_when_the_access_token_is_renewed(tenant2: Tenant) -> None:
+    tenant2.simulator.control("POST", "expire")
+    assert tenant2.offers().status_code == 401
 
-    renewed = customer2.simulator.access_token(DEFAULT_REFRESH_TOKEN)
+    renewed = tenant2.simulator.access_token(DEFAULT_REFRESH_TOKEN)
 
-    assert customer2.simulator.offers(renewed, customer2.product).status_code == 200
+    assert tenant2.simulator.offers(renewed, tenant2.product).status_code == 200
 
 
 def test_an_expired_token_is_refused_and_can_be_renewed() -> None:
@@ -85,8 +85,8 @@ def test_a_registration_answers_the_id(generation2: RunningSimulator) -> None:
     assert (response.status_code, response.json()) == (201, {"id": product})
 
 
-def test_a_second_registration_is_a_conflict(customer2: Customer) -> None:
-    response = customer2.simulator.register(customer2.token, customer2.product.upper())
+def test_a_second_registration_is_a_conflict(tenant2: Tenant) -> None:
+    response = tenant2.simulator.register(tenant2.token, tenant2.product.upper())
 
     assert (response.status_code, response.json()) == (409, {"detail": "Product ID already registered"})
 
@@ -114,17 +114,17 @@ def test_a_missing_or_unknown_token_is_refused(
     ],
 )
 def test_a_wrong_registration_names_each_wrong_place(
-    customer2: Customer, body: bytes, locations: list[list[str | int]]
+    tenant2: Tenant, body: bytes, locations: list[list[str | int]]
 ) -> None:
-    response = customer2.simulator.call("POST", "/products/register", customer2.token, data=body)
+    response = tenant2.simulator.call("POST", "/products/register", tenant2.token, data=body)
 
     assert response.status_code == 422
     assert [error["loc"] for error in response.json()["detail"]] == locations
     assert all(error.keys() == {"loc", "msg", "type"} for error in response.json()["detail"])
 
 
-def test_offers_have_uuids_as_ids(customer2: Customer) -> None:
-    response = customer2.offers()
+def test_offers_have_uuids_as_ids(tenant2: Tenant) -> None:
+    response = tenant2.offers()
 
     assert response.status_code == 200
     for offer in response.json():
@@ -132,14 +132,14 @@ def test_offers_have_uuids_as_ids(customer2: Customer) -> None:
         assert (type(offer["price"]), type(offer["items_in_stock"])) == (int, int)
 
 
-def test_offers_of_an_unregistered_product_are_not_found(customer2: Customer) -> None:
-    response = customer2.simulator.offers(customer2.token, uuid4())
+def test_offers_of_an_unregistered_product_are_not_found(tenant2: Tenant) -> None:
+    response = tenant2.simulator.offers(tenant2.token, uuid4())
 
     assert (response.status_code, response.json()) == (404, {"detail": "Product does not exist"})
 
 
-def test_a_product_id_that_is_no_uuid_is_invalid(customer2: Customer) -> None:
-    response = customer2.simulator.offers(customer2.token, 7)
+def test_a_product_id_that_is_not_a_uuid_is_invalid(tenant2: Tenant) -> None:
+    response = tenant2.simulator.offers(tenant2.token, 7)
 
     assert response.status_code == 422
     assert response.json()["detail"] == [

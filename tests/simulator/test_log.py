@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import requests
 
-from simulator.log import Outcome, RequestLog
-from tests.simulator.conftest import Customer
+from simulator.log import RequestLog, RequestOutcome
+from tests.simulator.conftest import Tenant
 
-READ = Outcome("offers", 200, None)
+READ = RequestOutcome("offers", 200, None)
 
 
 def entries(log: RequestLog, *, since: int = 0) -> list[dict[str, Any]]:
@@ -23,9 +23,9 @@ def filled(count: int, *, limit: int = 1_000, chunk: int = 100) -> RequestLog:
     return log
 
 
-def test_an_entry_tells_all_about_a_request() -> None:
+def test_an_entry_has_all_facts_of_a_request() -> None:
     log = RequestLog()
-    log.append(1.5, Outcome("offers", None, "reset"), product="lamp", tick=None)
+    log.append(1.5, RequestOutcome("offers", None, "reset"), product="lamp", tick=None)
 
     assert entries(log) == [
         {"n": 1, "time": 1.5, "call": "offers", "product": "lamp", "status": None, "fault": "reset"}
@@ -36,7 +36,7 @@ def test_reading_since_a_number_gives_what_came_after_it() -> None:
     assert [entry["n"] for entry in entries(filled(5), since=3)] == [4, 5]
 
 
-def test_clearing_empties_the_log_and_numbers_go_on() -> None:
+def test_clearing_empties_the_log_and_numbering_continues() -> None:
     log = filled(3)
     log.clear()
     log.append(1.0, READ, product=None, tick=None)
@@ -55,18 +55,18 @@ def test_a_full_log_forgets_the_oldest_entries() -> None:
     assert log.counts()["offers"] == {"200": 25}
 
 
-def test_requests_are_logged_in_order_with_what_was_shown(customer: Customer) -> None:
-    tick = customer.simulator.control("GET", "clock")["tick"]
-    customer.offers()
-    customer.simulator.set_faults({"kind": "empty"})
-    customer.offers()
+def test_requests_are_logged_in_order_with_what_was_shown(tenant: Tenant) -> None:
+    tick = tenant.simulator.control("GET", "clock")["tick"]
+    tenant.offers()
+    tenant.simulator.set_faults({"kind": "empty"})
+    tenant.offers()
 
     logged = [
         {name: entry.get(name) for name in ("call", "product", "status", "fault", "tick")}
-        for entry in customer.simulator.log()
+        for entry in tenant.simulator.log()
     ]
 
-    about_product = {"product": customer.product, "fault": None, "tick": None}
+    about_product = {"product": tenant.product, "fault": None, "tick": None}
     assert logged == [
         {"call": "auth", "product": None, "status": 201, "fault": None, "tick": None},
         {"call": "register", "status": 201} | about_product,
@@ -76,28 +76,28 @@ def test_requests_are_logged_in_order_with_what_was_shown(customer: Customer) ->
 
 
 @pytest.mark.parametrize("kind", ["timeout", "reset", "close"])
-def test_a_request_without_an_answer_is_logged_without_a_status(customer: Customer, kind: str) -> None:
-    customer.simulator.set_faults({"kind": kind})
+def test_a_request_without_an_answer_is_logged_without_a_status(tenant: Tenant, kind: str) -> None:
+    tenant.simulator.set_faults({"kind": kind})
     with pytest.raises(requests.RequestException):
-        customer.offers(timeout=0.3)
+        tenant.offers(timeout=0.3)
 
-    assert customer.simulator.log()[-1].items() >= {"status": None, "fault": kind}.items()
-    assert customer.simulator.control("GET", "counts")["offers"] == {"none": 1}
+    assert tenant.simulator.log()[-1].items() >= {"status": None, "fault": kind}.items()
+    assert tenant.simulator.control("GET", "counts")["offers"] == {"none": 1}
 
 
 @pytest.mark.parametrize("kind", ["latency", "drip", "drip_headers", "extra_fields"])
-def test_a_fault_that_shows_the_market_is_logged_with_its_tick(customer: Customer, kind: str) -> None:
-    customer.simulator.set_faults({"kind": kind} | ({} if kind == "extra_fields" else {"seconds": 0}))
-    customer.offers()
+def test_a_fault_that_shows_the_market_is_logged_with_its_tick(tenant: Tenant, kind: str) -> None:
+    tenant.simulator.set_faults({"kind": kind} | ({} if kind == "extra_fields" else {"seconds": 0}))
+    tenant.offers()
 
-    assert "tick" in customer.simulator.log()[-1]
+    assert "tick" in tenant.simulator.log()[-1]
 
 
-def test_counts_are_by_call_and_status(customer: Customer) -> None:
-    customer.offers()
-    customer.simulator.offers("nobody", customer.product)
+def test_counts_are_by_call_and_status(tenant: Tenant) -> None:
+    tenant.offers()
+    tenant.simulator.offers("nobody", tenant.product)
 
-    assert customer.simulator.control("GET", "counts") == {
+    assert tenant.simulator.control("GET", "counts") == {
         "auth": {"201": 1},
         "register": {"201": 1},
         "offers": {"200": 1, "401": 1},

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.market import Market, Offer
+from simulator.market import Market, MarketOffer
 
 PRODUCTS = st.text(min_size=1, max_size=40)
 TICKS = st.integers(min_value=0, max_value=10_000_000)
@@ -19,7 +19,7 @@ def market(*, seed: int = 1, generation: int = 1, mean: int = 6, exactly: int | 
     return Market(seed=seed, generation=generation, mean_offers=mean, exact_offers=exactly)
 
 
-def listed_by_id(product: str, tick: int, *, of: Market) -> dict[int | str, Offer]:
+def listed_by_id(product: str, tick: int, *, of: Market) -> dict[int | str, MarketOffer]:
     return {offer.id: offer for offer in of.offers(product, tick)}
 
 

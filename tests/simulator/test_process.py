@@ -21,7 +21,7 @@ def outcome_of(*flags: str, **variables: str) -> subprocess.CompletedProcess[str
     )
 
 
-def test_without_options_the_defaults_hold() -> None:
+def test_without_options_the_defaults_apply() -> None:
     assert read_options([], {}) == Options(
         port=6607,
         host="127.0.0.1",
@@ -103,7 +103,7 @@ def test_a_port_in_use_is_one_sentence() -> None:
     assert ended.stderr.count("\n") == 1
 
 
-def test_it_imports_nothing_of_the_programs_it_stands_beside() -> None:
+def test_it_imports_no_other_program() -> None:
     sources = [file.read_text() for file in Path(package.__path__[0]).glob("*.py")]
 
     assert not [

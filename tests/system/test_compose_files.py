@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from productator.config import Settings
-from productator.options import OPTIONS
+from productator.config.settings import SETTINGS
 from simulator.options import read_options
 
 ROOT = Path(__file__).parents[2]
@@ -97,7 +97,7 @@ def test_published_ports_are_those_of_the_programs(services: dict[str, Any], shi
 
 def test_every_setting_can_be_given_through_compose_and_no_other(compose_text: str) -> None:
     read = set(re.findall(r"(?<!\$)\$\{(\w+)", compose_text))
-    assert read == {option.variable for option in OPTIONS} - WIRED | OF_COMPOSE
+    assert read == {setting.variable for setting in SETTINGS.values()} - WIRED | OF_COMPOSE
 
 
 def test_our_programs_are_confined(services: dict[str, Any]) -> None:

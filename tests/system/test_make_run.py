@@ -4,7 +4,6 @@ import json
 import os
 import pty
 import re
-import shlex
 import signal
 import socket
 import subprocess
@@ -81,7 +80,9 @@ def test_make_run_shows_products_with_offers_until_ctrl_c(
 ) -> None:
     system.database_url = f"sqlite:///{tmp_path / 'run.db'}"
     terminal = in_terminal(system, "make", "run", **ports, PRODUCTATOR_ADMIN_TOKEN="")
-    shown = eventually(lambda: re.search(r"^\s*(curl '[^']+')\s*$", terminal.program.printed, re.MULTILINE))
+    shown = eventually(
+        lambda: re.search(r"^\s*(curl -s '[^']+' \| .+?)\s*$", terminal.program.printed, re.MULTILINE)
+    )
 
     offers = eventually(lambda: refreshed_offers(shown[1]), within_s=2 * PATIENCE_S)
     asked = refresh_asked_for(terminal.program.printed)
@@ -106,7 +107,7 @@ def is_taken(port: int) -> bool:
 
 def refreshed_offers(curl: str) -> dict[str, list[dict[str, str]]] | None:
     """The answer to the command as it was printed, once the product has been refreshed."""
-    done = subprocess.run([*shlex.split(curl), "--silent"], capture_output=True, check=False)
+    done = subprocess.run(["sh", "-c", curl], capture_output=True, check=False)
     if done.returncode:
         return None
     answer: dict[str, list[dict[str, str]]] = json.loads(done.stdout)
@@ -115,7 +116,7 @@ def refreshed_offers(curl: str) -> dict[str, list[dict[str, str]]] | None:
 
 def refresh_asked_for(printed: str) -> dict[str, object]:
     """The answer to the other command, typed into a shell behind the line with the token."""
-    lines = re.findall(r"^\s*(export TOKEN=\S+|curl -X POST .+?)\s*$", printed, re.MULTILINE)
+    lines = re.findall(r"^\s*(export TOKEN=\S+|curl -s -X POST .+?)\s*$", printed, re.MULTILINE)
     done = subprocess.run(["sh", "-ec", "\n".join(lines)], capture_output=True, check=True)
     answer: dict[str, object] = json.loads(done.stdout)
     return answer

@@ -18,6 +18,7 @@ from productator.models import Product, Refresh
 from tests import factories
 
 ROOT = Path(__file__).parents[2]
+ADVICE = "Fix the file and run it again, or import the valid records with --skip-invalid."
 Run = Callable[..., Result]
 
 
@@ -96,7 +97,7 @@ def test_another_file_may_hold_the_same_records(
     assert names(sessions) == ["Kettle", "Kettle", "Teapot"]
 
 
-def test_what_an_interrupted_import_left_out_is_imported(
+def test_an_import_that_was_interrupted_continues(
     run: Run, file: Path, sessions: sessionmaker[Session]
 ) -> None:
     file.write_text(rows(1_200))
@@ -119,11 +120,11 @@ def test_a_file_with_invalid_records_is_not_imported(
 
     assert result.exit_code == 1
     assert result.stderr == "".join(f"{file}:{line}: name: Must not be blank.\n" for line in (3, 5))
-    assert result.stdout == f"{file}: 2 valid, 2 invalid; none imported (see --skip-invalid).\n"
+    assert result.stdout == f"{file}: 2 valid, 2 invalid; none imported. {ADVICE}\n"
     assert names(sessions) == []
 
 
-def test_the_valid_records_are_imported_when_told_so(
+def test_the_valid_records_are_imported_on_demand(
     run: Run, file: Path, sessions: sessionmaker[Session]
 ) -> None:
     file.write_text("name\nKettle\n \nTeapot\n")
@@ -144,7 +145,7 @@ def test_a_dry_run_writes_nothing(run: Run, file: Path, sessions: sessionmaker[S
     assert names(sessions) == []
 
 
-def test_mistakes_without_end_are_not_all_told(run: Run, file: Path) -> None:
+def test_only_the_first_hundred_mistakes_are_shown(run: Run, file: Path) -> None:
     file.write_text("name\n" + " \n" * 5_000)
 
     result = run("import", str(file))
@@ -153,7 +154,7 @@ def test_mistakes_without_end_are_not_all_told(run: Run, file: Path) -> None:
     assert result.stderr.endswith("4900 more invalid records.\n")
 
 
-def test_a_name_of_a_field_does_not_steer_the_terminal(run: Run, tmp_path: Path) -> None:
+def test_the_name_of_a_field_does_not_control_the_terminal(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "x.jsonl"
     file.write_text(json.dumps({"name": "Kettle", "\x1b[2J": 1}))
 
@@ -174,7 +175,9 @@ def test_products_come_through_the_standard_input(
 
 
 @pytest.mark.parametrize("file", ["-", "products.txt"])
-def test_a_format_that_nobody_tells_is_asked_for(run: Run, tmp_path: Path, file: str) -> None:
+def test_a_format_that_does_not_follow_from_the_name_is_asked_for(
+    run: Run, tmp_path: Path, file: str
+) -> None:
     tmp_path.joinpath("products.txt").write_text("name\n")
 
     result = run("import", file if file == "-" else str(tmp_path / file))
@@ -184,9 +187,7 @@ def test_a_format_that_nobody_tells_is_asked_for(run: Run, tmp_path: Path, file:
 
 
 @pytest.mark.parametrize("server", ["sqlite"], indirect=True)
-def test_a_database_without_its_schema_is_told_in_a_sentence(
-    run: Run, file: Path, empty_database_url: str
-) -> None:
+def test_a_database_without_its_schema_is_one_sentence(run: Run, file: Path, empty_database_url: str) -> None:
     file.write_text(rows(1))
 
     result = run("import", str(file), env={"DATABASE_URL": empty_database_url})
@@ -230,7 +231,7 @@ def test_what_is_exported_can_be_imported(
     assert names(sessions) == ['Čaj, "zelený"', "=1+1"] * 2
 
 
-def test_an_export_tells_what_the_api_tells(run: Run, client: object) -> None:
+def test_an_export_has_the_fields_of_the_api(run: Run, client: object) -> None:
     product = factories.posted_product(client, name="Kettle")
 
     assert [json.loads(line) for line in run("export", "--format", "jsonl").stdout.splitlines()] == [product]
@@ -262,14 +263,14 @@ def test_a_file_is_replaced_whole_or_not_at_all(run: Run, file: Path, tmp_path: 
     assert [each.name for each in tmp_path.glob("*products*")] == ["products.csv"]
 
 
-def test_a_folder_that_is_not_there_is_told(run: Run, tmp_path: Path) -> None:
+def test_a_missing_folder_is_an_error(run: Run, tmp_path: Path) -> None:
     result = run("export", "--output", str(tmp_path / "nowhere" / "out.csv"))
 
     assert result.exit_code == 1
     assert "No such file or directory" in result.stderr
 
 
-def test_an_export_sees_one_moment_and_holds_up_nobody(
+def test_an_export_sees_one_moment_and_blocks_no_write(
     engine: Engine, sessions: sessionmaker[Session]
 ) -> None:
     factories.stored_product(sessions, name="Kettle")

@@ -1,4 +1,4 @@
-"""Settings: file, then environment, into one object that refuses to be wrong with one sentence."""
+"""Settings are read from a file, then from the environment; a wrong one is refused with one sentence."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,12 +7,13 @@ import pytest
 from sqlalchemy import make_url
 
 from productator.config import Settings
+from productator.config.settings import SETTINGS
 from productator.domain import Rate
 from productator.errors import ConfigError
-from productator.options import OPTIONS
 
 SHIPPED = Path(__file__).parents[2] / "config.cfg"
-SECRETS = [option.variable for option in OPTIONS if option.secret]
+VARIABLES = [setting.variable for setting in SETTINGS.values()]
+SECRETS = [setting.variable for setting in SETTINGS.values() if setting.secret]
 Load = Callable[..., Settings]
 
 
@@ -67,15 +68,51 @@ def test_the_environment_overrides_the_file(load: Load) -> None:
 
 
 @pytest.mark.parametrize("seconds", ["0.1", "86400"])
-def test_seconds_may_be_as_few_and_as_many_as_is_told(load: Load, seconds: str) -> None:
+def test_the_least_and_the_most_seconds_are_accepted(load: Load, seconds: str) -> None:
     settings = load(OFFERS_MS_TIMEOUT=seconds, REFRESHER_PERIOD=seconds)
 
     assert (settings.offers_timeout_s, settings.refresher_period_s) == (float(seconds),) * 2
 
 
-@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.variable)
-def test_an_empty_variable_counts_as_not_set(load: Load, option: object) -> None:
-    assert load(**{option.variable: ""}) == load()
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_an_empty_variable_counts_as_not_set(load: Load, variable: str) -> None:
+    assert load(**{variable: ""}) == load()
+
+
+def test_the_password_of_the_database_may_be_empty_in_the_file(load: Load, file: Path) -> None:
+    edit(file, "password = productator", "password =")
+
+    assert make_url(load(DATABASE_HOST="db").database_url).password == ""
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory without a config file."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_without_a_file_the_defaults_are_those_of_the_shipped_file(elsewhere: Path) -> None:
+    elsewhere.joinpath("named.cfg").write_text(SHIPPED.read_text(encoding="utf-8"), encoding="utf-8")
+
+    assert Settings.load(None, {}) == Settings.load("named.cfg", {})
+    assert Settings.load(None, {}).database_url == f"sqlite:///{elsewhere / 'var' / 'productator.db'}"
+
+
+def test_without_a_file_the_environment_overrides_the_defaults(elsewhere: Path) -> None:
+    assert Settings.load(None, {"REFRESHER_PERIOD": "2.5"}).refresher_period_s == 2.5
+
+
+@pytest.mark.parametrize("unnamed", [None, ""])
+def test_a_file_that_is_not_named_is_found_in_the_working_directory(
+    file: Path, monkeypatch: pytest.MonkeyPatch, unnamed: str | None
+) -> None:
+    edit(file, "period = 30", "period = 7")
+    monkeypatch.chdir(file.parent)
+
+    assert Settings.load(unnamed, {}).refresher_period_s == 7
 
 
 def test_a_host_makes_an_address_of_a_server(load: Load) -> None:
@@ -222,14 +259,14 @@ def test_a_wrong_file_is_refused_by_name_and_place(
     assert str(file) in sentence
 
 
-def test_a_missing_file_is_refused_by_name(load: Load, file: Path) -> None:
+def test_a_named_file_that_is_missing_is_refused_by_name(load: Load, file: Path) -> None:
     file.unlink()
 
     assert str(file) in refusal(load)
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"\x00"])
-def test_a_file_that_is_no_text_is_refused_by_name(load: Load, file: Path, content: bytes) -> None:
+def test_a_file_that_is_not_text_is_refused_by_name(load: Load, file: Path, content: bytes) -> None:
     file.write_bytes(content)
 
     assert str(file) in refusal(load)
@@ -306,7 +343,7 @@ def test_keys_come_over_https_or_from_this_machine(load: Load, address: str) -> 
 def test_coarser_history_that_ends_before_the_finer_is_refused(
     load: Load, days: tuple[str, ...], named: str
 ) -> None:
-    names = [f"PRODUCTATOR_{kind}_POINTS_DAYS" for kind in ("RAW", "HOURLY", "DAILY")]
+    names = [f"PRODUCTATOR_{detail}_POINTS_DAYS" for detail in ("RAW", "HOURLY", "DAILY")]
 
     sentence = refusal(load, **dict(zip(names, days, strict=True)))
     assert sentence.startswith(f"PRODUCTATOR_{named}_POINTS_DAYS must not be less than ")

@@ -1,23 +1,26 @@
 """Documents say what the code does: settings, schema, commands and routes."""
 
-import configparser
 import re
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from flask import Flask
 
+from productator import cli
 from productator.api.openapi import document
 from productator.app import create_app
+from productator.config import documents
+from productator.config.declaration import Setting
+from productator.config.settings import SETTINGS
 from productator.database import migrate
 from productator.models import Base
-from productator.options import OPTIONS
 from tests import factories
 from tests.conftest import dispose_of
 
 ROOT = Path(__file__).parents[2]
-CONFIG = ROOT / "config.cfg"
 # The password that docker-compose.yml gives its own database, for development.
 DOCUMENTED = {"DATABASE_PASSWORD": "productator"}
 
@@ -27,47 +30,62 @@ def text_of(name: str) -> str:
 
 
 @pytest.fixture
-def config() -> configparser.ConfigParser:
-    parser = configparser.ConfigParser(interpolation=None)
-    parser.read_string(CONFIG.read_text(encoding="utf-8"))
-    return parser
+def app(tmp_path: Path) -> Flask:
+    app = create_app(factories.settings(database_url=f"sqlite:///{tmp_path / 'x.db'}"))
+    dispose_of(app)
+    return app
 
 
-@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.variable)
-def test_every_setting_stands_in_the_config_file_below_its_variable(option: object) -> None:
-    section = text_of("config.cfg").partition(f"[{option.section}]\n")[2].partition("\n[")[0]
-
-    assert re.search(rf"^# {option.variable}\b[^=]*?\n{option.key} =", section, re.MULTILINE)
+def test_the_config_file_is_the_one_that_follows_from_the_declarations() -> None:
+    assert text_of("config.cfg") == documents.config_file()
 
 
-def test_the_config_file_names_nothing_else(config: configparser.ConfigParser) -> None:
-    named = {(section, key) for section in config.sections() for key in config[section]}
+def test_the_table_of_settings_is_the_one_that_follows_from_the_declarations() -> None:
+    assert text_of("docs/settings.md") == documents.table()
 
-    assert named == {(option.section, option.key) for option in OPTIONS}
+
+@pytest.mark.parametrize("setting", SETTINGS.values(), ids=lambda setting: setting.variable)
+def test_every_setting_is_in_the_config_file_below_its_variable(setting: Setting) -> None:
+    section = text_of("config.cfg").partition(f"[{setting.section}]\n")[2].partition("\n[")[0]
+
+    assert re.search(
+        rf"^# {setting.variable}\b[^=]*?\n{setting.key} = ?{re.escape(setting.default)}$",
+        section,
+        re.MULTILINE,
+    )
+
+
+@pytest.mark.parametrize("setting", SETTINGS.values(), ids=lambda setting: setting.variable)
+def test_every_setting_is_in_the_table_of_settings(setting: Setting) -> None:
+    assert f"| `{setting.key}` | `{setting.variable}`" in text_of("docs/settings.md")
 
 
 @pytest.mark.parametrize(
-    "option", [option for option in OPTIONS if option.secret], ids=lambda option: option.variable
+    "setting",
+    [setting for setting in SETTINGS.values() if setting.secret],
+    ids=lambda setting: setting.variable,
 )
-def test_the_config_file_holds_no_secret(config: configparser.ConfigParser, option: object) -> None:
-    assert config[option.section][option.key] == DOCUMENTED.get(option.variable, "")
-
-
-@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.variable)
-def test_every_setting_stands_in_the_readme(option: object) -> None:
-    assert f"`{option.variable}`" in text_of("README.md")
+def test_the_config_file_holds_no_secret(setting: Setting) -> None:
+    assert setting.default == DOCUMENTED.get(setting.variable, "")
 
 
 def test_the_dump_is_the_newest_schema() -> None:
     assert text_of("dump.sql") == migrate.dump(Base.metadata)
 
 
-def test_api_package_and_changelog_tell_one_version() -> None:
-    package = tomllib.loads(text_of("pyproject.toml"))["project"]["version"]
+def test_the_api_tells_the_version_of_the_package_which_is_the_newest_of_the_changelog(app: Flask) -> None:
+    version = metadata.version("productator")
     newest = re.search(r"^## ([0-9.]+)", text_of("CHANGELOG.md"), re.MULTILINE)
 
     assert newest
-    assert document.VERSION == package == newest[1]
+    assert document.build(app)["info"]["version"] == version == newest[1]
+    assert tomllib.loads(text_of("pyproject.toml"))["project"]["version"] == version
+
+
+def test_the_command_tells_the_version_of_the_package() -> None:
+    result = CliRunner().invoke(cli.main, ["--version"])
+
+    assert (result.exit_code, result.output) == (0, f"productator {metadata.version('productator')}\n")
 
 
 def test_the_readmes_commands_are_targets_of_the_makefile() -> None:
@@ -76,13 +94,6 @@ def test_the_readmes_commands_are_targets_of_the_makefile() -> None:
 
     assert named
     assert named <= targets
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Flask:
-    app = create_app(factories.settings(database_url=f"sqlite:///{tmp_path / 'x.db'}"))
-    dispose_of(app)
-    return app
 
 
 def routes(app: Flask) -> set[str]:

@@ -1,4 +1,4 @@
-"""Which failures of the database are worth another try."""
+"""Which database errors are retried."""
 
 import sqlite3
 
@@ -6,45 +6,49 @@ import pymysql
 import pytest
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
 
-from productator.database.failures import is_out_of_reach, is_transient
+from productator.database.failures import is_transient, is_unreachable
 
 
-def told(*arguments: object, kind: type[DBAPIError] = OperationalError, lost: bool = False) -> DBAPIError:
-    return kind("UPDATE x", {}, pymysql.MySQLError(*arguments), connection_invalidated=lost)
+def error_of(
+    *arguments: object, error_type: type[DBAPIError] = OperationalError, lost: bool = False
+) -> DBAPIError:
+    return error_type("UPDATE x", {}, pymysql.MySQLError(*arguments), connection_invalidated=lost)
 
 
 @pytest.mark.parametrize("code", [1205, 1213, 2006, 2013, 1180, 1317, 2003, 1040, 1053, 1047, 1290, 1792])
-def test_failures_that_pass_are_transient(code: int) -> None:
-    assert is_transient(told(code, "words"))
+def test_errors_that_pass_are_transient(code: int) -> None:
+    assert is_transient(error_of(code, "message"))
 
 
 @pytest.mark.parametrize(
     "error",
     [
-        told(1045, "Access denied"),
-        told(1049, "Unknown database"),
-        told(1062, "Duplicate entry", kind=IntegrityError),
-        told(1064, "Syntax error", kind=ProgrammingError),
-        told(),
+        error_of(1045, "Access denied"),
+        error_of(1049, "Unknown database"),
+        error_of(1062, "Duplicate entry", error_type=IntegrityError),
+        error_of(1064, "Syntax error", error_type=ProgrammingError),
+        error_of(),
     ],
 )
-def test_failures_that_stay_are_not_transient(error: DBAPIError) -> None:
+def test_errors_that_stay_are_not_transient(error: DBAPIError) -> None:
     assert not is_transient(error)
 
 
 def test_a_lost_connection_is_transient_whatever_the_code() -> None:
-    assert is_transient(told(0, "", lost=True))
+    assert is_transient(error_of(0, "", lost=True))
 
 
 @pytest.mark.parametrize(
-    ("words", "transient", "out_of_reach"),
+    ("message", "transient", "unreachable"),
     [
         ("database is locked", True, False),
         ("unable to open database file", True, True),
         ("no such column: colour", False, False),
     ],
 )
-def test_sqlite_tells_its_failures_in_words(words: str, transient: bool, out_of_reach: bool) -> None:
-    error = OperationalError("UPDATE x", {}, sqlite3.OperationalError(words))
+def test_errors_of_sqlite_are_known_by_their_message(
+    message: str, transient: bool, unreachable: bool
+) -> None:
+    error = OperationalError("UPDATE x", {}, sqlite3.OperationalError(message))
 
-    assert (is_transient(error), is_out_of_reach(error)) == (transient, out_of_reach)
+    assert (is_transient(error), is_unreachable(error)) == (transient, unreachable)

@@ -2,6 +2,7 @@
 
 import re
 from http import HTTPStatus
+from importlib import metadata
 from inspect import getdoc
 from typing import Any
 
@@ -19,8 +20,6 @@ from productator.api.openapi.operations import OPERATIONS, Answer, Body, Operati
 
 Json = dict[str, Any]
 
-# One for the API and the programs that serve it; pyproject.toml names it, too.
-VERSION = "1.0.0"
 _DESCRIPTION = """Stores products and keeps their offers fresh.
 
 Every error is a problem (RFC 9457) and carries the answer's `X-Request-Id`. Unknown fields, and unknown
@@ -77,7 +76,11 @@ def build(app: Flask) -> Json:
             paths.setdefault(path_of(rule), {})[method.lower()] = described
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Productator", "version": VERSION, "description": _DESCRIPTION},
+        "info": {
+            "title": "Productator",
+            "version": metadata.version("productator"),
+            "description": _DESCRIPTION,
+        },
         "servers": [{"url": "/", "description": "Where this document was read."}],
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": paths,

@@ -1,4 +1,4 @@
-"""Files of products: what a record is, where it stands, and what is wrong with it."""
+"""Files of products: what a record is, where it begins, and what is wrong with it."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -10,8 +10,8 @@ from productator.transfer.reading import (
     IGNORED,
     MAX_LINE_BYTES,
     READERS,
+    InvalidRecord,
     Record,
-    Refused,
     csv_records,
     jsonl_records,
 )
@@ -19,21 +19,21 @@ from productator.transfer.reading import (
 KETTLE = ProductDraft("Kettle", "1.7 l")
 
 
-def from_csv(text: str | bytes) -> list[Record | Refused]:
+def from_csv(text: str | bytes) -> list[Record | InvalidRecord]:
     return list(csv_records(BytesIO(text if isinstance(text, bytes) else text.encode())))
 
 
-def from_jsonl(text: str | bytes) -> list[Record | Refused]:
+def from_jsonl(text: str | bytes) -> list[Record | InvalidRecord]:
     return list(jsonl_records(BytesIO(text if isinstance(text, bytes) else text.encode())))
 
 
-def mistakes(records: list[Record | Refused]) -> list[tuple[int, str, str]]:
-    """Line, field and sentence of all that is wrong."""
-    refused = [record for record in records if isinstance(record, Refused)]
-    return [(each.line, *error) for each in refused for error in each.errors]
+def mistakes(records: list[Record | InvalidRecord]) -> list[tuple[int, str, str]]:
+    """Line, field and sentence of each mistake."""
+    invalid = [record for record in records if isinstance(record, InvalidRecord)]
+    return [(each.line, *error) for each in invalid for error in each.errors]
 
 
-def lines(records: list[Record | Refused]) -> list[int]:
+def lines(records: list[Record | InvalidRecord]) -> list[int]:
     return [record.line for record in records]
 
 
@@ -50,7 +50,7 @@ def lines(records: list[Record | Refused]) -> list[int]:
     ],
 )
 def test_a_row_is_a_product(text: str) -> None:
-    assert [record.draft for record in from_csv(text)] == [KETTLE]
+    assert [record.product for record in from_csv(text)] == [KETTLE]
 
 
 def test_a_column_of_descriptions_may_be_missing() -> None:
@@ -60,10 +60,10 @@ def test_a_column_of_descriptions_may_be_missing() -> None:
 def test_quoted_texts_keep_everything() -> None:
     (record,) = from_csv('name,description\n"Kettle, ""big""","one\r\ntwo\rthree\n"\n')
 
-    assert record.draft == ProductDraft('Kettle, "big"', "one\r\ntwo\rthree\n")
+    assert record.product == ProductDraft('Kettle, "big"', "one\r\ntwo\rthree\n")
 
 
-def test_a_record_stands_on_its_first_line() -> None:
+def test_the_line_of_a_record_is_its_first() -> None:
     records = from_csv('name,description\nA,"1\n2\n3"\n\nB,x\n" ","\n"\nC,x\n')
 
     assert lines(records) == [2, 6, 7, 9]
@@ -75,18 +75,18 @@ def test_a_record_stands_on_its_first_line() -> None:
     [
         ("", "must name the columns"),
         ("description\nx\n", "must name the columns"),
-        ("name,price\nKettle,7\n", "'price' is not known"),
-        ("Name\nKettle\n", "'Name' is not known"),
-        ("name;description\nKettle;x\n", "'name;description' is not known"),
+        ("name,price\nKettle,7\n", "'price' is unknown"),
+        ("Name\nKettle\n", "'Name' is unknown"),
+        ("name;description\nKettle;x\n", "'name;description' is unknown"),
         ("name,name\nKettle,Kettle\n", "two columns 'name'"),
-        (b"\xff\xfen\x00a\x00m\x00e\x00", "is not known"),
+        (b"\xff\xfen\x00a\x00m\x00e\x00", "is unknown"),
     ],
 )
-def test_a_header_that_does_not_tell_the_columns_ends_the_file(text: str | bytes, said: str) -> None:
-    (refused,) = from_csv(text)
+def test_a_header_that_does_not_name_the_columns_ends_the_file(text: str | bytes, said: str) -> None:
+    (invalid,) = from_csv(text)
 
-    assert refused.line == 1
-    assert said in " ".join(detail for _, detail in refused.errors)
+    assert invalid.line == 1
+    assert said in " ".join(detail for _, detail in invalid.errors)
 
 
 @pytest.mark.parametrize("row", ["Kettle", "Kettle,1.7 l,7"])
@@ -95,7 +95,7 @@ def test_a_row_has_as_many_cells_as_the_header(row: str) -> None:
 
     records = from_csv(f"name,description\n{row}\nTeapot,x\n")
 
-    assert mistakes(records) == [(2, "", f"There are {cells} cells below 2 columns.")]
+    assert mistakes(records) == [(2, "", f"The row has {cells} cells, the header 2.")]
     assert lines(records) == [2, 3]
 
 
@@ -110,20 +110,20 @@ def test_a_row_has_as_many_cells_as_the_header(row: str) -> None:
     ],
     ids=["never closed", "closed too early", "carriage return", "long line", "long record"],
 )
-def test_a_record_whose_end_cannot_be_told_ends_the_file(rows: str, line: int) -> None:
+def test_a_record_without_a_clear_end_ends_the_file(rows: str, line: int) -> None:
     records = from_csv(f"name,description\n{rows}")
 
     assert lines(records) == [2, line]
     ((found, field, said),) = mistakes(records)
     assert (found, field) == (line, "")
-    assert "nothing from here on was read" in said
+    assert "The rest of the file was not read" in said
 
 
 @pytest.mark.parametrize("name", [b"Ket\xfftle", b"\xed\xa0\xbd"])
-def test_what_is_not_utf8_is_told_with_its_line(name: bytes) -> None:
+def test_bytes_that_are_not_utf8_are_reported_with_their_line(name: bytes) -> None:
     records = from_csv(b"name\nA\n" + name + b"\nB\n")
 
-    assert mistakes(records) == [(3, "name", "This is not UTF-8.")]
+    assert mistakes(records) == [(3, "name", "This is not UTF-8: save the file as UTF-8.")]
     assert lines(records) == [2, 3, 4]
 
 
@@ -146,7 +146,7 @@ def test_rows_keep_the_rules_of_the_api(text: str, field: str) -> None:
     ],
 )
 def test_an_object_is_a_product(text: str) -> None:
-    assert [record.draft for record in from_jsonl(text)] == [KETTLE]
+    assert [record.product for record in from_jsonl(text)] == [KETTLE]
 
 
 @pytest.mark.parametrize(
@@ -166,14 +166,14 @@ def test_an_object_is_a_product(text: str) -> None:
         ('{"name": "Kettle", "description": null}', "description"),
     ],
 )
-def test_a_line_that_is_no_product_is_told_and_the_next_is_read(line: str, field: str) -> None:
+def test_a_line_that_is_not_a_product_is_reported_and_the_next_is_read(line: str, field: str) -> None:
     records = from_jsonl(f'{{"name": "A"}}\n{line}\n{{"name": "B"}}\n')
 
     assert [(number, found) for number, found, _ in mistakes(records)] == [(2, field)]
     assert lines(records) == [1, 2, 3]
 
 
-def test_json_that_is_not_utf8_is_told_with_its_place() -> None:
+def test_json_that_is_not_utf8_is_reported_with_its_place() -> None:
     records = from_jsonl(b'{"name": "A"}\n{"name": "\xff"}\n{"name": "B"}\n')
 
     assert mistakes(records) == [(2, "", "This is not JSON: invalid unicode code point at column 11.")]
@@ -192,7 +192,7 @@ def test_the_longest_product_fits_a_line() -> None:
 
     (record,) = from_jsonl(f'{{"name": "{name}", "description": "{description}"}}')
 
-    assert (len(record.draft.name), len(record.draft.description)) == (450, 10_000)
+    assert (len(record.product.name), len(record.product.description)) == (450, 10_000)
 
 
 def test_a_file_without_lines_holds_no_products() -> None:
@@ -207,5 +207,5 @@ def test_a_file_is_read_from_its_beginning(read: Callable[[BytesIO], object]) ->
     assert len(list(read(stream))) > 0
 
 
-def test_what_an_export_tells_beside_cannot_be_set() -> None:
+def test_an_import_ignores_no_field_that_can_be_set() -> None:
     assert not set(IGNORED) & {"name", "description"}

@@ -1,4 +1,4 @@
-"""What the contract and the faults exchange: a call as it arrived, and the answer to it."""
+"""A call of the Offers service, the answer to it, and the paths of all calls."""
 
 import re
 from http import HTTPStatus
@@ -13,8 +13,8 @@ CALLS = ("auth", "register", "offers")
 _OFFERS_PATH = re.compile(rf"{BASE_PATH}/products/([^/]+)/offers")
 
 
-class Call(NamedTuple):
-    """One call of the Offers service; `product` is the text of the path."""
+class ServiceCall(NamedTuple):
+    """One call of the Offers service; `product` is the text in the path."""
 
     name: str
     bearer: str | None = None
@@ -22,8 +22,8 @@ class Call(NamedTuple):
     body: bytes = b""
 
 
-class Answer(NamedTuple):
-    """A whole answer; `tick` is set when the body shows the market of that tick."""
+class ServiceAnswer(NamedTuple):
+    """A complete answer; `tick` is set when the body shows the market of that tick."""
 
     status: int
     body: bytes
@@ -32,20 +32,20 @@ class Answer(NamedTuple):
     tick: int | None = None
 
 
-def json_answer(status: int, content: Any) -> Answer:
-    return Answer(status, encoded(content))
+def json_answer(status: int, content: Any) -> ServiceAnswer:
+    return ServiceAnswer(status, encoded(content))
 
 
 def reason_of(status: int) -> str:
     return HTTPStatus(status).phrase if status in _KNOWN_STATUSES else "Error"
 
 
-class ImpossibleError(Exception):
-    """A wish of the control that cannot be met; its text is one sentence."""
+class ControlError(Exception):
+    """A control request that is impossible; its text is one sentence."""
 
 
 class Route(NamedTuple):
-    """Where a path leads."""
+    """The call and the method that a path stands for."""
 
     call: str
     method: str

@@ -1,0 +1,26 @@
+"""Expected failures of a command end it with one sentence instead of a traceback."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
+
+import click
+from sqlalchemy.exc import SQLAlchemyError
+
+from productator.database.migrate import MigrationLocked
+from productator.errors import ConfigError, ProductNotFound, TokenNotFound
+
+Arguments = ParamSpec("Arguments")
+
+
+def with_plain_errors(command: Callable[Arguments, None]) -> Callable[Arguments, None]:
+    @wraps(command)
+    def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except (ConfigError, MigrationLocked, ProductNotFound, TokenNotFound) as error:
+            raise click.ClickException(str(error)) from error
+        except SQLAlchemyError as error:
+            raise click.ClickException(f"The database cannot be used: {error.__cause__ or error}") from error
+
+    return run

@@ -1,0 +1,327 @@
+"""All settings, each declared once. To add one, declare it here and run `make settings`."""
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+from sqlalchemy import URL
+
+from productator.config import parsers
+from productator.config.declaration import declared_in, setting
+from productator.config.loading import read_values
+from productator.domain import Rate, Retention
+from productator.errors import ConfigError
+
+_DEFAULT_FILE = "config.cfg"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be set from outside, for all programs; `repr` shows no secret."""
+
+    database_url: str = setting(
+        "database.url",
+        "DATABASE_URL",
+        parsers.database_address,
+        "A complete SQLAlchemy address of the database. It overrides the other settings of this section.",
+        empty="",
+        secret=True,
+    )
+    database_host: str | None = setting(
+        "database.host",
+        "DATABASE_HOST",
+        parsers.text,
+        "Host of the MySQL or MariaDB server. Empty: SQLite, in the file `var/productator.db` beside the"
+        " config file (without one, in the working directory).",
+        empty=None,
+    )
+    database_port: int = setting(
+        "database.port",
+        "DATABASE_PORT",
+        parsers.whole(1, 65_535),
+        "Port of the database server.",
+        default="3306",
+    )
+    database_user: str = setting(
+        "database.user", "DATABASE_USER", parsers.text, "User at the database server.", default="productator"
+    )
+    database_password: str = setting(
+        "database.password",
+        "DATABASE_PASSWORD",
+        parsers.text,
+        "Password at the database server. The default is the development password of `docker-compose.yml`:"
+        " set your own wherever it matters.",
+        default="productator",
+        empty="",
+        secret=True,
+    )
+    database_name: str = setting(
+        "database.name",
+        "DATABASE_NAME",
+        parsers.text,
+        "Name of the database on the server.",
+        default="productator",
+    )
+    offers_address: str = setting(
+        "offers_service.address",
+        "OFFERS_MS_ADDRESS",
+        parsers.http_address,
+        "Base address of the Offers service. Write letters outside ASCII as they are sent: `xn--...`,"
+        " `%C3%AD`. The default is the simulator's address.",
+        default="http://127.0.0.1:6607/api/v1",
+    )
+    offers_token: str | None = setting(
+        "offers_service.token",
+        "OFFERS_MS_TOKEN",
+        parsers.token,
+        "An access token of generation 1. Empty, without a refresh token: the refresher requests one, once.",
+        empty=None,
+        secret=True,
+    )
+    offers_refresh_token: str | None = setting(
+        "offers_service.refresh_token",
+        "OFFERS_MS_REFRESH_TOKEN",
+        parsers.token,
+        "A refresh token of generation 2. The refresher then speaks generation 2.",
+        empty=None,
+        secret=True,
+    )
+    offers_timeout_s: float = setting(
+        "offers_service.timeout",
+        "OFFERS_MS_TIMEOUT",
+        parsers.seconds,
+        "Seconds that one call may take as a whole, at least 0.1.",
+        default="10",
+    )
+    refresher_period_s: float = setting(
+        "refresher.period",
+        "REFRESHER_PERIOD",
+        parsers.seconds,
+        "Seconds between two refreshes of a product, at least 0.1.",
+        default="30",
+    )
+    refresher_concurrency: int = setting(
+        "refresher.concurrency",
+        "REFRESHER_CONCURRENCY",
+        parsers.whole(1, 2_000),
+        "Most calls to the Offers service at the same time. The refresher makes fewer while the service is"
+        " slow or refuses calls.",
+        default="512",
+    )
+    refresher_metrics_port: int = setting(
+        "refresher.metrics_port",
+        "REFRESHER_METRICS_PORT",
+        parsers.port,
+        "Port of the refresher's probes and metrics. 0: none.",
+        default="6608",
+    )
+    changes_days: int = setting(
+        "history.changes_days",
+        "PRODUCTATOR_CHANGES_DAYS",
+        parsers.days,
+        "Days for which changes of offers are kept. The last change of each offer before that time stays,"
+        " too. 0, here and below: for ever.",
+        default="365",
+    )
+    raw_points_days: int = setting(
+        "history.raw_points_days",
+        "PRODUCTATOR_RAW_POINTS_DAYS",
+        parsers.days,
+        "Days for which every price is kept with its exact time. After that, an hour with many changes"
+        " becomes one point. More days make figures of prices slower: a price that changes every minute makes"
+        " 1,440 points a day.",
+        default="14",
+    )
+    hourly_points_days: int = setting(
+        "history.hourly_points_days",
+        "PRODUCTATOR_HOURLY_POINTS_DAYS",
+        parsers.days,
+        "Days for which prices are kept by the hour; at least `PRODUCTATOR_RAW_POINTS_DAYS`. After that, a"
+        " day with many points becomes one point.",
+        default="730",
+    )
+    daily_points_days: int = setting(
+        "history.daily_points_days",
+        "PRODUCTATOR_DAILY_POINTS_DAYS",
+        parsers.days,
+        "Days for which prices are kept at all; at least `PRODUCTATOR_HOURLY_POINTS_DAYS`.",
+        default="0",
+    )
+    port: int = setting("api.port", "PORT", parsers.port, "Port of the API.", default="6606")
+    currency: str | None = setting(
+        "api.currency",
+        "PRODUCTATOR_CURRENCY",
+        parsers.currency,
+        "ISO 4217 code of all prices, such as CZK. Empty: the API names no currency.",
+        empty=None,
+    )
+    require_if_match: bool = setting(
+        "api.require_if_match",
+        "PRODUCTATOR_REQUIRE_IF_MATCH",
+        parsers.yes_or_no,
+        "`yes` refuses changes without an `If-Match` header (428), so that nobody overwrites what they have"
+        " not seen.",
+        default="no",
+    )
+    auth: str = setting(
+        "api.auth",
+        "PRODUCTATOR_AUTH",
+        parsers.one_of("off", "write", "all"),
+        "What needs a token: `write` (every change), `all` (reading, too) or `off` (nothing).",
+        default="write",
+    )
+    admin_token: str | None = setting(
+        "api.admin_token",
+        "PRODUCTATOR_ADMIN_TOKEN",
+        parsers.long_token,
+        "A token that may do everything, of at least 16 characters. Empty: the first start makes one and"
+        " prints it once.",
+        empty=None,
+        secret=True,
+    )
+    jwt_issuer: str | None = setting(
+        "api.jwt_issuer",
+        "PRODUCTATOR_JWT_ISSUER",
+        parsers.text,
+        "An identity provider whose JSON Web Tokens the API accepts, too: the `iss` of its tokens. Set all"
+        " three settings of the provider, or none. Empty: no provider.",
+        empty=None,
+    )
+    jwt_audience: str | None = setting(
+        "api.jwt_audience",
+        "PRODUCTATOR_JWT_AUDIENCE",
+        parsers.text,
+        "Name of this API at the identity provider: the `aud` of the tokens made for it.",
+        empty=None,
+    )
+    jwt_jwks_url: str | None = setting(
+        "api.jwt_jwks_url",
+        "PRODUCTATOR_JWT_JWKS_URL",
+        parsers.keys_address,
+        "Address of the identity provider's keys: https, or http on loopback.",
+        empty=None,
+    )
+    cors_origins: frozenset[str] = setting(
+        "api.cors_origins",
+        "PRODUCTATOR_CORS_ORIGINS",
+        parsers.origins,
+        "Origins of the web pages that may call the API from a browser, with spaces between them:"
+        " `https://shop.example http://127.0.0.1:3000`. `*`: all pages. Empty: none.",
+        empty=frozenset(),
+    )
+    rate_limit: Rate | None = setting(
+        "api.rate_limit",
+        "PRODUCTATOR_RATE_LIMIT",
+        parsers.rate,
+        "Requests/seconds of one caller, such as `100/60`. The API knows a caller by its token, else by its"
+        " address. Empty: no limit.",
+        empty=None,
+    )
+    trusted_proxies: int = setting(
+        "api.trusted_proxies",
+        "PRODUCTATOR_TRUSTED_PROXIES",
+        parsers.whole(0, 10),
+        "Number of proxies in front of the API that write `X-Forwarded-For` and `X-Forwarded-Proto`. The API"
+        " takes the caller's address and https from them, and ignores what further proxies wrote.",
+        default="0",
+    )
+    secret_key: str = setting(
+        "api.secret_key",
+        "PRODUCTATOR_SECRET_KEY",
+        parsers.text,
+        "Signs page cursors. Empty: derived from the database's address; set it where replicas reach the"
+        " database under different addresses.",
+        empty="",
+        secret=True,
+    )
+    listen_host: str = setting(
+        "programs.listen_host",
+        "LISTEN_HOST",
+        parsers.text,
+        "Address that all programs listen on. The images set it to 0.0.0.0.",
+        default="127.0.0.1",
+    )
+    log_format: str = setting(
+        "programs.log_format",
+        "LOG_FORMAT",
+        parsers.one_of("text", "json"),
+        "`text` for people, `json` for machines.",
+        default="text",
+    )
+
+    @property
+    def retention(self) -> Retention:
+        return Retention(
+            self.changes_days, self.raw_points_days, self.hourly_points_days, self.daily_points_days
+        )
+
+    @classmethod
+    def load(cls, path: str | None, env: Mapping[str, str]) -> "Settings":
+        """Reads the file at `path` and lets `env` override it; raises ConfigError with one sentence.
+
+        Without a path it reads config.cfg of the working directory; if there is none, the defaults apply.
+        """
+        file = Path(path or _DEFAULT_FILE)
+        is_read = bool(path) or file.exists()
+        settings = cls(**read_values(SETTINGS, file if is_read else None, env))
+        _refuse_two_tokens(settings)
+        _refuse_half_a_provider(settings)
+        _refuse_coarse_points_that_end_first(settings)
+        database_url = settings.database_url or _database_url(settings, file.resolve().parent)
+        return replace(
+            settings,
+            database_url=database_url,
+            secret_key=settings.secret_key or _derived_key(database_url),
+        )
+
+
+# Each by the name of its field.
+SETTINGS = declared_in(Settings)
+
+
+def _refuse_two_tokens(settings: Settings) -> None:
+    if settings.offers_token and settings.offers_refresh_token:
+        raise ConfigError(
+            "OFFERS_MS_TOKEN and OFFERS_MS_REFRESH_TOKEN exclude each other: set the one issued to you."
+        )
+
+
+def _refuse_half_a_provider(settings: Settings) -> None:
+    given = {bool(each) for each in (settings.jwt_issuer, settings.jwt_audience, settings.jwt_jwks_url)}
+    if given == {True, False}:
+        raise ConfigError(
+            "PRODUCTATOR_JWT_ISSUER, PRODUCTATOR_JWT_AUDIENCE and PRODUCTATOR_JWT_JWKS_URL belong together:"
+            " set all or none."
+        )
+
+
+def _refuse_coarse_points_that_end_first(settings: Settings) -> None:
+    """Points become coarser with age, so coarse ones must be kept at least as long as finer ones."""
+    for finer, coarser in pairwise(("raw_points_days", "hourly_points_days", "daily_points_days")):
+        if (getattr(settings, coarser) or math.inf) < (getattr(settings, finer) or math.inf):
+            raise ConfigError(
+                f"{SETTINGS[coarser].variable} must not be less than {SETTINGS[finer].variable};"
+                " 0 means for ever."
+            )
+
+
+def _database_url(settings: Settings, folder: Path) -> str:
+    """MySQL on the given host, else an SQLite file in `folder`."""
+    if not settings.database_host:
+        return f"sqlite:///{folder / 'var' / 'productator.db'}"
+    return URL.create(
+        "mysql+pymysql",
+        username=settings.database_user,
+        password=settings.database_password,
+        host=settings.database_host,
+        port=settings.database_port,
+        database=settings.database_name,
+    ).render_as_string(hide_password=False)
+
+
+def _derived_key(database_url: str) -> str:
+    """A key that all processes on one database share without a setting; the address holds the password."""
+    return hashlib.sha256(b"productator signing key:" + database_url.encode()).hexdigest()
