@@ -13,7 +13,7 @@ from productator.models import Product
 from tests import factories
 from tests.api.checks import OFFERS, PRODUCTS, offer_url, offers_url, problem
 from tests.api.test_concurrency import at_once
-from tests.conftest import dispose_of
+from tests.servers import dispose_of
 
 Json = dict[str, Any]
 

@@ -9,7 +9,7 @@ from productator.app import create_app
 from productator.domain import Rate
 from tests import factories
 from tests.api.checks import PRODUCTS
-from tests.conftest import dispose_of
+from tests.servers import dispose_of
 
 ADMIN = "Bearer the-admins-own-token"
 WRONG = "Bearer pt_wrong"

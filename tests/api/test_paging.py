@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from productator.app import create_app
 from tests import factories
 from tests.api.checks import OFFERS, PRODUCTS, items, offer_url, offers_url, pages, problem
-from tests.conftest import dispose_of
+from tests.servers import dispose_of
 
 Json = dict[str, Any]
 

@@ -14,7 +14,7 @@ from productator.database import migrate
 from productator.models import Base
 from productator.options import OPTIONS
 from tests import factories
-from tests.conftest import dispose_of
+from tests.servers import dispose_of
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "config.cfg"
