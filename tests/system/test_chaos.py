@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from lab.chaos.plan import Plan
 from lab.chaos.run import run
 from lab.chaos.servers import own_mariadb
@@ -21,6 +23,7 @@ SHORT = Plan(
 )
 
 
+@pytest.mark.proof
 def test_nothing_is_lost_or_wrong_when_everything_is_killed(tmp_path: Path) -> None:
     with skipped_if_missing(), own_mariadb(tmp_path) as servers:
         findings = run(SHORT, servers, tmp_path, print)
