@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run bootstrap run-api refresh serve simulator tests lint format bench bench-refresher bench-catalogue bench-walk proofs fuzz chaos dump settings openapi wheel lock clean
+.PHONY: help run bootstrap run-api refresh serve simulator tests tests-all lint format bench bench-refresher bench-catalogue bench-walk proofs fuzz chaos dump settings openapi wheel lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -45,8 +45,12 @@ serve: bootstrap ## Runs the API under uWSGI, as in production
 simulator: bootstrap ## Runs the simulator of the Offers service
 	exec python -m simulator
 
-tests: bootstrap ## Runs all tests, on every database that is available
-	pytest
+tests: bootstrap ## Runs all tests but the proofs, on SQLite, and on MariaDB and MySQL where they are found
+	pytest -n auto -m "not proof"
+	@printf '  The proofs were left out; "make tests-all" runs them, too.\n'
+
+tests-all: bootstrap ## Runs all tests and proofs, as CI does
+	pytest -n auto
 
 lint: bootstrap ## Checks format, style and types
 	ruff format --check .

@@ -21,6 +21,7 @@ import pymysql
 from sqlalchemy import NullPool, create_engine, make_url, text
 
 NAMES = ("sqlite", "mariadb", "mysql")
+# "1", or the names of databases: without them, tests fail instead of being skipped.
 REQUIRE_ALL = "TESTS_REQUIRE_ALL"
 
 _START_TIMEOUT_S = 60
@@ -28,7 +29,16 @@ _STOP_TIMEOUT_S = 30
 
 
 class Missing(Exception):
-    """A database that cannot be had here; the message says how to have it."""
+    """A database that is not installed; the message says how to enable its tests."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+    @property
+    def is_required(self) -> bool:
+        required = os.environ.get(REQUIRE_ALL, "")
+        return required == "1" or self.name in required.split(",")
 
 
 class Databases(Protocol):
@@ -76,7 +86,7 @@ class Server:
 
 
 def best() -> str:
-    """Which of them that can be had here is nearest to production."""
+    """The name of the database that is here and nearest to production."""
     if os.environ.get("TEST_MYSQL_URL"):
         return "mysql"
     with suppress(Missing):
@@ -115,7 +125,8 @@ def mysql_url() -> str:
     given = os.environ.get("TEST_MYSQL_URL")
     if not given:
         raise Missing(
-            "Tests on MySQL need TEST_MYSQL_URL, such as mysql+pymysql://root:root@127.0.0.1:3306/test."
+            "mysql",
+            "Tests on MySQL need TEST_MYSQL_URL, such as mysql+pymysql://root:root@127.0.0.1:3306/test.",
         )
     return given
 
@@ -127,14 +138,14 @@ class PrivateMariadb:
         port = _free_port()
         self.url = f"mysql+pymysql://root@127.0.0.1:{port}"
         self._port = port
+        self._data = folder / "data"
         self._log = folder / "log"
-        # Its own user is the one who runs the tests, which the server refuses for root unless told.
+        # It runs as the user who runs the tests. As root it starts only with this option.
         as_root = ["--user=root"] if os.geteuid() == 0 else []
-        shared = ["--no-defaults", f"--datadir={folder / 'data'}", *as_root]
-        _install(shared)
+        self._shared = ["--no-defaults", f"--datadir={self._data}", *as_root]
         self._command = [
             _program("mariadbd"),
-            *shared,
+            *self._shared,
             "--bind-address=127.0.0.1",
             f"--port={port}",
             f"--socket={folder / 'socket'}",
@@ -150,6 +161,8 @@ class PrivateMariadb:
 
     def start(self) -> None:
         """Does not wait until it answers."""
+        if not self._data.exists():
+            _install(self._shared)
         with self._log.open("ab") as output:
             self._server = subprocess.Popen(self._command, stdout=output, stderr=output)
 
@@ -190,7 +203,9 @@ def _program(name: str) -> str:
     # Debian keeps servers where only root's PATH leads.
     found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"]))
     if found is None:
-        raise Missing(f"Tests on MariaDB need {name} (of mariadb-server) on the PATH, or TEST_MARIADB_URL.")
+        raise Missing(
+            "mariadb", f"Tests on MariaDB need {name} (of mariadb-server) on the PATH, or TEST_MARIADB_URL."
+        )
     return found
 
 

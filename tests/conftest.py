@@ -1,8 +1,9 @@
 """The databases, the application on each of them, and no skips where everything is required."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -12,76 +13,92 @@ from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session, sessionmaker
 
 from lab import databases
-from productator.app import create_app
 from productator.config import Settings
-from productator.database import migrate
-from productator.database.engine import make_engine
-from productator.database.web import db
-from productator.models import Base
-from tests import factories
+from tests import factories, marks, parallel, servers
+from tests.servers import SharedServer
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(parallel.Controller(config))
+    event.listen(Engine, "connect", servers.do_not_wait_for_the_disk)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """For `-n auto`: one more than there are processors, as tests of processes mostly wait."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of the whole system come first: they take longest, and the others run beside them."""
+    items.sort(key=lambda item: "tests/system" not in item.nodeid)
 
 
 @pytest.fixture(scope="session")
-def sqlite_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[databases.Databases]:
-    files = databases.SqliteFiles(tmp_path_factory.mktemp("sqlite"))
-    yield files
-    files.drop_all()
-
-
-@pytest.fixture(scope="session")
-def mariadb_server() -> Iterator[databases.Databases]:
-    with ExitStack() as running:
-        with missing_is_told():
-            url = running.enter_context(databases.mariadb_url())
-        server = databases.Server(url)
-        yield server
-        server.drop_all()
-
-
-@pytest.fixture(scope="session")
-def mysql_server() -> Iterator[databases.Databases]:
-    with missing_is_told():
-        url = databases.mysql_url()
-    server = databases.Server(url)
+def sqlite_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedServer]:
+    server = SharedServer(databases.SqliteFiles(tmp_path_factory.mktemp("sqlite")))
     yield server
-    server.drop_all()
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def mariadb_server(request: pytest.FixtureRequest) -> Iterator[SharedServer]:
+    with ExitStack() as running:
+        with servers.skipped_if_missing():
+            url = parallel.given_mariadb_url(request.config) or running.enter_context(databases.mariadb_url())
+        server = SharedServer(databases.Server(url))
+        yield server
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def mysql_server() -> Iterator[SharedServer]:
+    with servers.skipped_if_missing():
+        url = databases.mysql_url()
+    server = SharedServer(databases.Server(url))
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="session", params=databases.NAMES)
-def server(request: pytest.FixtureRequest) -> databases.Databases:
-    """Where databases of one kind come from; whatever uses this runs once for each kind."""
-    fixture = {"sqlite": "sqlite_files", "mariadb": "mariadb_server", "mysql": "mysql_server"}[request.param]
-    found: databases.Databases = request.getfixturevalue(fixture)
+def server(request: pytest.FixtureRequest) -> SharedServer:
+    """Where the test's database is; a test that uses this runs on each of the three."""
+    fixtures = {
+        "sqlite": "sqlite_files",
+        "mariadb": "mariadb_server",
+        "mysql": "mysql_server",
+        marks.ANY: "sqlite_files",
+    }
+    found: SharedServer = request.getfixturevalue(fixtures[request.param])
     return found
 
 
-@pytest.fixture(scope="session")
-def migrated_engine(server: databases.Databases) -> Iterator[Engine]:
-    """The session's one database, with the newest schema."""
-    engine = make_engine(server.new())
-    migrate.migrate(engine)
-    yield engine
-    engine.dispose()
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Function) -> Iterator[None]:
+    """Keeps the promise of `marks.SENDS_NO_SQL`."""
+    if not hasattr(item, "callspec") or item.callspec.params.get("server") != marks.ANY:
+        return (yield)
+    with servers.statements() as sent:
+        result = yield
+    assert sent == [], "This test sends SQL, so it must run on every database."
+    return result
 
 
 @pytest.fixture
-def database_url(migrated_engine: Engine) -> str:
+def engine(server: SharedServer) -> Engine:
     """A database with the newest schema and no rows."""
-    with migrated_engine.begin() as connection:
-        for table in reversed(Base.metadata.sorted_tables):
-            connection.execute(table.delete())
-    return migrated_engine.url.render_as_string(hide_password=False)
+    servers.empty(server.shared.engine)
+    return server.shared.engine
 
 
 @pytest.fixture
-def empty_database_url(server: databases.Databases) -> str:
+def database_url(engine: Engine) -> str:
+    return servers.url_of(engine)
+
+
+@pytest.fixture
+def empty_database_url(server: SharedServer) -> str:
     """A database without even a schema."""
     return server.new()
-
-
-@pytest.fixture
-def engine(migrated_engine: Engine, database_url: str) -> Engine:
-    return migrated_engine
 
 
 @pytest.fixture
@@ -107,41 +124,14 @@ def settings(database_url: str) -> Settings:
     return factories.settings(database_url=database_url)
 
 
-@pytest.fixture(scope="session")
-def migrated_app(migrated_engine: Engine) -> Iterator[Flask]:
-    """One application for all tests on a database: connecting anew would take longer than they do."""
-    url = migrated_engine.url.render_as_string(hide_password=False)
-    app = create_app(factories.settings(database_url=url))
-    yield app
-    dispose_of(app)
-
-
 @pytest.fixture
-def app(migrated_app: Flask, database_url: str) -> Flask:
-    return migrated_app
+def app(server: SharedServer, database_url: str) -> Flask:
+    return server.shared.app
 
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
-
-
-def dispose_of(app: Flask) -> None:
-    """Closes the application's database connections."""
-    with app.app_context():
-        for engine in db.engines.values():
-            engine.dispose()
-
-
-@contextmanager
-def missing_is_told() -> Iterator[None]:
-    """Skips, or fails where everything is required, with the reason why there is no such database."""
-    try:
-        yield
-    except databases.Missing as missing:
-        if os.environ.get(databases.REQUIRE_ALL):
-            raise
-        pytest.skip(str(missing))
 
 
 @pytest.hookimpl(trylast=True)
@@ -150,16 +140,25 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-def pytest_terminal_summary(config: pytest.Config) -> None:
-    skipped = _wrongly_skipped(config)
-    if skipped:
-        terminal = config.pluginmanager.get_plugin("terminalreporter")
-        terminal.write_line(f"{databases.REQUIRE_ALL} is set, but {skipped} were skipped.", red=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Gives each reason for skipping once, instead of once for each test."""
+    for reason, count in _skipped(config).items():
+        terminalreporter.write_line(f"{count} skipped: {reason}")
+    wrongly_skipped = _wrongly_skipped(config)
+    if wrongly_skipped:
+        line = f"{databases.REQUIRE_ALL} is set, but {wrongly_skipped} were skipped."
+        terminalreporter.write_line(line, red=True)
 
 
 def _wrongly_skipped(config: pytest.Config) -> int:
-    """How many tests and files were skipped although the environment asks for all of them."""
-    terminal = config.pluginmanager.get_plugin("terminalreporter")
-    if not os.environ.get(databases.REQUIRE_ALL) or terminal is None:
+    """How many tests and files were skipped although the environment requires them."""
+    if not os.environ.get(databases.REQUIRE_ALL):
         return 0
-    return len(terminal.stats.get("skipped", []))
+    return sum(count for reason, count in _skipped(config).items() if servers.NOT_REQUIRED not in reason)
+
+
+def _skipped(config: pytest.Config) -> Counter[str]:
+    """How many tests and files were skipped for each reason."""
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    reports = terminal.stats.get("skipped", []) if terminal else []
+    return Counter(report.longrepr[2].removeprefix("Skipped: ") for report in reports)

@@ -96,8 +96,7 @@ def stop_under_load(api: Api, *, clients: int, after_s: float, prefix: str) -> S
         for client in range(clients):
             threads.submit(load.run, client)
         time.sleep(after_s)
-        with_workers(api, signal.SIGSTOP)
-        in_flight, waiting = _divided(api, load)
+        in_flight, waiting = _frozen_at_work(api, load)
         began = time.monotonic()
         api.process.send_signal(signal.SIGTERM)
         eventually(lambda: "graceful shutdown triggered" in api.printed)
@@ -111,6 +110,17 @@ def stop_under_load(api: Api, *, clients: int, after_s: float, prefix: str) -> S
 def with_workers(api: Api, number: int) -> None:
     for pid in api.children:
         os.kill(pid, number)
+
+
+def _frozen_at_work(api: Api, load: _Load) -> tuple[list[Request], list[Request]]:
+    """Freezes the workers at a moment when they have accepted a request."""
+    while True:
+        with_workers(api, signal.SIGSTOP)
+        in_flight, waiting = _divided(api, load)
+        if in_flight:
+            return in_flight, waiting
+        with_workers(api, signal.SIGCONT)
+        time.sleep(0.01)
 
 
 def _divided(api: Api, load: _Load) -> tuple[list[Request], list[Request]]:

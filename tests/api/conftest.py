@@ -13,7 +13,7 @@ from productator.app import create_app
 from productator.database.web import db
 from productator.models import Product, Refresh
 from tests import factories
-from tests.conftest import dispose_of
+from tests.servers import MigratedDatabase, SharedServer, dispose_of
 
 
 @pytest.fixture
@@ -29,6 +29,14 @@ def guarded(database_url: str) -> Iterator[Callable[..., FlaskClient]]:
     yield make
     for app in apps:
         dispose_of(app)
+
+
+@pytest.fixture(scope="module")
+def kept(server: SharedServer) -> Iterator[MigratedDatabase]:
+    """A database of the module's own: what its tests only read is stored once."""
+    database = MigratedDatabase(server.new)
+    yield database
+    database.close()
 
 
 @pytest.fixture

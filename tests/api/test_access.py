@@ -12,7 +12,7 @@ from werkzeug.routing import Rule
 from productator.app import create_app
 from tests import factories
 from tests.api.checks import PRODUCTS, problem
-from tests.conftest import dispose_of
+from tests.servers import dispose_of
 
 # Where tokens are kept is tested in test_tokens.py; this is about what happens with them.
 pytestmark = pytest.mark.parametrize("server", ["sqlite"], indirect=True)

@@ -15,6 +15,7 @@ from productator.models import Product, Refresh
 from tests import factories
 from tests.api.checks import PRODUCTS, failure, items, problem, wrong_fields
 from tests.api.test_concurrency import at_once
+from tests.marks import SENDS_NO_SQL
 from tests.refresher.rows import inserts_so_far
 
 Json = dict[str, Any]
@@ -135,6 +136,7 @@ def test_a_thousand_products_of_ordinary_texts_fit(client: FlaskClient) -> None:
     assert len({item["product"]["id"] for item in response.json["items"]}) == 1_000
 
 
+@SENDS_NO_SQL
 def test_a_body_over_the_limit_of_all_routes_is_refused(client: FlaskClient) -> None:
     body = json.dumps({"items": [{"name": "Kettle", "description": "x" * 10_000}] * 110})
 

@@ -13,7 +13,8 @@ from productator.models import Product
 from tests import factories
 from tests.api.checks import OFFERS, PRODUCTS, offer_url, offers_url, problem
 from tests.api.test_concurrency import at_once
-from tests.conftest import dispose_of
+from tests.marks import SENDS_NO_SQL
+from tests.servers import dispose_of
 
 Json = dict[str, Any]
 
@@ -141,6 +142,7 @@ def test_an_unknown_product_is_not_found_whatever_was_expected(client: FlaskClie
     problem(change(client, f"{PRODUCTS}/999999999", {"If-Match": '"1"'}), 404)
 
 
+@SENDS_NO_SQL
 def test_wrong_input_is_told_before_a_stale_tag(client: FlaskClient, product: Json) -> None:
     problem(client.patch(url_of(product), json={"name": 5}, headers={"If-Match": '"99"'}), 422)
 
@@ -160,6 +162,7 @@ def test_a_change_of_nothing_leaves_the_tag(client: FlaskClient, offer: Json) ->
 
 
 @each_change
+@SENDS_NO_SQL
 def test_a_strict_deployment_wants_a_tag(strict_client: FlaskClient, product: Json, change: Any) -> None:
     problem(change(strict_client, url_of(product), {}), 428)
 

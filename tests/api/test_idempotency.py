@@ -16,6 +16,7 @@ from productator.domain import utc_now
 from productator.models import IdempotencyKey, Product
 from tests.api.checks import PRODUCTS, items, offers_url, problem
 from tests.api.test_concurrency import at_once
+from tests.marks import SENDS_NO_SQL
 
 Json = dict[str, Any]
 KEY = {"Idempotency-Key": '"order-1"'}
@@ -109,6 +110,7 @@ def test_a_body_that_nobody_reads_does_no_harm(client: FlaskClient, product: Jso
 
 
 @pytest.mark.parametrize("key", ["", '""', "a b", '"a', 'a"', "é", "a" * 256, '"\\a"', '"a", "b"'])
+@SENDS_NO_SQL
 def test_a_malformed_key_is_refused(client: FlaskClient, key: str) -> None:
     problem(post(client, key), 400)
 

@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 
 from tests import factories
 from tests.api.checks import OFFERS, PRODUCTS, offer_url, offers_url, problem, wrong_fields
+from tests.marks import SENDS_NO_SQL
 
 Json = dict[str, Any]
 
@@ -47,6 +48,7 @@ def test_a_body_that_is_not_json_is_refused(client: FlaskClient, body: bytes) ->
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
+@SENDS_NO_SQL
 def test_every_method_that_reads_a_body_refuses_what_is_not_json(
     client: FlaskClient, offer: Json, method: str
 ) -> None:
@@ -54,6 +56,7 @@ def test_every_method_that_reads_a_body_refuses_what_is_not_json(
 
 
 @pytest.mark.parametrize("body", ["[]", "5", "null", '"Kettle"', "true", '[{"name": "Kettle"}]'])
+@SENDS_NO_SQL
 def test_json_that_is_no_object_is_refused(client: FlaskClient, body: str) -> None:
     assert wrong_fields(client.post(PRODUCTS, data=body, content_type="application/json")) == {""}
 
@@ -61,14 +64,17 @@ def test_json_that_is_no_object_is_refused(client: FlaskClient, body: str) -> No
 @pytest.mark.parametrize(
     "content_type", ["text/plain", "application/x-www-form-urlencoded", "application/xml", "json", ""]
 )
+@SENDS_NO_SQL
 def test_another_content_type_is_refused(client: FlaskClient, content_type: str) -> None:
     problem(client.post(PRODUCTS, data='{"name": "Kettle"}', content_type=content_type), 415)
 
 
+@SENDS_NO_SQL
 def test_a_body_without_content_type_is_refused(client: FlaskClient) -> None:
     problem(client.post(PRODUCTS, data='{"name": "Kettle"}'), 415)
 
 
+@SENDS_NO_SQL
 def test_a_merge_patch_is_no_content_for_put(client: FlaskClient, offer: Json) -> None:
     response = client.put(offer_url(offer), data="{}", content_type="application/merge-patch+json")
 
@@ -84,6 +90,7 @@ def test_parameters_and_case_of_the_content_type_do_not_matter(
     assert response.status_code == 201
 
 
+@SENDS_NO_SQL
 def test_a_body_over_one_mebibyte_is_refused(client: FlaskClient) -> None:
     body = b'{"name": "Kettle"}'.ljust(1024 * 1024 + 1)
 
@@ -97,12 +104,14 @@ def test_a_body_of_one_mebibyte_is_read(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("length", ["abc", "-1", "2, 2", "1.0", "\u0661"])
+@SENDS_NO_SQL
 def test_a_length_that_is_no_number_is_refused(client: FlaskClient, length: str) -> None:
     response = client.post(PRODUCTS, data="{}", environ_overrides={"CONTENT_LENGTH": length})
 
     assert problem(response, 400)["detail"] == "The Content-Length is not a number."
 
 
+@SENDS_NO_SQL
 def test_a_chunked_body_is_never_taken_as_empty(client: FlaskClient, product: Json) -> None:
     response = client.patch(
         f"{PRODUCTS}/{product['id']}",
@@ -257,6 +266,7 @@ def test_a_description_of_the_greatest_length_is_kept(client: FlaskClient) -> No
     ["0", "-1", "1.5", "1_0", " 5", "+5", "5 ", "five", "", "\N{ARABIC-INDIC DIGIT FIVE}", "0x10", "1e1"],
 )
 @pytest.mark.parametrize("path", [PRODUCTS, OFFERS])
+@SENDS_NO_SQL
 def test_a_limit_that_is_no_positive_whole_number_is_refused(
     client: FlaskClient, path: str, limit: str
 ) -> None:
@@ -276,6 +286,7 @@ def test_a_limit_that_is_no_positive_whole_number_is_refused(
         ("sort=price", {"/sort"}),
     ],
 )
+@SENDS_NO_SQL
 def test_the_list_of_products_refuses_wrong_and_unknown_parameters(
     client: FlaskClient, query: str, pointers: set[str]
 ) -> None:
@@ -300,6 +311,7 @@ WRONG_FILTERS = [
 
 
 @pytest.mark.parametrize(("query", "pointers"), WRONG_FILTERS)
+@SENDS_NO_SQL
 def test_the_list_of_a_products_offers_refuses_wrong_and_unknown_parameters(
     client: FlaskClient, product: Json, query: str, pointers: set[str]
 ) -> None:
@@ -315,11 +327,13 @@ def test_the_list_of_a_products_offers_refuses_wrong_and_unknown_parameters(
         (f"product_id={2**63}", {"/product_id"}),
     ],
 )
+@SENDS_NO_SQL
 def test_the_list_of_all_offers_refuses_wrong_and_unknown_parameters(
     client: FlaskClient, query: str, pointers: set[str]
 ) -> None:
     assert wrong_fields(client.get(f"{OFFERS}?{query}")) == pointers
 
 
+@SENDS_NO_SQL
 def test_wrong_input_is_told_before_an_unknown_product(client: FlaskClient) -> None:
     wrong_fields(client.put(f"{PRODUCTS}/1", json={}))

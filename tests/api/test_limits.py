@@ -9,7 +9,8 @@ from productator.app import create_app
 from productator.domain import Rate
 from tests import factories
 from tests.api.checks import PRODUCTS
-from tests.conftest import dispose_of
+from tests.marks import SENDS_NO_SQL
+from tests.servers import dispose_of
 
 ADMIN = "Bearer the-admins-own-token"
 WRONG = "Bearer pt_wrong"
@@ -64,6 +65,7 @@ def test_wrong_tokens_are_told_how_many_tries_are_left(limited: FlaskClient) -> 
     assert response.headers["RateLimit"].startswith('"default";r=1;')
 
 
+@SENDS_NO_SQL
 def test_a_token_where_nobody_asks_for_one_counts_for_its_address(limited: FlaskClient) -> None:
     answers = [limited.get("/problems", headers={"Authorization": WRONG}).status_code for _ in range(4)]
 

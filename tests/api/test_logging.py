@@ -14,7 +14,7 @@ from productator.app import create_app
 from productator.ops import logging as log_lines
 from tests import factories
 from tests.api.checks import PRODUCTS
-from tests.conftest import dispose_of
+from tests.servers import dispose_of
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from productator.database.engine import make_engine
 from productator.database.web import db
 from tests import factories
 from tests.api.checks import OFFERS, PRODUCTS, failure, offer_url, problem
-from tests.conftest import dispose_of
+from tests.servers import dispose_of
 
 Json = dict[str, Any]
 

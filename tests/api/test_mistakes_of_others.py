@@ -6,6 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.api.checks import OFFERS, PRODUCTS, items, offer_url, offers_url, problem, wrong_fields
+from tests.marks import SENDS_NO_SQL
 
 Json = dict[str, Any]
 
@@ -53,6 +54,7 @@ def test_what_is_absent_is_neither_updated_nor_created(client: FlaskClient, offe
         ("GET", f"{OFFERS}?x=1", 422),
     ],
 )
+@SENDS_NO_SQL
 def test_errors_are_no_pages_even_for_browsers(
     client: FlaskClient, method: str, path: str, status: int
 ) -> None:
@@ -63,6 +65,7 @@ def test_errors_are_no_pages_even_for_browsers(
     "query",
     ["product_id=9223372036854775808", "min_price=1e99", "sort=price;--", "cursor=%27", "in_stock=%00"],
 )
+@SENDS_NO_SQL
 def test_no_message_tells_of_the_database(client: FlaskClient, offer: Json, query: str) -> None:
     response = client.get(f"{OFFERS}?{query}")
 

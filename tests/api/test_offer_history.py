@@ -15,6 +15,7 @@ from productator.models import OfferChange
 from tests import factories
 from tests.api.checks import PRODUCTS, items, offer_url, offers_url, pages, problem, wrong_fields
 from tests.factories import NOW
+from tests.marks import SENDS_NO_SQL
 
 Json = dict[str, Any]
 Sessions = sessionmaker[Session]
@@ -103,6 +104,7 @@ def test_a_range_begins_at_from_and_ends_before_to(
     assert [each["price"] for each in items(client, of_offer(changed, **query))] == expected
 
 
+@SENDS_NO_SQL
 def test_a_range_that_ends_before_it_begins_is_refused(client: FlaskClient, changed: Json) -> None:
     query = {"from": written(NOW + 3 * HOUR), "to": written(NOW + HOUR)}
 
@@ -140,6 +142,7 @@ def test_a_range_may_begin_before_all_records_and_end_after_them(
         "2026-11-23T12:00:00 01:00",
     ],
 )
+@SENDS_NO_SQL
 def test_a_text_that_is_no_time_is_refused(client: FlaskClient, changed: Json, name: str, time: str) -> None:
     assert wrong_fields(client.get(of_offer(changed, **{name: time}))) == {f"/{name}"}
 

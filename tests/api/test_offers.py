@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from productator.app import create_app
 from tests import factories
 from tests.api.checks import OFFERS, PRODUCTS, offer_url, offers_url, problem
-from tests.conftest import dispose_of
+from tests.servers import dispose_of
 
 Json = dict[str, Any]
 

@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 from productator.api.conventions.problem_types import KINDS
 from tests import factories
 from tests.api.checks import OFFERS, PRODUCTS, offer_url, offers_url, problem
+from tests.marks import SENDS_NO_SQL
 from tests.openapi import operations, resolved, strict, validate
 
 Json = dict[str, Any]
@@ -156,6 +157,7 @@ def test_who_is_not_let_in_hears_what_is_described(
     held_to(document, client.application, response)
 
 
+@SENDS_NO_SQL
 def test_the_document_is_asked_for_once(client: FlaskClient) -> None:
     first = client.get("/openapi.json")
     again = client.get("/openapi.json", headers={"If-None-Match": first.headers["ETag"]})

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from productator.domain import MAX_AMOUNT, utc_now
 from productator.models import PricePoint
 from tests.api.checks import PRODUCTS, problem, wrong_fields
+from tests.marks import SENDS_NO_SQL
 
 Json = dict[str, Any]
 Store = Callable[..., None]
@@ -348,12 +349,14 @@ def test_the_range_is_the_last_30_days_if_not_given(client: FlaskClient, product
     ],
 )
 @pytest.mark.parametrize("call", ["price-history", "price-trend"])
+@SENDS_NO_SQL
 def test_an_unacceptable_range_is_refused(
     client: FlaskClient, product: Json, call: str, given: tuple[str, ...], pointers: set[str]
 ) -> None:
     assert wrong_fields(client.get(url(product, call, *given))) == pointers
 
 
+@SENDS_NO_SQL
 def test_an_unknown_interval_is_refused(client: FlaskClient, product: Json) -> None:
     assert wrong_fields(client.get(url(product, "price-history", interval="year"))) == {"/interval"}
 

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from productator.app import create_app
 from tests import factories
 from tests.api.checks import PRODUCTS
-from tests.conftest import dispose_of
+from tests.servers import dispose_of
 
 FORWARDED = {"Host": "shop.example", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example"}
 

@@ -8,6 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.api.checks import OFFERS, PRODUCTS, problem
+from tests.marks import SENDS_NO_SQL
 
 Json = dict[str, Any]
 
@@ -49,6 +50,7 @@ Json = dict[str, Any]
         "/%7B%7B7*7%7D%7D",
     ],
 )
+@SENDS_NO_SQL
 def test_anything_else_is_not_found(client: FlaskClient, product: Json, path: str) -> None:
     assert problem(client.open(path=path.partition("?")[0]), 404)["type"] == "/problems/not-found"
 
@@ -68,6 +70,7 @@ def test_anything_else_is_not_found(client: FlaskClient, product: Json, path: st
         ("BREW", PRODUCTS, {"GET", "HEAD", "OPTIONS", "POST"}),
     ],
 )
+@SENDS_NO_SQL
 def test_a_method_that_is_not_allowed_is_told_which_are(
     client: FlaskClient, method: str, path: str, allowed: set[str]
 ) -> None:
@@ -77,6 +80,7 @@ def test_a_method_that_is_not_allowed_is_told_which_are(
     assert set(response.headers["Allow"].split(", ")) == allowed
 
 
+@SENDS_NO_SQL
 def test_options_names_the_methods(client: FlaskClient) -> None:
     response = client.options(PRODUCTS)
 
@@ -104,6 +108,7 @@ def test_a_sane_request_id_is_taken(client: FlaskClient, given: str) -> None:
 
 
 @pytest.mark.parametrize("given", ["", " ", "x" * 129, "a b", 'a"b', "<b>", "čaj", "a;b", "a,b", "\x7f"])
+@SENDS_NO_SQL
 def test_any_other_request_id_is_replaced(client: FlaskClient, given: str) -> None:
     response = client.get("/nowhere", headers={"X-Request-Id": given})
 
@@ -117,6 +122,7 @@ def test_a_request_id_is_made_where_none_is_given(client: FlaskClient) -> None:
     assert first != second
 
 
+@SENDS_NO_SQL
 def test_a_problem_carries_the_request_id_that_was_given(client: FlaskClient) -> None:
     response = client.get("/nowhere", headers={"X-Request-Id": "mine-7"})
 
@@ -136,6 +142,7 @@ def test_answers_are_json_in_utf_8_as_it_is(client: FlaskClient) -> None:
     assert "Čajník".encode() in response.data
 
 
+@SENDS_NO_SQL
 def test_no_answer_of_the_api_is_a_redirect(app: Flask) -> None:
     assert not app.url_map.redirect_defaults
     assert all(not rule.rule.endswith("/") for rule in app.url_map.iter_rules())

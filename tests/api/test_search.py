@@ -7,13 +7,13 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, insert, select
 from sqlalchemy.dialects import mysql
-from sqlalchemy.orm import Session, sessionmaker
 
 from productator.catalogue import search
 from productator.catalogue.products import ORDERS
 from productator.models import Product
 from tests import factories
 from tests.api.checks import PRODUCTS, items
+from tests.servers import MigratedDatabase
 
 Json = dict[str, Any]
 
@@ -129,13 +129,26 @@ SEARCHED: list[tuple[str, set[str]]] = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def corpus(sessions: sessionmaker[Session]) -> dict[str, str]:
-    """Which key of NAMES a name has; the blanks have themselves."""
+# Which key of NAMES a name has; the blanks have themselves.
+KEYS = {name: key for key, name in NAMES.items()} | {name: name for name in BLANKS}
+
+
+@pytest.fixture(scope="module")
+def corpus(kept: MigratedDatabase) -> Engine:
+    """A database with all the names, for tests that only read."""
+    store_corpus(kept.engine)
+    return kept.engine
+
+
+@pytest.fixture(scope="module")
+def reader(kept: MigratedDatabase, corpus: Engine) -> FlaskClient:
+    return kept.app.test_client()
+
+
+def store_corpus(engine: Engine) -> None:
     names = [*BLANKS, *NAMES.values(), *BLANKS]
-    with sessions.begin() as session:
-        session.execute(insert(Product), [row(name, number) for number, name in enumerate(names)])
-    return {name: key for key, name in NAMES.items()} | {name: name for name in BLANKS}
+    with engine.begin() as connection:
+        connection.execute(insert(Product), [row(name, number) for number, name in enumerate(names)])
 
 
 def row(name: str, number: int) -> Json:
@@ -143,41 +156,41 @@ def row(name: str, number: int) -> Json:
     return {"name": name, "description": "", "remote_id": str(number), "version": 1} | times
 
 
-def found(client: FlaskClient, corpus: dict[str, str], text: str, **query: Any) -> list[str]:
+def found(client: FlaskClient, text: str, **query: Any) -> list[str]:
     first = client.get(PRODUCTS, query_string={"q": text} | query).json
     rest = items(client, first["next"]) if first["next"] else []
-    return [corpus[product["name"]] for product in first["items"] + rest]
+    return [KEYS[product["name"]] for product in first["items"] + rest]
 
 
 @pytest.mark.parametrize(("text", "expected"), SEARCHED)
 def test_a_search_finds_the_names_that_have_its_words(
-    client: FlaskClient, corpus: dict[str, str], text: str, expected: set[str]
+    reader: FlaskClient, text: str, expected: set[str]
 ) -> None:
-    assert set(found(client, corpus, text, limit=200)) == expected
+    assert set(found(reader, text, limit=200)) == expected
 
 
 @pytest.mark.parametrize(("text", "expected"), SEARCHED[:-2])
 def test_a_search_by_single_rows_finds_each_of_them_once(
-    client: FlaskClient, corpus: dict[str, str], text: str, expected: set[str]
+    reader: FlaskClient, text: str, expected: set[str]
 ) -> None:
-    assert sorted(found(client, corpus, text, limit=1)) == sorted(expected)
+    assert sorted(found(reader, text, limit=1)) == sorted(expected)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 50])
 @pytest.mark.parametrize("sort", ["id", "-id", "name", "-name", "created_at", "-updated_at"])
-def test_what_is_found_is_sorted(client: FlaskClient, corpus: dict[str, str], sort: str, limit: int) -> None:
-    everything = found(client, corpus, "", sort=sort, limit=200)
+def test_what_is_found_is_sorted(reader: FlaskClient, sort: str, limit: int) -> None:
+    everything = found(reader, "", sort=sort, limit=200)
     hits = {"delonghi", "beans", "machine", "operators"}
 
-    assert found(client, corpus, "esp", sort=sort, limit=limit) == [key for key in everything if key in hits]
+    assert found(reader, "esp", sort=sort, limit=limit) == [key for key in everything if key in hits]
 
 
 @pytest.fixture
-def looked_up(engine: Engine, corpus: dict[str, str]) -> Callable[[str, int], list[str]]:
+def looked_up(corpus: Engine) -> Callable[[str, int], list[str]]:
     """What the full-text index is asked for, at the page of one product behind that many."""
 
     def ask(text: str, behind: int) -> list[str]:
-        with engine.connect() as connection:
+        with corpus.connect() as connection:
             product_id = connection.scalar(
                 select(Product.id).order_by(Product.id).offset(behind - 1).limit(1)
             )
@@ -198,9 +211,9 @@ def looked_up(engine: Engine, corpus: dict[str, str]) -> Callable[[str, int], li
     ],
 )
 def test_the_rarest_word_is_looked_up_where_there_is_an_index(
-    engine: Engine, looked_up: Callable[[str, int], list[str]], text: str, words: list[str]
+    corpus: Engine, looked_up: Callable[[str, int], list[str]], text: str, words: list[str]
 ) -> None:
-    assert looked_up(text, len(BLANKS)) == [word for word in words if engine.dialect.name != "sqlite"]
+    assert looked_up(text, len(BLANKS)) == [word for word in words if corpus.dialect.name != "sqlite"]
 
 
 @pytest.mark.parametrize(
@@ -213,7 +226,8 @@ def test_where_the_next_rows_are_enough_they_are_read(
     assert looked_up(text, behind) == []
 
 
-def test_what_was_written_is_found_at_once(client: FlaskClient, corpus: dict[str, str]) -> None:
+def test_what_was_written_is_found_at_once(client: FlaskClient, engine: Engine) -> None:
+    store_corpus(engine)
     url = f"{PRODUCTS}/{factories.posted_product(client, name='Teapot')['id']}"
     query = {"q": "teapot", "limit": 1}
     assert client.get(PRODUCTS, query_string=query).json["items"] == [client.get(url).json]
@@ -226,7 +240,8 @@ def test_what_was_written_is_found_at_once(client: FlaskClient, corpus: dict[str
     assert client.get(PRODUCTS, query_string=query | {"q": "sam"}).json["items"] == []
 
 
-def test_what_was_written_as_a_batch_is_found(client: FlaskClient, corpus: dict[str, str]) -> None:
+def test_what_was_written_as_a_batch_is_found(client: FlaskClient, engine: Engine) -> None:
+    store_corpus(engine)
     client.post(f"{PRODUCTS}/batch", json={"items": [{"name": "Blue teapot"}, {"name": "Red teapot"}]})
 
     body = client.get(PRODUCTS, query_string={"q": "teapot", "limit": 1}).json

@@ -21,6 +21,7 @@ from productator.models import ApiToken
 from tests import factories
 from tests.api.checks import PRODUCTS, problem
 from tests.factories import NOW, bearer
+from tests.marks import SENDS_NO_SQL
 
 Guarded = Callable[..., FlaskClient]
 Sessions = sessionmaker[Session]
@@ -145,6 +146,7 @@ def refuse_updates(_connection: object, _cursor: object, statement: str, *_: obj
         raise OperationalError(statement, {}, Exception("database is locked"))
 
 
+@SENDS_NO_SQL
 def test_a_lost_database_is_a_503_for_who_sends_a_token(
     guarded: Guarded, sessions: Sessions, tmp_path: Any
 ) -> None:

@@ -23,6 +23,7 @@ from refresher.storing.writer import BatchWriter
 from refresher.worker import StopFlag, Worker
 from simulator.options import DEFAULT_REFRESH_TOKEN
 from simulator.rules import FAULT_KINDS
+from tests.marks import SENDS_NO_SQL
 from tests.refresher.builders import offer
 from tests.refresher.rows import (
     LostSessions,
@@ -448,6 +449,7 @@ def stuck(sessions: Sessions) -> Iterator[StuckSessions]:
     found.answers.set()
 
 
+@SENDS_NO_SQL
 def test_while_the_database_does_not_answer_the_loop_turns_and_says_how_long(stuck: StuckSessions) -> None:
     worker = worker_with(stuck, {})
     turn(worker, 20)
@@ -455,6 +457,7 @@ def test_while_the_database_does_not_answer_the_loop_turns_and_says_how_long(stu
     assert 0 < worker.busy_s < PATIENCE_S
 
 
+@SENDS_NO_SQL
 def test_a_worker_whose_database_does_not_answer_can_be_stopped(stuck: StuckSessions) -> None:
     worker = worker_with(stuck, {})
     turn(worker, 5)

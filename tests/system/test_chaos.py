@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from lab.chaos.plan import Plan
 from lab.chaos.run import run
 from lab.chaos.servers import own_mariadb
-from tests.conftest import missing_is_told
+from tests.servers import skipped_if_missing
 
 SHORT = Plan(
     refresher_kills=4,
@@ -21,8 +23,9 @@ SHORT = Plan(
 )
 
 
+@pytest.mark.proof
 def test_nothing_is_lost_or_wrong_when_everything_is_killed(tmp_path: Path) -> None:
-    with missing_is_told(), own_mariadb(tmp_path) as servers:
+    with skipped_if_missing(), own_mariadb(tmp_path) as servers:
         findings = run(SHORT, servers, tmp_path, print)
 
     assert findings.broken == [], "\n".join(findings.figures)

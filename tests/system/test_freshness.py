@@ -4,6 +4,7 @@ from itertools import cycle
 
 import pytest
 
+from lab import databases
 from lab.processes import (
     FAULTS,
     NEVER,
@@ -86,6 +87,8 @@ def fewest_reads(simulator: Simulator) -> int:
     return min((len(times) for times in reads_by_product(simulator.log()).values()), default=0)
 
 
+# Each fault on each database: tests/refresher/test_worker.py.
+@pytest.mark.parametrize("server", [databases.best()], indirect=True)
 def test_no_fault_of_the_service_changes_what_is_stored(system: System, catalogue: Catalogue) -> None:
     simulator, refresher = system.simulator(), system.refresher()
     catalogue.add_products(30)

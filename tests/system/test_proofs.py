@@ -11,7 +11,7 @@ from lab.proofs.stops import stop_under_load
 from lab.proofs.writers import write
 from productator.models import Product
 
-pytestmark = pytest.mark.parametrize("server", [databases.best()], indirect=True)
+pytestmark = [pytest.mark.proof, pytest.mark.parametrize("server", [databases.best()], indirect=True)]
 
 
 def test_no_update_of_concurrent_writers_is_lost(system: System) -> None:

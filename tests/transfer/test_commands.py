@@ -16,6 +16,7 @@ from productator.cli import main
 from productator.database.engine import snapshot
 from productator.models import Product, Refresh
 from tests import factories
+from tests.marks import SENDS_NO_SQL
 
 ROOT = Path(__file__).parents[2]
 ADVICE = "Fix the file and run it again, or import the valid records with --skip-invalid."
@@ -145,6 +146,7 @@ def test_a_dry_run_writes_nothing(run: Run, file: Path, sessions: sessionmaker[S
     assert names(sessions) == []
 
 
+@SENDS_NO_SQL
 def test_only_the_first_hundred_mistakes_are_shown(run: Run, file: Path) -> None:
     file.write_text("name\n" + " \n" * 5_000)
 
@@ -154,6 +156,7 @@ def test_only_the_first_hundred_mistakes_are_shown(run: Run, file: Path) -> None
     assert result.stderr.endswith("4900 more invalid records.\n")
 
 
+@SENDS_NO_SQL
 def test_the_name_of_a_field_does_not_control_the_terminal(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "x.jsonl"
     file.write_text(json.dumps({"name": "Kettle", "\x1b[2J": 1}))
@@ -175,6 +178,7 @@ def test_products_come_through_the_standard_input(
 
 
 @pytest.mark.parametrize("file", ["-", "products.txt"])
+@SENDS_NO_SQL
 def test_a_format_that_does_not_follow_from_the_name_is_asked_for(
     run: Run, tmp_path: Path, file: str
 ) -> None:

@@ -17,6 +17,7 @@ from productator.domain import OwnOffer
 from productator.models import OfferChange
 from tests import factories
 from tests.factories import NOW
+from tests.marks import SENDS_NO_SQL
 
 ROOT = Path(__file__).parents[2]
 HOUR = timedelta(hours=1)
@@ -80,8 +81,9 @@ def test_the_output_is_a_file(run: Run, product: str, tmp_path: Path) -> None:
 
 def test_more_than_one_read_is_complete(run: Run, product: str, sessions: sessionmaker[Session]) -> None:
     row = {"product_id": int(product), "changed_at": NOW, "kind": 2, "price": 1, "items_in_stock": 1}
+    unused_ids = range(10_000_000, 10_002_500)
     with sessions.begin() as session:
-        session.execute(insert(OfferChange), [row | {"offer_id": 10_000 + number} for number in range(2_500)])
+        session.execute(insert(OfferChange), [row | {"offer_id": each} for each in unused_ids])
 
     assert len(run(product).output.splitlines()) == 1 + 3 + 2_500
 
@@ -94,6 +96,7 @@ def test_an_unknown_product_ends_the_command_with_a_sentence(run: Run, product: 
 
 
 @pytest.mark.parametrize("time", ["now", "2026-11-23", "2026-11-23T12:00:00"])
+@SENDS_NO_SQL
 def test_a_time_without_a_zone_is_refused(run: Run, product: str, time: str) -> None:
     result = run(product, "--to", time)
 

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from productator.app import create_app
 from productator.domain import Rate
 from tests import factories
-from tests.conftest import dispose_of
+from tests.servers import dispose_of
 
 SHOP = "https://shop.example"
 OTHER = "https://other.example"

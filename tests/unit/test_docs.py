@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from productator.app import create_app
 from tests import factories
 from tests.api.checks import problem
-from tests.conftest import dispose_of
+from tests.servers import dispose_of
 
 SCRIPT = "text/javascript; charset=utf-8"
 

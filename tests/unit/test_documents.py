@@ -18,7 +18,7 @@ from productator.config.settings import SETTINGS
 from productator.database import migrate
 from productator.models import Base
 from tests import factories
-from tests.conftest import dispose_of
+from tests.servers import dispose_of
 
 ROOT = Path(__file__).parents[2]
 # The password that docker-compose.yml gives its own database, for development.

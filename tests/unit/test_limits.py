@@ -14,7 +14,7 @@ from productator.domain import Rate, RateWindow
 from productator.ops.shared_counters import CountersFailed
 from tests import factories
 from tests.api.checks import problem
-from tests.conftest import dispose_of
+from tests.servers import dispose_of
 
 PATH = "/problems"
 MakeClient = Callable[..., FlaskClient]

@@ -18,8 +18,8 @@ from productator.api.schemas import ProductPatch
 from productator.app import create_app
 from productator.catalogue.validation import NAME_PATTERN
 from tests import factories
-from tests.conftest import dispose_of
 from tests.openapi import operations, resolved, responses, strict, validate
+from tests.servers import dispose_of
 
 Json = dict[str, Any]
 

@@ -12,7 +12,7 @@ from productator.api.conventions.problem_types import KINDS, OF_ERROR, Kind
 from productator.app import create_app
 from tests import factories
 from tests.api.checks import problem
-from tests.conftest import dispose_of
+from tests.servers import dispose_of
 
 ENDPOINTS = Path(__file__).parents[2] / "ENDPOINTS.md"
 EACH_KIND = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
