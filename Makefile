@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run bootstrap run-api refresh serve simulator tests lint format bench bench-refresher bench-catalogue bench-walk proofs fuzz chaos dump openapi lock clean
+.PHONY: help run bootstrap run-api refresh serve simulator tests lint format bench bench-refresher bench-catalogue bench-walk proofs fuzz chaos dump openapi wheel lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -92,6 +92,11 @@ openapi: bootstrap ## Writes the API's OpenAPI document to var/openapi.json
 	mv var/openapi.json.new var/openapi.json
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+wheel: bootstrap ## Builds what an operator installs, and the simulator's package, into dist/
+	rm -rf build simulator/build
+	pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist . ./simulator
+	rm -rf build simulator/build *.egg-info simulator/*.egg-info
+
 lock: bootstrap ## Pins the newest versions of all dependencies, with hashes
 	$(LOCK) --upgrade requirements-build.in -o requirements-build.txt
 	$(LOCK) --upgrade requirements.in -o requirements.txt
