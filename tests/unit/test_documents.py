@@ -127,7 +127,7 @@ def test_the_json_of_the_readme_is_pretty_printed() -> None:
     blocks = re.findall(r"^```json\n(.*?)\n```$", text_of("README.md"), re.MULTILINE | re.DOTALL)
 
     assert blocks
-    assert [json.dumps(json.loads(block), indent=2) for block in blocks] == blocks
+    assert [json.dumps(json.loads(block), indent=4) for block in blocks] == blocks
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
