@@ -1,5 +1,6 @@
 """Documents say what the code does: settings, schema, commands and routes."""
 
+import json
 import re
 import tomllib
 from importlib import metadata
@@ -115,3 +116,73 @@ def test_the_endpoints_document_describes_every_route_and_no_other(app: Flask) -
 
     assert len(described) == len(set(described))
     assert set(described) == routes(app)
+
+
+README_LINES = 130
+DOCUMENTS = sorted(str(path.relative_to(ROOT)) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+
+def test_the_readme_is_short() -> None:
+    assert len(text_of("README.md").splitlines()) <= README_LINES
+
+
+def test_the_readme_names_every_target_of_the_makefile() -> None:
+    targets = set(re.findall(r"^([a-z][a-z-]*):.*## ", text_of("Makefile"), re.MULTILINE))
+    named = set(re.findall(r"`make ([a-z][a-z-]*)`", text_of("README.md")))
+
+    assert targets
+    assert named == targets
+
+
+def test_the_json_of_the_readme_is_pretty_printed() -> None:
+    blocks = re.findall(r"^```json\n(.*?)\n```$", text_of("README.md"), re.MULTILINE | re.DOTALL)
+
+    assert blocks
+    assert [json.dumps(json.loads(block), indent=4) for block in blocks] == blocks
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_link_of_a_document_leads_somewhere(name: str) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", text_of(name))
+
+    assert [link for link in links if not leads_somewhere(name, *link)] == []
+
+
+def leads_somewhere(document: str, path: str, anchor: str) -> bool:
+    target = ROOT.joinpath(document).parent / path if path else ROOT / document
+    return target.exists() and (not anchor or anchor in anchors_of(target.read_text(encoding="utf-8")))
+
+
+def anchors_of(document: str) -> set[str]:
+    """As code hosts derive them from headings."""
+    headings = re.findall(r"^#+ (.*)$", document, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_decision_is_in_the_list_of_decisions() -> None:
+    files = {path.name for path in ROOT.glob("docs/decisions/*.md")} - {"README.md"}
+
+    assert set(re.findall(r"\]\(([a-z-]+\.md)\)", text_of("docs/decisions/README.md"))) == files
+
+
+def test_every_dependency_has_a_reason() -> None:
+    wanted = {
+        line
+        for path in ROOT.glob("requirements*.in")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if line and not line.startswith(("#", "-"))
+    }
+    rows = re.findall(r"^\| (`.*?) \| .+ \|$", text_of("docs/decisions/dependencies.md"), re.MULTILINE)
+
+    assert {name for row in rows for name in re.findall("`([^`]+)`", row)} == wanted
+
+
+def test_the_changelog_keeps_its_form() -> None:
+    lines = text_of("CHANGELOG.md").splitlines()
+    unreleased, *releases = [line for line in lines if line.startswith("## ")]
+
+    assert unreleased == "## Unreleased"
+    assert [line for line in releases if not re.fullmatch(r"## [\d.]+ - \d{4}-\d\d-\d\d", line)] == []
+    assert {line for line in lines if line.startswith("###")} <= {
+        f"### {name}" for name in ("Added", "Changed", "Deprecated", "Removed", "Fixed", "Security")
+    }
