@@ -99,7 +99,7 @@ class ScopeMissing(ProductatorError):
 
 
 class KeysUnavailable(ProductatorError):
-    """Not an error of the token: a caller that is told so would discard a good one."""
+    """Not an error of the token: the caller must not discard it."""
 
     def __init__(self) -> None:
         super().__init__("The token cannot be checked: the identity provider does not answer with its keys.")

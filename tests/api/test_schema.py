@@ -191,3 +191,21 @@ def test_the_command_prints_what_it_did_and_hides_the_password(
     assert f"schema {schema.newest_revision()}, was empty" in first.output
     assert "nothing to do" in second.output
     assert ":root@" not in first.output + second.output
+
+
+def test_the_command_needs_no_config_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    result = CliRunner().invoke(cli.main, ["migrate"], env={"PRODUCTATOR_CONFIG": "", "DATABASE_URL": ""})
+
+    assert result.exit_code == 0, result.output
+    assert tmp_path.joinpath("var", "productator.db").exists()
+
+
+def test_a_config_file_that_is_named_must_be_there(tmp_path: Path) -> None:
+    file = str(tmp_path / "nowhere.cfg")
+
+    result = CliRunner().invoke(cli.main, ["migrate"], env={"PRODUCTATOR_CONFIG": file})
+
+    assert result.exit_code == 1
+    assert result.output == f"Error: {file}: the config file cannot be read: No such file or directory.\n"

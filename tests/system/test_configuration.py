@@ -1,4 +1,4 @@
-"""Programs that cannot start say why in one sentence."""
+"""Programs that cannot start give the reason in one sentence."""
 
 import socket
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def start(system: System) -> Callable[..., Program]:
     return lambda name, **variables: commands[name](**variables)
 
 
-def complaint(program: Program) -> str:
+def error_of(program: Program) -> str:
     """The one line that a program printed before it failed."""
     assert program.end() not in {0, None}
     printed = program.printed
@@ -35,15 +35,15 @@ def complaint(program: Program) -> str:
 
 @pytest.mark.parametrize("name", ["api", "refresher", "once"])
 def test_an_impossible_value_is_one_sentence(start: Start, name: str) -> None:
-    said = complaint(start(name, PORT="abc"))
+    printed = error_of(start(name, PORT="abc"))
 
-    assert said == "Error: PORT must be a whole number from 0 to 65535, not 'abc'.\n"
+    assert printed == "Error: PORT must be a whole number from 0 to 65535, not 'abc'.\n"
 
 
 def test_an_impossible_port_of_the_simulator_is_one_sentence(start: Start) -> None:
-    said = complaint(start("simulator", SIMULATOR_PORT="abc"))
+    printed = error_of(start("simulator", SIMULATOR_PORT="abc"))
 
-    assert said == "simulator: --port or SIMULATOR_PORT must be a port, not 'abc'.\n"
+    assert printed == "simulator: --port or SIMULATOR_PORT must be a port, not 'abc'.\n"
 
 
 @pytest.mark.parametrize("name", ["api", "refresher", "once"])
@@ -51,20 +51,20 @@ def test_an_unknown_key_of_the_file_is_one_sentence(start: Start, name: str, tmp
     file = tmp_path / "wrong.cfg"
     file.write_text((REPOSITORY / "config.cfg").read_text().replace("[api]", "[api]\nprot = 1"))
 
-    said = complaint(start(name, PRODUCTATOR_CONFIG=str(file), REFRESHER_CONFIG=str(file)))
+    printed = error_of(start(name, PRODUCTATOR_CONFIG=str(file), REFRESHER_CONFIG=str(file)))
 
-    assert said == f"Error: {file}: [api] has no key 'prot'.\n"
+    assert printed == f"Error: {file}: [api] has no key 'prot'.\n"
 
 
 @pytest.mark.parametrize(
     ("name", "variable"),
     [("api", "PORT"), ("refresher", "REFRESHER_METRICS_PORT"), ("simulator", "SIMULATOR_PORT")],
 )
-def test_a_port_that_is_taken_is_told(start: Start, name: str, variable: str) -> None:
+def test_a_port_in_use_is_named(start: Start, name: str, variable: str) -> None:
     with socket.create_server((HOST, 0)) as taken:
         port = str(taken.getsockname()[1])
 
-        said = complaint(start(name, **{variable: port}))
+        printed = error_of(start(name, **{variable: port}))
 
-    assert port in said
-    assert "address already in use" in said.lower()
+    assert port in printed
+    assert "address already in use" in printed.lower()

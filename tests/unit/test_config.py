@@ -115,7 +115,7 @@ def test_a_file_that_is_not_named_is_found_in_the_working_directory(
     assert Settings.load(unnamed, {}).refresher_period_s == 7
 
 
-def test_a_host_makes_an_address_of_a_server(load: Load) -> None:
+def test_a_host_gives_the_address_of_a_server(load: Load) -> None:
     settings = load(DATABASE_HOST="db", DATABASE_PASSWORD="p@ss/w:rd", DATABASE_NAME="shop")
 
     url = make_url(settings.database_url)
@@ -136,12 +136,12 @@ def test_a_rate_is_requests_in_seconds(load: Load) -> None:
     "origins",
     ["*", "https://shop.example", "http://127.0.0.1:3000 https://xn--kva-0ra.example", "http://[::1]:8080"],
 )
-def test_origins_are_taken_as_browsers_send_them(load: Load, origins: str) -> None:
+def test_origins_are_accepted_as_browsers_send_them(load: Load, origins: str) -> None:
     assert load(PRODUCTATOR_CORS_ORIGINS=origins).cors_origins == set(origins.split())
     assert load().cors_origins == set()
 
 
-def test_variables_of_others_do_not_matter(load: Load) -> None:
+def test_unknown_variables_are_ignored(load: Load) -> None:
     assert load(PATH="/bin", API_PORT="x", LC_ALL="C") == load()
 
 
@@ -279,7 +279,7 @@ def test_a_percent_sign_is_a_percent_sign(load: Load, file: Path) -> None:
 
 
 @pytest.mark.parametrize("variable", SECRETS)
-def test_a_secret_may_stand_in_a_file(load: Load, tmp_path: Path, variable: str) -> None:
+def test_a_secret_may_be_read_from_a_file(load: Load, tmp_path: Path, variable: str) -> None:
     secret = tmp_path / "secret"
     secret.write_text("sqlite:///hidden.db\n", encoding="utf-8")
 
@@ -349,7 +349,7 @@ def test_coarser_history_that_ends_before_the_finer_is_refused(
     assert sentence.startswith(f"PRODUCTATOR_{named}_POINTS_DAYS must not be less than ")
 
 
-def test_history_may_be_kept_for_ever_from_any_age_on(load: Load) -> None:
+def test_history_of_any_resolution_may_be_kept_for_ever(load: Load) -> None:
     settings = load(PRODUCTATOR_HOURLY_POINTS_DAYS="0", PRODUCTATOR_RAW_POINTS_DAYS="36500")
 
     assert settings.retention.hourly_points_days == 0
@@ -386,7 +386,7 @@ def test_no_secret_is_shown_by_a_refusal(load: Load, variable: str, value: str) 
     assert "hidden" not in refusal(load, **{variable: value})
 
 
-def test_no_secret_is_shown_by_the_refusal_of_a_torn_line(load: Load, file: Path) -> None:
+def test_no_secret_is_shown_by_the_refusal_of_an_incomplete_line(load: Load, file: Path) -> None:
     edit(file, "password = productator", "password hidden")
 
     sentence = refusal(load)
@@ -395,7 +395,7 @@ def test_no_secret_is_shown_by_the_refusal_of_a_torn_line(load: Load, file: Path
     assert "line" in sentence
 
 
-def test_the_key_of_cursors_follows_from_the_database_unless_given(load: Load) -> None:
+def test_the_key_of_cursors_is_derived_from_the_database_unless_set(load: Load) -> None:
     first, second = load(DATABASE_URL="sqlite:///a.db"), load(DATABASE_URL="sqlite:///b.db")
 
     assert first.secret_key == load(DATABASE_URL="sqlite:///a.db").secret_key
