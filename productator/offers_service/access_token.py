@@ -34,7 +34,7 @@ class TokenSource(Protocol):
 
 
 class SharedTokenSource:
-    """Reads the stored token, and renews it when it has expired or was rejected."""
+    """Reads the stored token, and renews it when it has expired or was rejected. For one thread."""
 
     def __init__(
         self,

@@ -129,10 +129,10 @@ class Fetcher:
         if not isinstance(call, Journey):
             return
         self._under_way.discard(call)
-        is_refusal = answer is None or contract.is_overload(answer)
-        (self._limit.refused if is_refusal else self._limit.answered)(
-            sent_at=call.sent_at, now=time.monotonic()
-        )
+        if answer is None or contract.is_overload(answer):
+            self._limit.refused(sent_at=call.sent_at, now=time.monotonic())
+        else:
+            self._limit.answered(sent_at=call.sent_at, now=time.monotonic())
         if status == HTTPStatus.UNAUTHORIZED and not call.is_second_try:
             self._reject(call)
             return
