@@ -1,4 +1,4 @@
-"""Buckets: what held in each minute, hour, day or week of a price history. Pure."""
+"""Buckets: the figures of each minute, hour, day or week of a price history. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Spread(NamedTuple):
 
 
 class HistoryPoint(NamedTuple):
-    """What held in [start, end); offers and items are means over all of the time."""
+    """The figures of [start, end); offers and items are means over all of the time."""
 
     start: int
     end: int

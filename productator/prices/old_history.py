@@ -1,4 +1,4 @@
-"""What becomes of a day's history when it is old: it is rolled up, or deleted but for what still held then.
+"""Rolls up or deletes a day of old history; what was still valid when the day ended is never deleted.
 
 Each function takes some products and the start of the day, does about a thousand rows' work, and returns the
 last product that is done.
@@ -127,7 +127,7 @@ def _last_starts(
 
 
 def prune_points(session: Session, product_ids: Sequence[int], day: datetime) -> int:
-    """Deletes the points that ended by the end of the day; the one that held then stays."""
+    """Deletes the points that ended by the end of the day; the one that was valid then stays."""
     last_starts = _last_starts(session, product_ids, _POINTS.c.starts_at <= day + DAY)
     if not last_starts:
         return product_ids[-1]
@@ -150,7 +150,7 @@ def prune_points(session: Session, product_ids: Sequence[int], day: datetime) ->
 
 
 def prune_changes(session: Session, product_ids: Sequence[int], day: datetime) -> int:
-    """Deletes what offers were by the end of the day; the last change of each, which held then, stays."""
+    """Deletes the changes until the end of the day; the last one of each offer that was there then stays."""
     room = _ROWS_A_STEP
     for product_id in product_ids:
         changes, are_all = _old_changes(session, product_id, day + DAY)

@@ -128,7 +128,7 @@ _ALL = _Columns(
 def segments(
     connection: Connection, product_id: int, within: TimeRange, *, at_a_time: int = RECORDS_A_READ
 ) -> Iterator[Segment]:
-    """What held in the range, from the first time on that anything is known; raises ProductNotFound."""
+    """The segments of the range, from the first time that is known; raises ProductNotFound."""
     for page in _pages(connection, product_id, within, count=at_a_time):
         yield from between(segments_of(_ALL.read(connection, product_id, page), page.end), within)
 

@@ -30,7 +30,7 @@ class _RetentionTask(NamedTuple):
 
 
 def apply_retention(session: Session, retention: Retention, *, now: datetime) -> bool:
-    """Does a small part of what is due; returns whether there was anything to do.
+    """Does a small part of the work that is due; returns whether there was any.
 
     Fails at once while another worker is at it.
     """

@@ -1,4 +1,4 @@
-"""Segments: stretches of time without gap or overlap, and what held in each. Pure."""
+"""Segments: the prices and the stock of stretches of time, without gap or overlap. Pure."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -53,7 +53,7 @@ AnySegment = TypeVar("AnySegment", LowestPrice, Segment)
 
 
 def part(segment: AnySegment, start: int, end: int) -> AnySegment:
-    """What held in a part of the time; the part gets its share of the time in stock."""
+    """The segment of a part of the time, with its share of the time in stock."""
     length = segment.end - segment.start
     before = segment.in_stock * (start - segment.start) // length
     until = segment.in_stock * (end - segment.start) // length
