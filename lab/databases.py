@@ -139,6 +139,8 @@ class PrivateMariadb:
         self.url = f"mysql+pymysql://root@127.0.0.1:{port}"
         self._port = port
         self._data = folder / "data"
+        # A starting server removes the temporary files of any other that it shares a folder with.
+        self._environment = os.environ | {"TMPDIR": str(folder)}
         self._log = folder / "log"
         # It runs as the user who runs the tests. As root it starts only with this option.
         as_root = ["--user=root"] if os.geteuid() == 0 else []
@@ -162,9 +164,11 @@ class PrivateMariadb:
     def start(self) -> None:
         """Does not wait until it answers."""
         if not self._data.exists():
-            _install(self._shared)
+            _install(self._shared, self._environment)
         with self._log.open("ab") as output:
-            self._server = subprocess.Popen(self._command, stdout=output, stderr=output)
+            self._server = subprocess.Popen(
+                self._command, env=self._environment, stdout=output, stderr=output
+            )
 
     def wait_until_it_answers(self) -> None:
         assert self._server is not None
@@ -191,10 +195,12 @@ def _private_mariadb(folder: Path, options: Sequence[str]) -> Iterator[str]:
         server.stop()
 
 
-def _install(shared: list[str]) -> None:
+def _install(shared: list[str], environment: dict[str, str]) -> None:
     arguments = [_program("mariadb-install-db"), *shared]
     options = ["--auth-root-authentication-method=normal", "--skip-test-db"]
-    done = subprocess.run([*arguments, *options], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*arguments, *options], env=environment, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise RuntimeError(f"mariadb-install-db failed: {done.stdout}{done.stderr}")
 

@@ -48,13 +48,13 @@ def empty_engine(empty_database_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
-@pytest.fixture(params=["mariadb_server", "mysql_server"], ids=["mariadb", "mysql"])
+@pytest.fixture(scope="module", params=["mariadb_server", "mysql_server"], ids=["mariadb", "mysql"])
 def real_server(request: pytest.FixtureRequest) -> Databases:
     server: Databases = request.getfixturevalue(request.param)
     return server
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def imported(real_server: Databases) -> Iterator[Engine]:
     """A database that dump.sql was imported into."""
     dump = ROOT.joinpath("dump.sql").read_text(encoding="utf-8")
@@ -66,7 +66,7 @@ def imported(real_server: Databases) -> Iterator[Engine]:
     engine.dispose()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def migrated_beside(real_server: Databases) -> Iterator[Engine]:
     """A migrated database on the same server."""
     engine = make_engine(real_server.new())
