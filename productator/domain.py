@@ -1,4 +1,4 @@
-"""Values that travel between the layers; nothing here knows of a database, HTTP or Flask."""
+"""Values that all layers share; nothing here knows a database, HTTP or Flask."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,8 +15,8 @@ MAX_AMOUNT = 2**53 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class ProductDraft:
-    """What a client may say of a product."""
+class NewProduct:
+    """The fields of a product that a client sets."""
 
     name: str
     description: str
@@ -24,14 +24,14 @@ class ProductDraft:
 
 @dataclass(frozen=True, slots=True)
 class OwnOffer:
-    """What a client may say of an offer of its own."""
+    """The fields of an own offer, all set by a client."""
 
     price: int
     items_in_stock: int
 
 
 class OfferData(NamedTuple):
-    """An offer as the Offers service tells it; `id` is unique within its product only."""
+    """An offer as the Offers service answers it; `id` is unique within its product only."""
 
     id: str
     price: int
@@ -40,17 +40,17 @@ class OfferData(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """For how many days each kind of history is kept as it is; 0: for ever."""
+    """For how many days each part of the history is kept; 0: for ever."""
 
     changes_days: int
-    # Then they become points of hours, those later of days, and those go.
+    # Raw points are then rolled up to hours, hours later to days, and days are deleted at the end.
     raw_points_days: int
     hourly_points_days: int
     daily_points_days: int
 
 
 class ChangeKind(IntEnum):
-    """What happened to an offer; the numbers stand in the database."""
+    """What happened to an offer; the database stores the number."""
 
     APPEARED = 1
     CHANGED = 2
@@ -58,7 +58,7 @@ class ChangeKind(IntEnum):
 
 
 class Scope(StrEnum):
-    """What a caller may do; each includes the ones before it."""
+    """A permission of a caller; each includes the ones before it."""
 
     READ = "read"
     WRITE = "write"
@@ -67,7 +67,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody who has said who they are; the name is for logs and never holds a secret."""
+    """An authenticated caller; the name goes into logs and holds no secret."""
 
     name: str
     scopes: frozenset[Scope]
@@ -77,22 +77,22 @@ class Caller:
         return any(order.index(scope) >= order.index(needed) for scope in self.scopes)
 
 
-def scopes_in(words: str) -> frozenset[Scope]:
-    """The scopes among words that may mean other things, too."""
-    return frozenset(Scope(word) for word in words.split() if word in set(Scope))
+def scopes_in(text: str) -> frozenset[Scope]:
+    """The scopes among the words of a text; other words have another meaning elsewhere."""
+    return frozenset(Scope(word) for word in text.split() if word in set(Scope))
 
 
 @dataclass(frozen=True)
 class Rate:
-    """So many requests in so many seconds."""
+    """The number of requests that a caller may send in a number of seconds."""
 
     quota: int
     window_s: int
 
 
 @dataclass(frozen=True)
-class Window:
-    """How many requests there were in a stretch of time, which ends at a reading of the monotonic clock."""
+class RateWindow:
+    """The number of requests in a stretch of time that ends at `ends_at` on the monotonic clock."""
 
     ends_at: float
     count: int

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from productator.api.conventions.time_ranges import Moment, check_order
-from productator.api.schemas import Query, time_json
+from productator.api.schemas.answers import time_json
+from productator.api.schemas.queries import Query
 from productator.prices.buckets import HistoryPoint, Interval
 from productator.prices.segments import microseconds, time_of
 from productator.prices.summary import Summary

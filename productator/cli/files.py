@@ -10,7 +10,7 @@ from uuid import uuid4
 import click
 
 from productator.transfer.reading import READERS
-from productator.transfer.writing import WRITERS, Writer
+from productator.transfer.writing import WRITERS, RowWriter
 
 STANDARD = "-"
 _FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
@@ -32,7 +32,7 @@ def format_of(file: str, given: str | None) -> str:
     return found
 
 
-def writer(output: str | None, given_format: str | None) -> Writer:
+def writer(output: str | None, given_format: str | None) -> RowWriter:
     """CSV, unless the name of the output or the user says otherwise."""
     return WRITERS[format_of(output, given_format) if output else given_format or "csv"]
 

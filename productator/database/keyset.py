@@ -1,22 +1,25 @@
 """Keyset pages: the rows behind a known position, in a total order."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Row, Select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from productator.database.column_types import UtcDateTime
 
-# What JSON keeps exactly: the key of the last row shown, and its id.
+Item = TypeVar("Item")
+Other = TypeVar("Other")
+
+# The key of the last row shown, and its id, as JSON keeps them exactly.
 Position = list[int | str]
 
 
 @dataclass(frozen=True)
 class Order:
-    """By `key` as the database compares it, rows of equal key by `unique`."""
+    """By `key` as the database compares it; rows of equal key by `unique`."""
 
     key: InstrumentedAttribute[Any]
     unique: InstrumentedAttribute[int]
@@ -26,8 +29,8 @@ class Order:
         return [column.desc() if self.descending else column.asc() for column in (self.key, self.unique)]
 
     def behind(self, position: Position) -> ColumnElement[bool]:
-        # Each part has its reason: no database here uses an index for a comparison of tuples; the first
-        # comparison bounds the scan on SQLite; the third lets MySQL begin within a run of equal keys.
+        # No database here uses an index to compare tuples, so the comparison is spelt out: its first part
+        # bounds the scan on SQLite, and its third part lets MySQL begin within a run of equal keys.
         key, unique = self._key(position[0]), position[1]
         if self.descending:
             return (self.key <= key) & ((self.key < key) | ((self.key == key) & (self.unique < unique)))
@@ -42,24 +45,27 @@ class Order:
 
 
 def orders(unique: InstrumentedAttribute[int], **keys: InstrumentedAttribute[Any]) -> dict[str, Order]:
-    """What a list may be sorted by: each key, and `-key` for the other direction."""
+    """The orders of a list by name: each key, and `-key` for the other direction."""
     upwards = {name: Order(key, unique) for name, key in keys.items()}
     return upwards | {f"-{name}": Order(key, unique, descending=True) for name, key in keys.items()}
 
 
 @dataclass(frozen=True)
-class Page:
-    rows: Sequence[Row[Any]]
-    # Where the next page begins; None: this is the last one.
+class Page(Generic[Item]):
+    rows: Sequence[Item]
+    # The next page begins behind this position; None: this is the last page.
     position: Position | None
+
+    def map(self, make: Callable[[Item], Other]) -> "Page[Other]":
+        return Page([make(row) for row in self.rows], self.position)
 
 
 def read_page(
     connection: Connection, query: Select[Any], order: Order, *, limit: int, position: Position | None
-) -> Page:
+) -> Page[Row[Any]]:
     if position is not None:
         query = query.where(order.behind(position))
-    # One row more than asked for tells whether there is a next page.
+    # One row more than asked for shows whether there is a next page.
     rows = connection.execute(query.order_by(*order.clauses()).limit(limit + 1)).all()
     if len(rows) <= limit:
         return Page(rows, None)

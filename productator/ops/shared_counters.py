@@ -5,7 +5,7 @@ import struct
 from threading import Lock
 from typing import Protocol
 
-from productator.domain import Window
+from productator.domain import RateWindow
 
 try:
     import uwsgi
@@ -23,7 +23,7 @@ class CountersFailed(Exception):
 
 
 class Counters(Protocol):
-    def add(self, key: str, amount: int, *, now: float, length_s: int) -> Window:
+    def add(self, key: str, amount: int, *, now: float, length_s: int) -> RateWindow:
         """The key's window after `amount` more; it begins with the first request after the last one's end.
 
         `now` is a reading of the monotonic clock, which all processes of a machine share.
@@ -39,9 +39,9 @@ class InProcess:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._windows: dict[str, Window] = {}
+        self._windows: dict[str, RateWindow] = {}
 
-    def add(self, key: str, amount: int, *, now: float, length_s: int) -> Window:
+    def add(self, key: str, amount: int, *, now: float, length_s: int) -> RateWindow:
         with self._lock:
             window = _after(self._windows.get(key), amount, now=now, length_s=length_s)
             if key not in self._windows:
@@ -62,12 +62,12 @@ class AmongWorkers:
     The lock of a killed worker is released by the kernel, and a new worker finds all counts.
     """
 
-    def add(self, key: str, amount: int, *, now: float, length_s: int) -> Window:
+    def add(self, key: str, amount: int, *, now: float, length_s: int) -> RateWindow:
         name = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
         uwsgi.lock()
         try:
             stored = uwsgi.cache_get(name, _CACHE)
-            before = Window(*_STORED.unpack(stored)) if stored else None
+            before = RateWindow(*_STORED.unpack(stored)) if stored else None
             window = _after(before, amount, now=now, length_s=length_s)
             packed = _STORED.pack(window.ends_at, window.count)
             # uWSGI takes it away when it is over.
@@ -79,7 +79,7 @@ class AmongWorkers:
         return window
 
 
-def _after(window: Window | None, amount: int, *, now: float, length_s: int) -> Window:
+def _after(window: RateWindow | None, amount: int, *, now: float, length_s: int) -> RateWindow:
     if window is None or window.ends_at <= now:
-        return Window(now + length_s, amount)
-    return Window(window.ends_at, window.count + amount)
+        return RateWindow(now + length_s, amount)
+    return RateWindow(window.ends_at, window.count + amount)

@@ -65,7 +65,7 @@ class Span:
 
 def of_product(
     connection: Connection, product_id: int, span: Span, *, limit: int, position: Position | None = None
-) -> Page:
+) -> Page[Row[Any]]:
     """Changes of all the product's offers, past ones included, oldest first."""
     query = span.of(select(_CHANGES).where(OfferChange.product_id == product_id))
     page = read_page(connection, query, _IN_TIME, limit=limit, position=position)
@@ -93,7 +93,7 @@ def of_offer(
     *,
     limit: int,
     position: Position | None = None,
-) -> Page:
+) -> Page[Row[Any]]:
     """Changes of one offer, which may be gone, oldest first."""
     changes = select(_CHANGES).where(OfferChange.product_id == product_id, OfferChange.offer_id == offer_id)
     page = read_page(connection, span.of(changes), _IN_TIME, limit=limit, position=position)

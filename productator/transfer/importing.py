@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from productator.catalogue import products
 from productator.database.transactions import run_transaction
-from productator.domain import ProductDraft, utc_now
+from productator.domain import NewProduct, utc_now
 from productator.transfer.reading import Record
 
 _OURS = UUID("5f1c8a52-6f0e-4c1e-9f8e-0f6d3c1b7a94")
@@ -38,8 +38,8 @@ def import_records(
     """
     created = there = 0
     for batch in _batches(records):
-        drafts = {_remote_id(of, record.line): record.draft for record in batch}
-        added = _store(sessions, drafts)
+        new = {_remote_id(of, record.line): record.product for record in batch}
+        added = _store(sessions, new)
         created, there = created + added, there + len(batch) - added
         done()
     return created, there
@@ -55,14 +55,14 @@ def _remote_id(file: str, line: int) -> str:
     return str(uuid5(_OURS, f"{file}:{line}"))
 
 
-def _store(sessions: sessionmaker[Session], drafts: Mapping[str, ProductDraft]) -> int:
+def _store(sessions: sessionmaker[Session], new: Mapping[str, NewProduct]) -> int:
     for _ in range(_ATTEMPTS - 1):
         try:
-            return _store_once(sessions, drafts)
+            return _store_once(sessions, new)
         except IntegrityError:
             continue  # another run of the same file has stored some of them since we looked
-    return _store_once(sessions, drafts)
+    return _store_once(sessions, new)
 
 
-def _store_once(sessions: sessionmaker[Session], drafts: Mapping[str, ProductDraft]) -> int:
-    return run_transaction(sessions, lambda session: products.add_missing(session, drafts, now=utc_now()))
+def _store_once(sessions: sessionmaker[Session], new: Mapping[str, NewProduct]) -> int:
+    return run_transaction(sessions, lambda session: products.add_missing(session, new, now=utc_now()))

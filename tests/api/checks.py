@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
-from productator.api.conventions.problem_types import INVALID_INPUT, KINDS
+from productator.api.conventions.problem_types import INVALID_INPUT, PROBLEM_TYPES
 
 PRODUCTS = "/api/v1/products"
 OFFERS = "/api/v1/offers"
@@ -19,7 +19,7 @@ def problem(response: TestResponse, status: int) -> dict[str, Any]:
     assert response.content_type == "application/problem+json"
     body: dict[str, Any] = response.get_json(force=True)
     assert body.keys() - {"errors"} == {"type", "title", "status", "detail", "instance", "request_id"}
-    kind = KINDS[body["type"].removeprefix("/problems/")]
+    kind = PROBLEM_TYPES[body["type"].removeprefix("/problems/")]
     assert (body["title"], kind.status) == (kind.title, status)
     assert set(kind.headers) <= set(response.headers.keys())
     assert body["status"] == status

@@ -2,7 +2,7 @@
 
 import pytest
 
-from productator.domain import Window
+from productator.domain import RateWindow
 from productator.ops.shared_counters import CountersFailed, InProcess
 
 
@@ -14,19 +14,19 @@ def counters() -> InProcess:
 def test_a_window_begins_with_its_first_request(counters: InProcess) -> None:
     counters.add("a", 1, now=100.0, length_s=60)
 
-    assert counters.add("a", 1, now=159.9, length_s=60) == Window(160.0, 2)
+    assert counters.add("a", 1, now=159.9, length_s=60) == RateWindow(160.0, 2)
 
 
 def test_the_request_after_a_windows_end_begins_another(counters: InProcess) -> None:
     counters.add("a", 1, now=100.0, length_s=60)
 
-    assert counters.add("a", 1, now=160.0, length_s=60) == Window(220.0, 1)
+    assert counters.add("a", 1, now=160.0, length_s=60) == RateWindow(220.0, 1)
 
 
 def test_callers_are_counted_each_for_itself(counters: InProcess) -> None:
     counters.add("a", 1, now=100.0, length_s=60)
 
-    assert counters.add("b", 1, now=101.0, length_s=60) == Window(161.0, 1)
+    assert counters.add("b", 1, now=101.0, length_s=60) == RateWindow(161.0, 1)
 
 
 def test_looking_counts_nothing(counters: InProcess) -> None:

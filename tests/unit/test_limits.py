@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from productator.api.conventions import rate_limits
 from productator.app import create_app
-from productator.domain import Rate, Window
+from productator.domain import Rate, RateWindow
 from productator.ops.shared_counters import CountersFailed
 from tests import factories
 from tests.api.checks import problem
@@ -116,7 +116,7 @@ def test_of_ipv6_a_network_is_one_caller(limited: MakeClient, one: str, other: s
 class NoCounters:
     """Stand for counters that have been lost."""
 
-    def add(self, key: str, amount: int, *, now: float, length_s: int) -> Window:
+    def add(self, key: str, amount: int, *, now: float, length_s: int) -> RateWindow:
         raise CountersFailed(f"{key}, {amount}, {now}, {length_s}")
 
 

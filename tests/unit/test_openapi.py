@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from openapi_spec_validator import validate as validate_document
 from pydantic import ValidationError
 
-from productator.api.conventions.problem_types import KINDS
+from productator.api.conventions.problem_types import PROBLEM_TYPES
 from productator.api.openapi import document as documents
 from productator.api.openapi.operations import OPERATIONS
-from productator.api.schemas import ProductPatch
+from productator.api.schemas.bodies import ProductPatch
 from productator.app import create_app
 from productator.catalogue.validation import NAME_PATTERN
 from tests import factories
@@ -136,7 +136,7 @@ def test_every_kind_of_problem_is_answered_by_some_operation(document: Json) -> 
         for kind in response["content"]["application/problem+json"]["schema"]["properties"]["type"]["enum"]
     }
 
-    assert types == {kind.type for kind in KINDS.values()}
+    assert types == {kind.type for kind in PROBLEM_TYPES.values()}
 
 
 def protected(document: Json) -> dict[str, Json]:

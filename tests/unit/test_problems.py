@@ -8,14 +8,14 @@ import pytest
 from flask.testing import FlaskClient
 
 from productator import errors
-from productator.api.conventions.problem_types import KINDS, OF_ERROR, Kind
+from productator.api.conventions.problem_types import PROBLEM_TYPES, TYPE_OF_ERROR, ProblemType
 from productator.app import create_app
 from tests import factories
 from tests.api.checks import problem
 from tests.conftest import dispose_of
 
 ENDPOINTS = Path(__file__).parents[2] / "ENDPOINTS.md"
-EACH_KIND = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
+EACH_TYPE = pytest.mark.parametrize("kind", PROBLEM_TYPES.values(), ids=PROBLEM_TYPES.keys())
 
 
 @pytest.fixture
@@ -33,28 +33,28 @@ def below(kind: type[Exception]) -> Iterator[type[Exception]]:
 
 
 def test_every_error_of_ours_has_a_kind() -> None:
-    assert set(OF_ERROR) == set(below(errors.ProductatorError))
+    assert set(TYPE_OF_ERROR) == set(below(errors.ProductatorError))
 
 
 def test_kinds_stand_in_the_order_of_their_statuses() -> None:
-    assert list(KINDS.values()) == sorted(KINDS.values(), key=lambda kind: kind.status)
+    assert list(PROBLEM_TYPES.values()) == sorted(PROBLEM_TYPES.values(), key=lambda kind: kind.status)
 
 
-@EACH_KIND
-def test_a_kind_is_named_in_words_that_fit_an_address(kind: Kind) -> None:
+@EACH_TYPE
+def test_a_kind_is_named_in_words_that_fit_an_address(kind: ProblemType) -> None:
     assert re.fullmatch("[a-z]+(-[a-z]+)*", kind.name)
     assert kind.type == f"/problems/{kind.name}"
     assert kind.status >= 400
 
 
-@EACH_KIND
-def test_a_kind_says_itself_in_sentences(kind: Kind) -> None:
+@EACH_TYPE
+def test_a_kind_says_itself_in_sentences(kind: ProblemType) -> None:
     assert not kind.title.endswith(".")
     assert all(text.endswith(".") for text in (kind.meaning, kind.advice, kind.example))
 
 
-@EACH_KIND
-def test_the_type_of_a_problem_leads_to_its_page(client: FlaskClient, kind: Kind) -> None:
+@EACH_TYPE
+def test_the_type_of_a_problem_leads_to_its_page(client: FlaskClient, kind: ProblemType) -> None:
     page = client.get(kind.type)
 
     assert (page.status_code, page.content_type) == (200, "text/html; charset=utf-8")
@@ -66,7 +66,7 @@ def test_the_type_of_a_problem_leads_to_its_page(client: FlaskClient, kind: Kind
 def test_the_page_of_all_problems_leads_to_each(client: FlaskClient) -> None:
     found = re.findall('href="([^"]+)"', client.get("/problems").text)
 
-    assert found == [f"problems/{name}" for name in KINDS]
+    assert found == [f"problems/{name}" for name in PROBLEM_TYPES]
 
 
 @pytest.mark.parametrize("path", ["/problems", "/problems/not-found"])
@@ -87,7 +87,8 @@ def test_the_endpoints_document_lists_every_kind() -> None:
     text = ENDPOINTS.read_text(encoding="utf-8")
 
     assert re.findall(r"^\| [0-9]{3} \| .*$", text, re.MULTILINE) == [
-        f"| {int(kind.status)} | `{kind.name}` | {kind.meaning} {kind.advice} |" for kind in KINDS.values()
+        f"| {int(kind.status)} | `{kind.name}` | {kind.meaning} {kind.advice} |"
+        for kind in PROBLEM_TYPES.values()
     ]
 
 

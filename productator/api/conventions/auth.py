@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.routing import Rule
 
 from productator.access import api_tokens
-from productator.access.jwt import IdentityProvider
+from productator.access.identity_provider import IdentityProvider
 from productator.database.web import reader, reading, retried
 from productator.domain import Caller, Scope, scopes_in, utc_now
 from productator.errors import ScopeMissing, TokenInvalid, TokenRequired

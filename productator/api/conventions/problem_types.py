@@ -1,6 +1,6 @@
-"""Every kind of problem that the API answers: the one table behind answers, their pages and the documents.
+"""Every type of problem that the API answers: the one table behind answers, pages and documents.
 
-`type` is a promise: a kind keeps its name for good.
+`type` is part of the contract: no problem type is ever renamed.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ PATH = "/problems"
 
 
 @dataclass(frozen=True)
-class Kind:
+class ProblemType:
     status: HTTPStatus
     name: str
     title: str
@@ -27,10 +27,11 @@ class Kind:
         return f"{PATH}/{self.name}"
 
 
-KINDS: dict[str, Kind] = {}
+# By name, in the order of their statuses.
+PROBLEM_TYPES: dict[str, ProblemType] = {}
 
 
-def _kind(
+def _declare(
     status: int,
     name: str,
     title: str,
@@ -39,15 +40,15 @@ def _kind(
     advice: str,
     example: str | errors.ProductatorError,
     headers: tuple[str, ...] = (),
-) -> Kind:
-    """An error of ours as the example says that this kind is its own."""
+) -> ProblemType:
+    """Adds a problem type to the table; an error as the example is one that is answered with this type."""
     error = type(example) if isinstance(example, errors.ProductatorError) else None
-    kind = Kind(HTTPStatus(status), name, title, meaning, advice, str(example), error, headers)
-    KINDS[name] = kind
-    return kind
+    declared = ProblemType(HTTPStatus(status), name, title, meaning, advice, str(example), error, headers)
+    PROBLEM_TYPES[name] = declared
+    return declared
 
 
-MALFORMED_REQUEST = _kind(
+MALFORMED_REQUEST = _declare(
     400,
     "malformed-request",
     "The request cannot be read",
@@ -56,7 +57,7 @@ MALFORMED_REQUEST = _kind(
     advice="Mend what `detail` names; the same request will be refused again.",
     example=errors.MalformedRequest("The body is not JSON: EOF while parsing a value at line 1 column 0."),
 )
-MALFORMED_KEY = _kind(
+MALFORMED_KEY = _declare(
     400,
     "malformed-key",
     "The Idempotency-Key is malformed",
@@ -64,7 +65,7 @@ MALFORMED_KEY = _kind(
     advice="Send another key; a UUID is a good one.",
     example=errors.MalformedKey(),
 )
-CURSOR_REJECTED = _kind(
+CURSOR_REJECTED = _declare(
     400,
     "cursor-rejected",
     "The cursor is not one of this list",
@@ -72,7 +73,7 @@ CURSOR_REJECTED = _kind(
     advice="Start again from the first page, and follow `next` as it is.",
     example=errors.CursorRejected("The cursor is not one of ours: start again from the first page."),
 )
-TOKEN_REQUIRED = _kind(
+TOKEN_REQUIRED = _declare(
     401,
     "token-required",
     "A token is needed",
@@ -81,7 +82,7 @@ TOKEN_REQUIRED = _kind(
     example=errors.TokenRequired(),
     headers=("WWW-Authenticate",),
 )
-TOKEN_INVALID = _kind(
+TOKEN_INVALID = _declare(
     401,
     "token-invalid",
     "The token is not valid",
@@ -91,7 +92,7 @@ TOKEN_INVALID = _kind(
     example=errors.TokenInvalid(),
     headers=("WWW-Authenticate",),
 )
-SCOPE_MISSING = _kind(
+SCOPE_MISSING = _declare(
     403,
     "scope-missing",
     "The token may not do this",
@@ -100,7 +101,7 @@ SCOPE_MISSING = _kind(
     example=errors.ScopeMissing("write"),
     headers=("WWW-Authenticate",),
 )
-NOT_FOUND = _kind(
+NOT_FOUND = _declare(
     404,
     "not-found",
     "There is nothing at this address",
@@ -108,7 +109,7 @@ NOT_FOUND = _kind(
     advice="Compare the path with `/openapi.json`.",
     example="There is nothing at /api/v1/product/13.",
 )
-PRODUCT_NOT_FOUND = _kind(
+PRODUCT_NOT_FOUND = _declare(
     404,
     "product-not-found",
     "There is no such product",
@@ -116,7 +117,7 @@ PRODUCT_NOT_FOUND = _kind(
     advice="Forget its id: it is never given again.",
     example=errors.ProductNotFound(13),
 )
-OFFER_NOT_FOUND = _kind(
+OFFER_NOT_FOUND = _declare(
     404,
     "offer-not-found",
     "There is no such offer",
@@ -124,7 +125,7 @@ OFFER_NOT_FOUND = _kind(
     advice="Read the product's offers again.",
     example=errors.OfferNotFound(13, 68),
 )
-METHOD_NOT_ALLOWED = _kind(
+METHOD_NOT_ALLOWED = _declare(
     405,
     "method-not-allowed",
     "The path does not have this method",
@@ -133,7 +134,7 @@ METHOD_NOT_ALLOWED = _kind(
     example="The method is not allowed for the requested URL.",
     headers=("Allow",),
 )
-OFFER_IS_EXTERNAL = _kind(
+OFFER_IS_EXTERNAL = _declare(
     409,
     "offer-is-external",
     "The offer belongs to the Offers service",
@@ -141,7 +142,7 @@ OFFER_IS_EXTERNAL = _kind(
     advice="Leave it to the refresher, or add an own offer beside it.",
     example=errors.OfferIsExternal(68),
 )
-KEY_IN_USE = _kind(
+KEY_IN_USE = _declare(
     409,
     "key-in-use",
     "The first request with this key is still running",
@@ -150,7 +151,7 @@ KEY_IN_USE = _kind(
     example=errors.KeyInUse(),
     headers=("Retry-After",),
 )
-LENGTH_REQUIRED = _kind(
+LENGTH_REQUIRED = _declare(
     411,
     "length-required",
     "The length of the body is not known",
@@ -158,7 +159,7 @@ LENGTH_REQUIRED = _kind(
     advice="Send it with a `Content-Length`, or under uWSGI `chunked`.",
     example="Send the body with a Content-Length.",
 )
-STALE_VERSION = _kind(
+STALE_VERSION = _declare(
     412,
     "stale-version",
     "It was changed meanwhile",
@@ -167,7 +168,7 @@ STALE_VERSION = _kind(
     example=errors.StaleVersion(8),
     headers=("ETag",),
 )
-BODY_TOO_LARGE = _kind(
+BODY_TOO_LARGE = _declare(
     413,
     "body-too-large",
     "The body is too large",
@@ -175,7 +176,7 @@ BODY_TOO_LARGE = _kind(
     advice="Send less at a time.",
     example="The data value transmitted exceeds the capacity limit.",
 )
-URI_TOO_LONG = _kind(
+URI_TOO_LONG = _declare(
     414,
     "uri-too-long",
     "The address is too long",
@@ -183,7 +184,7 @@ URI_TOO_LONG = _kind(
     advice="Ask for less at a time, or with fewer filters.",
     example="Path and query may have up to 8192 characters together.",
 )
-UNSUPPORTED_MEDIA_TYPE = _kind(
+UNSUPPORTED_MEDIA_TYPE = _declare(
     415,
     "unsupported-media-type",
     "The body is of another media type",
@@ -191,7 +192,7 @@ UNSUPPORTED_MEDIA_TYPE = _kind(
     advice="Send the body as `detail` says, and name its type.",
     example="Send the body as application/json.",
 )
-INVALID_INPUT = _kind(
+INVALID_INPUT = _declare(
     422,
     "invalid-input",
     "Some values are not acceptable",
@@ -200,7 +201,7 @@ INVALID_INPUT = _kind(
     advice="Mend all that `errors` names; the same request will be refused again.",
     example=errors.InvalidInput([("/price", "Input should be greater than or equal to 0.")]),
 )
-KEY_REUSED = _kind(
+KEY_REUSED = _declare(
     422,
     "key-reused",
     "The key has served another request",
@@ -208,7 +209,7 @@ KEY_REUSED = _kind(
     advice="Use a new key for each new request.",
     example=errors.KeyReused(),
 )
-PRECONDITION_REQUIRED = _kind(
+PRECONDITION_REQUIRED = _declare(
     428,
     "precondition-required",
     "Changes need an If-Match",
@@ -216,7 +217,7 @@ PRECONDITION_REQUIRED = _kind(
     advice="Read what you want to change, and send its `ETag` as `If-Match`.",
     example=errors.PreconditionRequired(),
 )
-TOO_MANY_REQUESTS = _kind(
+TOO_MANY_REQUESTS = _declare(
     429,
     "too-many-requests",
     "Too many requests",
@@ -226,7 +227,7 @@ TOO_MANY_REQUESTS = _kind(
     example=errors.TooManyRequests(13),
     headers=("RateLimit", "RateLimit-Policy", "Retry-After"),
 )
-HEADERS_TOO_LARGE = _kind(
+HEADERS_TOO_LARGE = _declare(
     431,
     "headers-too-large",
     "The headers are too large",
@@ -234,7 +235,7 @@ HEADERS_TOO_LARGE = _kind(
     advice="Leave out what the API does not ask for.",
     example="The headers may have up to 32768 bytes together.",
 )
-INTERNAL_ERROR = _kind(
+INTERNAL_ERROR = _declare(
     500,
     "internal-error",
     "A mistake of the API itself",
@@ -242,7 +243,7 @@ INTERNAL_ERROR = _kind(
     advice="Tell the operator the `request_id`. A POST may be sent again under its `Idempotency-Key`.",
     example="Something went wrong on our side; the request id names it.",
 )
-UNAVAILABLE = _kind(
+UNAVAILABLE = _declare(
     503,
     "unavailable",
     "Not available at the moment",
@@ -251,7 +252,7 @@ UNAVAILABLE = _kind(
     example="The database is not available at the moment; nothing was changed.",
     headers=("Retry-After",),
 )
-COMMIT_UNKNOWN = _kind(
+COMMIT_UNKNOWN = _declare(
     503,
     "commit-unknown",
     "The change may or may not have been made",
@@ -260,7 +261,7 @@ COMMIT_UNKNOWN = _kind(
     example=errors.CommitUnknown(),
     headers=("Retry-After",),
 )
-KEYS_UNAVAILABLE = _kind(
+KEYS_UNAVAILABLE = _declare(
     503,
     "keys-unavailable",
     "The token cannot be checked",
@@ -270,7 +271,7 @@ KEYS_UNAVAILABLE = _kind(
     example=errors.KeysUnavailable(),
     headers=("Retry-After",),
 )
-NOT_READY = _kind(
+NOT_READY = _declare(
     503,
     "not-ready",
     "Not ready for traffic",
@@ -280,4 +281,4 @@ NOT_READY = _kind(
     headers=("Retry-After",),
 )
 
-OF_ERROR = {kind.error: kind for kind in KINDS.values() if kind.error}
+TYPE_OF_ERROR = {each.error: each for each in PROBLEM_TYPES.values() if each.error}

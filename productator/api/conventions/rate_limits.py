@@ -12,7 +12,7 @@ from ipaddress import IPv6Address, ip_address
 from flask import Flask, Response, g, request
 
 from productator.api.conventions.auth import caller
-from productator.domain import Rate, Window
+from productator.domain import Rate, RateWindow
 from productator.errors import TooManyRequests
 from productator.ops.shared_counters import Counters, CountersFailed
 
@@ -60,7 +60,7 @@ class _RateLimits:
         """Adds the headers of draft-ietf-httpapi-ratelimit-headers."""
         if response.status_code == HTTPStatus.UNAUTHORIZED and _shows_token() and not _is_exempt():
             self._add(f"wrong:{_network()}", 1)
-        window: Window | None = g.get("window")
+        window: RateWindow | None = g.get("window")
         if window is not None:
             left = max(0, self._rate.quota - window.count)
             response.headers["RateLimit-Policy"] = f'"default";q={self._rate.quota};w={self._rate.window_s}'
@@ -71,7 +71,7 @@ class _RateLimits:
         if self._add(key, 1).count > self._rate.quota:
             raise TooManyRequests(_seconds_left(g.window))
 
-    def _add(self, key: str, amount: int) -> Window:
+    def _add(self, key: str, amount: int) -> RateWindow:
         """Whoever cannot be counted is served."""
         now = time.monotonic()
         try:
@@ -79,7 +79,7 @@ class _RateLimits:
         except CountersFailed as error:
             log.warning("a request was not counted", extra={"error": str(error)})
             g.window = None
-        return g.window or Window(now, 0)
+        return g.window or RateWindow(now, 0)
 
 
 def _is_exempt() -> bool:
@@ -105,5 +105,5 @@ def _network() -> str:
     return f"{int(address) >> (128 - _CUSTOMERS_BITS):x}"
 
 
-def _seconds_left(window: Window) -> int:
+def _seconds_left(window: RateWindow) -> int:
     return max(1, math.ceil(window.ends_at - time.monotonic()))

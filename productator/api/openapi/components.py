@@ -1,18 +1,28 @@
 """The parts that the document's operations share: schemas, parameters and headers."""
 
-from pydantic import BaseModel
+from typing import Any
 
 from productator.api.conventions.idempotency import KEY_PATTERN
 from productator.api.openapi import prices, problems, security
-from productator.api.openapi.parts import AMOUNT, COUNT, ID, NEXT, TEXT, TIME, Json, list_of, object_of
-from productator.api.schemas import OfferIn, OfferPatch, ProductBatch, ProductPatch
-from productator.catalogue.validation import ProductIn
-from productator.domain import (
-    DESCRIPTION_LENGTH,
-    NAME_LENGTH,
-    REMOTE_ID_LENGTH,
-    ChangeKind,
+from productator.api.openapi.parts import ID, TEXT, Json, shape
+from productator.api.schemas.answers import (
+    AliveOut,
+    BatchAnswerOut,
+    BatchCreatedOut,
+    BatchRefusedOut,
+    ItemProblemOut,
+    OfferChangeOut,
+    OfferOut,
+    PageOut,
+    ProblemOut,
+    ProductOffersOut,
+    ProductOut,
+    ReadyOut,
+    RefreshOut,
+    WrongValueOut,
 )
+from productator.api.schemas.bodies import OfferIn, OfferPatch, ProductBatch, ProductPatch
+from productator.catalogue.validation import ProductIn
 
 
 def components() -> Json:
@@ -26,156 +36,38 @@ def components() -> Json:
 
 
 def _schemas() -> Json:
-    bodies = (ProductIn, ProductPatch, ProductBatch, OfferIn, OfferPatch)
-    schemas = {body.__name__: body_schema(body) for body in bodies}
-    # Of any type, since none of them makes the request invalid.
-    schemas["ProductBatch"]["properties"]["items"]["items"] = {
-        "anyOf": [{"$ref": "#/components/schemas/ProductIn"}, {}]
+    models = (ProductIn, ProductPatch, ProductBatch, OfferIn, OfferPatch)
+    bodies = {model.__name__: shape(model, mode="validation") for model in models}
+    # Of any type, since no item makes the request invalid.
+    items = {"anyOf": [{"$ref": "#/components/schemas/ProductIn"}, {}]}
+    bodies["ProductBatch"]["properties"]["items"]["items"] = items
+    return {
+        **bodies,
+        **{name: shape(answer) for name, answer in _ANSWERS.items()},
+        "OpenApi": {"type": "object", "description": "An OpenAPI 3.1 document: this one."},
+        "Html": TEXT,
+        "File": TEXT,
+        **prices.SCHEMAS,
     }
-    return schemas | _ANSWERS | prices.SCHEMAS
 
 
-def body_schema(model: type[BaseModel]) -> Json:
-    """What pydantic tells of a model, without the titles that it makes of the names."""
-    schema = model.model_json_schema()
-    del schema["title"]
-    for field in schema["properties"].values():
-        del field["title"]
-    return schema
-
-
-_ANSWERS: Json = {
-    "Product": object_of(
-        {
-            "id": ID,
-            "name": TEXT | {"minLength": 1, "maxLength": NAME_LENGTH},
-            "description": TEXT | {"maxLength": DESCRIPTION_LENGTH},
-            "registration": {
-                "enum": ["pending", "registered"],
-                "description": "`pending` until the refresher has registered it with the Offers service.",
-            },
-            "created_at": TIME,
-            "updated_at": TIME,
-        }
-    ),
-    "Offer": object_of(
-        {
-            "id": ID,
-            "product_id": ID,
-            "source": {
-                "enum": ["external", "own"],
-                "description": "`external`: the Offers service's; only `own` ones can be changed.",
-            },
-            "external_id": {
-                "type": ["string", "null"],
-                "maxLength": REMOTE_ID_LENGTH,
-                "description": "The Offers service's id.",
-            },
-            "price": AMOUNT,
-            "currency": {
-                "type": ["string", "null"],
-                "pattern": "^[A-Z]{3}$",
-                "description": "ISO 4217; the deployment's one currency, if it names any.",
-            },
-            "items_in_stock": AMOUNT,
-            "created_at": TIME,
-            "updated_at": TIME,
-        }
-    ),
-    "OfferChange": object_of(
-        {
-            "product_id": ID,
-            "offer_id": ID,
-            "source": {"enum": ["external", "own"]},
-            "external_id": {"type": ["string", "null"], "maxLength": REMOTE_ID_LENGTH},
-            "change": {"enum": [kind.name.lower() for kind in ChangeKind]},
-            "price": AMOUNT
-            | {"type": ["integer", "null"], "description": "What it became; null: it was removed."},
-            "currency": {"type": ["string", "null"], "pattern": "^[A-Z]{3}$"},
-            "items_in_stock": AMOUNT
-            | {"type": ["integer", "null"], "description": "What it became; null: it was removed."},
-            "changed_at": TIME,
-        }
-    ),
-    "ProductPage": object_of({"items": list_of("Product"), "next": NEXT}),
-    "OfferPage": object_of({"items": list_of("Offer"), "next": NEXT}),
-    "OfferChangePage": object_of({"items": list_of("OfferChange"), "next": NEXT}),
-    "ProductOffers": object_of(
-        {
-            "items": list_of("Offer"),
-            "next": {"type": "null", "description": "All offers of a product stand on one page."},
-            "refreshed_at": {
-                "type": ["string", "null"],
-                "format": "date-time",
-                "description": "When the Offers service was last read.",
-            },
-            "stale": {
-                "type": "boolean",
-                "description": "Whether that was more than three periods ago, or never.",
-            },
-        }
-    ),
-    "BatchAnswer": object_of(
-        {
-            "items": {
-                "type": "array",
-                "description": "What became of each item, in the order of the request.",
-                "items": {
-                    "oneOf": [
-                        {"$ref": "#/components/schemas/BatchCreated"},
-                        {"$ref": "#/components/schemas/BatchRefused"},
-                    ]
-                },
-            },
-            "created": COUNT,
-            "failed": COUNT,
-        }
-    ),
-    "BatchCreated": object_of(
-        {
-            "status": {"const": 201},
-            "location": {"type": "string", "format": "uri"},
-            "etag": {"type": "string", "description": "The product's strong entity tag, with its quotes."},
-            "product": {"$ref": "#/components/schemas/Product"},
-        }
-    ),
-    "BatchRefused": object_of(
-        {"status": {"const": 422}, "problem": {"$ref": "#/components/schemas/ItemProblem"}}
-    ),
-    "Refresh": object_of({"product_id": ID, "due_at": TIME}),
-    "Alive": object_of({"status": {"const": "alive"}}),
-    "Ready": object_of({"status": {"const": "ready"}}),
-    "OpenApi": {"type": "object", "description": "An OpenAPI 3.1 document: this one."},
-    "Html": TEXT,
-    "File": TEXT,
-    "Problem": object_of(
-        {
-            "type": {
-                "type": "string",
-                "format": "uri-reference",
-                "description": "The kind of problem, for good; at this address stands what it means.",
-            },
-            "title": TEXT,
-            "status": {"type": "integer", "minimum": 400, "maximum": 599},
-            "detail": TEXT,
-            "instance": {"type": "string", "description": "The path that was asked for."},
-            "request_id": {"type": "string", "description": "The answer's `X-Request-Id`."},
-            "errors": list_of("WrongValue")
-            | {"description": "With `/problems/invalid-input`: every unacceptable field or query parameter."},
-        },
-        optional=("errors",),
-    ),
-    "ItemProblem": object_of(
-        {
-            "type": {"type": "string", "format": "uri-reference"},
-            "title": TEXT,
-            "status": {"const": 422},
-            "detail": TEXT,
-            "errors": list_of("WrongValue")
-            | {"description": "The first 20 unacceptable fields; the pointers are into the whole body."},
-        }
-    ),
-    "WrongValue": object_of({"pointer": {"type": "string", "format": "json-pointer"}, "detail": TEXT}),
+_ANSWERS: dict[str, Any] = {
+    "Product": ProductOut,
+    "Offer": OfferOut,
+    "OfferChange": OfferChangeOut,
+    "ProductPage": PageOut[ProductOut],
+    "OfferPage": PageOut[OfferOut],
+    "OfferChangePage": PageOut[OfferChangeOut],
+    "ProductOffers": ProductOffersOut,
+    "BatchAnswer": BatchAnswerOut,
+    "BatchCreated": BatchCreatedOut,
+    "BatchRefused": BatchRefusedOut,
+    "Refresh": RefreshOut,
+    "Alive": AliveOut,
+    "Ready": ReadyOut,
+    "Problem": ProblemOut,
+    "ItemProblem": ItemProblemOut,
+    "WrongValue": WrongValueOut,
 }
 
 # Most headers are described rather than bounded: an unfit one is replaced or matches nothing, not refused.

@@ -1,9 +1,8 @@
-"""The OpenAPI document of an application: its routes, told by the table of operations."""
+"""Builds the OpenAPI document of an application from its routes and the table of operations."""
 
 import re
 from http import HTTPStatus
 from inspect import getdoc
-from typing import Any
 
 from flask import Flask
 from pydantic import BaseModel
@@ -11,15 +10,14 @@ from werkzeug.routing import Rule
 
 from productator.api.conventions import problem_types
 from productator.api.conventions.auth import is_protected
-from productator.api.conventions.problem_types import Kind
+from productator.api.conventions.problem_types import ProblemType
 from productator.api.conventions.rate_limits import EXEMPT
 from productator.api.openapi import links, problems, security
-from productator.api.openapi.components import body_schema, components
-from productator.api.openapi.operations import OPERATIONS, Answer, Body, Operation
+from productator.api.openapi.components import components
+from productator.api.openapi.operations import OPERATIONS, Operation, RequestBody, Success
+from productator.api.openapi.parts import Json, shape
 
-Json = dict[str, Any]
-
-# One for the API and the programs that serve it; pyproject.toml names it, too.
+# The version of all programs; pyproject.toml has it, too.
 VERSION = "1.0.0"
 _DESCRIPTION = """Stores products and keeps their offers fresh.
 
@@ -65,7 +63,7 @@ _VARIABLE = re.compile("<(?:[a-z]+:)?([a-z_]+)>")
 
 
 def build(app: Flask) -> Json:
-    """Fails with a KeyError that names an endpoint which the table leaves out."""
+    """Raises a KeyError that names the endpoint, if the table lacks one."""
     paths: dict[str, Json] = {}
     for rule in app.url_map.iter_rules():
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
@@ -117,12 +115,12 @@ def _parameters(rule: Rule, operation: Operation) -> list[Json]:
 
 
 def _query(model: type[BaseModel] | None) -> list[Json]:
-    fields = body_schema(model)["properties"] if model else {}
+    fields = shape(model, mode="validation")["properties"] if model else {}
     return [_query_parameter(name, schema) for name, schema in fields.items()]
 
 
 def _query_parameter(name: str, schema: Json) -> Json:
-    # A query has no null; that only stands for "not given" in the model.
+    # A query has no null: in the model it stands for "not given".
     given: Json = next((each for each in schema.pop("anyOf", []) if each != {"type": "null"}), {})
     if schema.get("default", ...) is None:
         del schema["default"]
@@ -132,7 +130,7 @@ def _query_parameter(name: str, schema: Json) -> Json:
     return parameter | {"description": description} if description else parameter
 
 
-def _request_body(body: Body) -> Json:
+def _request_body(body: RequestBody) -> Json:
     content = {
         "schema": {"$ref": f"#/components/schemas/{body.model.__name__}"},
         "example": body.example,
@@ -141,15 +139,15 @@ def _request_body(body: Body) -> Json:
 
 
 def _responses(rule: Rule, operation: Operation) -> Json:
-    answers = {str(operation.answer.status): _success(operation)}
+    answers = {str(operation.success.status): _success(operation)}
     if operation.conditional == "read":
-        headers = _headers(*operation.answer.headers)
+        headers = _headers(*operation.success.headers)
         answers["304"] = {"description": "The reader has it already.", "headers": headers}
     return answers | problems.responses(_refused(rule, operation))
 
 
-def _refused(rule: Rule, operation: Operation) -> set[Kind]:
-    """The kinds of all problems that the operation can answer."""
+def _refused(rule: Rule, operation: Operation) -> set[ProblemType]:
+    """The types of all problems that the operation can answer."""
     found = _PROBLEMS_OF_ALL | set(operation.problems)
     if is_protected(rule):
         found |= security.PROBLEMS
@@ -177,22 +175,22 @@ def _refused(rule: Rule, operation: Operation) -> set[Kind]:
 
 
 def _success(operation: Operation) -> Json:
-    answer = operation.answer
+    success = operation.success
     replayed = ("Idempotency-Replayed",) if operation.conditional == "once" else ()
     described: Json = {
-        "description": HTTPStatus(answer.status).phrase,
-        "headers": _headers(*answer.headers, *replayed),
+        "description": HTTPStatus(success.status).phrase,
+        "headers": _headers(*success.headers, *replayed),
     }
-    if answer.schema:
-        content = {"schema": {"$ref": f"#/components/schemas/{answer.schema}"}} | _examples(answer)
-        described["content"] = {answer.media_type: content}
+    if success.schema:
+        content = {"schema": {"$ref": f"#/components/schemas/{success.schema}"}} | _examples(success)
+        described["content"] = {success.media_type: content}
     return described
 
 
-def _examples(answer: Answer) -> Json:
-    if answer.examples is None:
-        return {"example": answer.example}
-    return {"examples": {name: {"value": value} for name, value in answer.examples.items()}}
+def _examples(success: Success) -> Json:
+    if success.examples is None:
+        return {"example": success.example}
+    return {"examples": {name: {"value": value} for name, value in success.examples.items()}}
 
 
 def _headers(*names: str) -> Json:

@@ -1,26 +1,43 @@
-"""What the document's schemas are made of."""
+"""Parts of the document's schemas, derived from declared types."""
 
+import json
+import re
 from typing import Any
 
-from productator.domain import MAX_AMOUNT, MAX_ID
+from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
+
+from productator.api.schemas.answers import Amount, Currency, Id, NextUrl, Time
 
 Json = dict[str, Any]
 
-ID: Json = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID}
-TIME: Json = {"type": "string", "format": "date-time"}
-AMOUNT: Json = {"type": "integer", "format": "int64", "minimum": 0, "maximum": MAX_AMOUNT}
+# A component has the name of its type without `Out`.
+_REFERENCE = re.compile('(#/components/schemas/[A-Za-z]+)Out"')
+
+
+class _WithoutTitles(GenerateJsonSchema):
+    """Omits the titles that pydantic derives from the names of fields."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - no field has one
+        return False
+
+
+def shape(declared: Any, *, mode: JsonSchemaMode = "serialization") -> Json:
+    """The JSON Schema of a type; the types inside it are components of their own."""
+    schema = TypeAdapter(declared).json_schema(
+        mode=mode, ref_template="#/components/schemas/{model}", schema_generator=_WithoutTitles
+    )
+    kept = {key: value for key, value in schema.items() if key not in {"$defs", "title"}}
+    named: Json = json.loads(_REFERENCE.sub(r'\1"', json.dumps(kept)))
+    return named
+
+
+ID = shape(Id)
+TIME = shape(Time)
+AMOUNT = shape(Amount)
+NEXT = shape(NextUrl)
+CURRENCY = shape(Currency)
 TEXT: Json = {"type": "string"}
-COUNT: Json = {"type": "integer", "minimum": 0}
-NEXT: Json = {
-    "type": ["string", "null"],
-    "format": "uri",
-    "description": "The address of the next page, or null on the last one.",
-}
-CURRENCY: Json = {
-    "type": ["string", "null"],
-    "pattern": "^[A-Z]{3}$",
-    "description": "ISO 4217; the deployment's one currency, if it names any.",
-}
 
 
 def object_of(properties: Json, *, optional: tuple[str, ...] = ()) -> Json:
@@ -33,5 +50,5 @@ def list_of(name: str) -> Json:
 
 
 def or_null(schema: Json, description: str | None = None) -> Json:
-    told = {"description": description} if description else {}
-    return {"anyOf": [schema, {"type": "null"}]} | told
+    described = {"description": description} if description else {}
+    return {"anyOf": [schema, {"type": "null"}]} | described

@@ -1,6 +1,6 @@
 """Routes of what offers were: their changes, oldest first, in pages."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from flask import Blueprint, Response, current_app
 from pydantic import Field
@@ -9,9 +9,10 @@ from sqlalchemy import Row
 from productator.api.conventions.cursors import page_answer, position_of
 from productator.api.conventions.parsing import read_query
 from productator.api.conventions.time_ranges import Moment, check_order
-from productator.api.schemas import Cursor, Limit, Query, time_json
+from productator.api.schemas.answers import ChangeName, OfferChangeOut, time_json
+from productator.api.schemas.queries import Cursor, Limit, Query
 from productator.database.keyset import Page
-from productator.database.web import reading, retried
+from productator.database.web import reading
 from productator.domain import ChangeKind
 from productator.prices import recording as service
 from productator.prices.recording import Span
@@ -32,7 +33,6 @@ class OfferChangesQuery(Query):
 
 
 @history.get("/history")
-@retried
 def list_changes_of_product(product_id: int) -> Response:
     """Every change of the product's offers, of those that are gone, too."""
     query = read_query(OfferChangesQuery)
@@ -43,7 +43,6 @@ def list_changes_of_product(product_id: int) -> Response:
 
 
 @history.get("/<id:offer_id>/history")
-@retried
 def list_changes_of_offer(product_id: int, offer_id: int) -> Response:
     """Every change of the offer; one that is gone still has its history."""
     query = read_query(OfferChangesQuery)
@@ -60,18 +59,18 @@ def list_changes_of_offer(product_id: int, offer_id: int) -> Response:
     return _answer(page)
 
 
-def _answer(page: Page) -> Response:
+def _answer(page: Page[Row[Any]]) -> Response:
     currency = current_app.config["CURRENCY"]
     return page_answer(page, [change_json(row, currency=currency) for row in page.rows])
 
 
-def change_json(row: Row[Any], *, currency: str | None) -> dict[str, Any]:
+def change_json(row: Row[Any], *, currency: str | None) -> OfferChangeOut:
     return {
         "product_id": row.product_id,
         "offer_id": row.offer_id,
         "source": "own" if row.remote_id is None else "external",
         "external_id": row.remote_id,
-        "change": ChangeKind(row.kind).name.lower(),
+        "change": cast("ChangeName", ChangeKind(row.kind).name.lower()),
         "price": row.price,
         "currency": currency,
         "items_in_stock": row.items_in_stock,

@@ -17,7 +17,7 @@ from productator.api.price_schemas import (
     summary_json,
     trend_json,
 )
-from productator.database.web import reading_one_state, retried
+from productator.database.web import reading_one_state
 from productator.domain import utc_now
 from productator.errors import InvalidInput
 from productator.prices import summary as service
@@ -31,7 +31,6 @@ prices = Blueprint("prices", __name__, url_prefix="/api/v1/products/<id:product_
 
 
 @prices.get("/price-history")
-@retried
 def price_history(product_id: int) -> Response:
     """What the prices were in each interval, or (`raw`) from one change to the next.
 
@@ -53,7 +52,6 @@ def price_history(product_id: int) -> Response:
 
 
 @prices.get("/price-trend")
-@retried
 def price_trend(product_id: int) -> Response:
     """Where the lowest price went from `from` to `to`."""
     start, end = read_query(PriceRangeQuery).past(utc_now())
@@ -63,7 +61,6 @@ def price_trend(product_id: int) -> Response:
 
 
 @prices.get("/price-summary")
-@retried
 def price_summary(product_id: int) -> Response:
     """How the lowest price stands now beside its past."""
     now = microseconds(utc_now())

@@ -5,7 +5,7 @@ from io import BytesIO
 
 import pytest
 
-from productator.domain import ProductDraft
+from productator.domain import NewProduct
 from productator.transfer.reading import (
     IGNORED,
     MAX_LINE_BYTES,
@@ -16,7 +16,7 @@ from productator.transfer.reading import (
     jsonl_records,
 )
 
-KETTLE = ProductDraft("Kettle", "1.7 l")
+KETTLE = NewProduct("Kettle", "1.7 l")
 
 
 def from_csv(text: str | bytes) -> list[Record | Refused]:
@@ -50,17 +50,17 @@ def lines(records: list[Record | Refused]) -> list[int]:
     ],
 )
 def test_a_row_is_a_product(text: str) -> None:
-    assert [record.draft for record in from_csv(text)] == [KETTLE]
+    assert [record.product for record in from_csv(text)] == [KETTLE]
 
 
 def test_a_column_of_descriptions_may_be_missing() -> None:
-    assert from_csv("name\nKettle\n") == [Record(2, ProductDraft("Kettle", ""))]
+    assert from_csv("name\nKettle\n") == [Record(2, NewProduct("Kettle", ""))]
 
 
 def test_quoted_texts_keep_everything() -> None:
     (record,) = from_csv('name,description\n"Kettle, ""big""","one\r\ntwo\rthree\n"\n')
 
-    assert record.draft == ProductDraft('Kettle, "big"', "one\r\ntwo\rthree\n")
+    assert record.product == NewProduct('Kettle, "big"', "one\r\ntwo\rthree\n")
 
 
 def test_a_record_stands_on_its_first_line() -> None:
@@ -146,7 +146,7 @@ def test_rows_keep_the_rules_of_the_api(text: str, field: str) -> None:
     ],
 )
 def test_an_object_is_a_product(text: str) -> None:
-    assert [record.draft for record in from_jsonl(text)] == [KETTLE]
+    assert [record.product for record in from_jsonl(text)] == [KETTLE]
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_the_longest_product_fits_a_line() -> None:
 
     (record,) = from_jsonl(f'{{"name": "{name}", "description": "{description}"}}')
 
-    assert (len(record.draft.name), len(record.draft.description)) == (450, 10_000)
+    assert (len(record.product.name), len(record.product.description)) == (450, 10_000)
 
 
 def test_a_file_without_lines_holds_no_products() -> None:

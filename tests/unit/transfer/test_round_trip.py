@@ -7,33 +7,38 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from productator.domain import ProductDraft
+from productator.api.schemas.answers import ProductOut
+from productator.domain import NewProduct
 from productator.transfer.reading import IGNORED, READERS
-from productator.transfer.writing import COLUMNS, WRITERS
+from productator.transfer.writing import WRITERS
 
 # More of what CSV and JSON find special than chance would bring.
 CHARACTERS = st.sampled_from(",;\"'\n\r\t\\\ufeff\u2028=+@{}") | st.characters(
     codec="utf-8", exclude_characters="\0"
 )
 NAMES = st.text(CHARACTERS, min_size=1, max_size=30).filter(lambda name: name.strip())
-DRAFTS = st.builds(ProductDraft, NAMES, st.text(CHARACTERS, max_size=30))
+PRODUCTS = st.builds(NewProduct, NAMES, st.text(CHARACTERS, max_size=30))
 
 
-def told(number: int, draft: ProductDraft) -> dict[str, Any]:
-    """A product as the API tells it."""
+COLUMNS = tuple(ProductOut.__annotations__)
+
+
+def exported(number: int, product: NewProduct) -> dict[str, Any]:
+    """A product as the API answers it."""
     times = {"created_at": "2026-11-23T12:00:00.000000Z", "updated_at": "2026-11-23T12:00:00.000000Z"}
-    named = {"id": number, "name": draft.name, "description": draft.description}
+    named = {"id": number, "name": product.name, "description": product.description}
     return named | {"registration": "pending"} | times
 
 
 @pytest.mark.parametrize("format_", WRITERS)
-@given(drafts=st.lists(DRAFTS, max_size=5))
-def test_an_export_can_be_imported(format_: str, drafts: list[ProductDraft]) -> None:
+@given(products=st.lists(PRODUCTS, max_size=5))
+def test_an_export_can_be_imported(format_: str, products: list[NewProduct]) -> None:
     stream = BytesIO()
 
-    WRITERS[format_](stream, (told(number, draft) for number, draft in enumerate(drafts)))
+    rows = (exported(number, product) for number, product in enumerate(products))
+    WRITERS[format_](stream, rows, COLUMNS)
 
-    assert [record.draft for record in READERS[format_](stream)] == drafts
+    assert [record.product for record in READERS[format_](stream)] == products
 
 
 def test_an_import_knows_every_column_of_an_export() -> None:
