@@ -1,4 +1,4 @@
-"""Values that all layers share; nothing here knows a database, HTTP or Flask."""
+"""Values that several layers use; this module knows no database, HTTP or Flask."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ DESCRIPTION_LENGTH = 10_000
 REMOTE_ID_LENGTH = 64
 TOKEN_NAME_LENGTH = 100
 MAX_ID = 2**63 - 1
-# The largest integer that every JSON reader keeps exact (RFC 7493); sums of many still fit a BIGINT.
+# The largest integer that every JSON reader keeps exact (RFC 7493). Sums of many still fit a BIGINT.
 MAX_AMOUNT = 2**53 - 1
 
 
@@ -24,14 +24,14 @@ class NewProduct:
 
 @dataclass(frozen=True, slots=True)
 class OwnOffer:
-    """The fields of an own offer, all set by a client."""
+    """The fields of an own offer that a client sets."""
 
     price: int
     items_in_stock: int
 
 
 class OfferData(NamedTuple):
-    """An offer as the Offers service answers it; `id` is unique within its product only."""
+    """An offer from the Offers service; its `id` is unique within its product only."""
 
     id: str
     price: int
@@ -40,17 +40,17 @@ class OfferData(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """For how many days each part of the history is kept; 0: for ever."""
+    """For how many days history is kept at each resolution; 0: for ever."""
 
     changes_days: int
-    # Raw points are then rolled up to hours, hours later to days, and days are deleted at the end.
+    # Raw points are rolled up to points of hours, those to points of days, and those are deleted.
     raw_points_days: int
     hourly_points_days: int
     daily_points_days: int
 
 
 class ChangeKind(IntEnum):
-    """What happened to an offer; the database stores the number."""
+    """What happened to an offer; the database stores the numbers."""
 
     APPEARED = 1
     CHANGED = 2
@@ -58,7 +58,7 @@ class ChangeKind(IntEnum):
 
 
 class Scope(StrEnum):
-    """A permission of a caller; each includes the ones before it."""
+    """What a caller may do; each includes the ones before it."""
 
     READ = "read"
     WRITE = "write"
@@ -67,7 +67,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An authenticated caller; the name goes into logs and holds no secret."""
+    """Who sent a request, by a valid token; the name is for logs and holds no secret."""
 
     name: str
     scopes: frozenset[Scope]
@@ -78,13 +78,13 @@ class Caller:
 
 
 def scopes_in(text: str) -> frozenset[Scope]:
-    """The scopes among the words of a text; other words have another meaning elsewhere."""
-    return frozenset(Scope(word) for word in text.split() if word in set(Scope))
+    """The scopes in a list separated by spaces; other entries are ignored."""
+    return frozenset(Scope(entry) for entry in text.split() if entry in set(Scope))
 
 
 @dataclass(frozen=True)
 class Rate:
-    """The number of requests that a caller may send in a number of seconds."""
+    """A rate limit: at most `quota` requests in `window_s` seconds."""
 
     quota: int
     window_s: int
@@ -92,7 +92,7 @@ class Rate:
 
 @dataclass(frozen=True)
 class RateWindow:
-    """The number of requests in a stretch of time that ends at `ends_at` on the monotonic clock."""
+    """How many requests a caller sent in a time window that ends at a time of the monotonic clock."""
 
     ends_at: float
     count: int

@@ -1,8 +1,8 @@
-"""What can go wrong, as types. Nothing here knows of HTTP; `api/kinds.py` gives each a status and a page."""
+"""Our errors, as types. This module knows no HTTP: `api/conventions/problem_types.py` gives each a status."""
 
 
 class ProductatorError(Exception):
-    """Base of the failures that a caller of ours is told about."""
+    """Base of the errors that the API answers to a caller."""
 
 
 class ProductNotFound(ProductatorError):
@@ -29,12 +29,12 @@ class StaleVersion(ProductatorError):
 class PreconditionRequired(ProductatorError):
     def __init__(self) -> None:
         super().__init__(
-            "This deployment wants If-Match on every change: send the ETag of what you have read."
+            "This deployment requires If-Match on every change: send the ETag of the version you have read."
         )
 
 
 class InvalidInput(ProductatorError):
-    """A request that was understood but not acceptable: each wrong field as (JSON pointer, sentence)."""
+    """A readable request with wrong values: each wrong field as (JSON pointer, sentence)."""
 
     def __init__(self, errors: list[tuple[str, str]]) -> None:
         self.errors = errors
@@ -43,7 +43,7 @@ class InvalidInput(ProductatorError):
 
 class KeyReused(ProductatorError):
     def __init__(self) -> None:
-        super().__init__("The Idempotency-Key has served another request: use a new one.")
+        super().__init__("Another request has used this Idempotency-Key: use a new one.")
 
 
 class KeyInUse(ProductatorError):
@@ -52,11 +52,11 @@ class KeyInUse(ProductatorError):
 
 
 class MalformedRequest(ProductatorError):
-    """A request that could not be read at all; the reason is a sentence for the caller."""
+    """A request that cannot be read; the reason is a sentence for the caller."""
 
 
 class CursorRejected(ProductatorError):
-    """A cursor that leads nowhere; the reason is a sentence for the caller."""
+    """A cursor that cannot be used; the reason is a sentence for the caller."""
 
 
 class MalformedKey(ProductatorError):
@@ -67,7 +67,7 @@ class MalformedKey(ProductatorError):
 class TooManyRequests(ProductatorError):
     def __init__(self, seconds_left: int) -> None:
         self.seconds_left = seconds_left
-        super().__init__(f"This was one request too many; the next is served in {seconds_left} s.")
+        super().__init__(f"Too many requests: send the next one in {seconds_left} s.")
 
 
 class CommitUnknown(ProductatorError):
@@ -79,16 +79,16 @@ class CommitUnknown(ProductatorError):
 
 class TokenRequired(ProductatorError):
     def __init__(self) -> None:
-        super().__init__("This needs a token: send it as `Authorization: Bearer` and the token.")
+        super().__init__("This request needs a token: send the header `Authorization: Bearer TOKEN`.")
 
 
 class TokenInvalid(ProductatorError):
-    """One sentence for all that can be wrong with a token: more would tell a guesser something."""
+    """One sentence for everything that can be wrong with a token: details would help a guesser."""
 
     def __init__(self) -> None:
         super().__init__(
-            "What was sent as Authorization is no token that is valid here and now: it is unknown, expired, "
-            "revoked, or not in the form `Bearer TOKEN`."
+            "The token in the Authorization header is not valid: it is unknown, expired or revoked, or the"
+            " header does not have the form `Bearer TOKEN`."
         )
 
 
@@ -99,29 +99,29 @@ class ScopeMissing(ProductatorError):
 
 
 class KeysUnavailable(ProductatorError):
-    """Not the token's fault: who was told that it is invalid would throw a good one away."""
+    """Not an error of the token: the caller must not discard it."""
 
     def __init__(self) -> None:
         super().__init__("The token cannot be checked: the identity provider does not answer with its keys.")
 
 
 class TokenNotFound(Exception):
-    """There is no such token to revoke."""
+    """No token has the id that is to be revoked."""
 
     def __init__(self, token_id: int) -> None:
         super().__init__(f"There is no token {token_id}.")
 
 
 class ConfigError(Exception):
-    """The settings are wrong; the message is the one sentence the operator needs."""
+    """A setting is wrong; the message is one sentence for the operator."""
 
 
 class OffersServiceError(Exception):
-    """Base of what can go wrong with the external Offers service."""
+    """Base of the errors of the external Offers service."""
 
 
 class OffersUnavailable(OffersServiceError):
-    """The service cannot serve now: a later try may succeed."""
+    """The service cannot answer now; a later call may succeed."""
 
     def __init__(self, reason: str, *, retry_after_s: float | None = None) -> None:
         self.retry_after_s = retry_after_s
@@ -136,7 +136,7 @@ class AnotherTokenIsValid(OffersUnavailable):
 
 
 class OffersProtocolError(OffersServiceError):
-    """The service answered outside its contract: trying again will not help until someone has looked."""
+    """The service broke its contract; a retry does not help."""
 
 
 class TokenRejected(OffersProtocolError):
@@ -144,4 +144,4 @@ class TokenRejected(OffersProtocolError):
 
 
 class ProductNotRegistered(OffersServiceError):
-    """The service does not know the product: it has to be registered (again)."""
+    """The service does not know the product, which must be registered (again)."""

@@ -1,4 +1,4 @@
-"""Probes for whoever runs the API: alive, and ready for traffic."""
+"""Probes for operators: whether the API is alive, and ready for traffic."""
 
 import logging
 

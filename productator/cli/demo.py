@@ -28,7 +28,7 @@ def load(engine: Engine) -> int:
     with sessionmaker(engine)() as session:
         if products.count(session):
             return 0
-        created = [products.create(session, each, now=utc_now()) for each in PRODUCTS]
+        created = [products.create(session, draft, now=utc_now()) for draft in PRODUCTS]
         # No id is given twice, so a higher one tells of products that may have been deleted on purpose.
         if created[0].id > len(PRODUCTS):
             return 0

@@ -14,7 +14,7 @@ import click
 from sqlalchemy.orm import sessionmaker
 
 from productator.api.resources.offer_history import change_json
-from productator.api.schemas.answers import OfferChangeOut, ProductOut, product_json
+from productator.api.schemas.answers import ProductJson, product_json
 from productator.catalogue import products as catalogue
 from productator.cli.command import moment_given, settings_given, told_in_a_sentence
 from productator.cli.files import STANDARD, format_of, formatted, output_option, writer, written_to
@@ -24,6 +24,7 @@ from productator.prices import recording as recorded
 from productator.prices.recording import Span
 from productator.transfer import importing
 from productator.transfer.reading import READERS, Record, Records, Refused
+from productator.transfer.writing import CHANGE_COLUMNS
 
 _MOST_TOLD = 100
 
@@ -130,7 +131,8 @@ def export(given_format: str | None, output: str | None) -> None:
     """Writes all products, as they are at one moment, as CSV or JSON Lines."""
     write = writer(output, given_format)
     with snapshot(settings_given().database_url) as connection, written_to(output) as stream:
-        write(stream, map(product_json, catalogue.every(connection)), list(ProductOut.__annotations__))
+        rows = map(product_json, catalogue.every(connection))
+        write(stream, rows, columns=tuple(ProductJson.__annotations__))
 
 
 @products.command()
@@ -154,5 +156,4 @@ def history(
         catalogue.get(connection, product_id)
         with written_to(output) as stream:
             changes = recorded.every(connection, product_id, Span(since, until))
-            rows = (change_json(row, currency=settings.currency) for row in changes)
-            write(stream, rows, list(OfferChangeOut.__annotations__))
+            write(stream, (change_json(row, currency=settings.currency) for row in changes), CHANGE_COLUMNS)

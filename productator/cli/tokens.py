@@ -89,7 +89,7 @@ def list_tokens() -> None:
     now = utc_now()
     click.echo(_ROW.format(*_COLUMNS).rstrip())
     with _sessions().begin() as session:
-        for token in service.listed(session):
+        for token in service.list_all(session):
             click.echo(_row(token, now=now))
 
 

@@ -38,8 +38,8 @@ def import_records(
     """
     created = there = 0
     for batch in _batches(records):
-        new = {_remote_id(of, record.line): record.product for record in batch}
-        added = _store(sessions, new)
+        drafts = {_remote_id(of, record.line): record.draft for record in batch}
+        added = _store(sessions, drafts)
         created, there = created + added, there + len(batch) - added
         done()
     return created, there
@@ -55,14 +55,14 @@ def _remote_id(file: str, line: int) -> str:
     return str(uuid5(_OURS, f"{file}:{line}"))
 
 
-def _store(sessions: sessionmaker[Session], new: Mapping[str, NewProduct]) -> int:
+def _store(sessions: sessionmaker[Session], drafts: Mapping[str, NewProduct]) -> int:
     for _ in range(_ATTEMPTS - 1):
         try:
-            return _store_once(sessions, new)
+            return _store_once(sessions, drafts)
         except IntegrityError:
             continue  # another run of the same file has stored some of them since we looked
-    return _store_once(sessions, new)
+    return _store_once(sessions, drafts)
 
 
-def _store_once(sessions: sessionmaker[Session], new: Mapping[str, NewProduct]) -> int:
-    return run_transaction(sessions, lambda session: products.add_missing(session, new, now=utc_now()))
+def _store_once(sessions: sessionmaker[Session], drafts: Mapping[str, NewProduct]) -> int:
+    return run_transaction(sessions, lambda session: products.add_missing(session, drafts, now=utc_now()))

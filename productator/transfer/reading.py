@@ -24,7 +24,7 @@ _BOM = b"\xef\xbb\xbf"
 class Record:
     # The line of the file on which it begins, from 1.
     line: int
-    product: NewProduct
+    draft: NewProduct
 
 
 @dataclass(frozen=True, slots=True)

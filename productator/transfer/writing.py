@@ -1,12 +1,18 @@
-"""Rows as CSV or JSON Lines."""
+"""What the API tells of products and of changes, as CSV or JSON Lines."""
 
 import csv
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, BinaryIO, Protocol
 
+CHANGE_COLUMNS = (
+    *("product_id", "offer_id", "source", "external_id"),
+    *("change", "price", "currency", "items_in_stock", "changed_at"),
+)
+Row = Mapping[str, Any]
 
-class _EncodedStream:
+
+class _Encoded:
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
 
@@ -15,20 +21,18 @@ class _EncodedStream:
 
 
 class RowWriter(Protocol):
-    def __call__(self, stream: BinaryIO, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    def __call__(self, stream: BinaryIO, rows: Iterable[Row], columns: Sequence[str]) -> None:
         """Writes rows that have these columns."""
 
 
-def write_csv(stream: BinaryIO, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    # All texts are quoted: some readers would end the line at a lone carriage return.
-    writer = csv.DictWriter(
-        _EncodedStream(stream), columns, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n"
-    )
+def write_csv(stream: BinaryIO, rows: Iterable[Row], columns: Sequence[str]) -> None:
+    # Every text in quotes: a lone carriage return would else end the line for some readers.
+    writer = csv.DictWriter(_Encoded(stream), columns, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     stream.write(",".join(columns).encode() + b"\n")
     writer.writerows(rows)
 
 
-def write_jsonl(stream: BinaryIO, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:  # noqa: ARG001 - each line names its own
+def write_jsonl(stream: BinaryIO, rows: Iterable[Row], columns: Sequence[str]) -> None:  # noqa: ARG001 - each line names its own
     for row in rows:
         line = json.dumps(row, ensure_ascii=False, separators=(",", ":"))
         stream.write(line.encode() + b"\n")

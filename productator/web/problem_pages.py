@@ -17,13 +17,13 @@ problem_pages = Blueprint("problem_pages", __name__, template_folder="templates"
 
 @problem_pages.get(PATH)
 def list_problems() -> Response:
-    """All kinds of problems that the API answers, each with its page."""
+    """All types of problems that the API answers, each with a link to its page."""
     return _page("problems.html", problem_types=PROBLEM_TYPES.values())
 
 
 @problem_pages.get(f"{PATH}/<string:kind>")
 def describe_problem(kind: str) -> Response:
-    """What a kind of problem means, and what a client should do about it."""
+    """The meaning of a problem type, and what a client should do."""
     if kind not in PROBLEM_TYPES:
         raise NotFound
     return _page("problem.html", problem_type=PROBLEM_TYPES[kind])

@@ -129,14 +129,14 @@ def test_every_answer_carries_the_request_id(document: Json) -> None:
 
 def test_every_kind_of_problem_is_answered_by_some_operation(document: Json) -> None:
     types = {
-        kind
+        name
         for operation in operations(document).values()
         for status, response in responses(document, operation)
         if status >= 400
-        for kind in response["content"]["application/problem+json"]["schema"]["properties"]["type"]["enum"]
+        for name in response["content"]["application/problem+json"]["schema"]["properties"]["type"]["enum"]
     }
 
-    assert types == {kind.type for kind in PROBLEM_TYPES.values()}
+    assert types == {each.type for each in PROBLEM_TYPES.values()}
 
 
 def protected(document: Json) -> dict[str, Json]:

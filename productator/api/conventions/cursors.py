@@ -10,7 +10,7 @@ from itsdangerous import BadData, URLSafeSerializer
 
 from productator.api.conventions.conditional import tagged_content
 from productator.api.conventions.responses import json_response
-from productator.api.schemas.answers import PageOut
+from productator.api.schemas.answers import PageJson
 from productator.database.keyset import Page, Position
 from productator.errors import CursorRejected
 
@@ -36,7 +36,7 @@ def position_of(cursor: str | None) -> Position | None:
 
 def page_answer(page: Page[Any], items: Iterable[Item]) -> Response:
     next_url = None if page.position is None else _next_url(page.position)
-    return listed(PageOut(items=list(items), next=next_url), next_url)
+    return listed(PageJson(items=list(items), next=next_url), next_url)
 
 
 def listed(body: Mapping[str, Any], next_url: str | None) -> Response:

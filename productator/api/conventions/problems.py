@@ -13,7 +13,7 @@ from productator.api.conventions import problem_types
 from productator.api.conventions.parsing import current_request_id
 from productator.api.conventions.problem_types import ProblemType
 from productator.api.conventions.responses import json_response
-from productator.api.schemas.answers import ItemProblemOut, ProblemOut, WrongValueOut
+from productator.api.schemas.answers import ItemProblemJson, ProblemJson, WrongValueJson
 from productator.database.failures import is_transient
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ def not_ready(reason: str) -> Response:
     return _problem(problem_types.NOT_READY, reason, _retry_after(problem_types.NOT_READY))
 
 
-def item_problem(error: errors.InvalidInput) -> ItemProblemOut:
+def item_problem(error: errors.InvalidInput) -> ItemProblemJson:
     """The problem of one item of a batch."""
     return {
         "type": problem_types.INVALID_INPUT.type,
@@ -62,9 +62,9 @@ def _problem(
     detail: str,
     headers: dict[str, str] | None = None,
     *,
-    wrong_values: list[WrongValueOut] | None = None,
+    wrong_values: list[WrongValueJson] | None = None,
 ) -> Response:
-    body: ProblemOut = {
+    body: ProblemJson = {
         "type": problem_type.type,
         "title": problem_type.title,
         "status": int(problem_type.status),
@@ -77,7 +77,7 @@ def _problem(
     return json_response(body, problem_type.status, headers, content_type="application/problem+json")
 
 
-def _wrong_values(error: errors.InvalidInput) -> list[WrongValueOut]:
+def _wrong_values(error: errors.InvalidInput) -> list[WrongValueJson]:
     return [{"pointer": pointer, "detail": detail} for pointer, detail in error.errors]
 
 

@@ -6,20 +6,19 @@ from productator.api.conventions.idempotency import KEY_PATTERN
 from productator.api.openapi import prices, problems, security
 from productator.api.openapi.parts import ID, TEXT, Json, shape
 from productator.api.schemas.answers import (
-    AliveOut,
-    BatchAnswerOut,
-    BatchCreatedOut,
-    BatchRefusedOut,
-    ItemProblemOut,
-    OfferChangeOut,
-    OfferOut,
-    PageOut,
-    ProblemOut,
-    ProductOffersOut,
-    ProductOut,
-    ReadyOut,
-    RefreshOut,
-    WrongValueOut,
+    AliveJson,
+    BatchAnswerJson,
+    BatchCreatedJson,
+    BatchRefusedJson,
+    ItemProblemJson,
+    OfferJson,
+    PageJson,
+    ProblemJson,
+    ProductJson,
+    ProductOffersJson,
+    ReadyJson,
+    RefreshJson,
+    WrongValueJson,
 )
 from productator.api.schemas.bodies import OfferIn, OfferPatch, ProductBatch, ProductPatch
 from productator.catalogue.validation import ProductIn
@@ -52,26 +51,24 @@ def _schemas() -> Json:
 
 
 _ANSWERS: dict[str, Any] = {
-    "Product": ProductOut,
-    "Offer": OfferOut,
-    "OfferChange": OfferChangeOut,
-    "ProductPage": PageOut[ProductOut],
-    "OfferPage": PageOut[OfferOut],
-    "OfferChangePage": PageOut[OfferChangeOut],
-    "ProductOffers": ProductOffersOut,
-    "BatchAnswer": BatchAnswerOut,
-    "BatchCreated": BatchCreatedOut,
-    "BatchRefused": BatchRefusedOut,
-    "Refresh": RefreshOut,
-    "Alive": AliveOut,
-    "Ready": ReadyOut,
-    "Problem": ProblemOut,
-    "ItemProblem": ItemProblemOut,
-    "WrongValue": WrongValueOut,
+    "Product": ProductJson,
+    "Offer": OfferJson,
+    "ProductPage": PageJson[ProductJson],
+    "OfferPage": PageJson[OfferJson],
+    "ProductOffers": ProductOffersJson,
+    "BatchAnswer": BatchAnswerJson,
+    "BatchCreated": BatchCreatedJson,
+    "BatchRefused": BatchRefusedJson,
+    "Refresh": RefreshJson,
+    "Alive": AliveJson,
+    "Ready": ReadyJson,
+    "Problem": ProblemJson,
+    "ItemProblem": ItemProblemJson,
+    "WrongValue": WrongValueJson,
 }
 
-# Most headers are described rather than bounded: an unfit one is replaced or matches nothing, not refused.
-# They have no `example`, since Swagger UI would send it along with every request that someone tries.
+# Most headers have no pattern: the API replaces or ignores an unsuitable one, and does not refuse it.
+# They have no `example`, since Swagger UI would send it with every request that someone tries.
 PARAMETERS: Json = {
     "id": {"name": "id", "in": "path", "required": True, "description": "The product.", "schema": ID},
     "offer_id": {
@@ -93,25 +90,25 @@ PARAMETERS: Json = {
     "If-Match": {
         "name": "If-Match",
         "in": "header",
-        "description": 'Change only what still has one of these tags, such as `"7"`; `*`: whatever it is.',
+        "description": 'Change only a version with one of these tags, such as `"7"`; `*`: any version.',
         "schema": TEXT,
     },
     "If-None-Match": {
         "name": "If-None-Match",
         "in": "header",
-        "description": 'Tags of what the reader has, such as `"7"`; 304 while one is the current one.',
+        "description": 'The tags that the reader has, such as `"7"`; 304 while one is current.',
         "schema": TEXT,
     },
     "Idempotency-Key": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "Sent again under its key within 24 hours, a request has one effect and one answer.",
+        "description": "A request sent again with its key within 24 hours has one effect and one answer.",
         "schema": {"type": "string", "pattern": KEY_PATTERN},
     },
     "X-Request-Id": {
         "name": "X-Request-Id",
         "in": "header",
-        "description": "Names the request: up to 128 of `A-Z a-z 0-9 . _ : / + = -`, else one is made.",
+        "description": "The request's id: up to 128 of `A-Z a-z 0-9 . _ : / + = -`; else the API makes one.",
         "schema": TEXT,
     },
 }
@@ -119,7 +116,7 @@ PARAMETERS: Json = {
 _HEADERS: Json = {
     "ETag": {"description": "The strong entity tag.", "schema": {"type": "string", "pattern": '^"[^"]+"$'}},
     "Idempotency-Replayed": {
-        "description": "`true` on an answer that was given before; else not sent.",
+        "description": "`true` on a repeated answer; else absent.",
         "required": False,
         "schema": {"type": "string", "const": "true"},
     },
@@ -133,11 +130,11 @@ _HEADERS: Json = {
         "schema": {"type": "string", "format": "uri"},
     },
     "X-Request-Id": {
-        "description": "The request's own id, or the one made for it.",
+        "description": "The id of the request: its own, or one that the API made.",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:/+=-]{1,128}$"},
     },
     "WWW-Authenticate": {
-        "description": "`Bearer`, with what is wrong with the token that was sent, or the scope it lacks.",
+        "description": "`Bearer`, with the error of the token, or the scope that it lacks.",
         "schema": TEXT,
         "example": 'Bearer realm="productator", error="insufficient_scope", scope="write"',
     },
@@ -156,13 +153,13 @@ _HEADERS: Json = {
         "schema": {"type": "integer", "minimum": 0},
     },
     "Allow": {"description": "The methods of the path.", "schema": TEXT, "example": "GET, HEAD, OPTIONS"},
-    "Cache-Control": {"description": "How long the answer may be kept.", "schema": TEXT},
+    "Cache-Control": {"description": "How long the answer may be cached.", "schema": TEXT},
     "X-Content-Type-Options": {
-        "description": "Nothing but what `Content-Type` says.",
+        "description": "Browsers must not guess another type than `Content-Type`.",
         "schema": {"type": "string", "const": "nosniff"},
     },
     "Content-Security-Policy": {
-        "description": "What the page may load: only what we serve.",
+        "description": "The page may load only what the API serves.",
         "schema": TEXT,
     },
 }

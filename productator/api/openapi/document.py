@@ -22,19 +22,18 @@ VERSION = "1.0.0"
 _DESCRIPTION = """Stores products and keeps their offers fresh.
 
 Every error is a problem (RFC 9457) and carries the answer's `X-Request-Id`. Unknown fields, and unknown
-query parameters of lists, are refused. What answers GET answers HEAD, and every path answers OPTIONS. Times
-are UTC; prices and stock are whole numbers. New members may be added to answers at any
-time.
+query parameters of lists, are refused. Every path with GET has HEAD, and every path has OPTIONS. Times are
+UTC; prices and stock are whole numbers. Answers may get new members at any time.
 
-What changes something needs a token with the scope `write`. A deployment may ask for one with the scope
-`read` on everything else, too, or for none at all. A token that is sent has to be valid.
+Every change needs a token with the scope `write`. A deployment may require the scope `read` for everything
+else, too, or no token at all. A token that is sent must be valid.
 """
 _TAGS = {
-    "Products": "What is sold, each with its offers.",
+    "Products": "The products, each with its offers.",
     "Offers": "External ones are kept fresh by the refresher, own ones are changed here.",
-    "Prices": "What a product cost over time; figures are weighted by it.",
+    "Prices": "A product's prices over time; figures are weighted by time.",
     "Operation": "Probes.",
-    "Documentation": "This document, and what each problem means.",
+    "Documentation": "This document, and the meaning of each problem.",
 }
 _PROBLEMS_OF_A_BODY = {
     problem_types.LENGTH_REQUIRED,
@@ -143,10 +142,10 @@ def _responses(rule: Rule, operation: Operation) -> Json:
     if operation.conditional == "read":
         headers = _headers(*operation.success.headers)
         answers["304"] = {"description": "The reader has it already.", "headers": headers}
-    return answers | problems.responses(_refused(rule, operation))
+    return answers | problems.responses(_problems_of(rule, operation))
 
 
-def _refused(rule: Rule, operation: Operation) -> set[ProblemType]:
+def _problems_of(rule: Rule, operation: Operation) -> set[ProblemType]:
     """The types of all problems that the operation can answer."""
     found = _PROBLEMS_OF_ALL | set(operation.problems)
     if is_protected(rule):

@@ -1,7 +1,5 @@
 """Parts of the document's schemas, derived from declared types."""
 
-import json
-import re
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -11,25 +9,23 @@ from productator.api.schemas.answers import Amount, Currency, Id, NextUrl, Time
 
 Json = dict[str, Any]
 
-# A component has the name of its type without `Out`.
-_REFERENCE = re.compile('(#/components/schemas/[A-Za-z]+)Out"')
 
+class _Shapes(GenerateJsonSchema):
+    """Names components like their classes, without `Json`, and derives no titles from the names of fields."""
 
-class _WithoutTitles(GenerateJsonSchema):
-    """Omits the titles that pydantic derives from the names of fields."""
+    def normalize_name(self, name: str) -> str:
+        return super().normalize_name(name.removesuffix("Json"))
 
-    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - no field has one
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - the base's signature
         return False
 
 
 def shape(declared: Any, *, mode: JsonSchemaMode = "serialization") -> Json:
     """The JSON Schema of a type; the types inside it are components of their own."""
     schema = TypeAdapter(declared).json_schema(
-        mode=mode, ref_template="#/components/schemas/{model}", schema_generator=_WithoutTitles
+        mode=mode, ref_template="#/components/schemas/{model}", schema_generator=_Shapes
     )
-    kept = {key: value for key, value in schema.items() if key not in {"$defs", "title"}}
-    named: Json = json.loads(_REFERENCE.sub(r'\1"', json.dumps(kept)))
-    return named
+    return {key: value for key, value in schema.items() if key not in {"$defs", "title"}}
 
 
 ID = shape(Id)

@@ -4,6 +4,7 @@ from typing import Any, get_args
 
 from productator.api.openapi.parts import AMOUNT, CURRENCY, ID, NEXT, TIME, Json, list_of, object_of, or_null
 from productator.api.price_schemas import OF_A_TREND, SummaryReason, TrendReason
+from productator.domain import REMOTE_ID_LENGTH, ChangeKind
 from productator.prices.buckets import MAX_POINTS, Interval
 
 _MEAN: Json = {"type": "number", "minimum": 0, "description": "Weighted by time; two decimals."}
@@ -19,6 +20,20 @@ def _reason(reasons: object) -> Json:
 
 
 SCHEMAS: Json = {
+    "OfferChange": object_of(
+        {
+            "product_id": ID,
+            "offer_id": ID,
+            "source": {"enum": ["external", "own"]},
+            "external_id": {"type": ["string", "null"], "maxLength": REMOTE_ID_LENGTH},
+            "change": {"enum": [kind.name.lower() for kind in ChangeKind]},
+            "price": or_null(AMOUNT, "What it became; null: it was removed."),
+            "currency": {"type": ["string", "null"], "pattern": "^[A-Z]{3}$"},
+            "items_in_stock": or_null(AMOUNT, "What it became; null: it was removed."),
+            "changed_at": TIME,
+        }
+    ),
+    "OfferChangePage": object_of({"items": list_of("OfferChange"), "next": NEXT}),
     "PriceAt": object_of({"price": AMOUNT, "at": TIME | {"description": "Since when, within the range."}}),
     "PricePoint": object_of(
         {

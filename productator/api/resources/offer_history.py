@@ -1,6 +1,6 @@
 """Routes of what offers were: their changes, oldest first, in pages."""
 
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 from flask import Blueprint, Response, current_app
 from pydantic import Field
@@ -9,7 +9,7 @@ from sqlalchemy import Row
 from productator.api.conventions.cursors import page_answer, position_of
 from productator.api.conventions.parsing import read_query
 from productator.api.conventions.time_ranges import Moment, check_order
-from productator.api.schemas.answers import ChangeName, OfferChangeOut, time_json
+from productator.api.schemas.answers import time_json
 from productator.api.schemas.queries import Cursor, Limit, Query
 from productator.database.keyset import Page
 from productator.database.web import reading
@@ -64,13 +64,13 @@ def _answer(page: Page[Row[Any]]) -> Response:
     return page_answer(page, [change_json(row, currency=currency) for row in page.rows])
 
 
-def change_json(row: Row[Any], *, currency: str | None) -> OfferChangeOut:
+def change_json(row: Row[Any], *, currency: str | None) -> dict[str, Any]:
     return {
         "product_id": row.product_id,
         "offer_id": row.offer_id,
         "source": "own" if row.remote_id is None else "external",
         "external_id": row.remote_id,
-        "change": cast("ChangeName", ChangeKind(row.kind).name.lower()),
+        "change": ChangeKind(row.kind).name.lower(),
         "price": row.price,
         "currency": currency,
         "items_in_stock": row.items_in_stock,

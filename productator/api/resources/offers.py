@@ -11,7 +11,7 @@ from productator.api.conventions.cursors import page_answer, position_of
 from productator.api.conventions.idempotency import once
 from productator.api.conventions.parsing import PATCH_TYPES, read_body, read_query
 from productator.api.conventions.responses import no_content
-from productator.api.schemas.answers import OfferOut, ProductOffersOut, offer_json, time_json
+from productator.api.schemas.answers import OfferJson, ProductOffersJson, offer_json, time_json
 from productator.api.schemas.bodies import OfferIn, OfferPatch
 from productator.api.schemas.queries import OffersQuery, ProductOffersQuery
 from productator.catalogue import offers as catalogue
@@ -46,7 +46,7 @@ def list_offers_of_product(product_id: int) -> Response:
     query = read_query(ProductOffersQuery)
     with reading() as connection:
         found = catalogue.of_product(connection, product_id, query.filter(), sort=query.sort)
-    body: ProductOffersOut = {
+    body: ProductOffersJson = {
         "items": _items(found.offers),
         "next": None,
         "refreshed_at": None if found.refreshed_at is None else time_json(found.refreshed_at),
@@ -101,7 +101,7 @@ def _change(product_id: int, offer_id: int, changes: dict[str, int]) -> Response
     return tagged(offer_json(offer, currency=_currency()), offer_tag(offer))
 
 
-def _items(offers: Iterable[OfferRow]) -> list[OfferOut]:
+def _items(offers: Iterable[OfferRow]) -> list[OfferJson]:
     currency = _currency()
     return [offer_json(offer, currency=currency) for offer in offers]
 

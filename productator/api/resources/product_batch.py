@@ -9,7 +9,7 @@ from productator.api.conventions.conditional import product_tag
 from productator.api.conventions.parsing import checked, read_body
 from productator.api.conventions.problems import item_problem
 from productator.api.conventions.responses import json_response
-from productator.api.schemas.answers import BatchAnswerOut, BatchCreatedOut, BatchRefusedOut, product_json
+from productator.api.schemas.answers import BatchAnswerJson, BatchCreatedJson, BatchRefusedJson, product_json
 from productator.api.schemas.bodies import ProductBatch
 from productator.catalogue.products import ProductRow
 from productator.catalogue.validation import ProductIn
@@ -39,7 +39,7 @@ def valid(items: Iterable[Item]) -> list[NewProduct]:
 def batch_response(items: Sequence[Item], created: Sequence[ProductRow]) -> Response:
     """The outcome of each item; `created` are the products of the valid ones, in their order."""
     rows = iter(created)
-    body: BatchAnswerOut = {
+    body: BatchAnswerJson = {
         "items": [
             _refused(item) if isinstance(item, InvalidInput) else _created(next(rows)) for item in items
         ],
@@ -49,7 +49,7 @@ def batch_response(items: Sequence[Item], created: Sequence[ProductRow]) -> Resp
     return json_response(body, HTTPStatus.MULTI_STATUS)
 
 
-def _created(product: ProductRow) -> BatchCreatedOut:
+def _created(product: ProductRow) -> BatchCreatedJson:
     return {
         "status": 201,
         "location": url_for("products.get_product", product_id=product.id, _external=True),
@@ -58,5 +58,5 @@ def _created(product: ProductRow) -> BatchCreatedOut:
     }
 
 
-def _refused(error: InvalidInput) -> BatchRefusedOut:
+def _refused(error: InvalidInput) -> BatchRefusedJson:
     return {"status": 422, "problem": item_problem(error)}

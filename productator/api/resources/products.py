@@ -9,7 +9,7 @@ from productator.api.conventions.idempotency import once
 from productator.api.conventions.parsing import PATCH_TYPES, read_body, read_query
 from productator.api.conventions.responses import json_response, no_content
 from productator.api.resources import product_batch
-from productator.api.schemas.answers import RefreshOut, product_json, time_json
+from productator.api.schemas.answers import RefreshJson, product_json, time_json
 from productator.api.schemas.bodies import ProductPatch
 from productator.api.schemas.queries import ProductsQuery
 from productator.catalogue import products as catalogue
@@ -50,9 +50,9 @@ def create_product() -> Response:
 
 @products.post("/batch")
 def create_products() -> Response:
-    """Create up to 1,000 products, each told of by itself.
+    """Create up to 1,000 products; the answer has the outcome of each.
 
-    The valid ones are created together, whatever becomes of the others.
+    The valid ones are created in one transaction, even if others are refused.
     """
     items = product_batch.read_items()
 
@@ -92,12 +92,12 @@ def delete_product(product_id: int) -> Response:
 
 @products.post("/<id:product_id>/refresh")
 def refresh_product(product_id: int) -> Response:
-    """Ask for fresh offers now instead of at the product's next slot."""
+    """Request fresh offers now instead of at the product's next slot."""
 
     def refresh(session: Session) -> Response:
         now = utc_now()
         catalogue.refresh_now(session, product_id, now=now)
-        body: RefreshOut = {"product_id": product_id, "due_at": time_json(now)}
+        body: RefreshJson = {"product_id": product_id, "due_at": time_json(now)}
         return json_response(body, 202)
 
     return once(refresh)

@@ -1,7 +1,7 @@
-"""The JSON that the API answers: one declaration of each shape for serialisers, OpenAPI document and exports.
+"""The JSON that the API answers: each shape is declared once, for answers, OpenAPI document and exports.
 
-In the OpenAPI document each has its name without `Out`. At run time an answer is a plain dict: pydantic reads
-these declarations for the document only.
+In the OpenAPI document each has its name without `Json`. At run time an answer is a plain dict: pydantic
+reads these declarations for the document only.
 """
 
 from datetime import datetime
@@ -31,10 +31,9 @@ NextUrl = Annotated[
         description="The address of the next page, or null on the last one.",
     ),
 ]
-ChangeName = Literal["appeared", "changed", "removed"]
 
 
-class ProductOut(TypedDict):
+class ProductJson(TypedDict):
     id: Id
     name: Annotated[str, Field(min_length=1, max_length=NAME_LENGTH)]
     description: Annotated[str, Field(max_length=DESCRIPTION_LENGTH)]
@@ -46,7 +45,7 @@ class ProductOut(TypedDict):
     updated_at: Time
 
 
-class OfferOut(TypedDict):
+class OfferJson(TypedDict):
     id: Id
     product_id: Id
     source: Annotated[
@@ -63,102 +62,90 @@ class OfferOut(TypedDict):
     updated_at: Time
 
 
-class PageOut(TypedDict, Generic[Item]):
+class PageJson(TypedDict, Generic[Item]):
     items: list[Item]
     next: NextUrl
 
 
-class ProductOffersOut(TypedDict):
-    items: list[OfferOut]
+class ProductOffersJson(TypedDict):
+    items: list[OfferJson]
     next: Annotated[None, Field(description="All offers of a product stand on one page.")]
     refreshed_at: Annotated[Time | None, Field(description="When the Offers service was last read.")]
     stale: Annotated[bool, Field(description="Whether that was more than three periods ago, or never.")]
 
 
-class OfferChangeOut(TypedDict):
-    product_id: Id
-    offer_id: Id
-    source: Literal["external", "own"]
-    external_id: Annotated[str | None, Field(max_length=REMOTE_ID_LENGTH)]
-    change: ChangeName
-    price: Annotated[Amount | None, Field(description="What it became; null: it was removed.")]
-    currency: Annotated[str | None, Field(pattern="^[A-Z]{3}$")]
-    items_in_stock: Annotated[Amount | None, Field(description="What it became; null: it was removed.")]
-    changed_at: Time
-
-
-class RefreshOut(TypedDict):
+class RefreshJson(TypedDict):
     product_id: Id
     due_at: Time
 
 
-class AliveOut(TypedDict):
+class AliveJson(TypedDict):
     status: Literal["alive"]
 
 
-class ReadyOut(TypedDict):
+class ReadyJson(TypedDict):
     status: Literal["ready"]
 
 
-class WrongValueOut(TypedDict):
+class WrongValueJson(TypedDict):
     pointer: Annotated[str, Field(json_schema_extra={"format": "json-pointer"})]
     detail: str
 
 
-class ProblemOut(TypedDict):
+class ProblemJson(TypedDict):
     type: Annotated[
         str,
         Field(
             json_schema_extra={"format": "uri-reference"},
-            description="The kind of problem, for good; at this address stands what it means.",
+            description="The type of the problem, which never changes; its address explains it.",
         ),
     ]
     title: str
     status: Annotated[int, Field(ge=400, le=599)]
     detail: str
-    instance: Annotated[str, Field(description="The path that was asked for.")]
+    instance: Annotated[str, Field(description="The path of the request.")]
     request_id: Annotated[str, Field(description="The answer's `X-Request-Id`.")]
     errors: NotRequired[
         Annotated[
-            list[WrongValueOut],
+            list[WrongValueJson],
             Field(description="With `/problems/invalid-input`: every unacceptable field or query parameter."),
         ]
     ]
 
 
-class ItemProblemOut(TypedDict):
+class ItemProblemJson(TypedDict):
     type: Annotated[str, Field(json_schema_extra={"format": "uri-reference"})]
     title: str
     status: Literal[422]
     detail: str
     errors: Annotated[
-        list[WrongValueOut],
+        list[WrongValueJson],
         Field(description="The first 20 unacceptable fields; the pointers are into the whole body."),
     ]
 
 
-class BatchCreatedOut(TypedDict):
+class BatchCreatedJson(TypedDict):
     status: Literal[201]
     location: Annotated[str, Field(json_schema_extra={"format": "uri"})]
     etag: Annotated[str, Field(description="The product's strong entity tag, with its quotes.")]
-    product: ProductOut
+    product: ProductJson
 
 
-class BatchRefusedOut(TypedDict):
+class BatchRefusedJson(TypedDict):
     status: Literal[422]
-    problem: ItemProblemOut
+    problem: ItemProblemJson
 
 
-class BatchAnswerOut(TypedDict):
+class BatchAnswerJson(TypedDict):
     items: Annotated[
-        list[BatchCreatedOut | BatchRefusedOut],
-        Field(description="What became of each item, in the order of the request."),
+        list[BatchCreatedJson | BatchRefusedJson],
+        Field(description="The outcome of each item, in the order of the request."),
     ]
     created: Count
     failed: Count
 
 
-def product_json(product: ProductRow) -> ProductOut:
+def product_json(product: ProductRow) -> ProductJson:
     return {
         "id": product.id,
         "name": product.name,
@@ -169,7 +156,7 @@ def product_json(product: ProductRow) -> ProductOut:
     }
 
 
-def offer_json(offer: OfferRow, *, currency: str | None) -> OfferOut:
+def offer_json(offer: OfferRow, *, currency: str | None) -> OfferJson:
     return {
         "id": offer.id,
         "product_id": offer.product_id,

@@ -1,4 +1,4 @@
-"""The JSON bodies that clients send, as values of the domain."""
+"""The JSON bodies that clients send."""
 
 from typing import Annotated, Any
 
@@ -24,7 +24,7 @@ class ProductBatch(StrictModel):
         Field(
             min_length=1,
             max_length=MAX_BATCH,
-            description="Each a `ProductIn`; whatever else it is, is refused by itself.",
+            description="Each a `ProductIn`; any other item is refused on its own.",
         ),
     ]
 
@@ -40,7 +40,7 @@ class _Patch(StrictModel):
 
 
 class ProductPatch(_Patch):
-    """A merge patch: what is absent stays, and null removes."""
+    """A merge patch: absent fields stay, and null removes."""
 
     name: Name = ""
     description: Description | None = None

@@ -50,7 +50,7 @@ def lines(records: list[Record | Refused]) -> list[int]:
     ],
 )
 def test_a_row_is_a_product(text: str) -> None:
-    assert [record.product for record in from_csv(text)] == [KETTLE]
+    assert [record.draft for record in from_csv(text)] == [KETTLE]
 
 
 def test_a_column_of_descriptions_may_be_missing() -> None:
@@ -60,7 +60,7 @@ def test_a_column_of_descriptions_may_be_missing() -> None:
 def test_quoted_texts_keep_everything() -> None:
     (record,) = from_csv('name,description\n"Kettle, ""big""","one\r\ntwo\rthree\n"\n')
 
-    assert record.product == NewProduct('Kettle, "big"', "one\r\ntwo\rthree\n")
+    assert record.draft == NewProduct('Kettle, "big"', "one\r\ntwo\rthree\n")
 
 
 def test_a_record_stands_on_its_first_line() -> None:
@@ -146,7 +146,7 @@ def test_rows_keep_the_rules_of_the_api(text: str, field: str) -> None:
     ],
 )
 def test_an_object_is_a_product(text: str) -> None:
-    assert [record.product for record in from_jsonl(text)] == [KETTLE]
+    assert [record.draft for record in from_jsonl(text)] == [KETTLE]
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_the_longest_product_fits_a_line() -> None:
 
     (record,) = from_jsonl(f'{{"name": "{name}", "description": "{description}"}}')
 
-    assert (len(record.product.name), len(record.product.description)) == (450, 10_000)
+    assert (len(record.draft.name), len(record.draft.description)) == (450, 10_000)
 
 
 def test_a_file_without_lines_holds_no_products() -> None:

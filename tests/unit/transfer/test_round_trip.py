@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from productator.api.schemas.answers import ProductOut
+from productator.api.schemas.answers import ProductJson
 from productator.domain import NewProduct
 from productator.transfer.reading import IGNORED, READERS
 from productator.transfer.writing import WRITERS
@@ -17,28 +17,26 @@ CHARACTERS = st.sampled_from(",;\"'\n\r\t\\\ufeff\u2028=+@{}") | st.characters(
     codec="utf-8", exclude_characters="\0"
 )
 NAMES = st.text(CHARACTERS, min_size=1, max_size=30).filter(lambda name: name.strip())
-PRODUCTS = st.builds(NewProduct, NAMES, st.text(CHARACTERS, max_size=30))
+COLUMNS = tuple(ProductJson.__annotations__)
+DRAFTS = st.builds(NewProduct, NAMES, st.text(CHARACTERS, max_size=30))
 
 
-COLUMNS = tuple(ProductOut.__annotations__)
-
-
-def exported(number: int, product: NewProduct) -> dict[str, Any]:
-    """A product as the API answers it."""
+def told(number: int, draft: NewProduct) -> dict[str, Any]:
+    """A product as the API tells it."""
     times = {"created_at": "2026-11-23T12:00:00.000000Z", "updated_at": "2026-11-23T12:00:00.000000Z"}
-    named = {"id": number, "name": product.name, "description": product.description}
+    named = {"id": number, "name": draft.name, "description": draft.description}
     return named | {"registration": "pending"} | times
 
 
 @pytest.mark.parametrize("format_", WRITERS)
-@given(products=st.lists(PRODUCTS, max_size=5))
-def test_an_export_can_be_imported(format_: str, products: list[NewProduct]) -> None:
+@given(drafts=st.lists(DRAFTS, max_size=5))
+def test_an_export_can_be_imported(format_: str, drafts: list[NewProduct]) -> None:
     stream = BytesIO()
 
-    rows = (exported(number, product) for number, product in enumerate(products))
+    rows = (told(number, draft) for number, draft in enumerate(drafts))
     WRITERS[format_](stream, rows, COLUMNS)
 
-    assert [record.product for record in READERS[format_](stream)] == products
+    assert [record.draft for record in READERS[format_](stream)] == drafts
 
 
 def test_an_import_knows_every_column_of_an_export() -> None:
