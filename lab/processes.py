@@ -23,7 +23,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import sessionmaker
 
 from productator.catalogue import products
-from productator.domain import ProductDraft, utc_now
+from productator.domain import NewProduct, utc_now
 from productator.models import Offer, Product, Refresh
 from simulator.options import DEFAULT_REFRESH_TOKEN
 
@@ -371,7 +371,7 @@ class Catalogue:
         now, apart = utc_now(), timedelta(seconds=over_s / count)
         with sessionmaker(self.engine).begin() as session:
             for number in range(count):
-                products.create(session, ProductDraft(f"Product {number}", ""), now=now + number * apart)
+                products.create(session, NewProduct(f"Product {number}", ""), now=now + number * apart)
 
     def remote_ids(self) -> dict[int, str]:
         return dict(self._rows(select(Product.id, Product.remote_id).order_by(Product.id)))

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from productator.access.jwt import IdentityProvider
+from productator.access.identity_provider import IdentityProvider
 from productator.access.jwt_keys import KeySet
 from productator.api.conventions import auth, cors, cursors, parsing, problems, rate_limits
+from productator.api.openapi.routes import openapi_document
 from productator.api.probes import probes
 from productator.api.resources.offer_history import history
 from productator.api.resources.offers import offers
@@ -22,7 +23,7 @@ from productator.web.problem_pages import problem_pages
 
 
 def create_app(settings: Settings) -> Flask:
-    app = Flask("productator", static_folder=None)
+    app = web.RetryingFlask("productator", static_folder=None)
     app.config["CURRENCY"] = settings.currency
     app.config["REFRESHER_PERIOD_S"] = settings.refresher_period_s
     app.config["REQUIRE_IF_MATCH"] = settings.require_if_match
@@ -37,7 +38,7 @@ def create_app(settings: Settings) -> Flask:
     problems.init_app(app)
     cursors.init_app(app, settings.secret_key)
     app.wsgi_app = _server_side(app, trusted_proxies=settings.trusted_proxies)  # type: ignore[method-assign]
-    for blueprint in (products, offers, history, prices, probes, docs, problem_pages):
+    for blueprint in (products, offers, history, prices, probes, openapi_document, docs, problem_pages):
         app.register_blueprint(blueprint)
     return app
 

@@ -15,7 +15,7 @@ MAX_AMOUNT = 2**53 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class ProductDraft:
+class NewProduct:
     """The fields of a product that a client sets."""
 
     name: str

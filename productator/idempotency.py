@@ -1,4 +1,4 @@
-"""Answers kept for repeated requests, in the transaction of their effect: both are or neither is."""
+"""Stored answers for repeated requests; an answer is stored in the same transaction as its effect."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,49 +11,49 @@ from productator.database.failures import is_lock_timeout
 from productator.errors import KeyInUse, KeyReused
 from productator.models import IdempotencyKey
 
-KEPT_FOR = timedelta(hours=24)
+STORED_FOR = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
-class Keyed:
-    """A request that names a key: where the key counts, and a digest of what is asked."""
+class KeyedRequest:
+    """A request with an idempotency key: the scope of the key, and a digest of the request."""
 
     scope: str
     fingerprint: str
 
 
 @dataclass(frozen=True)
-class KeptAnswer:
+class StoredAnswer:
     status: int
     # JSON of the headers to repeat.
     headers: str
     body: str
 
 
-def find(connection: Connection, request: Keyed, *, now: datetime) -> KeptAnswer | None:
-    """The answer this request had; raises KeyReused when the key served another one."""
+def find_answer(connection: Connection, request: KeyedRequest, *, now: datetime) -> StoredAnswer | None:
+    """The stored answer of this request; raises KeyReused when the key served another request."""
     row = connection.execute(
         select(
             IdempotencyKey.fingerprint, IdempotencyKey.status, IdempotencyKey.headers, IdempotencyKey.body
-        ).where(IdempotencyKey.scope == request.scope, IdempotencyKey.created_at > now - KEPT_FOR)
+        ).where(IdempotencyKey.scope == request.scope, IdempotencyKey.created_at > now - STORED_FOR)
     ).one_or_none()
     if row is None:
         return None
     if row.fingerprint != request.fingerprint:
         raise KeyReused
-    return KeptAnswer(row.status, row.headers, row.body)
+    return StoredAnswer(row.status, row.headers, row.body)
 
 
-def begin(session: Session, request: Keyed, *, now: datetime) -> bool:
-    """Takes the key for this transaction; False: somebody else took it, and has finished.
+def take_key(session: Session, request: KeyedRequest, *, now: datetime) -> bool:
+    """Takes the key for this transaction; False: another request took it, and has committed.
 
-    Raises KeyInUse when the other has not finished for as long as the database waits for locks.
+    Raises KeyInUse when the other request does not finish within the database's lock timeout.
     """
-    expired = (IdempotencyKey.scope == request.scope, IdempotencyKey.created_at <= now - KEPT_FOR)
+    expired = (IdempotencyKey.scope == request.scope, IdempotencyKey.created_at <= now - STORED_FOR)
     values = {"scope": request.scope, "fingerprint": request.fingerprint, "created_at": now}
     try:
         session.execute(delete(IdempotencyKey).where(*expired))
-        # Whoever comes second waits here until the first has committed or is gone.
+        # A second request waits here until the first one has committed or rolled back.
         session.execute(insert(IdempotencyKey).values(status=0, headers="", body="", **values))
     except IntegrityError:
         return False
@@ -64,7 +64,7 @@ def begin(session: Session, request: Keyed, *, now: datetime) -> bool:
     return True
 
 
-def keep(session: Session, request: Keyed, answer: KeptAnswer) -> None:
+def store_answer(session: Session, request: KeyedRequest, answer: StoredAnswer) -> None:
     session.execute(
         update(IdempotencyKey)
         .where(IdempotencyKey.scope == request.scope)
@@ -73,8 +73,8 @@ def keep(session: Session, request: Keyed, answer: KeptAnswer) -> None:
 
 
 def prune(session: Session, *, now: datetime, most: int) -> int:
-    """Deletes up to `most` keys that have expired; returns how many."""
-    expired = select(IdempotencyKey.scope).where(IdempotencyKey.created_at <= now - KEPT_FOR).limit(most)
+    """Deletes up to `most` expired keys; returns how many."""
+    expired = select(IdempotencyKey.scope).where(IdempotencyKey.created_at <= now - STORED_FOR).limit(most)
     scopes = session.scalars(expired).all()
     if scopes:
         session.execute(delete(IdempotencyKey).where(IdempotencyKey.scope.in_(scopes)))

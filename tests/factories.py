@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from productator.access import api_tokens
 from productator.catalogue import products
 from productator.config import Settings
-from productator.domain import ProductDraft, Scope
+from productator.domain import NewProduct, Scope
 from productator.models import Offer
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -33,14 +33,14 @@ def settings(**over: Any) -> Settings:
     return Settings(**(wanted | over))
 
 
-def product_draft(name: str = "Espresso machine", description: str = "15 bar pump") -> ProductDraft:
-    return ProductDraft(name, description)
+def new_product(name: str = "Espresso machine", description: str = "15 bar pump") -> NewProduct:
+    return NewProduct(name, description)
 
 
-def stored_product(sessions: sessionmaker[Session], *, now: datetime = NOW, **draft: str) -> int:
+def stored_product(sessions: sessionmaker[Session], *, now: datetime = NOW, **over: str) -> int:
     """The id of a new product, made through the service: pending, and due at `now`."""
     with sessions.begin() as session:
-        product = products.create(session, product_draft(**draft), now=now)
+        product = products.create(session, new_product(**over), now=now)
         session.flush()
         return product.id
 

@@ -31,7 +31,7 @@ from productator.config import Settings
 from productator.database import migrate
 from productator.database.engine import make_engine
 from productator.database.transactions import run_transaction
-from productator.domain import ProductDraft, utc_now
+from productator.domain import NewProduct, utc_now
 from productator.models import Product
 
 _LASTING = "exists throughout"
@@ -136,7 +136,7 @@ def create_and_delete(url: str, stop: Event, busy: Barrier, changes: "Synchroniz
 
 
 def _create(session: Session) -> int:
-    return products.create(session, ProductDraft(_name(), "passing"), now=utc_now()).id
+    return products.create(session, NewProduct(_name(), "passing"), now=utc_now()).id
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def errors_are_problems(ctx: CheckContext, response: Response, case: Case) -> No
         return
     assert response.headers["content-type"] == ["application/problem+json"]
     problem = response.json()
-    kind = problem_types.KINDS[problem["type"].removeprefix("/problems/")]
+    kind = problem_types.PROBLEM_TYPES[problem["type"].removeprefix("/problems/")]
     assert problem.keys() - {"errors"} == _MEMBERS, f"its members are {sorted(problem)}"
     assert (problem["status"], problem["title"]) == (response.status_code, kind.title)
     assert ("errors" in problem) == (kind is problem_types.INVALID_INPUT)

@@ -1,1 +1,1 @@
-"""Callers that an outside identity provider vouches for, with JSON Web Tokens (RFC 7519)."""
+"""Who may call the API: our own tokens, and the JSON Web Tokens (RFC 7519) of an identity provider."""

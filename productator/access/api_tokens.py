@@ -1,11 +1,12 @@
-"""Tokens of the API's callers: made, found by what is presented, listed and revoked."""
+"""The tokens of the API's callers: create, find by secret, list and revoke."""
 
 import hashlib
 import secrets
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, func, or_, select, update
+from sqlalchemy import Connection, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from productator.domain import Scope
@@ -15,9 +16,16 @@ from productator.models import ApiToken
 _START = "pt_"
 _RANDOM_BYTES = 32
 _PREFIX_LENGTH = 8
-USE_IS_NOTED_EVERY = timedelta(minutes=1)
+USE_RECORDED_EVERY = timedelta(minutes=1)
 
-_GOOD = select(ApiToken.id, ApiToken.scopes, ApiToken.last_used_at).where(
+
+class ValidToken(NamedTuple):
+    id: int
+    scopes: str
+    last_used_at: datetime | None
+
+
+_VALID_TOKEN = select(ApiToken.id, ApiToken.scopes, ApiToken.last_used_at).where(
     ApiToken.token_hash == bindparam("token_hash"),
     ApiToken.revoked_at.is_(None),
     or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > bindparam("now")),
@@ -33,7 +41,7 @@ def create(
     now: datetime,
     token_id: int | None = None,
 ) -> tuple[ApiToken, str]:
-    """A new token, and what its owner has to present: that is told here and never again."""
+    """Creates a token; returns it with its secret, which nobody can read again later."""
     secret = _START + secrets.token_urlsafe(_RANDOM_BYTES)
     granted = set(scopes)
     token = ApiToken(
@@ -51,30 +59,32 @@ def create(
 
 
 def create_first(session: Session, *, now: datetime) -> str | None:
-    """An admin token for a database that has never had any token; None: it has had one."""
+    """Creates an admin token in a database that never had any token; None: it had one."""
     if session.scalar(select(func.count()).select_from(ApiToken)):
         return None
-    # Of all who start at once and find no token, the id lets one through; the others get an IntegrityError.
+    # Of several processes that find no token, the id lets one create it; the others get an IntegrityError.
     _, secret = create(session, name="first start", scopes=[Scope.ADMIN], now=now, token_id=1)
     return secret
 
 
-def find(connection: Connection, secret: str, *, now: datetime) -> Row[int, str, datetime | None] | None:
-    """The token that was presented, if it is good now: its id, scopes and last use.
+def find_valid(connection: Connection, secret: str, *, now: datetime) -> ValidToken | None:
+    """The token with this secret, if it is valid now.
 
-    It is looked up by its digest, which nobody can approach byte by byte: how long that takes tells nothing.
+    The lookup uses the digest, which a guesser cannot approach byte by byte: its duration reveals nothing.
     """
-    return connection.execute(_GOOD, {"token_hash": digest(secret), "now": now}).one_or_none()
+    row = connection.execute(_VALID_TOKEN, {"token_hash": digest(secret), "now": now}).one_or_none()
+    return None if row is None else ValidToken._make(row)
 
 
-def is_use_to_note(token: Row[int, str, datetime | None], *, now: datetime) -> bool:
-    return token.last_used_at is None or token.last_used_at <= now - USE_IS_NOTED_EVERY
+def is_use_due(token: ValidToken, *, now: datetime) -> bool:
+    """Whether the last recorded use is old enough to record this one."""
+    return token.last_used_at is None or token.last_used_at <= now - USE_RECORDED_EVERY
 
 
-def note_use(connection: Connection, token_id: int, *, now: datetime) -> None:
-    """One statement; of several at once, those that come second find nothing to do."""
-    unnoted = or_(ApiToken.last_used_at.is_(None), ApiToken.last_used_at <= now - USE_IS_NOTED_EVERY)
-    statement = update(ApiToken).where(ApiToken.id == token_id, unnoted)
+def record_use(connection: Connection, token_id: int, *, now: datetime) -> None:
+    """Updates the last use in one statement; of several at once, only the first changes anything."""
+    is_due = or_(ApiToken.last_used_at.is_(None), ApiToken.last_used_at <= now - USE_RECORDED_EVERY)
+    statement = update(ApiToken).where(ApiToken.id == token_id, is_due)
     connection.execute(statement.values(last_used_at=now))
 
 
@@ -84,13 +94,13 @@ def state(token: ApiToken, *, now: datetime) -> str:
     return "active" if token.expires_at is None or token.expires_at > now else "expired"
 
 
-def listed(session: Session) -> Sequence[ApiToken]:
-    """All tokens ever made, in the order of their making."""
+def list_all(session: Session) -> Sequence[ApiToken]:
+    """All tokens ever created, oldest first."""
     return session.scalars(select(ApiToken).order_by(ApiToken.id)).all()
 
 
 def revoke(session: Session, token_id: int, *, now: datetime) -> ApiToken:
-    """Counts from the next request on; a token that was revoked before stays as it is."""
+    """Revokes the token from the next request on; a revoked token keeps its time of revocation."""
     token = session.get(ApiToken, token_id, with_for_update=True)
     if token is None:
         raise TokenNotFound(token_id)

@@ -1,4 +1,4 @@
-"""The identity provider's public keys: read from its JWKS address (RFC 7517) and kept for a while."""
+"""The identity provider's public keys: read from its JWKS address (RFC 7517) and cached."""
 
 import json
 import logging
@@ -16,13 +16,13 @@ from productator.errors import KeysUnavailable
 
 log = logging.getLogger(__name__)
 
-# Never one with a shared secret: to such a one, everybody who knows a public key could sign.
+# None with a shared secret: anybody who knows a public key could sign with it as the secret.
 _RSA = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
 _ALGORITHMS = {*_RSA, "ES256", "ES384", "ES512", "EdDSA", "Ed25519"}
 KEPT_FOR = timedelta(minutes=10)
-# While the provider is away its last keys stay good, but not so long that a withdrawn one would.
-GOOD_FOR = timedelta(hours=1)
-# Whoever makes up key ids makes us ask no more often than this.
+# While the provider is down its last keys stay valid, but not for long, in case one was withdrawn.
+VALID_FOR = timedelta(hours=1)
+# Invented key ids cause no more requests than one in this time.
 PAUSE = timedelta(seconds=10)
 _TIMEOUT_S = 3.0
 _MAX_BYTES = 256 * 1024
@@ -36,7 +36,7 @@ class Key:
 
 
 class KeySet:
-    """One for each process; its threads share it."""
+    """The key set of a process; its threads share it."""
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -46,15 +46,15 @@ class KeySet:
         self._tried_at: datetime | None = None
 
     def find(self, key_id: str, *, now: datetime) -> Key | None:
-        """The key of this id; None: there is none. Raises KeysUnavailable when that cannot be known."""
+        """The key of this id; None: there is none. Raises KeysUnavailable when that is unknown."""
         with self._lock:
             is_old = self._read_at is None or now - self._read_at >= KEPT_FOR
             if (is_old or key_id not in self._keys) and self._may_try(now):
                 self._read(now)
-            if self._read_at is None or now - self._read_at > GOOD_FOR:
+            if self._read_at is None or now - self._read_at > VALID_FOR:
                 raise KeysUnavailable
             found = self._keys.get(key_id)
-            if found is None and self._tried_at != self._read_at:  # the last try has failed
+            if found is None and self._tried_at != self._read_at:  # the last try failed
                 raise KeysUnavailable
             return found
 
@@ -85,7 +85,7 @@ def _document(address: str) -> bytes:
 
 
 def _usable(document: Any) -> dict[str, Key]:
-    """The keys that sign and that we understand; a provider may publish others beside them."""
+    """The signing keys that we support; a provider may publish others beside them."""
     try:
         found = [(each["kid"], _key(each)) for each in document["keys"] if each.get("use", "sig") == "sig"]
     except (TypeError, KeyError, AttributeError) as error:

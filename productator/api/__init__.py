@@ -1,1 +1,1 @@
-"""The REST API: routes, and one module for each convention they share."""
+"""The REST API: resources, the conventions they share, the shapes of their JSON, and the OpenAPI document."""

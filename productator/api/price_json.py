@@ -13,7 +13,7 @@ from productator.api.price_schemas import (
     TrendFiguresJson,
     TrendReason,
 )
-from productator.api.schemas import time_json
+from productator.api.schemas.answers import time_json
 from productator.domain import ChangeKind
 from productator.prices.buckets import HistoryPoint, PriceHistory
 from productator.prices.offer_history import RecordedChange

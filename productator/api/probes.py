@@ -1,4 +1,4 @@
-"""Probes for whoever runs the API: alive, and ready for traffic."""
+"""Probes for operators: whether the API is alive, and ready for traffic."""
 
 import logging
 
@@ -7,7 +7,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from productator.api.conventions.problems import not_ready
-from productator.api.schemas import json_response
+from productator.api.conventions.responses import json_response
 from productator.database import migrate
 from productator.database.web import reading, retried
 

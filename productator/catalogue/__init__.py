@@ -1,1 +1,1 @@
-"""Use cases on products and offers, given a database session or connection."""
+"""The use cases of products and offers; each gets a database session or connection."""

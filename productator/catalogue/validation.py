@@ -1,10 +1,10 @@
-"""What may be said of a product, whether it comes through the API or from a file."""
+"""Validation of the products that clients and files bring."""
 
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from productator.domain import DESCRIPTION_LENGTH, NAME_LENGTH, ProductDraft
+from productator.domain import DESCRIPTION_LENGTH, NAME_LENGTH, NewProduct
 
 
 def storable(text: str) -> str:
@@ -20,7 +20,7 @@ def _not_blank(text: str) -> str:
     return text
 
 
-# The two rules above as the OpenAPI document tells them; its "\\s" would mean other blanks than Python's.
+# The two rules above as patterns of the OpenAPI document, whose "\\s" would mean other blanks than Python's.
 _BLANKS = r"\t-\r\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 STORABLE: dict[str, Any] = {"pattern": r"^[^\u0000]*$"}
 NAME_PATTERN = rf"^[^\u0000]*[^\u0000{_BLANKS}][^\u0000]*$"
@@ -36,23 +36,23 @@ Description = Annotated[
 ]
 
 
-class Body(BaseModel):
+class StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class ProductIn(Body):
+class ProductIn(StrictModel):
     name: Name
     description: Description = ""
 
-    def draft(self) -> ProductDraft:
-        return ProductDraft(self.name, self.description)
+    def new_product(self) -> NewProduct:
+        return NewProduct(self.name, self.description)
 
 
 Location = tuple[int | str, ...]
 
 
 def wrong_fields(error: ValidationError) -> list[tuple[Location, str]]:
-    """Where each wrong value stands, and what is wrong with it in a sentence."""
+    """The location of each wrong value, and a sentence that says what is wrong."""
     found = error.errors(include_url=False, include_input=False, include_context=False)
     return [(each["loc"], _sentence(each["msg"])) for each in found]
 

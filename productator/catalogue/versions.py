@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from productator.errors import StaleVersion
 from productator.models import Offer, Product
 
-# The versions a writer is willing to change; None: any.
+# The versions that a writer agrees to change; None: any.
 Expected = frozenset[int] | None
 
 
@@ -18,11 +18,11 @@ def check(row: Product | Offer, expected: Expected) -> None:
 
 
 def apply(session: Session, row: Product | Offer, changes: Mapping[str, str | int], *, now: datetime) -> None:
-    """Sets the named fields; a change of nothing leaves version and time as they are."""
+    """Sets the named fields. If none differs, version and time stay as they are."""
     if all(getattr(row, field) == value for field, value in changes.items()):
         return
     for field, value in changes.items():
         setattr(row, field, value)
     row.updated_at = now
-    # One UPDATE that compares the version and raises it: see `version_id_col` of the models.
+    # One UPDATE compares the version and raises it: see `version_id_col` of the models.
     session.flush()

@@ -5,21 +5,21 @@ from sqlalchemy.orm import sessionmaker
 
 from productator.catalogue import products
 from productator.config import Settings
-from productator.domain import ProductDraft, utc_now
+from productator.domain import NewProduct, utc_now
 
 PRODUCTS = (
-    ProductDraft("Espresso machine Lelia PL41", "15 bar pump, steam wand, 2.7 l tank"),
-    ProductDraft("Burr grinder Mignon Crono", "50 mm flat burrs, stepless adjustment"),
-    ProductDraft("Trekking backpack Alpin 45", "45 l, rain cover, 1.6 kg"),
-    ProductDraft("Down jacket Kolga", "750 fill power, packs into its own pocket, 380 g"),
-    ProductDraft("Mechanical keyboard K87", "87 keys, hot-swappable tactile switches, USB-C"),
-    ProductDraft("27-inch monitor Vista 2715", "2560 x 1440, 165 Hz, IPS"),
-    ProductDraft("Noise-cancelling headphones Calm 3", "Over-ear, 35 h battery, folding"),
-    ProductDraft("E-reader Page 7", "7-inch 300 ppi screen, warm light, waterproof"),
-    ProductDraft("Robot vacuum Rover S5", "Lidar mapping, mop, 5200 mAh"),
-    ProductDraft("Cast-iron pan 28 cm", "Pre-seasoned, fits induction hobs"),
-    ProductDraft("City bike Vltava 28", "8 gears, belt drive, dynamo lights"),
-    ProductDraft("Wooden train set Posázaví", "92 pieces, from three years of age"),
+    NewProduct("Espresso machine Lelia PL41", "15 bar pump, steam wand, 2.7 l tank"),
+    NewProduct("Burr grinder Mignon Crono", "50 mm flat burrs, stepless adjustment"),
+    NewProduct("Trekking backpack Alpin 45", "45 l, rain cover, 1.6 kg"),
+    NewProduct("Down jacket Kolga", "750 fill power, packs into its own pocket, 380 g"),
+    NewProduct("Mechanical keyboard K87", "87 keys, hot-swappable tactile switches, USB-C"),
+    NewProduct("27-inch monitor Vista 2715", "2560 x 1440, 165 Hz, IPS"),
+    NewProduct("Noise-cancelling headphones Calm 3", "Over-ear, 35 h battery, folding"),
+    NewProduct("E-reader Page 7", "7-inch 300 ppi screen, warm light, waterproof"),
+    NewProduct("Robot vacuum Rover S5", "Lidar mapping, mop, 5200 mAh"),
+    NewProduct("Cast-iron pan 28 cm", "Pre-seasoned, fits induction hobs"),
+    NewProduct("City bike Vltava 28", "8 gears, belt drive, dynamo lights"),
+    NewProduct("Wooden train set Posázaví", "92 pieces, from three years of age"),
 )
 
 

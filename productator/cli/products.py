@@ -16,7 +16,7 @@ from sqlalchemy.orm import sessionmaker
 from productator.api.conventions.time_ranges import moment
 from productator.api.price_json import change_json
 from productator.api.price_schemas import OfferChangeJson
-from productator.api.schemas import product_json
+from productator.api.schemas.answers import ProductJson, product_json
 from productator.catalogue import products as catalogue
 from productator.cli.files import STANDARD, format_of, format_option, opened_output, output_option, writer
 from productator.cli.plain_errors import with_plain_errors
@@ -135,7 +135,8 @@ def export(given_format: str | None, output: str | None) -> None:
     """Writes all products, as of one moment, as CSV or JSON Lines."""
     write = writer(output, given_format)
     with snapshot(load_settings().database_url) as connection, opened_output(output) as stream:
-        write(stream, (product_json(row) for row in catalogue.every(connection)))
+        rows = map(product_json, catalogue.every(connection))
+        write(stream, rows, columns=tuple(ProductJson.__annotations__))
 
 
 def _time(_context: click.Context, _option: click.Parameter, value: str | None) -> datetime | None:

@@ -94,7 +94,7 @@ def list_tokens() -> None:
     now = utc_now()
     click.echo(_ROW.format(*_COLUMNS).rstrip())
     with _sessions().begin() as session:
-        for token in api_tokens.listed(session):
+        for token in api_tokens.list_all(session):
             click.echo(_row(token, now=now))
 
 

@@ -11,15 +11,15 @@ from sqlalchemy.orm import InstrumentedAttribute
 from productator.database.column_types import UtcDateTime
 
 Item = TypeVar("Item")
-Value = TypeVar("Value")
+Other = TypeVar("Other")
 
-# What JSON keeps exactly: the key of the last row shown, and its id.
+# The key of the last row shown, and its id, as JSON keeps them exactly.
 Position = list[int | str]
 
 
 @dataclass(frozen=True)
 class Order:
-    """By `key` as the database compares it, rows of equal key by `unique`."""
+    """By `key` as the database compares it; rows of equal key by `unique`."""
 
     key: InstrumentedAttribute[Any]
     unique: InstrumentedAttribute[int]
@@ -29,8 +29,8 @@ class Order:
         return [column.desc() if self.descending else column.asc() for column in (self.key, self.unique)]
 
     def behind(self, position: Position) -> ColumnElement[bool]:
-        # Each part has its reason: no database here uses an index for a comparison of tuples; the first
-        # comparison bounds the scan on SQLite; the third lets MySQL begin within a run of equal keys.
+        # No database here uses an index to compare tuples, so the comparison is spelt out: its first part
+        # bounds the scan on SQLite, and its third part lets MySQL begin within a run of equal keys.
         key, unique = self._key(position[0]), position[1]
         if self.descending:
             return (self.key <= key) & ((self.key < key) | ((self.key == key) & (self.unique < unique)))
@@ -45,7 +45,7 @@ class Order:
 
 
 def orders(unique: InstrumentedAttribute[int], **keys: InstrumentedAttribute[Any]) -> dict[str, Order]:
-    """What a list may be sorted by: each key, and `-key` for the other direction."""
+    """The orders of a list by name: each key, and `-key` for the other direction."""
     upwards = {name: Order(key, unique) for name, key in keys.items()}
     return upwards | {f"-{name}": Order(key, unique, descending=True) for name, key in keys.items()}
 
@@ -53,12 +53,11 @@ def orders(unique: InstrumentedAttribute[int], **keys: InstrumentedAttribute[Any
 @dataclass(frozen=True)
 class Page(Generic[Item]):
     rows: Sequence[Item]
-    # Where the next page begins; None: this is the last one.
+    # The next page begins behind this position; None: this is the last page.
     position: Position | None
 
-    def map(self, value: Callable[[Item], Value]) -> "Page[Value]":
-        """The page with a value for each row."""
-        return Page([value(row) for row in self.rows], self.position)
+    def map(self, make: Callable[[Item], Other]) -> "Page[Other]":
+        return Page([make(row) for row in self.rows], self.position)
 
 
 def read_page(
@@ -66,7 +65,7 @@ def read_page(
 ) -> Page[Row[Any]]:
     if position is not None:
         query = query.where(order.behind(position))
-    # One row more than asked for tells whether there is a next page.
+    # One row more than asked for shows whether there is a next page.
     rows = connection.execute(query.order_by(*order.clauses()).limit(limit + 1)).all()
     if len(rows) <= limit:
         return Page(rows, None)

@@ -1,4 +1,4 @@
-"""The web application's database: sessions for writing, single statements for reading."""
+"""The web application's database: sessions for writes, single statements for reads, and retries of views."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -52,51 +52,57 @@ def _commit(session: Session) -> None:
     try:
         session.commit()
     except DBAPIError as error:
-        # Running the work again could do it twice, so only the caller can decide what to do.
+        # A retry could repeat a commit that succeeded, so the client has to decide.
         if error.connection_invalidated:
             raise CommitUnknown from error
         raise
 
 
 def reader() -> Engine:
-    """Where every statement is a transaction of its own."""
+    """The engine on which every statement is a transaction of its own."""
     return db.engines[_READER]
 
 
 @contextmanager
 def reading() -> Iterator[Connection]:
-    """A connection for single SELECTs: each sees a state of its own."""
+    """A connection for single SELECTs: each sees the newest committed state."""
     with reader().connect() as connection:
         yield connection
 
 
 @contextmanager
 def reading_one_state() -> Iterator[Connection]:
-    """A connection for several SELECTs that all see the database as it is at the first."""
+    """A connection for several SELECTs that all see the state at the first one."""
     with reading() as connection:
         engine.begin_snapshot(connection)
         try:
             yield connection
         finally:
-            # Whatever the pool gets back begins anew.
+            # The pool gets the connection back without a transaction.
             if not connection.invalidated:
                 connection.exec_driver_sql("ROLLBACK")
 
 
-def retried(view: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Runs a view again as a whole when the database rolled back (deadlock, lost connection)."""
+def retried(work: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Runs the work again as a whole when the database rolled it back (deadlock, lost connection)."""
 
-    @wraps(view)
+    @wraps(work)
     def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         for _ in range(_ATTEMPTS - 1):
             try:
-                return view(*args, **kwargs)
+                return work(*args, **kwargs)
             except StaleDataError:
-                continue  # changed by another node of a cluster since it was read
+                continue  # another node of a cluster changed the row since we read it
             except DBAPIError as error:
-                # Who has waited for a connection in vain is not made to wait for the next one.
+                # A request that timed out waiting for a connection is not retried.
                 if not is_transient(error) or is_unreachable(error):
                     raise
-        return view(*args, **kwargs)
+        return work(*args, **kwargs)
 
     return run
+
+
+class RetryingFlask(Flask):
+    """An application that runs every view again as a whole when the database rolled it back."""
+
+    dispatch_request = retried(Flask.dispatch_request)

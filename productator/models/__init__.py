@@ -1,4 +1,4 @@
-"""The tables, as plain typed SQLAlchemy classes that both programs share."""
+"""The tables, as typed SQLAlchemy classes that all programs share."""
 
 from productator.database.base import Base
 from productator.models.api_token import ApiToken

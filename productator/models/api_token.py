@@ -1,4 +1,4 @@
-"""The tokens that callers of the API present."""
+"""The tokens of the API's callers."""
 
 from datetime import datetime
 
@@ -15,15 +15,15 @@ class ApiToken(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     name: Mapped[str] = mapped_column(String(TOKEN_NAME_LENGTH))
-    # SHA-256 of the token, which is kept nowhere; to its 256 random bits a slow hash would add nothing.
+    # SHA-256 of the token, which is not stored. The token has 256 random bits, so a slow hash adds nothing.
     token_hash: Mapped[str] = mapped_column(exact_text(64))
-    # How the token begins, for people to tell one from the other.
+    # The first characters of the token, by which people recognise it.
     prefix: Mapped[str] = mapped_column(exact_text(16))
-    # Words of `domain.Scope`, divided by spaces.
+    # Values of `domain.Scope`, separated by spaces.
     scopes: Mapped[str] = mapped_column(exact_text(64))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    # To the minute: a write for every request would cost more than the request.
+    # Updated at most once a minute: a write for every request would cost more than the request.
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

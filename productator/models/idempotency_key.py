@@ -1,4 +1,4 @@
-"""Answers kept for callers who repeat a request because they did not get the first answer."""
+"""Answers stored for callers that repeat a request because they did not receive the first answer."""
 
 from datetime import datetime
 
@@ -15,7 +15,7 @@ class IdempotencyKey(Base):
 
     # A digest of caller, path and key.
     scope: Mapped[str] = mapped_column(exact_text(64), primary_key=True)
-    # A digest of the request: the same key must not serve another one.
+    # A digest of the request: the key must not serve another request.
     fingerprint: Mapped[str] = mapped_column(exact_text(64))
     status: Mapped[int] = mapped_column(SmallInteger)
     headers: Mapped[str] = mapped_column(Text)

@@ -1,4 +1,4 @@
-"""Offers: the external ones, which the refresher keeps true, and own ones, made through the API."""
+"""Offers: external ones, which the refresher keeps fresh, and own ones, created through the API."""
 
 from datetime import datetime
 
@@ -15,7 +15,7 @@ class Offer(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     product_id: Mapped[int] = mapped_column(BigId, ForeignKey("products.id", ondelete="CASCADE"), index=True)
-    # The Offers service's id, unique within the product only; null: an own offer.
+    # The Offers service's id, unique within the product; null: an own offer.
     remote_id: Mapped[str | None] = mapped_column(exact_text(REMOTE_ID_LENGTH))
     price: Mapped[int] = mapped_column(BigId, index=True)
     items_in_stock: Mapped[int] = mapped_column(BigId)
@@ -24,12 +24,12 @@ class Offer(Base):
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
     __table_args__ = (
-        # Not the other way round: MySQL 9.7 would take this index for the foreign key, and does not check a
-        # row at all when any column of that index is null, which `remote_id` is in each offer of our own.
+        # Not in the other order: MySQL 9.7 would use this index for the foreign key, and it does not check
+        # rows with a null in any column of that index. `remote_id` is null in every own offer.
         UniqueConstraint("remote_id", "product_id"),
         CheckConstraint("price >= 0", name="price_not_negative"),
         CheckConstraint("items_in_stock >= 0", name="stock_not_negative"),
         TABLE_OPTIONS,
     )
-    # An UPDATE or DELETE of a row names the version it was read with, and an UPDATE raises it.
+    # An UPDATE or DELETE names the version that was read, and an UPDATE raises it.
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy wants a plain dict

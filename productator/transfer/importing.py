@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from productator.catalogue import products
 from productator.database.transactions import run_transaction
-from productator.domain import ProductDraft, utc_now
+from productator.domain import NewProduct, utc_now
 from productator.transfer.reading import Record
 
 _NAMESPACE = UUID("5f1c8a52-6f0e-4c1e-9f8e-0f6d3c1b7a94")
@@ -58,7 +58,7 @@ def _remote_id(file_digest: str, line: int) -> str:
     return str(uuid5(_NAMESPACE, f"{file_digest}:{line}"))
 
 
-def _store(sessions: sessionmaker[Session], by_remote_id: Mapping[str, ProductDraft]) -> int:
+def _store(sessions: sessionmaker[Session], by_remote_id: Mapping[str, NewProduct]) -> int:
     for _ in range(_ATTEMPTS - 1):
         try:
             return _store_once(sessions, by_remote_id)
@@ -67,7 +67,7 @@ def _store(sessions: sessionmaker[Session], by_remote_id: Mapping[str, ProductDr
     return _store_once(sessions, by_remote_id)
 
 
-def _store_once(sessions: sessionmaker[Session], by_remote_id: Mapping[str, ProductDraft]) -> int:
+def _store_once(sessions: sessionmaker[Session], by_remote_id: Mapping[str, NewProduct]) -> int:
     return run_transaction(
         sessions, lambda session: products.add_missing(session, by_remote_id, now=utc_now())
     )

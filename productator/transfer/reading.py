@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from productator.catalogue.validation import ProductIn, wrong_fields
-from productator.domain import ProductDraft
+from productator.domain import NewProduct
 
 # Far more than the longest product takes with any escaping.
 MAX_LINE_BYTES = 1024 * 1024
@@ -24,7 +24,7 @@ _BOM = b"\xef\xbb\xbf"
 class Record:
     # The line of the file on which the record begins, from 1.
     line: int
-    product: ProductDraft
+    product: NewProduct
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def _object(line: int, text: bytes) -> Record | InvalidRecord:
 
 def _checked(line: int, value: object) -> Record | InvalidRecord:
     try:
-        return Record(line, ProductIn.model_validate(value).draft())
+        return Record(line, ProductIn.model_validate(value).new_product())
     except ValidationError as error:
         found = wrong_fields(error)
         return InvalidRecord(line, [(".".join(map(str, location)), detail) for location, detail in found])

@@ -5,7 +5,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, BinaryIO, Protocol
 
-COLUMNS = ("id", "name", "description", "registration", "created_at", "updated_at")
 Row = Mapping[str, Any]
 
 
@@ -18,18 +17,18 @@ class _Utf8Writer:
 
 
 class RowWriter(Protocol):
-    def __call__(self, stream: BinaryIO, rows: Iterable[Row], columns: Sequence[str] = COLUMNS) -> None:
+    def __call__(self, stream: BinaryIO, rows: Iterable[Row], columns: Sequence[str]) -> None:
         """Writes rows, which have these columns."""
 
 
-def write_csv(stream: BinaryIO, rows: Iterable[Row], columns: Sequence[str] = COLUMNS) -> None:
+def write_csv(stream: BinaryIO, rows: Iterable[Row], columns: Sequence[str]) -> None:
     # All texts are quoted: for some readers a lone carriage return would end the line.
     writer = csv.DictWriter(_Utf8Writer(stream), columns, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     stream.write(",".join(columns).encode() + b"\n")
     writer.writerows(rows)
 
 
-def write_jsonl(stream: BinaryIO, rows: Iterable[Row], columns: Sequence[str] = COLUMNS) -> None:  # noqa: ARG001 - each line names its columns
+def write_jsonl(stream: BinaryIO, rows: Iterable[Row], columns: Sequence[str]) -> None:  # noqa: ARG001 - each line names its columns
     for row in rows:
         line = json.dumps(row, ensure_ascii=False, separators=(",", ":"))
         stream.write(line.encode() + b"\n")

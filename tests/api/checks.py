@@ -1,4 +1,4 @@
-"""What tests of the API keep asking: the one shape of problems, and what all pages hold together."""
+"""Checks that many tests of the API share: the shape of a problem, and the items of all pages."""
 
 from typing import Any
 
@@ -7,27 +7,27 @@ from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
-from productator.api.conventions.problem_types import INVALID_INPUT, KINDS
+from productator.api.conventions.problem_types import INVALID_INPUT, PROBLEM_TYPES
 
 PRODUCTS = "/api/v1/products"
 OFFERS = "/api/v1/offers"
 
 
 def problem(response: TestResponse, status: int) -> dict[str, Any]:
-    """The body of a problem, after holding it to the one shape that all have."""
+    """The body of a problem, after a check of its shape."""
     assert response.status_code == status, response.text
     assert response.content_type == "application/problem+json"
     body: dict[str, Any] = response.get_json(force=True)
     assert body.keys() - {"errors"} == {"type", "title", "status", "detail", "instance", "request_id"}
-    kind = KINDS[body["type"].removeprefix("/problems/")]
-    assert (body["title"], kind.status) == (kind.title, status)
-    assert set(kind.headers) <= set(response.headers.keys())
+    problem_type = PROBLEM_TYPES[body["type"].removeprefix("/problems/")]
+    assert (body["title"], problem_type.status) == (problem_type.title, status)
+    assert set(problem_type.headers) <= set(response.headers.keys())
     assert body["status"] == status
     assert body["detail"].strip()
     assert body["instance"] == response.request.path
     assert body["request_id"] == response.headers["X-Request-Id"]
-    assert ("errors" in body) == (kind is INVALID_INPUT)
-    assert not tells_of_the_database(response.text)
+    assert ("errors" in body) == (problem_type is INVALID_INPUT)
+    assert not mentions_the_database(response.text)
     return body
 
 
@@ -38,7 +38,7 @@ def wrong_fields(response: TestResponse) -> set[str]:
     return {error["pointer"] for error in errors}
 
 
-def tells_of_the_database(text: str) -> bool:
+def mentions_the_database(text: str) -> bool:
     words = ("select ", "insert ", "update ", "delete from", "sqlalchemy", "pymysql", "sqlite", "traceback")
     return any(word in text.lower() for word in words)
 
@@ -70,6 +70,6 @@ def offer_url(offer: dict[str, Any]) -> str:
 
 
 def failure(code: int, *, connection_lost: bool = False) -> OperationalError:
-    """What SQLAlchemy raises for an error of MySQL."""
-    error = pymysql.OperationalError(code, "told by the server")
+    """The exception that SQLAlchemy raises for an error of MySQL."""
+    error = pymysql.OperationalError(code, "said by the server")
     return OperationalError("UPDATE products", {}, error, connection_invalidated=connection_lost)

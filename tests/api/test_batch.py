@@ -202,9 +202,9 @@ def test_a_batch_that_is_run_again_creates_its_products_once(
 
 
 def create(sessions: sessionmaker[Session], count: int) -> None:
-    drafts = [factories.product_draft(name=str(number)) for number in range(count)]
+    new = [factories.new_product(name=str(number)) for number in range(count)]
     with sessions.begin() as session:
-        products.create_many(session, drafts, now=factories.NOW)
+        products.create_many(session, new, now=factories.NOW)
 
 
 def test_the_statements_do_not_grow_with_the_products(
@@ -220,10 +220,10 @@ def test_the_statements_do_not_grow_with_the_products(
 
 @pytest.mark.parametrize("server", ["mariadb", "mysql"], indirect=True)
 def test_the_rows_of_a_table_travel_in_one_insert(engine: Engine, sessions: sessionmaker[Session]) -> None:
-    drafts = [factories.product_draft(name=str(number)) for number in range(1_000)]
+    new = [factories.new_product(name=str(number)) for number in range(1_000)]
     with sessions.begin() as session:
         before = inserts_so_far(session)
-        products.create_many(session, drafts, now=factories.NOW)
+        products.create_many(session, new, now=factories.NOW)
 
         assert inserts_so_far(session) - before == 2
         assert session.scalar(select(func.count()).select_from(Refresh)) == 1_000

@@ -301,9 +301,9 @@ def test_known_keys_stay_good_for_a_while_when_the_provider_is_away(jwks: Jwks) 
     assert found.find("first", now=NOW)
     jwks.status = 500
 
-    assert found.find("first", now=NOW + keysets.GOOD_FOR)
+    assert found.find("first", now=NOW + keysets.VALID_FOR)
     with pytest.raises(KeysUnavailable):
-        found.find("first", now=NOW + keysets.GOOD_FOR + SECOND)
+        found.find("first", now=NOW + keysets.VALID_FOR + SECOND)
 
 
 def test_an_unknown_key_cannot_be_judged_while_the_provider_is_away(jwks: Jwks) -> None:

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session, sessionmaker
 from werkzeug.test import TestResponse
 
-from productator.api.conventions.problem_types import KINDS
+from productator.api.conventions.problem_types import PROBLEM_TYPES
 from tests import factories
 from tests.api.checks import OFFERS, PRODUCTS, offer_url, offers_url, problem
 from tests.marks import SENDS_NO_SQL
@@ -136,7 +136,7 @@ def test_problems_have_their_types_and_are_described(
     kind, method, path, request = refused
     response = client.open(PRODUCTS + path.format(id=product["id"]), method=method, **request)
 
-    assert problem(response, KINDS[kind].status)["type"] == f"/problems/{kind}"
+    assert problem(response, PROBLEM_TYPES[kind].status)["type"] == f"/problems/{kind}"
     held_to(document, app, response)
 
 

@@ -43,7 +43,7 @@ NAMES = {
     "composed": "caf\u00e9 cre\u0301me",
 }  # fmt: skip
 # Before, between and behind them: so many names without a word that reading on does not fill a page of one.
-BLANKS = ["§"] * search.ROWS_LOOKED_AT
+BLANKS = ["§"] * search.ROWS_SCANNED
 
 SEARCHED: list[tuple[str, set[str]]] = [
     ("kettle", {"kettle"}),

@@ -35,7 +35,7 @@ def stored(sessions: Sessions, token_id: int) -> ApiToken:
 
 def good(sessions: Sessions, secret: str, *, now: datetime) -> bool:
     with sessions() as session:
-        return api_tokens.find(session.connection(), secret, now=now) is not None
+        return api_tokens.find_valid(session.connection(), secret, now=now) is not None
 
 
 def test_only_a_digest_is_stored(engine: Engine, sessions: Sessions) -> None:
@@ -124,7 +124,7 @@ def test_the_use_is_noted_once_a_minute(sessions: Sessions, after: timedelta, no
     token_id, _ = factories.token(sessions, "read")
     for now in (NOW, NOW + after):
         with sessions.begin() as session:
-            api_tokens.note_use(session.connection(), token_id, now=now)
+            api_tokens.record_use(session.connection(), token_id, now=now)
 
     assert stored(sessions, token_id).last_used_at == noted
 
@@ -172,7 +172,7 @@ def url_of(engine: Engine) -> str:
 
 def listed(sessions: Sessions) -> list[ApiToken]:
     with sessions() as session:
-        return list(api_tokens.listed(session))
+        return list(api_tokens.list_all(session))
 
 
 @pytest.mark.parametrize("over", [{"auth": "off"}, {"auth": "write", "admin_token": "given-by-the-operator"}])

@@ -42,7 +42,7 @@ def made(run: Run, *arguments: str) -> str:
 
 def stored(sessions: Sessions) -> list[ApiToken]:
     with sessions() as session:
-        return list(api_tokens.listed(session))
+        return list(api_tokens.list_all(session))
 
 
 def only(sessions: Sessions) -> ApiToken:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from productator.catalogue import products
 from productator.database.transactions import run_transaction
-from productator.domain import ProductDraft, utc_now
+from productator.domain import NewProduct, utc_now
 from productator.models import Product
 from tests import factories
 from tests.api.checks import PRODUCTS, items
@@ -70,7 +70,7 @@ def churn(sessions: sessionmaker[Session]) -> Iterator[Counter[str]]:
 
 
 def _create(session: Session, name: str) -> int:
-    return products.create(session, ProductDraft(name, ""), now=utc_now()).id
+    return products.create(session, NewProduct(name, ""), now=utc_now()).id
 
 
 @pytest.mark.parametrize("sort", ["id", "name", "-name", "-created_at"])

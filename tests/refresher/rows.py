@@ -59,8 +59,8 @@ class UnheardSessions:
 def stored_products(sessions: Sessions, count: int, *, now: datetime = NOW) -> list[int]:
     """The ids of new products that are due now."""
     with sessions.begin() as session:
-        draft = factories.product_draft()
-        return [products.create(session, draft, now=now).id for _ in range(count)]
+        new = factories.new_product()
+        return [products.create(session, new, now=now).id for _ in range(count)]
 
 
 def stored_offers(sessions: Sessions, product_id: int) -> set[OfferData]:

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from productator.catalogue import products
 from productator.database.transactions import run_transaction
-from productator.domain import ProductDraft
+from productator.domain import NewProduct
 from productator.models import Product
 from tests.refresher.builders import NOW
 
@@ -26,7 +26,7 @@ class FailingWork:
         self.left = times
 
     def __call__(self, session: Session) -> None:
-        products.create(session, ProductDraft("Lamp", ""), now=NOW)
+        products.create(session, NewProduct("Lamp", ""), now=NOW)
         self.left -= 1
         if self.left >= 0:
             fail(session, self._code)

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from openapi_spec_validator import validate as validate_document
 from pydantic import ValidationError
 
-from productator.api.conventions.problem_types import KINDS
+from productator.api.conventions.problem_types import PROBLEM_TYPES
 from productator.api.openapi import document as documents
 from productator.api.openapi.operations import OPERATIONS
-from productator.api.schemas import ProductPatch
+from productator.api.schemas.bodies import ProductPatch
 from productator.app import create_app
 from productator.catalogue.validation import NAME_PATTERN
 from tests import factories
@@ -129,14 +129,14 @@ def test_every_answer_carries_the_request_id(document: Json) -> None:
 
 def test_every_kind_of_problem_is_answered_by_some_operation(document: Json) -> None:
     types = {
-        kind
+        name
         for operation in operations(document).values()
         for status, response in responses(document, operation)
         if status >= 400
-        for kind in response["content"]["application/problem+json"]["schema"]["properties"]["type"]["enum"]
+        for name in response["content"]["application/problem+json"]["schema"]["properties"]["type"]["enum"]
     }
 
-    assert types == {kind.type for kind in KINDS.values()}
+    assert types == {each.type for each in PROBLEM_TYPES.values()}
 
 
 def protected(document: Json) -> dict[str, Json]:

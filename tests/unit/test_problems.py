@@ -1,4 +1,4 @@
-"""The kinds of problems: one for each of our errors, in order, and the pages that explain them."""
+"""Problem types: one for each of our errors, in order, with the pages that explain them."""
 
 import re
 from collections.abc import Iterator
@@ -8,14 +8,14 @@ import pytest
 from flask.testing import FlaskClient
 
 from productator import errors
-from productator.api.conventions.problem_types import KINDS, OF_ERROR, Kind
+from productator.api.conventions.problem_types import PROBLEM_TYPES, TYPE_OF_ERROR, ProblemType
 from productator.app import create_app
 from tests import factories
 from tests.api.checks import problem
 from tests.servers import dispose_of
 
 ENDPOINTS = Path(__file__).parents[2] / "ENDPOINTS.md"
-EACH_KIND = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
+EACH_TYPE = pytest.mark.parametrize("problem_type", PROBLEM_TYPES.values(), ids=PROBLEM_TYPES.keys())
 
 
 @pytest.fixture
@@ -25,48 +25,51 @@ def client(tmp_path: Path) -> Iterator[FlaskClient]:
     dispose_of(app)
 
 
-def below(kind: type[Exception]) -> Iterator[type[Exception]]:
+def below(error: type[Exception]) -> Iterator[type[Exception]]:
     """All subclasses, to any depth."""
-    for each in kind.__subclasses__():
+    for each in error.__subclasses__():
         yield each
         yield from below(each)
 
 
-def test_every_error_of_ours_has_a_kind() -> None:
-    assert set(OF_ERROR) == set(below(errors.ProductatorError))
+def test_every_error_of_ours_has_a_problem_type() -> None:
+    assert set(TYPE_OF_ERROR) == set(below(errors.ProductatorError))
 
 
-def test_kinds_stand_in_the_order_of_their_statuses() -> None:
-    assert list(KINDS.values()) == sorted(KINDS.values(), key=lambda kind: kind.status)
+def test_problem_types_stand_in_the_order_of_their_statuses() -> None:
+    assert list(PROBLEM_TYPES.values()) == sorted(PROBLEM_TYPES.values(), key=lambda each: each.status)
 
 
-@EACH_KIND
-def test_a_kind_is_named_in_words_that_fit_an_address(kind: Kind) -> None:
-    assert re.fullmatch("[a-z]+(-[a-z]+)*", kind.name)
-    assert kind.type == f"/problems/{kind.name}"
-    assert kind.status >= 400
+@EACH_TYPE
+def test_a_problem_type_is_named_in_words_that_fit_an_address(problem_type: ProblemType) -> None:
+    assert re.fullmatch("[a-z]+(-[a-z]+)*", problem_type.name)
+    assert problem_type.type == f"/problems/{problem_type.name}"
+    assert problem_type.status >= 400
 
 
-@EACH_KIND
-def test_a_kind_says_itself_in_sentences(kind: Kind) -> None:
-    assert not kind.title.endswith(".")
-    assert all(text.endswith(".") for text in (kind.meaning, kind.advice, kind.example))
+@EACH_TYPE
+def test_a_problem_type_is_described_in_sentences(problem_type: ProblemType) -> None:
+    assert not problem_type.title.endswith(".")
+    assert all(
+        text.endswith(".") for text in (problem_type.meaning, problem_type.advice, problem_type.example)
+    )
 
 
-@EACH_KIND
-def test_the_type_of_a_problem_leads_to_its_page(client: FlaskClient, kind: Kind) -> None:
-    page = client.get(kind.type)
+@EACH_TYPE
+def test_the_type_of_a_problem_leads_to_its_page(client: FlaskClient, problem_type: ProblemType) -> None:
+    page = client.get(problem_type.type)
 
     assert (page.status_code, page.content_type) == (200, "text/html; charset=utf-8")
-    assert f"<h1>{kind.title}</h1>" in page.text
-    assert kind.type in page.text
+    assert f"<h1>{problem_type.title}</h1>" in page.text
+    assert problem_type.type in page.text
     assert "`" not in page.text
+    assert "&lt;" not in page.text
 
 
 def test_the_page_of_all_problems_leads_to_each(client: FlaskClient) -> None:
     found = re.findall('href="([^"]+)"', client.get("/problems").text)
 
-    assert found == [f"problems/{name}" for name in KINDS]
+    assert found == [f"problems/{name}" for name in PROBLEM_TYPES]
 
 
 @pytest.mark.parametrize("path", ["/problems", "/problems/not-found"])
@@ -79,16 +82,18 @@ def test_pages_may_load_nothing(client: FlaskClient, path: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["no-such", "Not-Found", "not-found.html", "<b>", "__class__"])
-def test_a_page_of_no_kind_is_not_found(client: FlaskClient, name: str) -> None:
+def test_a_page_of_an_unknown_problem_type_is_not_found(client: FlaskClient, name: str) -> None:
     assert problem(client.get(f"/problems/{name}"), 404)["type"] == "/problems/not-found"
 
 
-def test_the_endpoints_document_lists_every_kind() -> None:
+def test_the_endpoints_document_lists_every_problem_type() -> None:
     text = ENDPOINTS.read_text(encoding="utf-8")
-
-    assert re.findall(r"^\| [0-9]{3} \| .*$", text, re.MULTILINE) == [
-        f"| {int(kind.status)} | `{kind.name}` | {kind.meaning} {kind.advice} |" for kind in KINDS.values()
+    rows = [
+        f"| {int(each.status)} | `{each.name}` | {each.meaning} {each.advice} |"
+        for each in PROBLEM_TYPES.values()
     ]
+
+    assert re.findall(r"^\| [0-9]{3} \| .*$", text, re.MULTILINE) == rows
 
 
 @pytest.mark.parametrize(

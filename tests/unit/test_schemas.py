@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from productator.api.schemas import OfferIn, OfferPatch, ProductPatch
+from productator.api.schemas.bodies import OfferIn, OfferPatch, ProductPatch
 from productator.catalogue.validation import ProductIn
-from productator.domain import MAX_AMOUNT, NAME_LENGTH, OwnOffer, ProductDraft
+from productator.domain import MAX_AMOUNT, NAME_LENGTH, NewProduct, OwnOffer
 
 AMOUNTS = st.integers(0, MAX_AMOUNT)
 NAMES = st.text(
@@ -28,7 +28,7 @@ NO_AMOUNTS = st.one_of(
 def test_amounts_within_bounds_are_taken_exactly(price: int, items_in_stock: int) -> None:
     taken = OfferIn.model_validate({"price": price, "items_in_stock": items_in_stock})
 
-    assert taken.data() == OwnOffer(price, items_in_stock)
+    assert taken.own_offer() == OwnOffer(price, items_in_stock)
 
 
 @given(NO_AMOUNTS)
@@ -39,7 +39,7 @@ def test_nothing_else_is_an_amount(value: object) -> None:
 
 @given(NAMES)
 def test_a_name_is_taken_exactly(name: str) -> None:
-    assert ProductIn.model_validate({"name": name}).draft() == ProductDraft(name, "")
+    assert ProductIn.model_validate({"name": name}).new_product() == NewProduct(name, "")
 
 
 @given(st.text(max_size=50), st.text(max_size=50))

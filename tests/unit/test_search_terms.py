@@ -1,4 +1,4 @@
-"""Words: what a search asks for begins what a name was spelt as, whatever is written."""
+"""Search terms: the terms of a query begin the terms of the names that it finds."""
 
 import re
 
@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from productator.domain import NAME_LENGTH
-from productator.models.search_terms import WORDS_LENGTH, spelt, wanted
+from productator.models.search_terms import TERMS_LENGTH, index_terms, query_terms
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=NAME_LENGTH)
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "terms"),
     [
         ("Espresso Machine", "__espresso __machine"),
         ("De'Longhi EC-685", "__de __longhi __ec __685"),
@@ -26,28 +26,30 @@ TEXTS = st.text(st.characters(codec="utf-8"), max_size=NAME_LENGTH)
         ("🎉 + % -", ""),
     ],
 )
-def test_a_name_is_spelt_in_plain_words(text: str, words: str) -> None:
-    assert spelt(text) == words.replace("D0B9", "D0B8")  # й is и with a mark
+def test_a_name_is_encoded_as_plain_terms(text: str, terms: str) -> None:
+    assert index_terms(text) == terms.replace("D0B9", "D0B8")  # й is и with a mark
 
 
 @given(TEXTS)
-def test_a_full_text_index_can_take_every_word(text: str) -> None:
-    assert len(spelt(text)) <= WORDS_LENGTH
-    assert re.fullmatch("(__[0-9a-zA-Z]{1,80}( |$))*_{0,2}", spelt(text))
+def test_a_full_text_index_can_take_every_term(text: str) -> None:
+    assert len(index_terms(text)) <= TERMS_LENGTH
+    assert re.fullmatch("(__[0-9a-zA-Z]{1,80}( |$))*_{0,2}", index_terms(text))
 
 
 @given(TEXTS)
 def test_a_text_finds_itself(text: str) -> None:
-    assert all(word in spelt(text) for word in wanted(text)[:100])
+    assert all(term in index_terms(text) for term in query_terms(text)[:100])
 
 
 @given(st.text(st.characters(codec="ascii"), max_size=60))
 def test_the_beginning_of_a_text_finds_it(text: str) -> None:
-    assert all(word in spelt(text) for length in range(len(text)) for word in wanted(text[:length]))
+    beginnings = (text[:length] for length in range(len(text)))
+
+    assert all(term in index_terms(text) for each in beginnings for term in query_terms(each))
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "terms"),
     [
         ("machine espresso", ["__espresso", "__machine"]),
         ("esp espresso ESP es", ["__espresso"]),
@@ -56,5 +58,5 @@ def test_the_beginning_of_a_text_finds_it(text: str) -> None:
         ("...", []),
     ],
 )
-def test_a_search_wants_each_word_once_and_long_ones_first(text: str, words: list[str]) -> None:
-    assert wanted(text) == words
+def test_a_query_has_each_term_once_and_long_ones_first(text: str, terms: list[str]) -> None:
+    assert query_terms(text) == terms

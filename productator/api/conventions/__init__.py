@@ -1,1 +1,1 @@
-"""What all resources share: one module for each convention."""
+"""The conventions that all resources share, each in a module."""

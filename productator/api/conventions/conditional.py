@@ -1,4 +1,4 @@
-"""Conditional requests (RFC 9110): strong entity tags made of versions, 304, 412 and 428."""
+"""Conditional requests (RFC 9110): strong entity tags from versions, 304, 412 and 428."""
 
 import hashlib
 import re
@@ -6,30 +6,31 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Response, current_app, request
-from sqlalchemy import Row
 
-from productator.api.schemas import json_response
+from productator.api.conventions.responses import json_response
+from productator.catalogue.offers import OfferRow
+from productator.catalogue.products import ProductRow
 from productator.catalogue.versions import Expected
 from productator.errors import PreconditionRequired
-from productator.models import Offer, Product
 
+ASK_EACH_TIME = "no-cache"
 _TAG = re.compile("([1-9][0-9]{0,18})p?")
 
 
-def product_tag(product: Product | Row[Any]) -> str:
-    """The version; marked while the registration is pending, since its end changes what a reader sees.
+def product_tag(product: ProductRow) -> str:
+    """The version, marked while the registration is pending, since its end changes the answer.
 
-    A writer may bring either tag of a version: registration is nothing that a write could overwrite.
+    A writer may send either tag of a version: no write can overwrite the registration.
     """
     return f"{product.version}" if product.registered_at else f"{product.version}p"
 
 
-def offer_tag(offer: Offer | Row[Any]) -> str:
+def offer_tag(offer: OfferRow) -> str:
     return f"{offer.version}"
 
 
 def expected_version() -> Expected:
-    """What `If-Match` demands of the row that is to be changed; weak tags never match."""
+    """The versions that `If-Match` allows to change; weak tags never match."""
     tags = request.if_match
     if "If-Match" not in request.headers:
         if current_app.config["REQUIRE_IF_MATCH"]:
@@ -45,7 +46,7 @@ def expected_version() -> Expected:
 def tagged(
     body: Mapping[str, Any], tag: str, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The body with its tag, or 304 for a reader who has it already."""
+    """The body with its tag, or 304 if the reader has it already."""
     if request.method in {"GET", "HEAD"} and request.if_none_match.contains_weak(tag):
         return _not_modified(tag)
     response = json_response(body, status, headers)
@@ -58,11 +59,18 @@ def tagged_list(body: Mapping[str, Any]) -> Response:
 
 
 def tagged_content(response: Response) -> Response:
-    """An answer without a version; its tag is a digest of what is sent."""
+    """Tags an answer that has no version with a digest of its content; 304 if the reader has it already."""
     tag = hashlib.sha256(response.get_data()).hexdigest()[:32]
     if request.if_none_match.contains_weak(tag):
         return _not_modified(tag)
     response.set_etag(tag)
+    return response
+
+
+def tagged_file(content: str | bytes, content_type: str, *, cache_control: str) -> Response:
+    response = tagged_content(current_app.response_class(content, content_type=content_type))
+    response.headers["Cache-Control"] = cache_control
+    response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
 

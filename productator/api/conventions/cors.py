@@ -1,18 +1,18 @@
-"""Which web pages of other origins may call the API from a browser (CORS); none unless they are named.
+"""CORS: the web pages of the configured origins may call the API from a browser.
 
-Own code because Flask-Cors names every method in a preflight's answer, whatever the route has, and leaves
-out `Vary: Origin` where one origin is allowed. Cookies mean nothing here, so credentials are never allowed.
+Not Flask-Cors: it names every method in the answer to a preflight, whatever methods the route has, and omits
+`Vary: Origin` where one origin is allowed. The API uses no cookies, so credentials are never allowed.
 """
 
 from flask import Flask, Response, request
 
 ANY = "*"
-_SENT = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-Id"
-_SHOWN = (
+_REQUEST_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-Id"
+_ANSWER_HEADERS = (
     "ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate,"
     " X-Request-Id"
 )
-_PREFLIGHT_KEPT_S = 3600
+_PREFLIGHT_MAX_AGE_S = 3600
 
 
 def init_app(app: Flask, origins: frozenset[str]) -> None:
@@ -21,7 +21,7 @@ def init_app(app: Flask, origins: frozenset[str]) -> None:
 
     @app.after_request
     def share(response: Response) -> Response:
-        """Of errors, too: a page has to be able to read what was wrong."""
+        """Lets pages read answers, errors included."""
         if ANY not in origins:
             response.vary.add("Origin")
         origin = request.headers.get("Origin")
@@ -33,8 +33,8 @@ def init_app(app: Flask, origins: frozenset[str]) -> None:
 
 def _allow(response: Response) -> None:
     if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
-        response.headers["Access-Control-Expose-Headers"] = _SHOWN
+        response.headers["Access-Control-Expose-Headers"] = _ANSWER_HEADERS
     elif "Allow" in response.headers:
         response.headers["Access-Control-Allow-Methods"] = response.headers["Allow"]
-        response.headers["Access-Control-Allow-Headers"] = _SENT
-        response.headers["Access-Control-Max-Age"] = str(_PREFLIGHT_KEPT_S)
+        response.headers["Access-Control-Allow-Headers"] = _REQUEST_HEADERS
+        response.headers["Access-Control-Max-Age"] = str(_PREFLIGHT_MAX_AGE_S)

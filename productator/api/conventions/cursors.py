@@ -1,18 +1,20 @@
-"""Cursors: where the next page begins, signed, and bound to the list and the filters they were made for."""
+"""Cursors: the position where the next page begins, signed, and bound to one list and its filters."""
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
 
 from flask import Flask, Response, current_app, request, url_for
 from itsdangerous import BadData, URLSafeSerializer
 
 from productator.api.conventions.conditional import tagged_content
-from productator.api.schemas import json_response
+from productator.api.conventions.responses import json_response
+from productator.api.schemas.answers import PageJson
 from productator.database.keyset import Page, Position
 from productator.errors import CursorRejected
 
+Item = TypeVar("Item")
 _EXTENSION = "productator-cursors"
 
 
@@ -27,29 +29,30 @@ def position_of(cursor: str | None) -> Position | None:
         position, bound_to = _cursors().loads(cursor)
     except (BadData, ValueError) as exc:
         raise CursorRejected("The cursor is not one of ours: start again from the first page.") from exc
-    if bound_to != _list_asked_for():
+    if bound_to != _requested_list():
         raise CursorRejected("The cursor belongs to a list with other filters: start from the first page.")
     return list(position)
 
 
-def page_answer(page: Page[Any], items: Sequence[Mapping[str, Any]]) -> Response:
-    return listed({"items": items}, None if page.position is None else _next_url(page.position))
+def page_answer(page: Page[Any], items: Iterable[Item]) -> Response:
+    next_url = None if page.position is None else _next_url(page.position)
+    return listed(PageJson(items=list(items), next=next_url), next_url)
 
 
-def listed(body: Mapping[str, Any], following: str | None) -> Response:
-    """A page of a list, which tells the next one's address twice: in the body and in `Link` (RFC 8288)."""
-    headers = {"Link": f'<{following}>; rel="next"'} if following else None
-    return tagged_content(json_response({**body, "next": following}, headers=headers))
+def listed(body: Mapping[str, Any], next_url: str | None) -> Response:
+    """A page of a list; both the body and the header `Link` (RFC 8288) give the address of the next one."""
+    headers = {"Link": f'<{next_url}>; rel="next"'} if next_url else None
+    return tagged_content(json_response({**body, "next": next_url}, headers=headers))
 
 
 def _next_url(position: Position) -> str:
-    # Not `request.base_url`, which may hold letters that no header can.
-    arguments = request.args.to_dict() | {"cursor": _cursors().dumps([position, _list_asked_for()])}
+    # Not `request.base_url`, which may contain letters that a header cannot.
+    arguments = request.args.to_dict() | {"cursor": _cursors().dumps([position, _requested_list()])}
     return url_for(str(request.endpoint), _external=True, **(request.view_args or {}), **arguments)
 
 
-def _list_asked_for() -> str:
-    """Path and filters, shortened; the size of the pages may change from one to the next."""
+def _requested_list() -> str:
+    """A digest of path and filters; `limit` may differ from page to page."""
     filters = sorted((name, value) for name, value in request.args.items() if name not in {"cursor", "limit"})
     return hashlib.sha256(json.dumps([request.path, filters]).encode()).hexdigest()[:32]
 

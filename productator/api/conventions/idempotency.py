@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: a POST that is sent again has its effect once, and the same answer again."""
+"""`Idempotency-Key`: a POST that is sent again has its effect once, and gets the same answer."""
 
 import hashlib
 import json
@@ -13,49 +13,48 @@ from productator.api.conventions.auth import caller
 from productator.database.web import reading, transaction
 from productator.domain import utc_now
 from productator.errors import KeyInUse, MalformedKey
-from productator.idempotency import KeptAnswer, Keyed
+from productator.idempotency import KeyedRequest, StoredAnswer
 
 # As a structured field string (RFC 9651), or bare, as many clients send it.
 _QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\]){1,255})"')
 _BARE = re.compile(r"[!#-~]{1,255}")
 KEY_PATTERN = f"^(?:{_QUOTED.pattern}|{_BARE.pattern})$"
-_KEPT_HEADERS = ("Content-Type", "ETag", "Location")
+_STORED_HEADERS = ("Content-Type", "ETag", "Location")
 
 
 def once(work: Callable[[Session], Response]) -> Response:
-    """Runs `work` in a transaction; for a request whose key has an answer already, gives that one."""
-    keyed = _keyed()
+    """Runs `work` in a transaction, or replays the answer that the request's key already has."""
+    keyed = _keyed_request()
     if keyed is None:
         with transaction() as session:
             return work(session)
-    return _kept(keyed) or _run(keyed, work) or _kept_by_another(keyed)
+    response = _replay(keyed) or _run(keyed, work) or _replay(keyed)
+    if response is None:  # another request took the key, and then rolled back
+        raise KeyInUse
+    return response
 
 
-def _kept(keyed: Keyed) -> Response | None:
+def _replay(keyed: KeyedRequest) -> Response | None:
     with reading() as connection:
-        answer = idempotency.find(connection, keyed, now=utc_now())
-    return None if answer is None else _replayed(answer)
+        answer = idempotency.find_answer(connection, keyed, now=utc_now())
+    if answer is None:
+        return None
+    headers = json.loads(answer.headers) | {"Idempotency-Replayed": "true"}
+    return current_app.response_class(answer.body, status=answer.status, headers=headers)
 
 
-def _run(keyed: Keyed, work: Callable[[Session], Response]) -> Response | None:
-    """None: somebody else has taken the key since we looked."""
+def _run(keyed: KeyedRequest, work: Callable[[Session], Response]) -> Response | None:
+    """None: another request has taken the key since we looked."""
     with transaction() as session:
-        if not idempotency.begin(session, keyed, now=utc_now()):
+        if not idempotency.take_key(session, keyed, now=utc_now()):
             session.rollback()
             return None
         response = work(session)
-        idempotency.keep(session, keyed, _answer(response))
+        idempotency.store_answer(session, keyed, _answer(response))
         return response
 
 
-def _kept_by_another(keyed: Keyed) -> Response:
-    kept = _kept(keyed)
-    if kept is None:  # the other gave up in between
-        raise KeyInUse
-    return kept
-
-
-def _keyed() -> Keyed | None:
+def _keyed_request() -> KeyedRequest | None:
     header = request.headers.get("Idempotency-Key")
     if header is None:
         return None
@@ -63,18 +62,18 @@ def _keyed() -> Keyed | None:
     if not quoted and not _BARE.fullmatch(header):
         raise MalformedKey
     key = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else header
-    return Keyed(
+    return KeyedRequest(
         scope=_digest(caller(), request.method, request.path, key),
         fingerprint=_digest(request.method, request.full_path, _canonical_body()),
     )
 
 
 def _canonical_body() -> str:
-    """The body without the accidents of its writing."""
+    """The body, independent of spaces and the order of members."""
     body = request.get_data()
     try:
         return json.dumps(json.loads(body), sort_keys=True)
-    except (ValueError, RecursionError):  # a call that takes no body was sent one all the same, or none
+    except (ValueError, RecursionError):  # only calls that ignore the body get here
         return body.decode("latin-1")
 
 
@@ -82,11 +81,6 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def _answer(response: Response) -> KeptAnswer:
-    headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
-    return KeptAnswer(response.status_code, json.dumps(headers), response.get_data(as_text=True))
-
-
-def _replayed(answer: KeptAnswer) -> Response:
-    headers = json.loads(answer.headers) | {"Idempotency-Replayed": "true"}
-    return current_app.response_class(answer.body, status=answer.status, headers=headers)
+def _answer(response: Response) -> StoredAnswer:
+    headers = {name: response.headers[name] for name in _STORED_HEADERS if name in response.headers}
+    return StoredAnswer(response.status_code, json.dumps(headers), response.get_data(as_text=True))

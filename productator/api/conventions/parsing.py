@@ -1,4 +1,4 @@
-"""What every request goes through: its id, and the reading of its body and query."""
+"""Parses every request: its id, path, query and body."""
 
 import re
 from typing import TypeVar
@@ -25,7 +25,7 @@ from productator.ops.uwsgi_requests import UNREADABLE
 Schema = TypeVar("Schema", bound=BaseModel)
 
 MAX_BODY_BYTES = 1024 * 1024
-# Well below uWSGI's buffer-size, beyond which it closes the connection without an answer.
+# Well below uWSGI's buffer-size; uWSGI closes the connection of a larger request without an answer.
 MAX_TARGET_LENGTH = 8 * 1024
 MAX_HEADERS_LENGTH = 32 * 1024
 JSON_TYPES = ("application/json",)
@@ -34,7 +34,7 @@ _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
 
 class RowId(BaseConverter):
-    """Digits that name a row; anything else, however similar, is not found."""
+    """The id of a row, in digits; anything else is not found."""
 
     regex = "[1-9][0-9]{0,18}"
 
@@ -59,13 +59,13 @@ def init_app(app: Flask) -> None:
 def _name_request() -> None:
     given = request.headers.get("X-Request-Id", "")
     g.request_id = given if _SANE_ID.fullmatch(given) else uuid4().hex
-    # Into every log line until the next request, of whose predecessor nothing may remain.
+    # Every log line until the next request has this id, and nothing of the request before it.
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
 
 def _refuse_unreadable() -> None:
-    """What a server may hand on although it cannot be served, told before anything is done."""
+    """Refuses, before anything else, requests that servers pass on although nobody can answer them."""
     if request.environ.get(UNREADABLE):
         raise MalformedRequest(request.environ[UNREADABLE])
     if len(request.full_path) > MAX_TARGET_LENGTH:
@@ -87,11 +87,11 @@ def _echo_request_id(response: Response) -> Response:
 
 
 def read_body(schema: type[Schema], *, types: tuple[str, ...] = JSON_TYPES) -> Schema:
-    """The JSON body as a `schema`; raises for every way in which it is not one."""
+    """The JSON body as a `schema`; raises if it is not JSON, or not valid."""
     if request.mimetype not in types:
         raise UnsupportedMediaType(f"Send the body as {' or '.join(types)}.")
     try:
-        # pydantic's own way from bytes to a model would take NaN and Infinity, which are not JSON.
+        # Pydantic's own JSON parsing would accept NaN and Infinity, which are not JSON.
         document = from_json(_bytes(), allow_inf_nan=False)
     except ValueError as exc:
         raise MalformedRequest(f"The body is not JSON: {exc}.") from exc
@@ -99,7 +99,7 @@ def read_body(schema: type[Schema], *, types: tuple[str, ...] = JSON_TYPES) -> S
 
 
 def checked(schema: type[Schema], value: object, *, within: Location = ()) -> Schema:
-    """The value as a `schema`; `within` is where in the body it stands."""
+    """The value as a `schema`; `within` is its location in the body."""
     try:
         return schema.model_validate(value)
     except ValidationError as exc:
@@ -107,15 +107,15 @@ def checked(schema: type[Schema], value: object, *, within: Location = ()) -> Sc
 
 
 def _bytes() -> bytes:
-    # A server that does not decode chunks would hand the body over as empty.
+    # A server that does not decode chunks passes the body on as empty.
     if "Transfer-Encoding" in request.headers and not request.environ.get("wsgi.input_terminated"):
         raise LengthRequired("Send the body with a Content-Length.")
-    # Kept, because a view that is retried reads it again.
+    # Flask keeps the body, and a view that is retried reads it again.
     return request.get_data()
 
 
 def read_query(schema: type[Schema]) -> Schema:
-    """The query as a `schema`; a name given twice is refused like any other wrong value."""
+    """The query as a `schema`; a name that is given twice is a wrong value."""
     errors = [
         (_pointer((name,)), "Must be given once.") for name, values in request.args.lists() if len(values) > 1
     ]

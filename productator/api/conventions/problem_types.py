@@ -1,6 +1,6 @@
-"""Every kind of problem that the API answers: the one table behind answers, their pages and the documents.
+"""Every type of problem that the API answers: the one table behind answers, pages and documents.
 
-`type` is a promise: a kind keeps its name for good.
+`type` is part of the contract: no problem type is ever renamed.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ PATH = "/problems"
 
 
 @dataclass(frozen=True)
-class Kind:
+class ProblemType:
     status: HTTPStatus
     name: str
     title: str
@@ -27,10 +27,11 @@ class Kind:
         return f"{PATH}/{self.name}"
 
 
-KINDS: dict[str, Kind] = {}
+# By name, in the order of their statuses.
+PROBLEM_TYPES: dict[str, ProblemType] = {}
 
 
-def _kind(
+def _declare(
     status: int,
     name: str,
     title: str,
@@ -39,59 +40,59 @@ def _kind(
     advice: str,
     example: str | errors.ProductatorError,
     headers: tuple[str, ...] = (),
-) -> Kind:
-    """An error of ours as the example says that this kind is its own."""
+) -> ProblemType:
+    """Adds a problem type to the table; an error as the example is one that is answered with this type."""
     error = type(example) if isinstance(example, errors.ProductatorError) else None
-    kind = Kind(HTTPStatus(status), name, title, meaning, advice, str(example), error, headers)
-    KINDS[name] = kind
-    return kind
+    declared = ProblemType(HTTPStatus(status), name, title, meaning, advice, str(example), error, headers)
+    PROBLEM_TYPES[name] = declared
+    return declared
 
 
-MALFORMED_REQUEST = _kind(
+MALFORMED_REQUEST = _declare(
     400,
     "malformed-request",
     "The request cannot be read",
     meaning="The request is not HTTP, its body is not JSON or did not arrive, or its headers contradict each"
     " other.",
-    advice="Mend what `detail` names; the same request will be refused again.",
+    advice="Fix what `detail` names; the same request would be refused again.",
     example=errors.MalformedRequest("The body is not JSON: EOF while parsing a value at line 1 column 0."),
 )
-MALFORMED_KEY = _kind(
+MALFORMED_KEY = _declare(
     400,
     "malformed-key",
     "The Idempotency-Key is malformed",
     meaning="The `Idempotency-Key` is not 1 to 255 visible characters, quoted or not. Nothing was done.",
-    advice="Send another key; a UUID is a good one.",
+    advice="Send another key, for example a UUID.",
     example=errors.MalformedKey(),
 )
-CURSOR_REJECTED = _kind(
+CURSOR_REJECTED = _declare(
     400,
     "cursor-rejected",
     "The cursor is not one of this list",
-    meaning="The cursor was not made here, or belongs to another list or to other filters.",
-    advice="Start again from the first page, and follow `next` as it is.",
+    meaning="The cursor was not issued by this API, or belongs to another list or other filters.",
+    advice="Start again from the first page, and follow `next` unchanged.",
     example=errors.CursorRejected("The cursor is not one of ours: start again from the first page."),
 )
-TOKEN_REQUIRED = _kind(
+TOKEN_REQUIRED = _declare(
     401,
     "token-required",
     "A token is needed",
     meaning="The call needs a token, and none was sent.",
-    advice="Send a token as `Authorization: Bearer` and the token.",
+    advice="Send a token as `Authorization: Bearer TOKEN`.",
     example=errors.TokenRequired(),
     headers=("WWW-Authenticate",),
 )
-TOKEN_INVALID = _kind(
+TOKEN_INVALID = _declare(
     401,
     "token-invalid",
     "The token is not valid",
-    meaning="What was sent as `Authorization` is not `Bearer` and a token that is valid now: it is unknown,"
-    " expired, revoked or malformed. This is told also where no token is needed.",
-    advice="Get another token from the operator, or leave the header out where none is needed.",
+    meaning="The `Authorization` header is not `Bearer` and a valid token: the token is unknown, expired,"
+    " revoked or malformed. The answer is the same where no token is needed.",
+    advice="Get another token from the operator, or omit the header where no token is needed.",
     example=errors.TokenInvalid(),
     headers=("WWW-Authenticate",),
 )
-SCOPE_MISSING = _kind(
+SCOPE_MISSING = _declare(
     403,
     "scope-missing",
     "The token may not do this",
@@ -100,48 +101,48 @@ SCOPE_MISSING = _kind(
     example=errors.ScopeMissing("write"),
     headers=("WWW-Authenticate",),
 )
-NOT_FOUND = _kind(
+NOT_FOUND = _declare(
     404,
     "not-found",
     "There is nothing at this address",
-    meaning="No path of the API looks like this. An id in a path is digits without leading zeros.",
+    meaning="The API has no such path. An id in a path is digits without leading zeros.",
     advice="Compare the path with `/openapi.json`.",
     example="There is nothing at /api/v1/product/13.",
 )
-PRODUCT_NOT_FOUND = _kind(
+PRODUCT_NOT_FOUND = _declare(
     404,
     "product-not-found",
     "There is no such product",
-    meaning="The product was deleted, or never was.",
-    advice="Forget its id: it is never given again.",
+    meaning="The product was deleted, or never existed.",
+    advice="Delete its id on your side: no other product gets it.",
     example=errors.ProductNotFound(13),
 )
-OFFER_NOT_FOUND = _kind(
+OFFER_NOT_FOUND = _declare(
     404,
     "offer-not-found",
     "There is no such offer",
-    meaning="The product has no such offer (any more): offers come and go with the Offers service.",
+    meaning="The product has no such offer, or no longer: the Offers service adds and removes offers.",
     advice="Read the product's offers again.",
     example=errors.OfferNotFound(13, 68),
 )
-METHOD_NOT_ALLOWED = _kind(
+METHOD_NOT_ALLOWED = _declare(
     405,
     "method-not-allowed",
     "The path does not have this method",
     meaning="The path exists, but not with this method; `Allow` names those it has.",
-    advice="Use one of those.",
+    advice="Use one of those methods.",
     example="The method is not allowed for the requested URL.",
     headers=("Allow",),
 )
-OFFER_IS_EXTERNAL = _kind(
+OFFER_IS_EXTERNAL = _declare(
     409,
     "offer-is-external",
     "The offer belongs to the Offers service",
     meaning="Only own offers can be changed or deleted here; nothing was done.",
-    advice="Leave it to the refresher, or add an own offer beside it.",
+    advice="Leave the offer to the refresher, or add an own offer beside it.",
     example=errors.OfferIsExternal(68),
 )
-KEY_IN_USE = _kind(
+KEY_IN_USE = _declare(
     409,
     "key-in-use",
     "The first request with this key is still running",
@@ -150,99 +151,99 @@ KEY_IN_USE = _kind(
     example=errors.KeyInUse(),
     headers=("Retry-After",),
 )
-LENGTH_REQUIRED = _kind(
+LENGTH_REQUIRED = _declare(
     411,
     "length-required",
     "The length of the body is not known",
-    meaning="The body came in a transfer coding that this server cannot read.",
-    advice="Send it with a `Content-Length`, or under uWSGI `chunked`.",
+    meaning="The body has a transfer coding that this server cannot read.",
+    advice="Send the body with a `Content-Length`, or `chunked` if the server is uWSGI.",
     example="Send the body with a Content-Length.",
 )
-STALE_VERSION = _kind(
+STALE_VERSION = _declare(
     412,
     "stale-version",
     "It was changed meanwhile",
-    meaning="None of the tags in `If-Match` is the current one, which `ETag` tells; nothing was changed.",
-    advice="Read it again, and send the change that still makes sense with the tag you then got.",
+    meaning="No tag in `If-Match` is the current one, which is in `ETag`; nothing was changed.",
+    advice="Read it again, and send the change with the new tag if you still want it.",
     example=errors.StaleVersion(8),
     headers=("ETag",),
 )
-BODY_TOO_LARGE = _kind(
+BODY_TOO_LARGE = _declare(
     413,
     "body-too-large",
     "The body is too large",
     meaning="A body may have up to 1 MiB.",
-    advice="Send less at a time.",
+    advice="Split the body into several requests.",
     example="The data value transmitted exceeds the capacity limit.",
 )
-URI_TOO_LONG = _kind(
+URI_TOO_LONG = _declare(
     414,
     "uri-too-long",
     "The address is too long",
     meaning="Path and query may have up to 8 KiB together.",
-    advice="Ask for less at a time, or with fewer filters.",
+    advice="Use fewer or shorter filters.",
     example="Path and query may have up to 8192 characters together.",
 )
-UNSUPPORTED_MEDIA_TYPE = _kind(
+UNSUPPORTED_MEDIA_TYPE = _declare(
     415,
     "unsupported-media-type",
     "The body is of another media type",
-    meaning="The `Content-Type` is not one that this call takes.",
-    advice="Send the body as `detail` says, and name its type.",
+    meaning="This call does not accept the `Content-Type`.",
+    advice="Send the body in a media type that `detail` names, with that `Content-Type`.",
     example="Send the body as application/json.",
 )
-INVALID_INPUT = _kind(
+INVALID_INPUT = _declare(
     422,
     "invalid-input",
     "Some values are not acceptable",
     meaning="Fields or query parameters are unknown, missing or unacceptable; `errors` lists each with a JSON"
     " pointer.",
-    advice="Mend all that `errors` names; the same request will be refused again.",
+    advice="Fix everything that `errors` lists; the same request would be refused again.",
     example=errors.InvalidInput([("/price", "Input should be greater than or equal to 0.")]),
 )
-KEY_REUSED = _kind(
+KEY_REUSED = _declare(
     422,
     "key-reused",
-    "The key has served another request",
-    meaning="The `Idempotency-Key` was sent before with another path's, method's or body's request.",
+    "The key was used for another request",
+    meaning="The `Idempotency-Key` was sent before with another path, method or body.",
     advice="Use a new key for each new request.",
     example=errors.KeyReused(),
 )
-PRECONDITION_REQUIRED = _kind(
+PRECONDITION_REQUIRED = _declare(
     428,
     "precondition-required",
     "Changes need an If-Match",
-    meaning="This deployment wants `If-Match` on every change (`PRODUCTATOR_REQUIRE_IF_MATCH`).",
-    advice="Read what you want to change, and send its `ETag` as `If-Match`.",
+    meaning="This deployment requires `If-Match` on every change (`PRODUCTATOR_REQUIRE_IF_MATCH`).",
+    advice="Read the product or offer, and send its `ETag` as `If-Match`.",
     example=errors.PreconditionRequired(),
 )
-TOO_MANY_REQUESTS = _kind(
+TOO_MANY_REQUESTS = _declare(
     429,
     "too-many-requests",
     "Too many requests",
-    meaning="The caller's quota is used up, or its address has shown too many wrong tokens. Nothing was done."
-    " `RateLimit-Policy` tells the quota.",
-    advice="Wait for `Retry-After` seconds; slow down when the `r` of `RateLimit` nears 0.",
+    meaning="The caller's quota is used up, or its address sent too many wrong tokens. Nothing was done."
+    " `RateLimit-Policy` has the quota.",
+    advice="Wait for `Retry-After` seconds; slow down when `r` in `RateLimit` approaches 0.",
     example=errors.TooManyRequests(13),
     headers=("RateLimit", "RateLimit-Policy", "Retry-After"),
 )
-HEADERS_TOO_LARGE = _kind(
+HEADERS_TOO_LARGE = _declare(
     431,
     "headers-too-large",
     "The headers are too large",
     meaning="The headers may have up to 32 KiB together, cookies included.",
-    advice="Leave out what the API does not ask for.",
+    advice="Omit headers that the API does not need.",
     example="The headers may have up to 32768 bytes together.",
 )
-INTERNAL_ERROR = _kind(
+INTERNAL_ERROR = _declare(
     500,
     "internal-error",
-    "A mistake of the API itself",
-    meaning="Something went wrong on our side; the log has it under the `request_id`.",
-    advice="Tell the operator the `request_id`. A POST may be sent again under its `Idempotency-Key`.",
-    example="Something went wrong on our side; the request id names it.",
+    "An error inside the API",
+    meaning="The API failed; the log has the reason under the `request_id`.",
+    advice="Tell the operator the `request_id`. A POST may be sent again with its `Idempotency-Key`.",
+    example="The API failed; the log has the reason under the request id.",
 )
-UNAVAILABLE = _kind(
+UNAVAILABLE = _declare(
     503,
     "unavailable",
     "Not available at the moment",
@@ -251,26 +252,25 @@ UNAVAILABLE = _kind(
     example="The database is not available at the moment; nothing was changed.",
     headers=("Retry-After",),
 )
-COMMIT_UNKNOWN = _kind(
+COMMIT_UNKNOWN = _declare(
     503,
     "commit-unknown",
     "The change may or may not have been made",
-    meaning="The database was lost while the change was being committed.",
-    advice="Read what is there now. A POST with an `Idempotency-Key` can simply be sent again.",
+    meaning="The database connection was lost during the commit.",
+    advice="Read the current state. A POST with an `Idempotency-Key` can simply be sent again.",
     example=errors.CommitUnknown(),
     headers=("Retry-After",),
 )
-KEYS_UNAVAILABLE = _kind(
+KEYS_UNAVAILABLE = _declare(
     503,
     "keys-unavailable",
     "The token cannot be checked",
-    meaning="The identity provider does not answer with its keys, without which its tokens cannot be checked."
-    " Nothing was done.",
+    meaning="The identity provider does not answer with the keys that check its tokens. Nothing was done.",
     advice="Send the request again after `Retry-After` seconds, with the same token.",
     example=errors.KeysUnavailable(),
     headers=("Retry-After",),
 )
-NOT_READY = _kind(
+NOT_READY = _declare(
     503,
     "not-ready",
     "Not ready for traffic",
@@ -280,4 +280,4 @@ NOT_READY = _kind(
     headers=("Retry-After",),
 )
 
-OF_ERROR = {kind.error: kind for kind in KINDS.values() if kind.error}
+TYPE_OF_ERROR = {each.error: each for each in PROBLEM_TYPES.values() if each.error}

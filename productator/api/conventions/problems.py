@@ -1,8 +1,7 @@
-"""Every error as application/problem+json (RFC 9457): one shape, and the kinds of `kinds.py`."""
+"""Answers every error as application/problem+json (RFC 9457), with the types of `problem_types.py`."""
 
 import logging
 from http import HTTPStatus
-from typing import Any
 
 from flask import Flask, Response, request
 from sqlalchemy.exc import DBAPIError
@@ -12,15 +11,16 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException
 from productator import errors
 from productator.api.conventions import problem_types
 from productator.api.conventions.parsing import current_request_id
-from productator.api.conventions.problem_types import Kind
-from productator.api.schemas import json_response
+from productator.api.conventions.problem_types import ProblemType
+from productator.api.conventions.responses import json_response
+from productator.api.schemas.answers import ItemProblemJson, ProblemJson, WrongValueJson
 from productator.database.failures import is_transient
 
 log = logging.getLogger(__name__)
 
-_OF_THE_ROUTER = {
-    kind.status: kind
-    for kind in (
+_OF_STATUS = {
+    each.status: each
+    for each in (
         problem_types.MALFORMED_REQUEST,
         problem_types.NOT_FOUND,
         problem_types.METHOD_NOT_ALLOWED,
@@ -35,56 +35,75 @@ RETRY_AFTER_S = 2
 
 
 def init_app(app: Flask) -> None:
-    app.register_error_handler(errors.ProductatorError, _known)
-    app.register_error_handler(HTTPException, _of_the_router)
-    app.register_error_handler(DBAPIError, _of_the_database)
-    app.register_error_handler(PoolTimeout, _of_the_database)
-    app.register_error_handler(Exception, _unexpected)
+    app.register_error_handler(errors.ProductatorError, _answer_our_error)
+    app.register_error_handler(HTTPException, _answer_http_error)
+    app.register_error_handler(DBAPIError, _answer_database_error)
+    app.register_error_handler(PoolTimeout, _answer_database_error)
+    app.register_error_handler(Exception, _answer_unexpected_error)
 
 
-def problem(kind: Kind, detail: str, headers: dict[str, str] | None = None, **members: Any) -> Response:
-    of_request = {"instance": request.path, "request_id": current_request_id()}
-    body = _core(kind, detail) | of_request | members
-    return json_response(body, kind.status, headers, content_type="application/problem+json")
+def not_ready(reason: str) -> Response:
+    return _problem(problem_types.NOT_READY, reason, _retry_after(problem_types.NOT_READY))
 
 
-def of_item(error: errors.InvalidInput) -> dict[str, Any]:
-    """The problem of one item among others in a request."""
-    detail = "The item is not acceptable; `errors` says why."
-    return _core(problem_types.OF_ERROR[type(error)], detail) | {"errors": _details(error)}
+def item_problem(error: errors.InvalidInput) -> ItemProblemJson:
+    """The problem of one item of a batch."""
+    return {
+        "type": problem_types.INVALID_INPUT.type,
+        "title": problem_types.INVALID_INPUT.title,
+        "status": 422,
+        "detail": "The item is not acceptable; `errors` says why.",
+        "errors": _wrong_values(error),
+    }
 
 
-def _core(kind: Kind, detail: str) -> dict[str, Any]:
-    return {"type": kind.type, "title": kind.title, "status": int(kind.status), "detail": detail}
+def _problem(
+    problem_type: ProblemType,
+    detail: str,
+    headers: dict[str, str] | None = None,
+    *,
+    wrong_values: list[WrongValueJson] | None = None,
+) -> Response:
+    body: ProblemJson = {
+        "type": problem_type.type,
+        "title": problem_type.title,
+        "status": int(problem_type.status),
+        "detail": detail,
+        "instance": request.path,
+        "request_id": current_request_id(),
+    }
+    if wrong_values is not None:
+        body["errors"] = wrong_values
+    return json_response(body, problem_type.status, headers, content_type="application/problem+json")
 
 
-def _details(error: errors.InvalidInput) -> list[dict[str, str]]:
+def _wrong_values(error: errors.InvalidInput) -> list[WrongValueJson]:
     return [{"pointer": pointer, "detail": detail} for pointer, detail in error.errors]
 
 
-def _known(error: errors.ProductatorError) -> Response:
-    kind = problem_types.OF_ERROR[type(error)]
+def _answer_our_error(error: errors.ProductatorError) -> Response:
+    problem_type = problem_types.TYPE_OF_ERROR[type(error)]
     if isinstance(error, errors.InvalidInput):
-        return problem(kind, str(error), errors=_details(error))
-    return problem(kind, str(error), _headers(error, kind))
+        return _problem(problem_type, str(error), wrong_values=_wrong_values(error))
+    return _problem(problem_type, str(error), _headers(error, problem_type))
 
 
-def _headers(error: errors.ProductatorError, kind: Kind) -> dict[str, str]:
+def _headers(error: errors.ProductatorError, problem_type: ProblemType) -> dict[str, str]:
     if isinstance(error, errors.StaleVersion):
         return {"ETag": f'"{error.current}"'}
     if isinstance(error, errors.TooManyRequests):
         return {"Retry-After": str(error.seconds_left)}
-    if "WWW-Authenticate" in kind.headers:
+    if "WWW-Authenticate" in problem_type.headers:
         return {"WWW-Authenticate": _challenge(error)}
-    return _retry_after(kind)
+    return _retry_after(problem_type)
 
 
-def _retry_after(kind: Kind) -> dict[str, str]:
-    return {"Retry-After": str(RETRY_AFTER_S)} if "Retry-After" in kind.headers else {}
+def _retry_after(problem_type: ProblemType) -> dict[str, str]:
+    return {"Retry-After": str(RETRY_AFTER_S)} if "Retry-After" in problem_type.headers else {}
 
 
 def _challenge(error: errors.ProductatorError) -> str:
-    """RFC 6750: an error only for who has sent something."""
+    """RFC 6750: it names an error only if the request had a token."""
     challenge = 'Bearer realm="productator"'
     if isinstance(error, errors.TokenInvalid):
         return f'{challenge}, error="invalid_token"'
@@ -93,36 +112,31 @@ def _challenge(error: errors.ProductatorError) -> str:
     return challenge
 
 
-def _of_the_router(error: HTTPException) -> Response:
+def _answer_http_error(error: HTTPException) -> Response:
     response = error.get_response()
     if response.status_code < HTTPStatus.BAD_REQUEST:  # a redirect, raised as an exception
         return Response(
             response=response.get_data(), status=response.status_code, headers=dict(response.headers)
         )
-    kind = _OF_THE_ROUTER.get(HTTPStatus(response.status_code))
-    if kind is None:  # nothing that we mean to answer
-        return _unexpected(error)
-    if kind is problem_types.NOT_FOUND:
-        return problem(kind, f"There is nothing at {request.path}.")
+    problem_type = _OF_STATUS.get(HTTPStatus(response.status_code))
+    if problem_type is None:  # a status that we never mean to answer
+        return _answer_unexpected_error(error)
+    if problem_type is problem_types.NOT_FOUND:
+        return _problem(problem_type, f"There is nothing at {request.path}.")
     if isinstance(error, ClientDisconnected):
-        return problem(kind, "The body ended before its Content-Length, or came too slowly.")
-    headers = {name: response.headers[name] for name in kind.headers}
-    return problem(kind, error.description or kind.title, headers)
+        return _problem(problem_type, "The body ended before its Content-Length, or came too slowly.")
+    headers = {name: response.headers[name] for name in problem_type.headers}
+    return _problem(problem_type, error.description or problem_type.title, headers)
 
 
-def _of_the_database(error: DBAPIError | PoolTimeout) -> Response:
+def _answer_database_error(error: DBAPIError | PoolTimeout) -> Response:
     if isinstance(error, DBAPIError) and not is_transient(error):
-        return _unexpected(error)
+        return _answer_unexpected_error(error)
     log.warning("the database is not available", extra={"error": str(error.__cause__ or error)})
-    return problem(
-        problem_types.UNAVAILABLE, problem_types.UNAVAILABLE.example, _retry_after(problem_types.UNAVAILABLE)
-    )
+    unavailable = problem_types.UNAVAILABLE
+    return _problem(unavailable, unavailable.example, _retry_after(unavailable))
 
 
-def not_ready(reason: str) -> Response:
-    return problem(problem_types.NOT_READY, reason, _retry_after(problem_types.NOT_READY))
-
-
-def _unexpected(error: Exception) -> Response:
+def _answer_unexpected_error(error: Exception) -> Response:
     log.error("request failed", exc_info=error)
-    return problem(problem_types.INTERNAL_ERROR, problem_types.INTERNAL_ERROR.example)
+    return _problem(problem_types.INTERNAL_ERROR, problem_types.INTERNAL_ERROR.example)

@@ -1,6 +1,6 @@
-"""Rate limits: so many requests of a caller in so many seconds; who shows no token is known by address.
+"""Rate limits: a number of requests of a caller in a window of seconds; without a token, of an address.
 
-Whoever shows wrong tokens has as many tries from an address, and then none until the window is over.
+An address may try as many wrong tokens; then all its tokens are refused until the window ends.
 """
 
 import logging
@@ -18,22 +18,22 @@ from productator.ops.shared_counters import Counters, CountersFailed
 
 log = logging.getLogger(__name__)
 
-# Whoever watches us has to hear from us under load, too.
+# Monitoring must get answers under load, too.
 EXEMPT = {"/livez", "/readyz", "/metrics"}
-_CUSTOMERS_BITS = 64  # of an IPv6 address: the network that one customer gets
+_NETWORK_BITS = 64  # of an IPv6 address: the network of one customer
 
 
 def init_app(app: Flask, rate: Rate | None, counters: Counters) -> None:
-    """To be called before access control is set up: wrong tokens are counted, too."""
+    """Call this before access control is set up: wrong tokens are counted, too."""
     if rate is not None:
         limits = _RateLimits(rate, counters)
         app.extensions["productator-limits"] = limits
         app.before_request(limits.before_access)
-        app.after_request(limits.tell)
+        app.after_request(limits.add_headers)
 
 
 def count_callers(app: Flask) -> None:
-    """To be called after access control is set up: it says who calls."""
+    """Call this after access control is set up: it knows the caller."""
     if "productator-limits" in app.extensions:
         app.before_request(app.extensions["productator-limits"].after_access)
 
@@ -47,18 +47,18 @@ class _RateLimits:
         g.window = None
         if _is_exempt():
             return
-        if not _shows_token():
+        if not _has_token():
             self._count(f"from:{_network()}")
         elif self._add(f"wrong:{_network()}", 0).count >= self._rate.quota:
             raise TooManyRequests(_seconds_left(g.window))
 
     def after_access(self) -> None:
-        if _shows_token() and not _is_exempt():
+        if _has_token() and not _is_exempt():
             self._count(f"by:{caller()}" if caller() else f"from:{_network()}")
 
-    def tell(self, response: Response) -> Response:
+    def add_headers(self, response: Response) -> Response:
         """Adds the headers of draft-ietf-httpapi-ratelimit-headers."""
-        if response.status_code == HTTPStatus.UNAUTHORIZED and _shows_token() and not _is_exempt():
+        if response.status_code == HTTPStatus.UNAUTHORIZED and _has_token() and not _is_exempt():
             self._add(f"wrong:{_network()}", 1)
         window: RateWindow | None = g.get("window")
         if window is not None:
@@ -72,7 +72,7 @@ class _RateLimits:
             raise TooManyRequests(_seconds_left(g.window))
 
     def _add(self, key: str, amount: int) -> RateWindow:
-        """Whoever cannot be counted is served."""
+        """The window after `amount` more; a request that cannot be counted is served."""
         now = time.monotonic()
         try:
             g.window = self._counters.add(key, amount, now=now, length_s=self._rate.window_s)
@@ -83,26 +83,26 @@ class _RateLimits:
 
 
 def _is_exempt() -> bool:
-    # A browser asks whether it may ask before it does.
+    # Browsers send OPTIONS before the request itself.
     return request.path in EXEMPT or request.method == "OPTIONS"
 
 
-def _shows_token() -> bool:
+def _has_token() -> bool:
     return "Authorization" in request.headers
 
 
 def _network() -> str:
-    """The address the request came from; of IPv6, the network that is one customer's."""
+    """The address of the caller; with IPv6, the network of one customer."""
     given = request.remote_addr or ""
     try:
         address = ip_address(given)
-    except ValueError:  # proxies may write other names
+    except ValueError:  # a proxy may send another name
         return given
     if not isinstance(address, IPv6Address):
         return str(address)
     if address.ipv4_mapped:
         return str(address.ipv4_mapped)
-    return f"{int(address) >> (128 - _CUSTOMERS_BITS):x}"
+    return f"{int(address) >> (128 - _NETWORK_BITS):x}"
 
 
 def _seconds_left(window: RateWindow) -> int:

@@ -1,1 +1,1 @@
-"""The OpenAPI document: what each route takes and answers, and how that becomes one document."""
+"""The OpenAPI document: the requests and answers of each route, and their assembly into one document."""

@@ -1,17 +1,27 @@
 """The parts that the document's operations share: schemas, parameters and headers."""
 
-from pydantic import BaseModel
+from typing import Any
 
 from productator.api.conventions.idempotency import KEY_PATTERN
 from productator.api.openapi import prices, problems, security
-from productator.api.openapi.parts import AMOUNT, COUNT, ID, NEXT, TEXT, TIME, Json, list_of, object_of
-from productator.api.schemas import OfferIn, OfferPatch, ProductBatch, ProductPatch
-from productator.catalogue.validation import ProductIn
-from productator.domain import (
-    DESCRIPTION_LENGTH,
-    NAME_LENGTH,
-    REMOTE_ID_LENGTH,
+from productator.api.openapi.parts import ID, TEXT, Json, shape
+from productator.api.schemas.answers import (
+    AliveJson,
+    BatchAnswerJson,
+    BatchCreatedJson,
+    BatchRefusedJson,
+    ItemProblemJson,
+    OfferJson,
+    PageJson,
+    ProblemJson,
+    ProductJson,
+    ProductOffersJson,
+    ReadyJson,
+    RefreshJson,
+    WrongValueJson,
 )
+from productator.api.schemas.bodies import OfferIn, OfferPatch, ProductBatch, ProductPatch
+from productator.catalogue.validation import ProductIn
 
 
 def components() -> Json:
@@ -25,144 +35,40 @@ def components() -> Json:
 
 
 def _schemas() -> Json:
-    bodies = (ProductIn, ProductPatch, ProductBatch, OfferIn, OfferPatch)
-    schemas = {body.__name__: body_schema(body) for body in bodies}
-    # Of any type, since none of them makes the request invalid.
-    schemas["ProductBatch"]["properties"]["items"]["items"] = {
-        "anyOf": [{"$ref": "#/components/schemas/ProductIn"}, {}]
+    models = (ProductIn, ProductPatch, ProductBatch, OfferIn, OfferPatch)
+    bodies = {model.__name__: shape(model, mode="validation") for model in models}
+    # Of any type, since no item makes the request invalid.
+    items = {"anyOf": [{"$ref": "#/components/schemas/ProductIn"}, {}]}
+    bodies["ProductBatch"]["properties"]["items"]["items"] = items
+    return {
+        **bodies,
+        **{name: shape(answer) for name, answer in _ANSWERS.items()},
+        "OpenApi": {"type": "object", "description": "An OpenAPI 3.1 document: this one."},
+        "Html": TEXT,
+        "File": TEXT,
+        **prices.SCHEMAS,
     }
-    return schemas | _ANSWERS | prices.SCHEMAS
 
 
-def body_schema(model: type[BaseModel]) -> Json:
-    """What pydantic tells of a model, without the titles that it makes of the names."""
-    schema = model.model_json_schema()
-    del schema["title"]
-    for field in schema["properties"].values():
-        del field["title"]
-    return schema
-
-
-_ANSWERS: Json = {
-    "Product": object_of(
-        {
-            "id": ID,
-            "name": TEXT | {"minLength": 1, "maxLength": NAME_LENGTH},
-            "description": TEXT | {"maxLength": DESCRIPTION_LENGTH},
-            "registration": {
-                "enum": ["pending", "registered"],
-                "description": "`pending` until the refresher has registered it with the Offers service.",
-            },
-            "created_at": TIME,
-            "updated_at": TIME,
-        }
-    ),
-    "Offer": object_of(
-        {
-            "id": ID,
-            "product_id": ID,
-            "source": {
-                "enum": ["external", "own"],
-                "description": "`external`: the Offers service's; only `own` ones can be changed.",
-            },
-            "external_id": {
-                "type": ["string", "null"],
-                "maxLength": REMOTE_ID_LENGTH,
-                "description": "The Offers service's id.",
-            },
-            "price": AMOUNT,
-            "currency": {
-                "type": ["string", "null"],
-                "pattern": "^[A-Z]{3}$",
-                "description": "ISO 4217; the deployment's one currency, if it names any.",
-            },
-            "items_in_stock": AMOUNT,
-            "created_at": TIME,
-            "updated_at": TIME,
-        }
-    ),
-    "ProductPage": object_of({"items": list_of("Product"), "next": NEXT}),
-    "OfferPage": object_of({"items": list_of("Offer"), "next": NEXT}),
-    "ProductOffers": object_of(
-        {
-            "items": list_of("Offer"),
-            "next": {"type": "null", "description": "All offers of a product stand on one page."},
-            "refreshed_at": {
-                "type": ["string", "null"],
-                "format": "date-time",
-                "description": "When the Offers service was last read.",
-            },
-            "stale": {
-                "type": "boolean",
-                "description": "Whether that was more than three periods ago, or never.",
-            },
-        }
-    ),
-    "BatchAnswer": object_of(
-        {
-            "items": {
-                "type": "array",
-                "description": "What became of each item, in the order of the request.",
-                "items": {
-                    "oneOf": [
-                        {"$ref": "#/components/schemas/BatchCreated"},
-                        {"$ref": "#/components/schemas/BatchRefused"},
-                    ]
-                },
-            },
-            "created": COUNT,
-            "failed": COUNT,
-        }
-    ),
-    "BatchCreated": object_of(
-        {
-            "status": {"const": 201},
-            "location": {"type": "string", "format": "uri"},
-            "etag": {"type": "string", "description": "The product's strong entity tag, with its quotes."},
-            "product": {"$ref": "#/components/schemas/Product"},
-        }
-    ),
-    "BatchRefused": object_of(
-        {"status": {"const": 422}, "problem": {"$ref": "#/components/schemas/ItemProblem"}}
-    ),
-    "Refresh": object_of({"product_id": ID, "due_at": TIME}),
-    "Alive": object_of({"status": {"const": "alive"}}),
-    "Ready": object_of({"status": {"const": "ready"}}),
-    "OpenApi": {"type": "object", "description": "An OpenAPI 3.1 document: this one."},
-    "Html": TEXT,
-    "File": TEXT,
-    "Problem": object_of(
-        {
-            "type": {
-                "type": "string",
-                "format": "uri-reference",
-                "description": "The kind of problem, for good; at this address stands what it means.",
-            },
-            "title": TEXT,
-            "status": {"type": "integer", "minimum": 400, "maximum": 599},
-            "detail": TEXT,
-            "instance": {"type": "string", "description": "The path that was asked for."},
-            "request_id": {"type": "string", "description": "The answer's `X-Request-Id`."},
-            "errors": list_of("WrongValue")
-            | {"description": "With `/problems/invalid-input`: every unacceptable field or query parameter."},
-        },
-        optional=("errors",),
-    ),
-    "ItemProblem": object_of(
-        {
-            "type": {"type": "string", "format": "uri-reference"},
-            "title": TEXT,
-            "status": {"const": 422},
-            "detail": TEXT,
-            "errors": list_of("WrongValue")
-            | {"description": "The first 20 unacceptable fields; the pointers are into the whole body."},
-        }
-    ),
-    "WrongValue": object_of({"pointer": {"type": "string", "format": "json-pointer"}, "detail": TEXT}),
+_ANSWERS: dict[str, Any] = {
+    "Product": ProductJson,
+    "Offer": OfferJson,
+    "ProductPage": PageJson[ProductJson],
+    "OfferPage": PageJson[OfferJson],
+    "ProductOffers": ProductOffersJson,
+    "BatchAnswer": BatchAnswerJson,
+    "BatchCreated": BatchCreatedJson,
+    "BatchRefused": BatchRefusedJson,
+    "Refresh": RefreshJson,
+    "Alive": AliveJson,
+    "Ready": ReadyJson,
+    "Problem": ProblemJson,
+    "ItemProblem": ItemProblemJson,
+    "WrongValue": WrongValueJson,
 }
 
-# Most headers are described rather than bounded: an unfit one is replaced or matches nothing, not refused.
-# They have no `example`, since Swagger UI would send it along with every request that someone tries.
+# Most headers have no pattern: the API replaces or ignores an unsuitable one, and does not refuse it.
+# They have no `example`, since Swagger UI would send it with every request that someone tries.
 PARAMETERS: Json = {
     "id": {"name": "id", "in": "path", "required": True, "description": "The product.", "schema": ID},
     "offer_id": {
@@ -184,25 +90,25 @@ PARAMETERS: Json = {
     "If-Match": {
         "name": "If-Match",
         "in": "header",
-        "description": 'Change only what still has one of these tags, such as `"7"`; `*`: whatever it is.',
+        "description": 'Change only a version with one of these tags, such as `"7"`; `*`: any version.',
         "schema": TEXT,
     },
     "If-None-Match": {
         "name": "If-None-Match",
         "in": "header",
-        "description": 'Tags of what the reader has, such as `"7"`; 304 while one is the current one.',
+        "description": 'The tags that the reader has, such as `"7"`; 304 while one is current.',
         "schema": TEXT,
     },
     "Idempotency-Key": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "Sent again under its key within 24 hours, a request has one effect and one answer.",
+        "description": "A request sent again with its key within 24 hours has one effect and one answer.",
         "schema": {"type": "string", "pattern": KEY_PATTERN},
     },
     "X-Request-Id": {
         "name": "X-Request-Id",
         "in": "header",
-        "description": "Names the request: up to 128 of `A-Z a-z 0-9 . _ : / + = -`, else one is made.",
+        "description": "The request's id: up to 128 of `A-Z a-z 0-9 . _ : / + = -`; else the API makes one.",
         "schema": TEXT,
     },
 }
@@ -210,7 +116,7 @@ PARAMETERS: Json = {
 _HEADERS: Json = {
     "ETag": {"description": "The strong entity tag.", "schema": {"type": "string", "pattern": '^"[^"]+"$'}},
     "Idempotency-Replayed": {
-        "description": "`true` on an answer that was given before; else not sent.",
+        "description": "`true` on a repeated answer; else absent.",
         "required": False,
         "schema": {"type": "string", "const": "true"},
     },
@@ -224,11 +130,11 @@ _HEADERS: Json = {
         "schema": {"type": "string", "format": "uri"},
     },
     "X-Request-Id": {
-        "description": "The request's own id, or the one made for it.",
+        "description": "The id of the request: its own, or one that the API made.",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:/+=-]{1,128}$"},
     },
     "WWW-Authenticate": {
-        "description": "`Bearer`, with what is wrong with the token that was sent, or the scope it lacks.",
+        "description": "`Bearer`, with the error of the token, or the scope that it lacks.",
         "schema": TEXT,
         "example": 'Bearer realm="productator", error="insufficient_scope", scope="write"',
     },
@@ -247,13 +153,13 @@ _HEADERS: Json = {
         "schema": {"type": "integer", "minimum": 0},
     },
     "Allow": {"description": "The methods of the path.", "schema": TEXT, "example": "GET, HEAD, OPTIONS"},
-    "Cache-Control": {"description": "How long the answer may be kept.", "schema": TEXT},
+    "Cache-Control": {"description": "How long the answer may be cached.", "schema": TEXT},
     "X-Content-Type-Options": {
-        "description": "Nothing but what `Content-Type` says.",
+        "description": "Browsers must not guess another type than `Content-Type`.",
         "schema": {"type": "string", "const": "nosniff"},
     },
     "Content-Security-Policy": {
-        "description": "What the page may load: only what we serve.",
+        "description": "The page may load only what the API serves.",
         "schema": TEXT,
     },
 }

@@ -1,10 +1,9 @@
-"""The OpenAPI document of an application: its routes, told by the table of operations."""
+"""Builds the OpenAPI document of an application from its routes and the table of operations."""
 
 import re
 from http import HTTPStatus
 from importlib import metadata
 from inspect import getdoc
-from typing import Any
 
 from flask import Flask
 from pydantic import BaseModel
@@ -12,30 +11,28 @@ from werkzeug.routing import Rule
 
 from productator.api.conventions import problem_types
 from productator.api.conventions.auth import is_protected
-from productator.api.conventions.problem_types import Kind
+from productator.api.conventions.problem_types import ProblemType
 from productator.api.conventions.rate_limits import EXEMPT
 from productator.api.openapi import links, problems, security
-from productator.api.openapi.components import body_schema, components
-from productator.api.openapi.operations import OPERATIONS, Answer, Body, Operation
-
-Json = dict[str, Any]
+from productator.api.openapi.components import components
+from productator.api.openapi.operations import OPERATIONS, Operation, RequestBody, Success
+from productator.api.openapi.parts import Json, shape
 
 _DESCRIPTION = """Stores products and keeps their offers fresh.
 
 Every error is a problem (RFC 9457) and carries the answer's `X-Request-Id`. Unknown fields, and unknown
-query parameters of lists, are refused. What answers GET answers HEAD, and every path answers OPTIONS. Times
-are UTC; prices and stock are whole numbers. New members may be added to answers at any
-time.
+query parameters of lists, are refused. Every path with GET has HEAD, and every path has OPTIONS. Times are
+UTC; prices and stock are whole numbers. Answers may get new members at any time.
 
-What changes something needs a token with the scope `write`. A deployment may ask for one with the scope
-`read` on everything else, too, or for none at all. A token that is sent has to be valid.
+Every change needs a token with the scope `write`. A deployment may require the scope `read` for everything
+else, too, or no token at all. A token that is sent must be valid.
 """
 _TAGS = {
-    "Products": "What is sold, each with its offers.",
+    "Products": "The products, each with its offers.",
     "Offers": "External ones are kept fresh by the refresher, own ones are changed here.",
-    "Prices": "What a product cost over time; figures are weighted by it.",
+    "Prices": "A product's prices over time; figures are weighted by time.",
     "Operation": "Probes.",
-    "Documentation": "This document, and what each problem means.",
+    "Documentation": "This document, and the meaning of each problem.",
 }
 _PROBLEMS_OF_A_BODY = {
     problem_types.LENGTH_REQUIRED,
@@ -64,7 +61,7 @@ _VARIABLE = re.compile("<(?:[a-z]+:)?([a-z_]+)>")
 
 
 def build(app: Flask) -> Json:
-    """Fails with a KeyError that names an endpoint which the table leaves out."""
+    """Raises a KeyError that names the endpoint, if the table lacks one."""
     paths: dict[str, Json] = {}
     for rule in app.url_map.iter_rules():
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
@@ -120,12 +117,12 @@ def _parameters(rule: Rule, operation: Operation) -> list[Json]:
 
 
 def _query(model: type[BaseModel] | None) -> list[Json]:
-    fields = body_schema(model)["properties"] if model else {}
+    fields = shape(model, mode="validation")["properties"] if model else {}
     return [_query_parameter(name, schema) for name, schema in fields.items()]
 
 
 def _query_parameter(name: str, schema: Json) -> Json:
-    # A query has no null; that only stands for "not given" in the model.
+    # A query has no null: in the model it stands for "not given".
     given: Json = next((each for each in schema.pop("anyOf", []) if each != {"type": "null"}), {})
     if schema.get("default", ...) is None:
         del schema["default"]
@@ -135,7 +132,7 @@ def _query_parameter(name: str, schema: Json) -> Json:
     return parameter | {"description": description} if description else parameter
 
 
-def _request_body(body: Body) -> Json:
+def _request_body(body: RequestBody) -> Json:
     content = {
         "schema": {"$ref": f"#/components/schemas/{body.model.__name__}"},
         "example": body.example,
@@ -144,15 +141,15 @@ def _request_body(body: Body) -> Json:
 
 
 def _responses(rule: Rule, operation: Operation) -> Json:
-    answers = {str(operation.answer.status): _success(operation)}
+    answers = {str(operation.success.status): _success(operation)}
     if operation.conditional == "read":
-        headers = _headers(*operation.answer.headers)
+        headers = _headers(*operation.success.headers)
         answers["304"] = {"description": "The reader has it already.", "headers": headers}
-    return answers | problems.responses(_refused(rule, operation))
+    return answers | problems.responses(_problems_of(rule, operation))
 
 
-def _refused(rule: Rule, operation: Operation) -> set[Kind]:
-    """The kinds of all problems that the operation can answer."""
+def _problems_of(rule: Rule, operation: Operation) -> set[ProblemType]:
+    """The types of all problems that the operation can answer."""
     found = _PROBLEMS_OF_ALL | set(operation.problems)
     if is_protected(rule):
         found |= security.PROBLEMS
@@ -180,22 +177,22 @@ def _refused(rule: Rule, operation: Operation) -> set[Kind]:
 
 
 def _success(operation: Operation) -> Json:
-    answer = operation.answer
+    success = operation.success
     replayed = ("Idempotency-Replayed",) if operation.conditional == "once" else ()
     described: Json = {
-        "description": HTTPStatus(answer.status).phrase,
-        "headers": _headers(*answer.headers, *replayed),
+        "description": HTTPStatus(success.status).phrase,
+        "headers": _headers(*success.headers, *replayed),
     }
-    if answer.schema:
-        content = {"schema": {"$ref": f"#/components/schemas/{answer.schema}"}} | _examples(answer)
-        described["content"] = {answer.media_type: content}
+    if success.schema:
+        content = {"schema": {"$ref": f"#/components/schemas/{success.schema}"}} | _examples(success)
+        described["content"] = {success.media_type: content}
     return described
 
 
-def _examples(answer: Answer) -> Json:
-    if answer.examples is None:
-        return {"example": answer.example}
-    return {"examples": {name: {"value": value} for name, value in answer.examples.items()}}
+def _examples(success: Success) -> Json:
+    if success.examples is None:
+        return {"example": success.example}
+    return {"examples": {name: {"value": value} for name, value in success.examples.items()}}
 
 
 def _headers(*names: str) -> Json:

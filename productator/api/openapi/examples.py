@@ -1,8 +1,8 @@
-"""The examples that the document shows; a test holds each to its schema."""
+"""The examples of the OpenAPI document; a test validates each against its schema."""
 
 from typing import Any
 
-from productator.api.conventions.problem_types import INVALID_INPUT, Kind
+from productator.api.conventions.problem_types import INVALID_INPUT, ProblemType
 
 _CREATED = "2026-11-23T20:28:55.485399Z"
 _UPDATED = "2026-11-23T20:29:31.350012Z"
@@ -78,12 +78,12 @@ ALIVE = {"status": "alive"}
 READY = {"status": "ready"}
 
 
-def problem(kind: Kind) -> dict[str, Any]:
+def problem(problem_type: ProblemType) -> dict[str, Any]:
     return {
-        "type": kind.type,
-        "title": kind.title,
-        "status": int(kind.status),
-        "detail": kind.example,
+        "type": problem_type.type,
+        "title": problem_type.title,
+        "status": int(problem_type.status),
+        "detail": problem_type.example,
         "instance": "/api/v1/products/13",
         "request_id": "eda750b47d774cbfa3cca6d62fd3b8cd",
     }

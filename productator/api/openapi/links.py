@@ -1,4 +1,4 @@
-"""Links: what can be done next with what a request has created."""
+"""Links from a request that creates a row to the operations on that row."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ Json = dict[str, Any]
 
 
 def of_created(app: Flask, rule: Rule, names: Mapping[str, str]) -> Json:
-    """Every operation on the new row; `names` are how the document calls path arguments, where it differs."""
+    """Every operation on the new row; `names` maps path arguments to their names in the document."""
     return {
         operation_id: {"operationId": operation_id, "parameters": _parameters(rule, new, names)}
         for operation_id, new in _operations_on_the_new_row(app, rule)
@@ -18,7 +18,7 @@ def of_created(app: Flask, rule: Rule, names: Mapping[str, str]) -> Json:
 
 
 def _operations_on_the_new_row(app: Flask, rule: Rule) -> Iterator[tuple[str, str]]:
-    """The operation, and the argument that is the new row's id."""
+    """Each operation, and its argument for the new row's id."""
     for other in app.url_map.iter_rules():
         new = other.arguments - rule.arguments
         if len(new) == 1 and other.rule.startswith(f"{rule.rule}/<"):

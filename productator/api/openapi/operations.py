@@ -1,4 +1,4 @@
-"""What every route takes and answers; the document is made of this table and the routes themselves."""
+"""The requests and answers of every route, from which `document.py` builds the OpenAPI document."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,32 +8,25 @@ from pydantic import BaseModel
 
 from productator.api.conventions import problem_types
 from productator.api.conventions.parsing import JSON_TYPES, PATCH_TYPES
-from productator.api.conventions.problem_types import Kind
+from productator.api.conventions.problem_types import ProblemType
 from productator.api.openapi import examples
 from productator.api.openapi import prices as price_examples
 from productator.api.resources.offer_history import OfferChangesQuery
 from productator.api.resources.prices import PriceHistoryQuery, PriceRangeQuery
-from productator.api.schemas import (
-    OfferIn,
-    OfferPatch,
-    OffersQuery,
-    ProductBatch,
-    ProductOffersQuery,
-    ProductPatch,
-    ProductsQuery,
-)
+from productator.api.schemas.bodies import OfferIn, OfferPatch, ProductBatch, ProductPatch
+from productator.api.schemas.queries import OffersQuery, ProductOffersQuery, ProductsQuery
 from productator.catalogue.validation import ProductIn
 
 
 @dataclass(frozen=True)
-class Body:
+class RequestBody:
     model: type[BaseModel]
     example: Any
     types: tuple[str, ...] = JSON_TYPES
 
 
 @dataclass(frozen=True)
-class Answer:
+class Success:
     """The answer to a request that succeeds; `schema` names a component."""
 
     schema: str | None
@@ -41,31 +34,31 @@ class Answer:
     status: int = 200
     headers: tuple[str, ...] = ()
     media_type: str = "application/json"
-    examples: Mapping[str, Any] | None = None  # by name, where one would not show it
+    examples: Mapping[str, Any] | None = None  # by name, where one is not enough
 
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """What follows from these (the problems of a body, say) is worked out in `document.py`."""
+    """`document.py` adds what follows from these fields, such as the problems of a body."""
 
     summary: str
     tag: str
-    answer: Answer
+    success: Success
     query: type[BaseModel] | None = None
-    body: Body | None = None
+    body: RequestBody | None = None
     conditional: Literal["read", "change", "once"] | None = None
-    problems: tuple[Kind, ...] = ()
+    problems: tuple[ProblemType, ...] = ()
 
 
 _TAGGED = ("ETag",)
 _LISTED = ("ETag", "Link")
 _CREATED = ("ETag", "Location")
-_PRODUCT = Answer("Product", examples.PRODUCT, headers=_TAGGED)
-_OFFER = Answer("Offer", examples.OWN_OFFER, headers=_TAGGED)
-_CHANGES = Answer("OfferChangePage", examples.OFFER_CHANGES, headers=_LISTED)
-_DELETED = Answer(None, status=204)
+_PRODUCT = Success("Product", examples.PRODUCT, headers=_TAGGED)
+_OFFER = Success("Offer", examples.OWN_OFFER, headers=_TAGGED)
+_CHANGES = Success("OfferChangePage", examples.OFFER_CHANGES, headers=_LISTED)
+_DELETED = Success(None, status=204)
 _KEPT = ("ETag", "Cache-Control", "X-Content-Type-Options")
-_A_PAGE = Answer(
+_A_PAGE = Success(
     "Html", "<!doctype html>", headers=(*_KEPT, "Content-Security-Policy"), media_type="text/html"
 )
 
@@ -76,192 +69,175 @@ OPERATIONS: dict[str, Operation] = {
         tag="Products",
         query=ProductsQuery,
         conditional="read",
-        answer=Answer("ProductPage", examples.PRODUCTS, headers=_LISTED),
-        problems=(problem_types.UNAVAILABLE,),
+        success=Success("ProductPage", examples.PRODUCTS, headers=_LISTED),
     ),
     "products.create_product": Operation(
         summary="Create a product",
         tag="Products",
-        body=Body(ProductIn, examples.PRODUCT_BODY),
+        body=RequestBody(ProductIn, examples.PRODUCT_BODY),
         conditional="once",
-        answer=Answer("Product", examples.PENDING_PRODUCT, 201, _CREATED),
-        problems=(problem_types.UNAVAILABLE,),
+        success=Success("Product", examples.PENDING_PRODUCT, 201, _CREATED),
     ),
     "products.create_products": Operation(
         summary="Create many products",
         tag="Products",
-        body=Body(ProductBatch, examples.BATCH_BODY),
+        body=RequestBody(ProductBatch, examples.BATCH_BODY),
         conditional="once",
-        answer=Answer("BatchAnswer", examples.BATCH_ANSWER, 207),
-        problems=(problem_types.UNAVAILABLE,),
+        success=Success("BatchAnswer", examples.BATCH_ANSWER, 207),
     ),
     "products.get_product": Operation(
         summary="Read a product",
         tag="Products",
         conditional="read",
-        answer=_PRODUCT,
-        problems=(problem_types.UNAVAILABLE,),
+        success=_PRODUCT,
     ),
     "products.replace_product": Operation(
         summary="Replace a product's name and description",
         tag="Products",
-        body=Body(ProductIn, examples.PRODUCT_BODY),
+        body=RequestBody(ProductIn, examples.PRODUCT_BODY),
         conditional="change",
-        answer=_PRODUCT,
-        problems=(problem_types.UNAVAILABLE,),
+        success=_PRODUCT,
     ),
     "products.patch_product": Operation(
         summary="Change fields of a product",
         tag="Products",
-        body=Body(ProductPatch, examples.PRODUCT_PATCH, PATCH_TYPES),
+        body=RequestBody(ProductPatch, examples.PRODUCT_PATCH, PATCH_TYPES),
         conditional="change",
-        answer=Answer("Product", examples.PRODUCT | examples.PRODUCT_PATCH, headers=_TAGGED),
-        problems=(problem_types.UNAVAILABLE,),
+        success=Success("Product", examples.PRODUCT | examples.PRODUCT_PATCH, headers=_TAGGED),
     ),
     "products.delete_product": Operation(
         summary="Delete a product",
         tag="Products",
         conditional="change",
-        answer=_DELETED,
-        problems=(problem_types.UNAVAILABLE,),
+        success=_DELETED,
     ),
     "products.refresh_product": Operation(
         summary="Refresh a product now",
         tag="Products",
         conditional="once",
-        answer=Answer("Refresh", examples.REFRESH, 202),
-        problems=(problem_types.UNAVAILABLE,),
+        success=Success("Refresh", examples.REFRESH, 202),
     ),
     "offers.list_offers_of_product": Operation(
         summary="List a product's offers",
         tag="Offers",
         query=ProductOffersQuery,
         conditional="read",
-        answer=Answer("ProductOffers", examples.PRODUCT_OFFERS, headers=_TAGGED),
-        problems=(problem_types.UNAVAILABLE,),
+        success=Success("ProductOffers", examples.PRODUCT_OFFERS, headers=_TAGGED),
     ),
     "offers.create_offer": Operation(
         summary="Add an own offer",
         tag="Offers",
-        body=Body(OfferIn, examples.OFFER_BODY),
+        body=RequestBody(OfferIn, examples.OFFER_BODY),
         conditional="once",
-        answer=Answer("Offer", examples.OWN_OFFER, 201, _CREATED),
-        problems=(problem_types.UNAVAILABLE,),
+        success=Success("Offer", examples.OWN_OFFER, 201, _CREATED),
     ),
     "offers.get_offer": Operation(
         summary="Read an offer",
         tag="Offers",
         conditional="read",
-        answer=_OFFER,
-        problems=(problem_types.UNAVAILABLE,),
+        success=_OFFER,
     ),
     "offers.replace_offer": Operation(
         summary="Replace an own offer's price and stock",
         tag="Offers",
-        body=Body(OfferIn, examples.OFFER_BODY),
+        body=RequestBody(OfferIn, examples.OFFER_BODY),
         conditional="change",
-        answer=_OFFER,
-        problems=(problem_types.OFFER_IS_EXTERNAL, problem_types.UNAVAILABLE),
+        success=_OFFER,
+        problems=(problem_types.OFFER_IS_EXTERNAL,),
     ),
     "offers.patch_offer": Operation(
         summary="Change fields of an own offer",
         tag="Offers",
-        body=Body(OfferPatch, examples.OFFER_PATCH, PATCH_TYPES),
+        body=RequestBody(OfferPatch, examples.OFFER_PATCH, PATCH_TYPES),
         conditional="change",
-        answer=Answer("Offer", examples.OWN_OFFER | examples.OFFER_PATCH, headers=_TAGGED),
-        problems=(problem_types.OFFER_IS_EXTERNAL, problem_types.UNAVAILABLE),
+        success=Success("Offer", examples.OWN_OFFER | examples.OFFER_PATCH, headers=_TAGGED),
+        problems=(problem_types.OFFER_IS_EXTERNAL,),
     ),
     "offers.delete_offer": Operation(
         summary="Delete an own offer",
         tag="Offers",
         conditional="change",
-        answer=_DELETED,
-        problems=(problem_types.OFFER_IS_EXTERNAL, problem_types.UNAVAILABLE),
+        success=_DELETED,
+        problems=(problem_types.OFFER_IS_EXTERNAL,),
     ),
     "history.list_changes_of_product": Operation(
         summary="List the changes of a product's offers",
         tag="Offers",
         query=OfferChangesQuery,
         conditional="read",
-        answer=_CHANGES,
-        problems=(problem_types.UNAVAILABLE,),
+        success=_CHANGES,
     ),
     "history.list_changes_of_offer": Operation(
         summary="List the changes of an offer",
         tag="Offers",
         query=OfferChangesQuery,
         conditional="read",
-        answer=_CHANGES,
-        problems=(problem_types.UNAVAILABLE,),
+        success=_CHANGES,
     ),
     "offers.list_offers": Operation(
         summary="List offers of all products",
         tag="Offers",
         query=OffersQuery,
         conditional="read",
-        answer=Answer("OfferPage", examples.OFFERS, headers=_LISTED),
-        problems=(problem_types.UNAVAILABLE,),
+        success=Success("OfferPage", examples.OFFERS, headers=_LISTED),
     ),
     "prices.price_history": Operation(
-        summary="Follow a product's prices",
+        summary="Read a product's price history",
         tag="Prices",
         query=PriceHistoryQuery,
         conditional="read",
-        answer=Answer("PriceHistory", examples=price_examples.HISTORY, headers=_LISTED),
-        problems=(problem_types.UNAVAILABLE,),
+        success=Success("PriceHistory", examples=price_examples.HISTORY, headers=_LISTED),
     ),
     "prices.price_trend": Operation(
-        summary="Read where a product's lowest price went",
+        summary="Read the trend of a product's lowest price",
         tag="Prices",
         query=PriceRangeQuery,
         conditional="read",
-        answer=Answer("PriceTrend", examples=price_examples.TREND, headers=_TAGGED),
-        problems=(problem_types.UNAVAILABLE,),
+        success=Success("PriceTrend", examples=price_examples.TREND, headers=_TAGGED),
     ),
     "prices.price_summary": Operation(
-        summary="Read how a product's lowest price stands",
+        summary="Read a summary of a product's lowest price",
         tag="Prices",
         conditional="read",
-        answer=Answer("PriceSummary", examples=price_examples.SUMMARY, headers=_TAGGED),
-        problems=(problem_types.UNAVAILABLE,),
+        success=Success("PriceSummary", examples=price_examples.SUMMARY, headers=_TAGGED),
     ),
     "probes.livez": Operation(
-        summary="Whether the process answers", tag="Operation", answer=Answer("Alive", examples.ALIVE)
+        summary="Whether the process answers", tag="Operation", success=Success("Alive", examples.ALIVE)
     ),
     "probes.readyz": Operation(
         summary="Whether requests can be served",
         tag="Operation",
-        answer=Answer("Ready", examples.READY),
+        success=Success("Ready", examples.READY),
         problems=(problem_types.NOT_READY,),
     ),
-    "docs.openapi": Operation(
+    "openapi_document.openapi": Operation(
         summary="This document",
         tag="Documentation",
         conditional="read",
-        answer=Answer("OpenApi", {"openapi": "3.1.0"}, headers=_KEPT),
+        success=Success("OpenApi", {"openapi": "3.1.0"}, headers=_KEPT),
     ),
     "docs.page": Operation(
         summary="This document as a page to read and try",
         tag="Documentation",
         conditional="read",
-        answer=_A_PAGE,
+        success=_A_PAGE,
     ),
     "problem_pages.list_problems": Operation(
-        summary="Every kind of problem, as a page",
+        summary="All problem types, as a page",
         tag="Documentation",
         conditional="read",
-        answer=_A_PAGE,
+        success=_A_PAGE,
     ),
     "problem_pages.describe_problem": Operation(
-        summary="What a kind of problem means and what to do, as a page",
+        summary="The meaning of a problem type, and what to do, as a page",
         tag="Documentation",
         conditional="read",
-        answer=_A_PAGE,
+        success=_A_PAGE,
     ),
     "docs.file": Operation(
-        summary="A file of that page",
+        summary="A file of the page /docs",
         tag="Documentation",
         conditional="read",
-        answer=Answer("File", "body{}", headers=_KEPT, media_type="*/*"),
+        success=Success("File", "body{}", headers=_KEPT, media_type="*/*"),
     ),
 }

@@ -1,33 +1,17 @@
-"""What the document's schemas are made of."""
+"""Parts of the document's schemas, derived from declared types."""
 
 from typing import Any
 
 from pydantic import TypeAdapter
-from pydantic.json_schema import GenerateJsonSchema
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
-from productator.domain import MAX_AMOUNT, MAX_ID
+from productator.api.schemas.answers import Amount, Currency, Id, NextUrl, Time
 
 Json = dict[str, Any]
 
-ID: Json = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID}
-TIME: Json = {"type": "string", "format": "date-time"}
-AMOUNT: Json = {"type": "integer", "format": "int64", "minimum": 0, "maximum": MAX_AMOUNT}
-TEXT: Json = {"type": "string"}
-COUNT: Json = {"type": "integer", "minimum": 0}
-NEXT: Json = {
-    "type": ["string", "null"],
-    "format": "uri",
-    "description": "The address of the next page, or null on the last one.",
-}
-CURRENCY: Json = {
-    "type": ["string", "null"],
-    "pattern": "^[A-Z]{3}$",
-    "description": "ISO 4217; the deployment's one currency, if it names any.",
-}
-
 
 class _Shapes(GenerateJsonSchema):
-    """Names components like the classes, without `Json`, and makes no titles of the fields' names."""
+    """Names components like their classes, without `Json`, and derives no titles from the names of fields."""
 
     def normalize_name(self, name: str) -> str:
         return super().normalize_name(name.removesuffix("Json"))
@@ -36,12 +20,20 @@ class _Shapes(GenerateJsonSchema):
         return False
 
 
-def shape(answer: Any) -> Json:
-    """The schema of a TypedDict; the ones in it are referred to as components."""
-    schema = TypeAdapter(answer).json_schema(
-        mode="serialization", ref_template="#/components/schemas/{model}", schema_generator=_Shapes
+def shape(declared: Any, *, mode: JsonSchemaMode = "serialization") -> Json:
+    """The JSON Schema of a type; the types inside it are components of their own."""
+    schema = TypeAdapter(declared).json_schema(
+        mode=mode, ref_template="#/components/schemas/{model}", schema_generator=_Shapes
     )
-    return {name: schema[name] for name in ("type", "properties", "required")}
+    return {key: value for key, value in schema.items() if key not in {"$defs", "title"}}
+
+
+ID = shape(Id)
+TIME = shape(Time)
+AMOUNT = shape(Amount)
+NEXT = shape(NextUrl)
+CURRENCY = shape(Currency)
+TEXT: Json = {"type": "string"}
 
 
 def object_of(properties: Json, *, optional: tuple[str, ...] = ()) -> Json:
@@ -54,5 +46,5 @@ def list_of(name: str) -> Json:
 
 
 def or_null(schema: Json, description: str | None = None) -> Json:
-    told = {"description": description} if description else {}
-    return {"anyOf": [schema, {"type": "null"}]} | told
+    described = {"description": description} if description else {}
+    return {"anyOf": [schema, {"type": "null"}]} | described

@@ -1,51 +1,48 @@
-"""The problems that an operation can answer, as the document tells them."""
+"""The problems of an operation in the OpenAPI document."""
 
 from collections.abc import Iterable
 from itertools import groupby
-from typing import Any
 
-from productator.api.conventions.problem_types import INVALID_INPUT, KINDS, Kind
+from productator.api.conventions.problem_types import INVALID_INPUT, PROBLEM_TYPES, ProblemType
 from productator.api.openapi import examples
+from productator.api.openapi.parts import Json
 
-Json = dict[str, Any]
-
-
-# On every answer, the first two where requests are limited.
+# The headers of every answer; the first two only where requests are limited.
 ALWAYS = ("RateLimit", "RateLimit-Policy", "X-Request-Id")
 
 
 def shared_examples() -> Json:
-    """One for each kind, by its name."""
-    return {kind.name: {"summary": kind.title, "value": _example(kind)} for kind in KINDS.values()}
+    """One example for each problem type, by its name."""
+    return {each.name: {"summary": each.title, "value": _example(each)} for each in PROBLEM_TYPES.values()}
 
 
-def responses(kinds: Iterable[Kind]) -> Json:
-    """By status; each names the types it can have."""
-    ordered = sorted(kinds, key=lambda kind: (kind.status, kind.name))
+def responses(types: Iterable[ProblemType]) -> Json:
+    """The answers by status; each names the types it can have."""
+    ordered = sorted(types, key=lambda each: (each.status, each.name))
     return {
-        str(int(status)): _response(list(same)) for status, same in groupby(ordered, lambda kind: kind.status)
+        str(int(status)): _response(list(same)) for status, same in groupby(ordered, lambda each: each.status)
     }
 
 
-def _response(kinds: list[Kind]) -> Json:
-    headers = sorted({name for kind in kinds for name in kind.headers})
+def _response(types: list[ProblemType]) -> Json:
+    headers = sorted({name for each in types for name in each.headers})
     return {
-        "description": "\n\n".join(f"[`{kind.type}`]({kind.type}): {kind.meaning}" for kind in kinds),
+        "description": "\n\n".join(f"[`{each.type}`]({each.type}): {each.meaning}" for each in types),
         "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in (*headers, *ALWAYS)},
         "content": {
             "application/problem+json": {
                 "schema": {
                     "allOf": [{"$ref": "#/components/schemas/Problem"}],
-                    "properties": {"type": {"enum": [kind.type for kind in kinds]}},
+                    "properties": {"type": {"enum": [each.type for each in types]}},
                 },
-                "examples": {kind.name: {"$ref": f"#/components/examples/{kind.name}"} for kind in kinds},
+                "examples": {each.name: {"$ref": f"#/components/examples/{each.name}"} for each in types},
             }
         },
     }
 
 
-def _example(kind: Kind) -> Json:
-    example = examples.problem(kind)
-    if kind is INVALID_INPUT:
+def _example(problem_type: ProblemType) -> Json:
+    example = examples.problem(problem_type)
+    if problem_type is INVALID_INPUT:
         example["errors"] = [{"pointer": "/price", "detail": "Input should be greater than or equal to 0."}]
     return example

@@ -1,4 +1,4 @@
-"""Who may call what, as the document tells it."""
+"""The tokens and scopes of the OpenAPI document."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ SCHEMES: dict[str, Any] = {
 
 
 def of(method: str) -> list[dict[str, Any]]:
-    """As it is where PRODUCTATOR_AUTH is not set: reading is open, but takes a token."""
+    """The scopes by default, where PRODUCTATOR_AUTH is not set: reads are open, but take a token."""
     scope = scope_of(method)
     needed = {_NAME: [str(scope)]}
     return [{}, needed] if scope == Scope.READ else [needed]

@@ -9,9 +9,9 @@ from productator.api.conventions.cursors import page_answer, position_of
 from productator.api.conventions.parsing import read_query
 from productator.api.conventions.time_ranges import Moment, check_order
 from productator.api.price_json import change_json
-from productator.api.schemas import Cursor, Limit, Query
+from productator.api.schemas.queries import Cursor, Limit, Query
 from productator.database.keyset import Page
-from productator.database.web import reading, retried
+from productator.database.web import reading
 from productator.prices import offer_history
 from productator.prices.offer_history import RecordedChange, Span
 
@@ -31,7 +31,6 @@ class OfferChangesQuery(Query):
 
 
 @history.get("/history")
-@retried
 def list_changes_of_product(product_id: int) -> Response:
     """Every change of the product's offers, removed ones included."""
     query = read_query(OfferChangesQuery)
@@ -44,7 +43,6 @@ def list_changes_of_product(product_id: int) -> Response:
 
 
 @history.get("/<id:offer_id>/history")
-@retried
 def list_changes_of_offer(product_id: int, offer_id: int) -> Response:
     """Every change of the offer; a removed offer keeps its history."""
     query = read_query(OfferChangesQuery)

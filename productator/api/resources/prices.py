@@ -11,8 +11,8 @@ from productator.api.conventions.cursors import listed
 from productator.api.conventions.parsing import read_query
 from productator.api.conventions.time_ranges import Moment, check_order
 from productator.api.price_json import history_json, moment_json, summary_json, trend_json
-from productator.api.schemas import Query
-from productator.database.web import reading_one_state, retried
+from productator.api.schemas.queries import Query
+from productator.database.web import reading_one_state
 from productator.domain import utc_now
 from productator.errors import InvalidInput
 from productator.prices import figures
@@ -48,7 +48,6 @@ class PriceHistoryQuery(PriceRangeQuery):
 
 
 @prices.get("/price-history")
-@retried
 def price_history(product_id: int) -> Response:
     """What the prices were in each interval, or (`raw`) from one change to the next.
 
@@ -69,7 +68,6 @@ def price_history(product_id: int) -> Response:
 
 
 @prices.get("/price-trend")
-@retried
 def price_trend(product_id: int) -> Response:
     """Where the lowest price went from `from` to `to`."""
     within = read_query(PriceRangeQuery).past(utc_now())
@@ -79,7 +77,6 @@ def price_trend(product_id: int) -> Response:
 
 
 @prices.get("/price-summary")
-@retried
 def price_summary(product_id: int) -> Response:
     """How the lowest price now compares with its past."""
     now = microseconds(utc_now())

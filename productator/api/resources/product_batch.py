@@ -1,23 +1,24 @@
-"""Many products in one request: each is created or refused by itself, and told so at its place."""
+"""Many products in one request: each item is created or refused on its own."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
-from typing import Any
 
 from flask import Response, url_for
-from sqlalchemy import Row
 
 from productator.api.conventions.conditional import product_tag
 from productator.api.conventions.parsing import checked, read_body
-from productator.api.conventions.problems import of_item
-from productator.api.schemas import ProductBatch, json_response, product_json
+from productator.api.conventions.problems import item_problem
+from productator.api.conventions.responses import json_response
+from productator.api.schemas.answers import BatchAnswerJson, BatchCreatedJson, BatchRefusedJson, product_json
+from productator.api.schemas.bodies import ProductBatch
+from productator.catalogue.products import ProductRow
 from productator.catalogue.validation import ProductIn
-from productator.domain import ProductDraft
+from productator.domain import NewProduct
 from productator.errors import InvalidInput
 
-# A product has two fields: who names a thousand others is told of the first of them.
+# A product has two fields, so an item with a thousand others hears of the first ones only.
 _ERRORS_AN_ITEM = 20
-Item = ProductDraft | InvalidInput
+Item = NewProduct | InvalidInput
 
 
 def read_items() -> list[Item]:
@@ -26,32 +27,36 @@ def read_items() -> list[Item]:
 
 def _item(position: int, value: object) -> Item:
     try:
-        return checked(ProductIn, value, within=("items", position)).draft()
-    except InvalidInput as refused:
-        return InvalidInput(refused.errors[:_ERRORS_AN_ITEM])
+        return checked(ProductIn, value, within=("items", position)).new_product()
+    except InvalidInput as error:
+        return InvalidInput(error.errors[:_ERRORS_AN_ITEM])
 
 
-def drafts(items: Sequence[Item]) -> list[ProductDraft]:
-    return [item for item in items if isinstance(item, ProductDraft)]
+def valid(items: Iterable[Item]) -> list[NewProduct]:
+    return [item for item in items if isinstance(item, NewProduct)]
 
 
-def answer(items: Sequence[Item], created: Sequence[Row[Any]]) -> Response:
-    """What became of each item; `created` are the rows of the valid ones, in their order."""
+def batch_response(items: Sequence[Item], created: Sequence[ProductRow]) -> Response:
+    """The outcome of each item; `created` are the products of the valid ones, in their order."""
     rows = iter(created)
-    answers = [_refused(item) if isinstance(item, InvalidInput) else _created(next(rows)) for item in items]
-    counts = {"created": len(created), "failed": len(items) - len(created)}
-    return json_response({"items": answers, **counts}, HTTPStatus.MULTI_STATUS)
+    body: BatchAnswerJson = {
+        "items": [
+            _refused(item) if isinstance(item, InvalidInput) else _created(next(rows)) for item in items
+        ],
+        "created": len(created),
+        "failed": len(items) - len(created),
+    }
+    return json_response(body, HTTPStatus.MULTI_STATUS)
 
 
-def _created(product: Row[Any]) -> dict[str, Any]:
+def _created(product: ProductRow) -> BatchCreatedJson:
     return {
-        "status": HTTPStatus.CREATED,
+        "status": 201,
         "location": url_for("products.get_product", product_id=product.id, _external=True),
         "etag": f'"{product_tag(product)}"',
         "product": product_json(product),
     }
 
 
-def _refused(error: InvalidInput) -> dict[str, Any]:
-    problem = of_item(error)
-    return {"status": problem["status"], "problem": problem}
+def _refused(error: InvalidInput) -> BatchRefusedJson:
+    return {"status": 422, "problem": item_problem(error)}

@@ -7,25 +7,20 @@ from productator.api.conventions.conditional import expected_version, product_ta
 from productator.api.conventions.cursors import page_answer, position_of
 from productator.api.conventions.idempotency import once
 from productator.api.conventions.parsing import PATCH_TYPES, read_body, read_query
+from productator.api.conventions.responses import json_response, no_content
 from productator.api.resources import product_batch
-from productator.api.schemas import (
-    ProductPatch,
-    ProductsQuery,
-    json_response,
-    no_content,
-    product_json,
-    time_json,
-)
+from productator.api.schemas.answers import RefreshJson, product_json, time_json
+from productator.api.schemas.bodies import ProductPatch
+from productator.api.schemas.queries import ProductsQuery
 from productator.catalogue import products as catalogue
 from productator.catalogue.validation import ProductIn
-from productator.database.web import reading, retried, transaction
+from productator.database.web import reading, transaction
 from productator.domain import utc_now
 
 products = Blueprint("products", __name__, url_prefix="/api/v1/products")
 
 
 @products.get("")
-@retried
 def list_products() -> Response:
     """Products in pages, by id unless `sort` says otherwise."""
     query = read_query(ProductsQuery)
@@ -37,17 +32,16 @@ def list_products() -> Response:
             limit=query.limit,
             position=position_of(query.cursor),
         )
-    return page_answer(page, [product_json(row) for row in page.rows])
+    return page_answer(page, map(product_json, page.rows))
 
 
 @products.post("")
-@retried
 def create_product() -> Response:
     """Create a product; the refresher registers it and fetches its first offers within about a second."""
-    draft = read_body(ProductIn).draft()
+    new = read_body(ProductIn).new_product()
 
     def create(session: Session) -> Response:
-        product = catalogue.create(session, draft, now=utc_now())
+        product = catalogue.create(session, new, now=utc_now())
         location = url_for("products.get_product", product_id=product.id, _external=True)
         return tagged(product_json(product), product_tag(product), 201, {"Location": location})
 
@@ -55,24 +49,21 @@ def create_product() -> Response:
 
 
 @products.post("/batch")
-@retried
 def create_products() -> Response:
-    """Create up to 1,000 products, each told of by itself.
+    """Create up to 1,000 products; the answer has the outcome of each.
 
-    The valid ones are created together, whatever becomes of the others.
+    The valid ones are created in one transaction, even if others are refused.
     """
     items = product_batch.read_items()
 
     def create(session: Session) -> Response:
-        return product_batch.answer(
-            items, catalogue.create_many(session, product_batch.drafts(items), now=utc_now())
-        )
+        created = catalogue.create_many(session, product_batch.valid(items), now=utc_now())
+        return product_batch.batch_response(items, created)
 
     return once(create)
 
 
 @products.get("/<id:product_id>")
-@retried
 def get_product(product_id: int) -> Response:
     with reading() as connection:
         product = catalogue.get(connection, product_id)
@@ -80,23 +71,18 @@ def get_product(product_id: int) -> Response:
 
 
 @products.put("/<id:product_id>")
-@retried
 def replace_product(product_id: int) -> Response:
     body = read_body(ProductIn)
-    changes = {"name": body.name, "description": body.description}
-    return _change(product_id, changes)
+    return _change(product_id, {"name": body.name, "description": body.description})
 
 
 @products.patch("/<id:product_id>")
-@retried
 def patch_product(product_id: int) -> Response:
     """Change the named fields (RFC 7396)."""
-    changes = read_body(ProductPatch, types=PATCH_TYPES).changes()
-    return _change(product_id, changes)
+    return _change(product_id, read_body(ProductPatch, types=PATCH_TYPES).changes())
 
 
 @products.delete("/<id:product_id>")
-@retried
 def delete_product(product_id: int) -> Response:
     """Delete a product with its offers."""
     with transaction() as session:
@@ -105,14 +91,14 @@ def delete_product(product_id: int) -> Response:
 
 
 @products.post("/<id:product_id>/refresh")
-@retried
 def refresh_product(product_id: int) -> Response:
-    """Ask for fresh offers now instead of at the product's next slot."""
+    """Request fresh offers now instead of at the product's next slot."""
 
     def refresh(session: Session) -> Response:
         now = utc_now()
         catalogue.refresh_now(session, product_id, now=now)
-        return json_response({"product_id": product_id, "due_at": time_json(now)}, 202)
+        body: RefreshJson = {"product_id": product_id, "due_at": time_json(now)}
+        return json_response(body, 202)
 
     return once(refresh)
 
@@ -121,4 +107,4 @@ def _change(product_id: int, changes: dict[str, str]) -> Response:
     expected = expected_version()
     with transaction() as session:
         product = catalogue.change(session, product_id, changes, expected=expected, now=utc_now())
-        return tagged(product_json(product), product_tag(product))
+    return tagged(product_json(product), product_tag(product))

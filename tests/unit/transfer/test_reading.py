@@ -5,7 +5,7 @@ from io import BytesIO
 
 import pytest
 
-from productator.domain import ProductDraft
+from productator.domain import NewProduct
 from productator.transfer.reading import (
     IGNORED,
     MAX_LINE_BYTES,
@@ -16,7 +16,7 @@ from productator.transfer.reading import (
     jsonl_records,
 )
 
-KETTLE = ProductDraft("Kettle", "1.7 l")
+KETTLE = NewProduct("Kettle", "1.7 l")
 
 
 def from_csv(text: str | bytes) -> list[Record | InvalidRecord]:
@@ -54,13 +54,13 @@ def test_a_row_is_a_product(text: str) -> None:
 
 
 def test_a_column_of_descriptions_may_be_missing() -> None:
-    assert from_csv("name\nKettle\n") == [Record(2, ProductDraft("Kettle", ""))]
+    assert from_csv("name\nKettle\n") == [Record(2, NewProduct("Kettle", ""))]
 
 
 def test_quoted_texts_keep_everything() -> None:
     (record,) = from_csv('name,description\n"Kettle, ""big""","one\r\ntwo\rthree\n"\n')
 
-    assert record.product == ProductDraft('Kettle, "big"', "one\r\ntwo\rthree\n")
+    assert record.product == NewProduct('Kettle, "big"', "one\r\ntwo\rthree\n")
 
 
 def test_the_line_of_a_record_is_its_first() -> None:

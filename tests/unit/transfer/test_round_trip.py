@@ -7,19 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from productator.domain import ProductDraft
+from productator.api.schemas.answers import ProductJson
+from productator.domain import NewProduct
 from productator.transfer.reading import IGNORED, READERS
-from productator.transfer.writing import COLUMNS, WRITERS
+from productator.transfer.writing import WRITERS
 
 # More characters with a meaning in CSV and JSON than chance would bring.
 CHARACTERS = st.sampled_from(",;\"'\n\r\t\\\ufeff\u2028=+@{}") | st.characters(
     codec="utf-8", exclude_characters="\0"
 )
 NAMES = st.text(CHARACTERS, min_size=1, max_size=30).filter(lambda name: name.strip())
-PRODUCTS = st.builds(ProductDraft, NAMES, st.text(CHARACTERS, max_size=30))
+COLUMNS = tuple(ProductJson.__annotations__)
+PRODUCTS = st.builds(NewProduct, NAMES, st.text(CHARACTERS, max_size=30))
 
 
-def api_json(number: int, product: ProductDraft) -> dict[str, Any]:
+def api_json(number: int, product: NewProduct) -> dict[str, Any]:
     """A product as the API answers it."""
     times = {"created_at": "2026-11-23T12:00:00.000000Z", "updated_at": "2026-11-23T12:00:00.000000Z"}
     named = {"id": number, "name": product.name, "description": product.description}
@@ -28,10 +30,11 @@ def api_json(number: int, product: ProductDraft) -> dict[str, Any]:
 
 @pytest.mark.parametrize("format_", WRITERS)
 @given(products=st.lists(PRODUCTS, max_size=5))
-def test_an_export_can_be_imported(format_: str, products: list[ProductDraft]) -> None:
+def test_an_export_can_be_imported(format_: str, products: list[NewProduct]) -> None:
     stream = BytesIO()
 
-    WRITERS[format_](stream, (api_json(number, product) for number, product in enumerate(products)))
+    rows = (api_json(number, product) for number, product in enumerate(products))
+    WRITERS[format_](stream, rows, COLUMNS)
 
     assert [record.product for record in READERS[format_](stream)] == products
 

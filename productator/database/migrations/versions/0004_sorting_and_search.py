@@ -32,9 +32,9 @@ def _spell() -> None:
     last = 0
     while found := _read_behind(last):
         last = found[-1].id
-        spelt = {row.id: search_terms.spelt(row.name) for row in found}
+        terms = {row.id: search_terms.index_terms(row.name) for row in found}
         op.get_bind().execute(
-            sa.update(_PRODUCTS).where(rows.id.in_(spelt)).values(words=sa.case(spelt, value=rows.id))
+            sa.update(_PRODUCTS).where(rows.id.in_(terms)).values(words=sa.case(terms, value=rows.id))
         )
 
 

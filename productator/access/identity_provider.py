@@ -1,4 +1,4 @@
-"""Who a JSON Web Token is about, if it is one of the identity provider's, made for us, and good now."""
+"""The identity provider: the callers of its JSON Web Tokens, if they are issued for us and valid now."""
 
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from productator.domain import Caller, scopes_in
 # Clocks differ.
 _LEEWAY_S = 30
 _REQUIRED = ["exp", "iss", "aud", "sub"]
-# What stands in every line of the log, and names the caller, is kept within bounds.
+# The subject names the caller in every log line, so its length is limited.
 _MAX_SUBJECT = 255
 
 
@@ -21,8 +21,8 @@ class IdentityProvider:
         self._audience = audience
         self._keys = keys
 
-    def holder_of(self, token: str, *, now: datetime) -> Caller | None:
-        """None: the token is not good. Raises KeysUnavailable when that cannot be known."""
+    def caller_of(self, token: str, *, now: datetime) -> Caller | None:
+        """None: the token is not valid. Raises KeysUnavailable when it cannot be checked."""
         try:
             claims = self._claims(token, now)
         except (jwt.PyJWTError, ValueError, OverflowError):
@@ -30,10 +30,10 @@ class IdentityProvider:
         subject = claims.get("sub", "")
         if not 1 <= len(subject) <= _MAX_SUBJECT or not subject.isprintable():
             return None
-        return Caller(f"jwt:{self._issuer}|{subject}", scopes_in(_words(claims)))
+        return Caller(f"jwt:{self._issuer}|{subject}", scopes_in(_stated_scopes(claims)))
 
     def _claims(self, token: str, now: datetime) -> dict[str, Any]:
-        """Addresses and keys that the token itself brings (jku, jwk, x5u) are not looked at."""
+        """The verified claims; addresses and keys in the token itself (jku, jwk, x5u) are ignored."""
         key_id = jwt.get_unverified_header(token).get("kid")
         key = self._keys.find(key_id, now=now) if key_id else None
         if key is None:
@@ -49,7 +49,7 @@ class IdentityProvider:
         )
 
 
-def _words(claims: dict[str, Any]) -> str:
-    """`scope` is a text of words (RFC 8693); `scp` is what others call it, as a text or a list."""
+def _stated_scopes(claims: dict[str, Any]) -> str:
+    """The text of `scope` (RFC 8693), or of `scp`, which some providers use, as a text or a list."""
     stated = claims.get("scope", claims.get("scp", ""))
     return " ".join(map(str, stated)) if isinstance(stated, list) else str(stated)

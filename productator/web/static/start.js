@@ -1,0 +1,7 @@
+SwaggerUIBundle({
+  url: "openapi.json",
+  dom_id: "#swagger-ui",
+  deepLinking: true,
+  /* Without this, Swagger UI would send the document to another host. */
+  validatorUrl: null,
+});
