@@ -14,9 +14,9 @@ import click
 from sqlalchemy.orm import sessionmaker
 
 from productator.api.conventions.time_ranges import moment
-from productator.api.price_json import change_json
-from productator.api.price_schemas import OfferChangeJson
 from productator.api.schemas.answers import ProductJson, product_json
+from productator.api.schemas.price_json import change_json
+from productator.api.schemas.prices import OfferChangeJson
 from productator.catalogue import products as catalogue
 from productator.cli.files import STANDARD, format_of, format_option, opened_output, output_option, writer
 from productator.cli.plain_errors import with_plain_errors

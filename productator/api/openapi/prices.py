@@ -3,7 +3,7 @@
 from typing import Any
 
 from productator.api.openapi.parts import Json, shape
-from productator.api.price_schemas import (
+from productator.api.schemas.prices import (
     OfferChangeJson,
     OfferChangePageJson,
     PriceAtJson,

@@ -8,7 +8,7 @@ from pydantic import Field
 from productator.api.conventions.cursors import page_answer, position_of
 from productator.api.conventions.parsing import read_query
 from productator.api.conventions.time_ranges import Moment, check_order
-from productator.api.price_json import change_json
+from productator.api.schemas.price_json import change_json
 from productator.api.schemas.queries import Cursor, Limit, Query
 from productator.database.keyset import Page
 from productator.database.web import reading

@@ -10,7 +10,7 @@ from productator.api.conventions.conditional import tagged_list
 from productator.api.conventions.cursors import listed
 from productator.api.conventions.parsing import read_query
 from productator.api.conventions.time_ranges import Moment, check_order
-from productator.api.price_json import history_json, moment_json, summary_json, trend_json
+from productator.api.schemas.price_json import history_json, moment_json, summary_json, trend_json
 from productator.api.schemas.queries import Query
 from productator.database.web import reading_one_state
 from productator.domain import utc_now

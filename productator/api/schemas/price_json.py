@@ -1,6 +1,7 @@
 """Figures of prices and changes of offers to JSON. Figures are rounded here and nowhere before."""
 
-from productator.api.price_schemas import (
+from productator.api.schemas.answers import time_json
+from productator.api.schemas.prices import (
     ChangeName,
     OfferChangeJson,
     PriceAtJson,
@@ -13,7 +14,6 @@ from productator.api.price_schemas import (
     TrendFiguresJson,
     TrendReason,
 )
-from productator.api.schemas.answers import time_json
 from productator.domain import ChangeKind
 from productator.prices.buckets import HistoryPoint, PriceHistory
 from productator.prices.offer_history import RecordedChange

@@ -4,51 +4,41 @@ The OpenAPI document and the columns of the export are made of them. A component
 its class, without the `Json`.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from productator.domain import MAX_AMOUNT, MAX_ID, REMOTE_ID_LENGTH
+from productator.api.schemas.answers import Amount, Currency, Id, NextUrl, Time
+from productator.domain import REMOTE_ID_LENGTH
 from productator.prices.buckets import MAX_POINTS, Interval
 
-_INT64: dict[str, Any] = {"format": "int64"}
-_Id = Annotated[int, Field(ge=1, le=MAX_ID, json_schema_extra=_INT64)]
-_Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT, json_schema_extra=_INT64)]
-_Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 _Mean = Annotated[float, Field(ge=0, description="Weighted by time; two decimals.")]
 _Share = Annotated[float, Field(ge=0, le=1)]
-_Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
-_Next = Annotated[
-    Annotated[str, Field(json_schema_extra={"format": "uri"})] | None,
-    Field(description="The address of the next page, or null on the last one."),
-]
 
 
 class _OfProductJson(TypedDict):
-    product_id: _Id
-    currency: Annotated[
-        _Currency | None, Field(description="ISO 4217; the deployment's one currency, if it names any.")
-    ]
+    product_id: Id
+    currency: Currency
 
 
 # These two are no classes, since `from` cannot be the name of an attribute.
 RangeJson = TypedDict(
     "RangeJson",
-    {"from": _Time, "to": Annotated[_Time, Field(description="Exclusive, and never in the future.")]},
+    {"from": Time, "to": Annotated[Time, Field(description="Exclusive, and never in the future.")]},
 )
-_BucketJson = TypedDict("_BucketJson", {"from": _Time, "to": _Time})
+_BucketJson = TypedDict("_BucketJson", {"from": Time, "to": Time})
 
 
 class PricePointJson(_BucketJson):
     lowest_price: Annotated[
-        _Amount | None, Field(description="The lowest at any time; null: nothing was in stock.")
+        Amount | None, Field(description="The lowest at any time; null: nothing was in stock.")
     ]
     average_price: Annotated[
         _Mean | None, Field(description="The mean of the offers in stock, over the time in stock.")
     ]
     highest_price: Annotated[
-        _Amount | None, Field(description="The highest of any offer in stock at any time.")
+        Amount | None, Field(description="The highest of any offer in stock at any time.")
     ]
     average_lowest_price: Annotated[
         _Mean | None, Field(description="The mean of the lowest price over the time in stock.")
@@ -61,16 +51,16 @@ class PricePointJson(_BucketJson):
 class PriceHistoryJson(_OfProductJson, RangeJson):
     interval: Interval
     items: Annotated[list[PricePointJson], Field(max_length=MAX_POINTS)]
-    next: _Next
+    next: NextUrl
 
 
 class PriceAtJson(TypedDict):
-    price: _Amount
-    at: Annotated[_Time, Field(description="Since when, within the range.")]
+    price: Amount
+    at: Annotated[Time, Field(description="Since when, within the range.")]
 
 
 _KnownFrom = Annotated[
-    _Time | None, Field(description="The first time in the range that anything is known of.")
+    Time | None, Field(description="The first time in the range that anything is known of.")
 ]
 
 
@@ -84,7 +74,7 @@ class TrendFiguresJson(TypedDict):
     highest: Annotated[PriceAtJson | None, Field(description="The highest that the lowest price was.")]
     average_price: Annotated[_Mean | None, Field(description="Of the lowest price, over the time in stock.")]
     median_price: Annotated[
-        _Amount | None, Field(description="The smallest not exceeded for half of the time in stock.")
+        Amount | None, Field(description="The smallest not exceeded for half of the time in stock.")
     ]
 
 
@@ -102,7 +92,7 @@ SummaryReason = Literal["no_history", "not_in_stock"]
 
 
 class PriceSummaryJson(_OfProductJson):
-    at: Annotated[_Time, Field(description="Now.")]
+    at: Annotated[Time, Field(description="Now.")]
     known_from: _KnownFrom
     current: Annotated[PriceAtJson | None, Field(description="The lowest price now.")]
     lowest_7_days: PriceAtJson | None
@@ -128,17 +118,17 @@ ChangeName = Literal["appeared", "changed", "removed"]
 
 
 class OfferChangeJson(TypedDict):
-    product_id: _Id
-    offer_id: _Id
+    product_id: Id
+    offer_id: Id
     source: Literal["external", "own"]
     external_id: Annotated[str, Field(max_length=REMOTE_ID_LENGTH)] | None
     change: ChangeName
-    price: Annotated[_Amount | None, _Became]
-    currency: _Currency | None
-    items_in_stock: Annotated[_Amount | None, _Became]
-    changed_at: _Time
+    price: Annotated[Amount | None, _Became]
+    currency: Currency
+    items_in_stock: Annotated[Amount | None, _Became]
+    changed_at: Time
 
 
 class OfferChangePageJson(TypedDict):
     items: list[OfferChangeJson]
-    next: _Next
+    next: NextUrl
