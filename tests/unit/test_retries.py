@@ -11,7 +11,7 @@ from werkzeug.routing import Rule
 from productator.app import create_app
 from tests import factories
 from tests.api.checks import failure
-from tests.conftest import dispose_of
+from tests.servers import dispose_of
 
 DEADLOCK = 1213
 
