@@ -45,7 +45,8 @@ def mariadb_server(request: pytest.FixtureRequest) -> Iterator[SharedServer]:
     with ExitStack() as running:
         with servers.skipped_if_missing():
             url = parallel.given_mariadb_url(request.config) or running.enter_context(databases.mariadb_url())
-        server = SharedServer(databases.Server(url))
+        is_given = bool(os.environ.get("TEST_MARIADB_URL"))
+        server = SharedServer(databases.Server(url, outlives_tests=is_given))
         yield server
         server.close()
 

@@ -3,6 +3,7 @@
 import random
 import re
 import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -64,9 +65,10 @@ def test_every_imported_product_can_be_refreshed(system: System, catalogue: Cata
 def test_an_export_whose_reader_goes_away_ends_quietly(system: System, catalogue: Catalogue) -> None:
     catalogue.add_products(5_000)
     errors = system.folder / "errors.txt"
+    program = Path(sys.executable).parent / "productator"
 
     head = subprocess.run(
-        ["sh", "-c", f"productator products export 2> {errors} | head -n 2"],
+        ["sh", "-c", f"{program} products export 2> {errors} | head -n 2"],
         env=system.environment(),
         capture_output=True,
         check=True,
