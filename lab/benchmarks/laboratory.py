@@ -43,7 +43,7 @@ class Run:
     peak_mib: float
 
 
-class RefresherProcess:
+class MeasuredRefresher:
     """One refresher, in a process of its own, that starts a run when it is told to."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
@@ -117,12 +117,12 @@ class Laboratory:
         return self.address.removesuffix("/api/v1") + "/control"
 
     @contextmanager
-    def refresher(self, *arguments: str) -> Iterator[RefresherProcess]:
+    def refresher(self, *arguments: str) -> Iterator[MeasuredRefresher]:
         command = [sys.executable, "-m", "lab.benchmarks.worker", *arguments]
         with subprocess.Popen(
             command, env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
         ) as process:
-            yield RefresherProcess(process)
+            yield MeasuredRefresher(process)
 
 
 def _product(product_id: int) -> dict[str, Any]:

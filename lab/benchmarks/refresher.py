@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from lab.benchmarks import loops
-from lab.benchmarks.laboratory import Laboratory, RefresherProcess, laboratory, processor_s
+from lab.benchmarks.laboratory import Laboratory, MeasuredRefresher, laboratory, processor_s
 from lab.benchmarks.plans import claim_cost_us, plans_of_claims
 from lab.benchmarks.steady import observe
 from lab.benchmarks.traces import Traces
@@ -123,13 +123,13 @@ def cycles(products: int, count: int, database_url: str | None) -> None:
             raise click.ClickException(f"Expected were {expected}.")
 
 
-def measure_again(lab: Laboratory, refresher: RefresherProcess, percent: float) -> None:
+def measure_again(lab: Laboratory, refresher: MeasuredRefresher, percent: float) -> None:
     moved = lab.move_prices(percent)
     lab.make_due()
     measure(lab, refresher, f"{percent:g} % of the offers changed", offers_changed=moved)
 
 
-def measure(lab: Laboratory, refresher: RefresherProcess, what: str, **figures: Any) -> None:
+def measure(lab: Laboratory, refresher: MeasuredRefresher, what: str, **figures: Any) -> None:
     """One run over everything that is due."""
     others = {"database": lab.server_pid, "upstream": lab.upstream_pid}
     before = {name: processor_s(pid) for name, pid in others.items()}

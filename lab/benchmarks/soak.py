@@ -20,18 +20,13 @@ from pathlib import Path
 
 import click
 
-from lab.processes import (
-    FAULTS,
-    NEVER,
-    Catalogue,
-    Program,
-    Simulator,
-    System,
-    eventually,
-    periods_between_reads,
-    reads_by_product,
-    wrongly_stored,
-)
+from lab.catalogue import NEVER, Catalogue, wrongly_stored
+from lab.fault_rules import FAULTS
+from lab.processes.program import Program
+from lab.processes.simulator import Simulator
+from lab.processes.system import System
+from lab.reads import periods_between_reads, reads_by_product
+from lab.waiting import eventually
 from productator.database import migrate
 from productator.database.engine import make_engine
 from productator.domain import utc_now
@@ -125,7 +120,7 @@ def two_refreshers(database_url: str | None, products: int, period: float, perio
         say(f"products refreshed by each: {shares}; calls: {simulator.control('GET', 'counts')}")
         verdict.expect(min(shares) > 0, "both refreshers worked")
         verdict.expect([each.stop() for each in refreshers] == [0, 0], "both refreshers ended with 0")
-        verdict.expect(not catalogue.held(), "no claim is left")
+        verdict.expect(not catalogue.count_claims(), "no claim is left")
     verdict.end()
 
 
@@ -157,7 +152,12 @@ def faults(database_url: str | None, products: int, period: float, seconds: floa
 
 
 def _suffer(
-    simulator: Simulator, catalogue: Catalogue, verdict: Verdict, fault: dict[str, object], *, for_s: float
+    simulator: Simulator,
+    catalogue: Catalogue,
+    verdict: Verdict,
+    fault: dict[str, object],
+    *,
+    for_s: float,
 ) -> None:
     simulator.set_faults(fault)
     simulator.control("POST", "tick")

@@ -21,10 +21,10 @@ from pathlib import Path
 
 import click
 
+from lab.catalogue import Catalogue
 from lab.chaos.plan import Plan
 from lab.chaos.run import run
 from lab.chaos.servers import Commanded, Servers, own_mariadb
-from lab.processes import Catalogue
 from productator.database import migrate
 from productator.database.engine import make_engine
 

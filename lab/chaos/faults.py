@@ -10,7 +10,10 @@ import requests
 from lab.chaos.plan import Plan
 from lab.chaos.servers import Servers
 from lab.chaos.watch import Node, Pulse, Watch
-from lab.processes import FAULTS, Refresher, Simulator, System
+from lab.fault_rules import FAULTS
+from lab.processes.refresher import Refresher
+from lab.processes.simulator import Simulator
+from lab.processes.system import System
 from productator.domain import utc_now
 
 _STEP_S = 0.05
@@ -56,7 +59,7 @@ class Crew:
         self._team[number], self._ends[number] = self._started(number), None
 
     def _started(self, number: int) -> Refresher:
-        return self._system.starting_refresher(DATABASE_URL=self._urls[number % len(self._urls)])
+        return self._system.start_refresher(DATABASE_URL=self._urls[number % len(self._urls)])
 
 
 def _is_alive(refresher: Refresher) -> bool:

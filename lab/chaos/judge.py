@@ -9,7 +9,7 @@ from sqlalchemy import Engine, select
 from lab.chaos.plan import Findings
 from lab.chaos.replay import Change, Listing, Point, complaints, external, replay, wrong_listings
 from lab.chaos.writers import Writes
-from lab.processes import Simulator
+from lab.processes.simulator import Simulator
 from productator.models import Offer, OfferChange, PricePoint, Product
 from productator.prices.changes import OfferState, Summary
 from simulator.market import Market

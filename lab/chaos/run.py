@@ -8,13 +8,18 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from lab.catalogue import NEVER, Catalogue
 from lab.chaos.faults import Crew, Observer, Saboteur, Service, wreak
 from lab.chaos.judge import judge
 from lab.chaos.plan import Findings, Plan
 from lab.chaos.servers import Servers
 from lab.chaos.watch import Node, Pulse, Watch
 from lab.chaos.writers import Writer
-from lab.processes import NEVER, Api, Catalogue, Refresher, Simulator, System, eventually
+from lab.processes.api import Api
+from lab.processes.refresher import Refresher
+from lab.processes.simulator import Simulator
+from lab.processes.system import System
+from lab.waiting import eventually
 from productator.database.engine import make_engine
 from productator.domain import utc_now
 
@@ -71,7 +76,7 @@ def _run(
     findings.expect(not crew.deserters, f"{len(crew.deserters)} refreshers ended by themselves")
     exits = [refresher.stop() for refresher in crew.team]
     findings.expect(exits == [0] * plan.refreshers, f"exit codes of a stop at the end: {exits}")
-    findings.expect(not catalogue.held(), "no claim is left")
+    findings.expect(not catalogue.count_claims(), "no claim is left")
     _judge_logs(system, findings)
     judge(engine, simulator, [writer.writes for writer in writers], findings)
     return findings

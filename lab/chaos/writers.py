@@ -10,7 +10,7 @@ from typing import Any
 
 import requests
 
-from lab.processes import Api
+from lab.processes.api import Api
 
 
 @dataclass

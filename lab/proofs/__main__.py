@@ -22,7 +22,7 @@ import click
 from sqlalchemy import Engine, make_url, select
 
 from lab import databases
-from lab.processes import System
+from lab.processes.system import System
 from lab.proofs.fuzzing import PHASES, Fuzzed
 from lab.proofs.fuzzing import fuzz as run_schemathesis
 from lab.proofs.keys import send

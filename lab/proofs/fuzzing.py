@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab.processes import ADMIN_TOKEN, Api, Program, System
+from lab.processes.api import ADMIN_TOKEN, Api
+from lab.processes.program import Program
+from lab.processes.system import System
 from lab.proofs.schemathesis_hooks import TALLY
 
 PHASES = ("examples", "coverage", "fuzzing", "stateful")

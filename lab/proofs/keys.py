@@ -11,8 +11,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from threading import Event, Thread
 
-from lab.processes import PATIENCE_S, Api
+from lab.processes.api import Api
 from lab.proofs.wire import Answer, Lost, exchange
+from lab.waiting import PATIENCE_S
 
 # As many keys as are under way at a time.
 _KEYS_AT_ONCE = 4

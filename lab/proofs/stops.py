@@ -15,8 +15,9 @@ from itertools import count
 from pathlib import Path
 from threading import Event
 
-from lab.processes import Api, eventually
+from lab.processes.api import Api
 from lab.proofs.wire import Answer, Call, Lost
+from lab.waiting import eventually
 
 _ESTABLISHED, _CLOSED_BY_CLIENT = "01", "08"
 

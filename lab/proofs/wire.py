@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 
-from lab.processes import ADMIN_TOKEN, HOST, PATIENCE_S, Api
+from lab.processes.api import ADMIN_TOKEN, Api
+from lab.processes.program import HOST
+from lab.waiting import PATIENCE_S
 
 
 class Lost(Exception):

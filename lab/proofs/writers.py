@@ -6,7 +6,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from lab.processes import Api
+from lab.processes.api import Api
 from lab.proofs.wire import Answer, exchange
 
 

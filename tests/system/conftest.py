@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from lab.processes import Catalogue, System
+from lab.catalogue import Catalogue
+from lab.processes.system import System
 
 PERIOD_S = 1
 

@@ -4,17 +4,12 @@ from itertools import cycle
 
 import pytest
 
-from lab.processes import (
-    FAULTS,
-    NEVER,
-    Catalogue,
-    Simulator,
-    System,
-    eventually,
-    periods_between_reads,
-    reads_by_product,
-    wrongly_stored,
-)
+from lab.catalogue import NEVER, Catalogue, wrongly_stored
+from lab.fault_rules import FAULTS
+from lab.processes.simulator import Simulator
+from lab.processes.system import System
+from lab.reads import periods_between_reads, reads_by_product
+from lab.waiting import eventually
 from productator.domain import utc_now
 from tests.system.conftest import PERIOD_S
 
@@ -24,7 +19,7 @@ SLACK_S = 15
 def test_a_new_product_gets_its_offers_without_anyone_asking(system: System, catalogue: Catalogue) -> None:
     simulator, api, _ = system.simulator(), system.api(), system.refresher()
 
-    product_id = api.posted()["id"]
+    product_id = api.create_product()["id"]
 
     eventually(lambda: api.request("GET", f"/products/{product_id}").json()["registration"] == "registered")
     remote_id = catalogue.remote_ids()[product_id]
@@ -34,7 +29,7 @@ def test_a_new_product_gets_its_offers_without_anyone_asking(system: System, cat
 
 def test_stored_prices_follow_the_market(system: System, catalogue: Catalogue) -> None:
     simulator, api, _ = system.simulator("--offers-exactly", "9"), system.api(), system.refresher()
-    product_id = api.posted()["id"]
+    product_id = api.create_product()["id"]
     remote_id = catalogue.remote_ids()[product_id]
     before = eventually(lambda: api.listing(product_id))
 
@@ -46,12 +41,12 @@ def test_stored_prices_follow_the_market(system: System, catalogue: Catalogue) -
 
 def test_a_deleted_product_is_read_no_more(system: System, catalogue: Catalogue) -> None:
     simulator, api, _ = system.simulator(), system.api(), system.refresher()
-    deleted, kept = api.posted()["id"], api.posted()["id"]
+    deleted, kept = api.create_product()["id"], api.create_product()["id"]
     remote_ids = catalogue.remote_ids()
     eventually(lambda: not catalogue.stale_since(NEVER))
 
     assert api.request("DELETE", f"/products/{deleted}").status_code == 204
-    eventually(lambda: catalogue.held() == 0)
+    eventually(lambda: catalogue.count_claims() == 0)
     simulator.control("DELETE", "log")
     eventually(lambda: len(reads_by_product(simulator.log())[remote_ids[kept]]) >= 2)
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, func, select
 
-from lab.processes import Catalogue, System, eventually
+from lab.catalogue import Catalogue
+from lab.processes.system import System
+from lab.waiting import eventually
 from productator.models import Product
 
 COUNT = 20_000

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.processes import HOST, REPOSITORY, Api, System, answers, eventually, free_port
+from lab.processes.api import Api
+from lab.processes.program import HOST, free_port
+from lab.processes.system import REPOSITORY, System
+from lab.waiting import eventually
 
 QUOTA = 100
 
@@ -39,7 +42,7 @@ def four_workers(system: System) -> Api:
         port=port,
         environment=system.environment(),
     )
-    eventually(lambda: answers(api.url("/livez")))
+    eventually(lambda: api.answers("/livez"))
     return api
 
 

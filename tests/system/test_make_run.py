@@ -14,7 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.processes import HOST, PATIENCE_S, REPOSITORY, Catalogue, Program, System, eventually, free_port
+from lab.catalogue import Catalogue
+from lab.processes.program import HOST, Program, free_port
+from lab.processes.system import REPOSITORY, System
+from lab.waiting import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.parametrize("server", ["sqlite"], indirect=True)
 
@@ -134,7 +137,7 @@ def test_once_refreshes_what_is_due(system: System, catalogue: Catalogue, produc
 
     assert once.end() == 0
     assert catalogue.listings() == {each: simulator.truth(each) for each in catalogue.listings()}
-    assert catalogue.held() == 0
+    assert catalogue.count_claims() == 0
     assert "[####" not in once.printed
 
 

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 from lab import databases
-from lab.processes import System
+from lab.processes.system import System
 from lab.proofs.fuzzing import fuzz
 from lab.proofs.keys import send
 from lab.proofs.stops import stop_under_load

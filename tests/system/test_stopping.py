@@ -8,7 +8,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, select, text
 
-from lab.processes import NEVER, Catalogue, System, eventually, free_port
+from lab.catalogue import NEVER, Catalogue
+from lab.processes.program import free_port
+from lab.processes.system import System
+from lab.waiting import eventually
 from productator.domain import utc_now
 from productator.models import Product
 
@@ -28,11 +31,11 @@ def test_sigterm_ends_a_refresher_and_leaves_no_claim(system: System, catalogue:
     simulator, refresher = system.simulator(), system.refresher(REFRESHER_CONCURRENCY="8")
     simulator.set_faults({"kind": "latency", "seconds": 0.2})
     catalogue.add_products(100)
-    eventually(catalogue.held)
+    eventually(catalogue.count_claims)
 
     assert refresher.stop() == 0
 
-    assert catalogue.held() == 0
+    assert catalogue.count_claims() == 0
     assert "Traceback" not in refresher.printed
 
 
@@ -47,7 +50,7 @@ def test_sigterm_gives_claims_back_while_the_service_hangs(system: System, catal
 
     assert refresher.stop() == 0
 
-    assert catalogue.held() == 0
+    assert catalogue.count_claims() == 0
     assert catalogue.latest_due() <= utc_now()
 
 
@@ -61,7 +64,7 @@ def test_sigterm_ends_a_refresher_that_waits_for_a_token(system: System, catalog
 
     assert refresher.stop() == 0
 
-    assert catalogue.held() == 0
+    assert catalogue.count_claims() == 0
     assert catalogue.latest_due() <= utc_now()
 
 
@@ -73,7 +76,7 @@ def test_the_products_of_a_killed_refresher_are_taken_over(system: System, catal
     eventually(lambda: len(simulator.log("register")) == 20)
 
     assert killed.stop(signal.SIGKILL) == -signal.SIGKILL
-    assert catalogue.held() == 20
+    assert catalogue.count_claims() == 20
     simulator.control("DELETE", "faults")
     system.refresher()
 
@@ -86,7 +89,7 @@ def test_sigterm_lets_uwsgi_finish_a_request_in_flight(
     system: System, catalogue: Catalogue, engine: Engine, in_background: ThreadPoolExecutor
 ) -> None:
     api = system.api()
-    product_id = api.posted(name="Old")["id"]
+    product_id = api.create_product(name="Old")["id"]
     with engine.begin() as holder:
         holder.execute(select(Product.id).where(Product.id == product_id).with_for_update())
         patched = in_background.submit(api.request, "PATCH", f"/products/{product_id}", json={"name": "New"})

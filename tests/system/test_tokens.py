@@ -5,7 +5,9 @@ from collections import Counter
 
 import pytest
 
-from lab.processes import NEVER, Catalogue, Program, System, eventually
+from lab.catalogue import NEVER, Catalogue
+from lab.processes.system import System
+from lab.waiting import eventually
 from productator.domain import utc_now
 
 ON_ONE_SERVER = pytest.mark.parametrize("server", ["mysql"], indirect=True)
@@ -17,7 +19,7 @@ def test_restarts_ask_for_one_token_a_lifetime_and_lock_nobody_out(
     system: System, catalogue: Catalogue
 ) -> None:
     simulator = system.simulator("--token-lifetime", str(LIFETIME_S), generation=2)
-    programs: list[Program] = [system.api(), system.refresher(), system.refresher()]
+    programs = [system.api(), system.refresher(), system.refresher()]
     catalogue.add_products(20)
     eventually(lambda: not catalogue.stale_since(NEVER))
 

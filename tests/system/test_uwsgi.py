@@ -7,7 +7,10 @@ from contextlib import suppress
 
 import pytest
 
-from lab.processes import ADMIN_TOKEN, HOST, PATIENCE_S, Api, System
+from lab.processes.api import ADMIN_TOKEN, Api
+from lab.processes.program import HOST
+from lab.processes.system import System
+from lab.waiting import PATIENCE_S
 
 MIB = 1024 * 1024
 
