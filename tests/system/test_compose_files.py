@@ -33,7 +33,8 @@ def compose_text() -> str:
 
 @pytest.fixture(scope="module")
 def services(compose_text: str) -> dict[str, Any]:
-    return yaml.safe_load(compose_text)["services"]
+    found: dict[str, Any] = yaml.safe_load(compose_text)["services"]
+    return found
 
 
 @pytest.fixture(scope="module")

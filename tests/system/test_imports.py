@@ -29,15 +29,20 @@ def stored(engine: Engine) -> int:
         return connection.scalar(select(func.count()).select_from(Product)) or 0
 
 
+def kill_an_import(system: System, engine: Engine, file: Path) -> None:
+    """Kills it at a random moment, after it has stored some products."""
+    some_more = stored(engine) + random.randint(1, COUNT // 5)
+    killed = system.productator("products", "import", str(file))
+    eventually(lambda: stored(engine) >= some_more)
+    killed.process.kill()
+    assert killed.end() < 0
+
+
 def test_an_import_that_is_killed_again_and_again_imports_each_record_once(
     system: System, engine: Engine, file: Path
 ) -> None:
     for _ in range(3):
-        some_more = stored(engine) + random.randint(1, COUNT // 5)
-        killed = system.productator("products", "import", str(file))
-        eventually(lambda at_least=some_more: stored(engine) >= at_least)
-        killed.process.kill()
-        assert killed.end() < 0
+        kill_an_import(system, engine, file)
 
     before = stored(engine)
     last = system.productator("products", "import", str(file))
