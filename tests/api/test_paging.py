@@ -30,7 +30,7 @@ def many_offers(
     for price in PRICES:
         factories.posted_offer(client, five_products[0]["id"], price=price)
         factories.external_offer(sessions, five_products[1]["id"], price=price)
-    found: list[Json] = client.get(f"{OFFERS}?limit=200").json["items"]
+    found: list[Json] = client.get(f"{OFFERS}?limit=200").get_json()["items"]
     return found
 
 
@@ -53,7 +53,7 @@ def test_the_pages_of_products_hold_each_product_once(
 def test_the_pages_of_offers_together_are_the_whole_list(
     client: FlaskClient, many_offers: list[Json], sort: str, limit: int
 ) -> None:
-    whole = client.get(f"{OFFERS}?limit=200&sort={sort}").json["items"]
+    whole = client.get(f"{OFFERS}?limit=200&sort={sort}").get_json()["items"]
 
     assert len(whole) == len(many_offers)
     assert items(client, f"{OFFERS}?limit={limit}&sort={sort}") == whole
@@ -73,18 +73,18 @@ def test_pages_keep_the_text_that_is_searched(client: FlaskClient, text: str) ->
     made = [factories.posted_product(client, name=f"{text} {number}") for number in range(3)]
     factories.posted_product(client, name="Teapot")
 
-    first = client.get(PRODUCTS, query_string={"q": text, "limit": 1}).json
+    first = client.get(PRODUCTS, query_string={"q": text, "limit": 1}).get_json()
 
     assert first["items"] + items(client, first["next"]) == made
 
 
 def test_an_empty_list_has_no_next_page(client: FlaskClient) -> None:
-    assert client.get(PRODUCTS).json == {"items": [], "next": None}
-    assert client.get(OFFERS).json == {"items": [], "next": None}
+    assert client.get(PRODUCTS).get_json() == {"items": [], "next": None}
+    assert client.get(OFFERS).get_json() == {"items": [], "next": None}
 
 
 def test_the_last_page_has_no_next_one(client: FlaskClient, five_products: list[Json]) -> None:
-    assert client.get(f"{PRODUCTS}?limit=5").json["next"] is None
+    assert client.get(f"{PRODUCTS}?limit=5").get_json()["next"] is None
 
 
 def test_fifty_are_shown_where_no_limit_is_given(
@@ -92,7 +92,7 @@ def test_fifty_are_shown_where_no_limit_is_given(
 ) -> None:
     made = [factories.external_offer(sessions, product["id"]) for _ in range(51)]
 
-    assert [offer["id"] for offer in client.get(OFFERS).json["items"]] == made[:50]
+    assert [offer["id"] for offer in client.get(OFFERS).get_json()["items"]] == made[:50]
 
 
 @pytest.mark.parametrize("limit", ["200", "201", "1000", "9" * 25, "0" * 40 + "9" * 5000])
@@ -109,7 +109,7 @@ def test_a_products_own_list_is_not_paged(
 ) -> None:
     factories.external_offers(sessions, product["id"], count=201)
 
-    assert len(client.get(offers_url(product)).json["items"]) == 201
+    assert len(client.get(offers_url(product)).get_json()["items"]) == 201
 
 
 @pytest.mark.parametrize("sort", ["id", "price", "-price"])
@@ -117,7 +117,7 @@ def test_what_exists_throughout_is_neither_skipped_nor_repeated(
     client: FlaskClient, many_offers: list[Json], sort: str
 ) -> None:
     own = [offer for offer in items(client, f"{OFFERS}?sort={sort}") if offer["source"] == "own"]
-    first = client.get(f"{OFFERS}?limit=7&sort={sort}").json
+    first = client.get(f"{OFFERS}?limit=7&sort={sort}").get_json()
 
     client.delete(offer_url(own[0]))  # already shown
     client.delete(offer_url(own[-1]))  # still to come
@@ -132,8 +132,8 @@ def test_what_exists_throughout_is_neither_skipped_nor_repeated(
 @pytest.mark.parametrize("sort", ["id", "price", "-price"])
 def test_a_cursor_survives_the_deletion_of_its_row(client: FlaskClient, product: Json, sort: str) -> None:
     made = [factories.posted_offer(client, product["id"], price=7) for _ in range(4)]
-    first = client.get(f"{OFFERS}?limit=2&sort={sort}").json
-    whole = client.get(f"{OFFERS}?sort={sort}").json["items"]
+    first = client.get(f"{OFFERS}?limit=2&sort={sort}").get_json()
+    whole = client.get(f"{OFFERS}?sort={sort}").get_json()["items"]
 
     client.delete(offer_url(first["items"][-1]))
 
@@ -144,22 +144,22 @@ def test_a_cursor_survives_the_deletion_of_its_row(client: FlaskClient, product:
 def test_a_product_created_between_two_pages_is_on_the_last(
     client: FlaskClient, five_products: list[Json]
 ) -> None:
-    first = client.get(f"{PRODUCTS}?limit=3").json
+    first = client.get(f"{PRODUCTS}?limit=3").get_json()
     added = factories.posted_product(client)
 
     assert items(client, first["next"]) == [*five_products[3:], added]
 
 
 def test_a_cursor_may_be_used_twice(client: FlaskClient, five_products: list[Json]) -> None:
-    following = client.get(f"{PRODUCTS}?limit=2").json["next"]
+    following = client.get(f"{PRODUCTS}?limit=2").get_json()["next"]
 
-    assert client.get(following).json == client.get(following).json
+    assert client.get(following).get_json() == client.get(following).get_json()
 
 
 def test_the_size_of_pages_may_change_on_the_way(client: FlaskClient, five_products: list[Json]) -> None:
-    cursor = cursor_of(client.get(f"{PRODUCTS}?limit=2").json)
+    cursor = cursor_of(client.get(f"{PRODUCTS}?limit=2").get_json())
 
-    found = client.get(PRODUCTS, query_string={"cursor": cursor, "limit": 3}).json
+    found = client.get(PRODUCTS, query_string={"cursor": cursor, "limit": 3}).get_json()
 
     assert found == {"items": five_products[2:], "next": None}
 
@@ -178,7 +178,7 @@ def test_the_size_of_pages_may_change_on_the_way(client: FlaskClient, five_produ
 def test_a_cursor_belongs_to_its_list_and_filters(
     client: FlaskClient, many_offers: list[Json], path: str
 ) -> None:
-    cursor = cursor_of(client.get(f"{OFFERS}?sort=price&limit=2").json)
+    cursor = cursor_of(client.get(f"{OFFERS}?sort=price&limit=2").get_json())
 
     problem(client.get(path + ("&" if "?" in path else "?") + f"cursor={cursor}"), 400)
 
@@ -208,7 +208,7 @@ def test_a_cursor_that_is_not_ours_is_refused(client: FlaskClient, path: str, cu
 
 @pytest.mark.parametrize("place", [0, 5, -30, -1])
 def test_a_tampered_cursor_is_refused(client: FlaskClient, five_products: list[Json], place: int) -> None:
-    signs = list(cursor_of(client.get(f"{PRODUCTS}?limit=2").json))
+    signs = list(cursor_of(client.get(f"{PRODUCTS}?limit=2").get_json()))
     signs[place] = "A" if signs[place] != "A" else "Q"
 
     problem(client.get(PRODUCTS, query_string={"cursor": "".join(signs)}), 400)
@@ -219,7 +219,7 @@ def test_a_cursor_signed_with_another_key_is_refused(client: FlaskClient, databa
     factories.posted_product(client)
     factories.posted_product(client)
 
-    cursor = cursor_of(other.test_client().get(f"{PRODUCTS}?limit=1").json)
+    cursor = cursor_of(other.test_client().get(f"{PRODUCTS}?limit=1").get_json())
     dispose_of(other)
 
     problem(client.get(PRODUCTS, query_string={"cursor": cursor}), 400)
