@@ -51,6 +51,7 @@ tests: bootstrap ## The whole test suite, on every database that can be had
 lint: bootstrap ## Format check, linter, types
 	ruff format --check .
 	ruff check .
+	lint-imports --no-logo
 	mypy
 
 format: bootstrap ## Formats the code
