@@ -1,4 +1,4 @@
-"""Imports that are killed, and exports whose reader goes away."""
+"""Imports that are killed, and exports whose reader ends early."""
 
 import random
 import re
@@ -50,7 +50,7 @@ def test_an_import_that_is_killed_again_and_again_imports_each_record_once(
     assert last.end() == 0
     imported, already_there = map(int, re.findall(r"(\d+) (?:imported|already there)", last.printed))
     assert imported + already_there == COUNT
-    # Not equal: the server may still commit what the last one had sent before it was killed.
+    # Not equal: the server may still commit rows that the last import had sent before it was killed.
     assert already_there >= before
     with engine.connect() as connection:
         names = Counter(connection.scalars(select(Product.name)))
@@ -58,7 +58,7 @@ def test_an_import_that_is_killed_again_and_again_imports_each_record_once(
 
 
 def test_every_imported_product_can_be_refreshed(system: System, catalogue: Catalogue, file: Path) -> None:
-    """A killed import leaves no product that the refresher does not know of."""
+    """A killed import leaves no product without a schedule."""
     killed = system.productator("products", "import", str(file))
     eventually(lambda: len(catalogue.remote_ids()) >= 1)
     killed.process.kill()
@@ -68,7 +68,7 @@ def test_every_imported_product_can_be_refreshed(system: System, catalogue: Cata
 
 
 @pytest.mark.parametrize("server", ["sqlite"], indirect=True)
-def test_an_export_whose_reader_goes_away_ends_quietly(system: System, catalogue: Catalogue) -> None:
+def test_an_export_whose_reader_ends_early_prints_no_error(system: System, catalogue: Catalogue) -> None:
     catalogue.add_products(5_000)
     errors = system.folder / "errors.txt"
 
