@@ -55,7 +55,7 @@ tests-all: bootstrap ## Runs all tests and proofs, as CI does
 lint: bootstrap ## Checks format, style and types
 	ruff format --check .
 	ruff check .
-	lint-imports
+	lint-imports --no-logo
 	mypy
 
 format: bootstrap ## Formats the code

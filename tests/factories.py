@@ -73,7 +73,7 @@ def posted_product(client: FlaskClient, **over: Any) -> dict[str, Any]:
     """A product created through HTTP, as it was answered."""
     response = client.post("/api/v1/products", json={"name": "Espresso machine"} | over)
     assert response.status_code == 201, response.text
-    body: dict[str, Any] = response.json
+    body: dict[str, Any] = response.get_json()
     return body
 
 
@@ -82,7 +82,7 @@ def posted_offer(client: FlaskClient, product_id: int, **over: Any) -> dict[str,
     offer = {"price": 100, "items_in_stock": 5} | over
     response = client.post(f"/api/v1/products/{product_id}/offers", json=offer)
     assert response.status_code == 201, response.text
-    body: dict[str, Any] = response.json
+    body: dict[str, Any] = response.get_json()
     return body
 
 

@@ -1,1 +1,1 @@
-"""Measurements."""
+"""Measurements, and long runs of the real programs."""

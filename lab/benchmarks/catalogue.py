@@ -3,8 +3,8 @@
     python -m lab.benchmarks.catalogue --database-url URL [--products 1000000] [--runs 100]
 
 Fills the database up to that many products (and leaves them there for the next run), then asks for pages in
-every order and for words of every kind, and prints the plan and the times of each. Exit code 1 if a plan
-reads a whole table, or sorts what an index has in order.
+every order and for words of every rarity, and prints the plan and the times of each. The exit code is 1 if a
+plan reads a whole table, or sorts rows that an index has in order.
 """
 
 import os
@@ -12,42 +12,37 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import timedelta
-from itertools import accumulate
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 from urllib.parse import urlencode
-from uuid import uuid4
 
 import click
 from flask.testing import FlaskClient
-from sqlalchemy import Connection, Engine, create_engine, event, func, insert, select, text
+from sqlalchemy import Connection, Engine, create_engine, func, select
 
+from lab.benchmarks.many_products import RandomNames, fill
+from lab.benchmarks.query_plans import QueryPlans
 from productator.app import create_app
 from productator.catalogue import products
 from productator.config import Settings
 from productator.database import migrate
 from productator.database.engine import autocommit_options, make_engine, prepare
 from productator.database.keyset import Position
-from productator.domain import utc_now
 from productator.models import Product
 
-_ROWS_A_STATEMENT = 2_000
 _LIMIT = 50
-_SYLLABLES = [first + second for first in "bcdfghjklmnprstvz" for second in "aeiou"]
-# Each stands for words of one kind; see `Names`.
-_WORDS = 4_000
-_SEARCHES: dict[str, Callable[["Names"], str]] = {
-    "most common word": lambda names: names.words[0],
-    "common word": lambda names: names.words[random.randint(5, 50)],
-    "middling word": lambda names: names.words[random.randint(100, 400)],
-    "rare word": lambda names: names.words[random.randint(2000, 3999)],
-    "beginning, 3 letters": lambda names: random.choice(names.words)[:3],
-    "beginning, 1 letter": lambda names: random.choice(names.words)[0],
+_SEARCHES: dict[str, Callable[[list[str]], str]] = {
+    "most common word": lambda words: words[0],
+    "common word": lambda words: words[random.randint(5, 50)],
+    "middling word": lambda words: words[random.randint(100, 400)],
+    "rare word": lambda words: words[random.randint(2000, 3999)],
+    "beginning, 3 letters": lambda words: random.choice(words)[:3],
+    "beginning, 1 letter": lambda words: random.choice(words)[0],
     "short word": lambda _: random.choice(["tv", "4k", "xl", "7"]),
-    "common and rare word": lambda names: f"{names.words[0]} {names.words[random.randint(2000, 3999)]}",
-    "three words": lambda names: " ".join(random.sample(names.words[:100], 3)),
+    "common and rare word": lambda words: f"{words[0]} {words[random.randint(2000, 3999)]}",
+    "three words": lambda words: " ".join(random.sample(words[:100], 3)),
     "no such word": lambda _: "qwertzuiop",
 }
 
@@ -58,111 +53,24 @@ _SEARCHES: dict[str, Callable[["Names"], str]] = {
 @click.option("--runs", default=100, show_default=True, help="How often each request is timed.")
 def main(database_url: str, count: int, runs: int) -> None:
     random.seed(7)
-    names = Names()
+    names = RandomNames()
     writer = make_engine(database_url)
     migrate.migrate(writer)
     fill(writer, names, count)
     engine = create_engine(database_url, **autocommit_options(database_url))
     prepare(engine, autocommit=True)
     app = create_app(Settings.load("config.cfg", os.environ | {"DATABASE_URL": database_url}))
-    plans = Plans(engine)
+    plans = QueryPlans(engine)
     print(f"{'':44}{'service, ms':>18}{'through the API, ms':>22}")
     print(f"{'':44}{'p50':>9}{'p95':>9}{'p50':>13}{'p95':>9}  plan")
-    for shape in shapes(engine, names):
+    for shape in shapes(RandomProducts(engine), names.words):
         measure(shape, engine, app.test_client(), plans, runs)
     for complaint in plans.complaints:
         print(complaint)
     sys.exit(bool(plans.complaints))
 
 
-@dataclass
-class Names:
-    """A few thousand words, the n-th n times as rare as the first, as in natural languages."""
-
-    words: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        found: dict[str, None] = {}
-        while len(found) < _WORDS:
-            found["".join(random.choices(_SYLLABLES, k=random.randint(2, 4)))] = None
-        self.words = list(found)
-        self._weights = list(accumulate(1 / (rank + 10) for rank in range(len(self.words))))
-
-    def name(self) -> str:
-        words = random.choices(self.words, cum_weights=self._weights, k=random.randint(2, 5))
-        short = random.choices(["", " TV", " 4K", " XL"], [94, 2, 2, 2])[0]
-        return f"{' '.join(word.capitalize() for word in words)}{short} {random.randint(1, 3000)}"
-
-
-def fill(engine: Engine, names: Names, count: int) -> None:
-    with engine.connect() as connection:
-        there = connection.scalar(select(func.count()).select_from(Product)) or 0
-    begin, started = utc_now() - timedelta(seconds=count), time.monotonic()
-    for done in range(there, count, _ROWS_A_STATEMENT):
-        rows = [_row(names, begin + timedelta(seconds=done + n)) for n in range(_ROWS_A_STATEMENT)]
-        with engine.begin() as connection:
-            connection.execute(insert(Product.__table__), rows)
-    if there < count:
-        print(f"{count - there} products created in {time.monotonic() - started:.0f} s")
-        with engine.begin() as connection:
-            connection.execute(text("ANALYZE TABLE products" if engine.name != "sqlite" else "ANALYZE"))
-
-
-def _row(names: Names, now: Any) -> dict[str, Any]:
-    return {
-        "name": names.name(),
-        "description": "About as much text as a product commonly has. " * 4,
-        "remote_id": str(uuid4()),
-        "version": 1,
-        "created_at": now,
-        "updated_at": now + timedelta(seconds=random.randint(0, 10_000_000)),
-    }
-
-
-@dataclass(frozen=True)
-class Shape:
-    """One kind of request: what the service is asked, and the same as a query of the API, if it can be."""
-
-    label: str
-    ask: Callable[[Connection, dict[str, Any]], Any]
-    arguments: Callable[[], dict[str, Any]]
-
-
-def shapes(engine: Engine, names: Names) -> Iterator[Shape]:
-    def listed(connection: Connection, arguments: dict[str, Any]) -> Any:
-        wanted = {"text": None, "limit": _LIMIT, "position": None} | arguments
-        return products.page(connection, **wanted)
-
-    somewhere = Somewhere(engine)
-    yield Shape(
-        "product",
-        lambda connection, arguments: products.get(connection, **arguments),
-        lambda: {"product_id": somewhere.product_id()},
-    )
-    for sort in products.ORDERS:
-        yield Shape(f"list, {sort}", listed, lambda sort=sort: {"sort": sort})
-        yield Shape(
-            f"list, {sort}, deep",
-            listed,
-            lambda sort=sort: {"sort": sort, "position": somewhere.position(sort)},
-        )
-    for kind, word in _SEARCHES.items():
-        for sort in ("id", "name"):
-            yield Shape(
-                f"{kind}, {sort}", listed, lambda sort=sort, word=word: {"text": word(names), "sort": sort}
-            )
-        yield Shape(
-            f"{kind}, -created_at, deep",
-            listed,
-            lambda word=word: {
-                "text": word(names),
-                "sort": "-created_at",
-                "position": somewhere.position("-created_at"),
-            },
-        )
-
-
-class Somewhere:
+class RandomProducts:
     """Products chosen at random."""
 
     def __init__(self, engine: Engine) -> None:
@@ -180,65 +88,84 @@ class Somewhere:
             return products.ORDERS[sort].position(products.get(connection, self.product_id()))
 
 
-class Plans:
-    """What the database says of every statement that is sent through an engine."""
+class CatalogueRequest(Protocol):
+    def ask(self, connection: Connection) -> object:
+        """Asks the service."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.complaints: list[str] = []
-        self._engine = engine
-        self._statements: list[tuple[str, Any]] = []
-        event.listen(engine, "before_cursor_execute", self._note)
-
-    def _note(self, _connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if statement.startswith("SELECT"):
-            self._statements.append((statement, parameters))
-
-    def of(self, label: str, ask: Callable[[Connection], Any]) -> str:
-        with self._engine.connect() as connection:
-            self._statements.clear()
-            ask(connection)
-            plans = [self._explain(connection, *each) for each in list(self._statements)]
-        wrong = [step for plan in plans for step in plan if self._is_wrong(step, label)]
-        self.complaints += [f"{label}: {step}" for step in wrong]
-        return "; then ".join(" + ".join(plan) for plan in plans)
-
-    def _explain(self, connection: Connection, statement: str, parameters: Any) -> list[str]:
-        if self._engine.name == "sqlite":
-            found = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-            return [row.detail for row in found]
-        kind = "" if connection.dialect.is_mariadb else "FORMAT=TRADITIONAL"  # type: ignore[attr-defined]
-        found = connection.exec_driver_sql(f"EXPLAIN {kind} {statement}", parameters)
-        return [f"{row.table}: {row.type} {row.key or ''} {row.Extra or ''}".strip() for row in found]
-
-    def _is_wrong(self, step: str, label: str) -> bool:
-        if step.startswith("<derived") or self._engine.name == "sqlite":
-            return False  # the few rows of a subquery; or a database that has no full-text index
-        scans = ": ALL" in step or (": index" in step and "deep" in label)
-        return scans or ("filesort" in step and ": fulltext" not in step)
+    def path(self) -> str | None:
+        """The same request of the API; None where it needs a signed cursor."""
 
 
-def measure(shape: Shape, engine: Engine, client: FlaskClient, plans: Plans, runs: int) -> None:
-    example = shape.arguments()
-    plan = plans.of(shape.label, lambda connection: shape.ask(connection, example))
+@dataclass(frozen=True)
+class ProductRequest:
+    product_id: int
+
+    def ask(self, connection: Connection) -> object:
+        return products.get(connection, self.product_id)
+
+    def path(self) -> str | None:
+        return f"/api/v1/products/{self.product_id}"
+
+
+@dataclass(frozen=True)
+class ListRequest:
+    sort: str
+    text: str | None = None
+    position: Position | None = None
+
+    def ask(self, connection: Connection) -> object:
+        return products.page(connection, text=self.text, sort=self.sort, limit=_LIMIT, position=self.position)
+
+    def path(self) -> str | None:
+        if self.position is not None:
+            return None
+        query = {"q": self.text or "", "sort": self.sort, "limit": _LIMIT}
+        return f"/api/v1/products?{urlencode(query)}"
+
+
+@dataclass(frozen=True)
+class RequestShape:
+    """Many requests that differ in their product, word or position only."""
+
+    label: str
+    make: Callable[[], CatalogueRequest]
+
+
+def shapes(somewhere: RandomProducts, words: list[str]) -> Iterator[RequestShape]:
+    yield RequestShape("product", lambda: ProductRequest(somewhere.product_id()))
+    for sort in products.ORDERS:
+        yield from _lists(sort, somewhere)
+    for label, search in _SEARCHES.items():
+        yield from _searches(label, partial(search, words), somewhere)
+
+
+def _lists(sort: str, somewhere: RandomProducts) -> Iterator[RequestShape]:
+    yield RequestShape(f"list, {sort}", lambda: ListRequest(sort))
+    yield RequestShape(f"list, {sort}, deep", lambda: ListRequest(sort, position=somewhere.position(sort)))
+
+
+def _searches(label: str, word: Callable[[], str], somewhere: RandomProducts) -> Iterator[RequestShape]:
+    newest = "-created_at"
+    yield RequestShape(f"{label}, id", lambda: ListRequest("id", word()))
+    yield RequestShape(f"{label}, name", lambda: ListRequest("name", word()))
+    yield RequestShape(
+        f"{label}, {newest}, deep", lambda: ListRequest(newest, word(), somewhere.position(newest))
+    )
+
+
+def measure(shape: RequestShape, engine: Engine, client: FlaskClient, plans: QueryPlans, runs: int) -> None:
+    plan = plans.of(shape.label, shape.make().ask)
     service, api = [], []
     with engine.connect() as connection:
         for _ in range(runs):
-            arguments = shape.arguments()
-            service.append(seconds(lambda: shape.ask(connection, arguments)))  # noqa: B023 - called at once
-            if "position" not in arguments:
-                address = path(arguments)
-                api.append(seconds(lambda: client.get(address)))  # noqa: B023 - called at once
+            request = shape.make()
+            service.append(seconds(partial(request.ask, connection)))
+            if path := request.path():
+                api.append(seconds(partial(client.get, path)))
     print(f"{shape.label:44}{figures(service)}    {figures(api) if api else ' ' * 18}  {plan}", flush=True)
 
 
-def path(arguments: dict[str, Any]) -> str:
-    if "product_id" in arguments:
-        return f"/api/v1/products/{arguments['product_id']}"
-    query = {"q": arguments.get("text", ""), "sort": arguments["sort"], "limit": _LIMIT}
-    return f"/api/v1/products?{urlencode(query)}"
-
-
-def seconds(ask: Callable[[], Any]) -> float:
+def seconds(ask: Callable[[], object]) -> float:
     started = time.perf_counter()
     ask()
     return time.perf_counter() - started

@@ -3,11 +3,11 @@
     python -m lab.benchmarks.history reads --database-url URL [--changes 10000000] [--runs 200]
     python -m lab.benchmarks.history writes [--products 5000] [--rounds 5] [--percent 10] [--latency 0]
 
-`reads` fills an empty database on MariaDB (and leaves it so for the next run), asks for histories of random
-products through the API, and prints times and plans: of products whose price changed every 26 minutes for 90
-days, and of busy ones, whose price changed every minute and was rolled up when the settings say so. `writes`
-lets one refresher with and one without history read the same products in turn, a tenth of all offers changed
-each time.
+`reads` fills an empty database on MariaDB (and leaves it filled for the next run), asks for histories of
+random products through the API, and prints times and plans: of products whose price changed every 26 minutes
+for 90 days, and of busy ones, whose price changed every minute and whose older records are rolled up.
+`writes` compares a refresher with history and one without: both read the same products in turn, and each time
+a tenth of all offers has changed.
 """
 
 import os
@@ -16,17 +16,19 @@ import statistics
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from http import HTTPStatus
+from importlib import import_module
 from pathlib import Path
 from uuid import uuid4
 
 import click
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Engine, func, insert, select, text
+from sqlalchemy import Connection, Engine, func, insert, select, text
 
-from lab.benchmarks.catalogue import Plans
 from lab.benchmarks.laboratory import laboratory
+from lab.benchmarks.query_plans import QueryPlans
 from productator.database import migrate
 from productator.database.engine import make_engine
 from productator.database.web import reader
@@ -46,7 +48,7 @@ def main() -> None:
 
 
 def fill(engine: Engine, changes: int) -> None:
-    """Products whose offers, ten each, have changed in turn, at even distances over ninety days."""
+    """Creates products with ten offers each, which have changed in turn, evenly over ninety days."""
     with engine.connect() as connection:
         if connection.scalar(select(func.count()).select_from(Product)):
             return
@@ -57,7 +59,7 @@ def fill(engine: Engine, changes: int) -> None:
             row | {"id": each + 1, "name": f"Product {each}", "remote_id": str(uuid4())}
             for each in range(_PRODUCTS + _BUSY_PRODUCTS)
         ]
-        connection.execute(insert(Product.__table__), rows)
+        connection.execute(insert(Product), rows)
     per_product = changes // _PRODUCTS
     values = {
         "per_product": per_product,
@@ -65,7 +67,7 @@ def fill(engine: Engine, changes: int) -> None:
         "step_us": _DAYS * 86_400_000_000 // per_product,
     }
     for first in range(0, changes, _ROWS_A_STATEMENT):
-        # What MariaDB counts by itself need not be sent.
+        # MariaDB generates the numbers: nothing has to be sent.
         numbers = f"seq_{first}_to_{min(first + _ROWS_A_STATEMENT, changes) - 1}"
         for statement in (_CHANGES, _POINTS):
             with engine.begin() as connection:
@@ -90,7 +92,7 @@ _POINTS = f"""INSERT INTO price_points
         10, seq MOD 70
     FROM {{numbers}}"""
 
-# The hours from long ago up to where every minute has a record.
+# A busy product has a record an hour, and a record a minute for the last days.
 _HOURS, _MINUTES = (_DAYS - _RAW_DAYS) * 24, _RAW_DAYS * 1_440
 _BUSY_HOURS = f"""INSERT INTO price_points
     (product_id, starts_at, resolution_s, lowest_price, highest_price, average_price, offers, items_in_stock,
@@ -110,28 +112,26 @@ _BUSY_MINUTES = f"""INSERT INTO price_points
 @click.option("--changes", default=10_000_000, show_default=True)
 @click.option("--runs", default=200, show_default=True, help="How often each call is timed.")
 def reads(database_url: str, changes: int, runs: int) -> None:
-    """How long calls take among so many changes, and by which indexes they read."""
+    """How long calls take among so many changes, and which indexes they use."""
     random.seed(7)
     engine = make_engine(database_url)
     migrate.migrate(engine)
     fill(engine, changes)
-    app = _served(database_url)
+    app = _app_of_uwsgi(database_url)
     client = app.test_client()
     with app.app_context():
-        plans = Plans(reader())
+        plans = QueryPlans(reader())
     print(f"{'':32}{'p50 ms':>9}{'p95 ms':>9}  plan")
     for label, path in CALLS.items():
-        example = path()
-        plan = plans.of(label, lambda _: client.get(example))  # noqa: B023 - called at once
+        plan = plans.of(label, partial(_get, client, path()))
         times = sorted(_milliseconds(client, path()) for _ in range(runs))
         print(f"{label:32}{times[runs // 2]:9.1f}{times[int(runs * 0.95)]:9.1f}  {plan}", flush=True)
 
 
-def _served(database_url: str) -> Flask:
-    """The application as uWSGI loads it."""
+def _app_of_uwsgi(database_url: str) -> Flask:
+    """The application as uWSGI loads it; its module reads the environment."""
     os.environ["DATABASE_URL"] = database_url
-    from productator.wsgi import app  # noqa: PLC0415 - it reads the environment
-
+    app: Flask = import_module("productator.wsgi").app
     return app
 
 
@@ -144,7 +144,7 @@ def _busy_product() -> str:
 
 
 def _range(days: int) -> str:
-    """A range of so many days within those that are filled."""
+    """A range of so many days within the filled ones."""
     begin = utc_now() - timedelta(days=random.uniform(days, _DAYS))
     return f"from={begin:%Y-%m-%dT%H:%M:%SZ}&to={begin + timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}"
 
@@ -171,6 +171,10 @@ CALLS: dict[str, Callable[[], str]] = {
 }
 
 
+def _get(client: FlaskClient, path: str, _connection: Connection) -> None:
+    client.get(path)
+
+
 def _milliseconds(client: FlaskClient, path: str) -> float:
     started = time.perf_counter()
     response = client.get(path)
@@ -181,18 +185,18 @@ def _milliseconds(client: FlaskClient, path: str) -> float:
 @main.command()
 @click.option("--products", "count", default=5_000, show_default=True)
 @click.option("--rounds", default=5, show_default=True)
-@click.option("--percent", default=10.0, show_default=True, help="So many of all offers change each time.")
+@click.option("--percent", default=10.0, show_default=True, help="Of all offers change each time.")
 @click.option("--latency", "latency_s", default=0.0, show_default=True, help="Of the service, in seconds.")
-@click.option("--database-url", default=None, help="An empty database; default: a MariaDB of our own.")
+@click.option("--database-url", default=None, help="An empty database; default: a MariaDB of its own.")
 def writes(count: int, rounds: int, percent: float, latency_s: float, database_url: str | None) -> None:
-    """What a refresher does with and without history, in turns: products per second."""
-    with laboratory(database_url, latency_s=latency_s) as lab, lab.refresher() as recording:
+    """Products per second of a refresher with history and of one without, in turns."""
+    with laboratory(database_url, latency_s=latency_s) as lab, lab.refresher() as with_history:
         lab.add_products(count)
-        recording.run()
-        with lab.refresher("--without-history") as forgetting:
+        with_history.run()
+        with lab.refresher("--without-history") as without_history:
             found: dict[str, list[float]] = {"with": [], "without": []}
             for _ in range(rounds):
-                for label, refresher in (("without", forgetting), ("with", recording)):
+                for label, refresher in (("without", without_history), ("with", with_history)):
                     lab.move_prices(percent)
                     lab.make_due()
                     run = refresher.run()

@@ -1,4 +1,4 @@
-"""What the benchmarks stand on: a MariaDB of their own, a fast upstream, products, a refresher to measure."""
+"""The environment of a benchmark: a MariaDB of its own, a fast upstream, products, a refresher to measure."""
 
 import json
 import os
@@ -18,6 +18,7 @@ from sqlalchemy import Engine, Table, func, insert, select
 from sqlalchemy.orm import sessionmaker
 
 from lab import databases
+from lab.processes.system import REPOSITORY
 from productator.database import migrate
 from productator.database.bulk import update_each
 from productator.database.engine import make_engine
@@ -26,15 +27,14 @@ from productator.models import Product, Refresh
 from refresher.leases import schedule
 
 PERIOD = timedelta(seconds=30)
-ROOT = Path(__file__).resolve().parents[2]
 _ROWS_A_STATEMENT = 5_000
-# As a production server of this size would be set up: every commit is on the disk, all data in memory.
+# As on a production server of this size: every commit reaches the disk, all data fit into memory.
 _MARIADB_OPTIONS = ("--innodb-flush-log-at-trx-commit=1", "--innodb-buffer-pool-size=1G")
 
 
 @dataclass(frozen=True)
-class Run:
-    """What one run over all products took."""
+class RefreshRun:
+    """The cost of one run over all due products."""
 
     seconds: float
     processor_s: float
@@ -43,18 +43,18 @@ class Run:
     peak_mib: float
 
 
-class RefresherProcess:
-    """One refresher, in a process of its own, that starts a run when it is told to."""
+class MeasuredRefresher:
+    """One refresher, in a process of its own, that starts a run on command."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
-    def run(self) -> Run:
+    def run(self) -> RefreshRun:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write("go\n")
         self._process.stdin.flush()
-        run = Run(**json.loads(self._process.stdout.readline()))
+        run = RefreshRun(**json.loads(self._process.stdout.readline()))
         assert run.succeeded, "not everything could be refreshed"
         return run
 
@@ -75,12 +75,12 @@ class Laboratory:
         return os.environ | {
             "DATABASE_URL": self.url,
             "OFFERS_MS_ADDRESS": self.address,
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": str(REPOSITORY),
             "LOG_FORMAT": "text",
         }
 
     def add_products(self, count: int) -> None:
-        """Products that are due now, as an import makes them."""
+        """Creates products that are due now, as an import does."""
         now = utc_now()
         with sessionmaker(self.engine).begin() as session:
             last = session.scalar(select(func.max(Product.id))) or 0
@@ -92,9 +92,9 @@ class Laboratory:
                 session.execute(insert(Refresh), [{"product_id": each, "due_at": now} for each in ids])
 
     def make_due(self) -> None:
-        """All are due at slots that are spread over a period, as if the refresher had slept for two.
+        """Makes all products due at slots spread over a period, as after a pause of two periods.
 
-        After one, a product whose slot is just now could be due at the very time that it already was.
+        After a pause of one, a product whose slot is now could get the due time that it already has.
         """
         now = utc_now()
         with self.engine.begin() as connection:
@@ -117,16 +117,21 @@ class Laboratory:
         return self.address.removesuffix("/api/v1") + "/control"
 
     @contextmanager
-    def refresher(self, *arguments: str) -> Iterator[RefresherProcess]:
+    def refresher(self, *arguments: str) -> Iterator[MeasuredRefresher]:
         command = [sys.executable, "-m", "lab.benchmarks.worker", *arguments]
         with subprocess.Popen(
-            command, env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+            command,
+            env=self.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=REPOSITORY,
         ) as process:
-            yield RefresherProcess(process)
+            yield MeasuredRefresher(process)
 
 
 def _product(product_id: int) -> dict[str, Any]:
-    text = {"name": f"Product {product_id}", "description": "What a product has to say of itself. " * 5}
+    text = {"name": f"Product {product_id}", "description": "About as much text as a product has. " * 5}
     return text | {"id": product_id, "remote_id": str(uuid4()), "version": 1}
 
 
@@ -137,7 +142,7 @@ def laboratory(database_url: str | None, *, latency_s: float, offers: int = 10) 
         migrate.migrate(engine)
         with sessionmaker(engine)() as session:
             if session.scalar(select(func.count()).select_from(Product)):
-                raise click.ClickException("The database is not empty: a benchmark needs one of its own.")
+                raise click.ClickException("The database is not empty: a benchmark needs an empty one.")
         assert upstream.stdout is not None
         yield Laboratory(engine, upstream.stdout.readline().strip(), pid, upstream.pid)
         engine.dispose()
@@ -145,7 +150,7 @@ def laboratory(database_url: str | None, *, latency_s: float, offers: int = 10) 
 
 @contextmanager
 def _database(given: str | None) -> Iterator[tuple[str, int | None]]:
-    """An empty database, and the process id of the server when it is one of ours."""
+    """An empty database, and the process id of the server if it was started here."""
     if given is not None:
         yield given, None
         return
@@ -172,7 +177,7 @@ def _pid_of_server(url: str) -> int | None:
 def _upstream(latency_s: float, offers: int) -> Iterator[subprocess.Popen[str]]:
     options = ["--latency", str(latency_s), "--offers", str(offers)]
     command = [sys.executable, "-m", "lab.benchmarks.upstream", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY) as process:
         try:
             yield process
         finally:
@@ -180,7 +185,7 @@ def _upstream(latency_s: float, offers: int) -> Iterator[subprocess.Popen[str]]:
 
 
 def processor_s(pid: int | None) -> float:
-    """Processor seconds that a process has used; 0 where nobody can tell."""
+    """Processor seconds that a process has used; 0 if the process is not on this machine."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

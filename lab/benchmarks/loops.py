@@ -1,4 +1,4 @@
-"""What the refresher is measured against: loops over `requests`, each product stored by itself."""
+"""The loops that the refresher is compared with: over `requests`, with one transaction for each product."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor

@@ -1,13 +1,13 @@
 """How fast the refresher is, end to end: from the first claim to the last commit, on a MariaDB of its own.
 
 python -m lab.benchmarks.refresher ...
-    compare   nothing, 10 % and 100 % of the offers changed; beside two loops
-    growth    1,000, 10,000, 100,000 products: what one costs, how claims are found
+    compare   with 0 %, 10 % and 100 % of the offers changed; beside two loops
+    growth    1,000, 10,000, 100,000 products: the cost of one, the plans of claims
     steady    30,000 products every 30 s: how old their offers get
-    cycles    1,000 times nothing new: what that writes
+    cycles    1,000 refreshes of unchanged offers: how many rows they write
 
 Each figure is a line of JSON. The service is `lab.benchmarks.upstream`: 10 offers a product, 100 ms latency.
-The refresher is one process, started before and warm. On a busy machine, processor seconds tell more.
+The refresher is one process, started before and warm. On a busy machine compare processor seconds.
 """
 
 import json
@@ -16,10 +16,10 @@ from typing import Any
 import click
 
 from lab.benchmarks import loops
-from lab.benchmarks.laboratory import Laboratory, RefresherProcess, laboratory, processor_s
-from lab.benchmarks.plans import claim_cost_us, plans_of_claims
+from lab.benchmarks.claim_plans import claim_cost_us, claim_plans
+from lab.benchmarks.laboratory import Laboratory, MeasuredRefresher, laboratory, processor_s
 from lab.benchmarks.steady import observe
-from lab.benchmarks.traces import Traces
+from lab.benchmarks.write_counts import WriteCounts
 
 _latency = click.option("--latency", default=0.1, show_default=True, help="Seconds that each answer takes.")
 _database_url = click.option(
@@ -42,7 +42,7 @@ def say(what: str, **figures: Any) -> None:
 @_latency
 @_database_url
 def compare(products: int, latency: float, database_url: str | None) -> None:
-    """Beside the loops that most people write."""
+    """The refresher beside the loops that most people write."""
     with laboratory(database_url, latency_s=latency) as lab, lab.refresher() as refresher:
         lab.add_products(products)
         measure(lab, refresher, "registered and read for the first time")
@@ -60,7 +60,7 @@ def compare(products: int, latency: float, database_url: str | None) -> None:
 @_latency
 @_database_url
 def growth(most: int, latency: float, database_url: str | None) -> None:
-    """What a product costs when there are many."""
+    """The cost of one product among many."""
     with laboratory(database_url, latency_s=latency) as lab, lab.refresher() as refresher:
         so_far = 0
         for products in (each for each in (1_000, 10_000, 100_000) if each <= most):
@@ -73,16 +73,16 @@ def growth(most: int, latency: float, database_url: str | None) -> None:
             say("claims", products=products, us_per_product=claim_cost_us(lab.engine))
             measure(lab, refresher, "0 % of the offers changed")
         lab.make_due()
-        for plan in plans_of_claims(lab.engine):
+        for plan in claim_plans(lab.engine):
             say("plan", **plan)
 
 
 @main.command()
 @click.option("--products", default=30_000, show_default=True)
 @click.option("--period", default=30, show_default=True)
-@click.option("--periods", default=5, show_default=True, help="To look at, after two to settle.")
+@click.option("--periods", default=5, show_default=True, help="To observe, after two to settle.")
 @click.option("--percent", default=10.0, show_default=True, help="Of the offers change each period.")
-@click.option("--burst", default=0, show_default=True, help="So many products are imported meanwhile.")
+@click.option("--burst", default=0, show_default=True, help="Products that are imported meanwhile.")
 @_latency
 @_database_url
 def steady(
@@ -95,7 +95,7 @@ def steady(
     latency: float,
     database_url: str | None,
 ) -> None:
-    """The program as it is run, for minutes: ages of offers, seconds between two reads of a product."""
+    """The program as in production, for minutes: ages of offers, seconds between two reads of a product."""
     with laboratory(database_url, latency_s=latency) as lab:
         lab.add_products(products)
         for figures in observe(lab, period_s=period, periods=periods, percent=percent, burst=burst):
@@ -107,29 +107,29 @@ def steady(
 @click.option("--cycles", "count", default=1_000, show_default=True)
 @_database_url
 def cycles(products: int, count: int, database_url: str | None) -> None:
-    """What a thousand cycles write when nothing has changed: two updates a product, of its schedule."""
+    """The rows that a thousand cycles write without any change: two updates of each product's schedule."""
     with laboratory(database_url, latency_s=0) as lab, lab.refresher() as refresher:
         lab.add_products(products)
         refresher.run()
-        traces = Traces(lab.engine)
+        counts = WriteCounts(lab.engine)
         for _ in range(count):
             lab.make_due()
             refresher.run()
-        left = traces.left()
-        # Each cycle: made due by us, claimed, scheduled.
+        written = counts.since_start()
+        # In each cycle a product is made due here, claimed and scheduled.
         expected = {"inserted": 0, "deleted": 0, "updated": 3 * products * count, "auto_increment": 0}
-        say("traces of unchanged cycles", cycles=count, products=products, **left)
-        if left != expected:
+        say("rows written by unchanged cycles", cycles=count, products=products, **written)
+        if written != expected:
             raise click.ClickException(f"Expected were {expected}.")
 
 
-def measure_again(lab: Laboratory, refresher: RefresherProcess, percent: float) -> None:
+def measure_again(lab: Laboratory, refresher: MeasuredRefresher, percent: float) -> None:
     moved = lab.move_prices(percent)
     lab.make_due()
     measure(lab, refresher, f"{percent:g} % of the offers changed", offers_changed=moved)
 
 
-def measure(lab: Laboratory, refresher: RefresherProcess, what: str, **figures: Any) -> None:
+def measure(lab: Laboratory, refresher: MeasuredRefresher, what: str, **figures: Any) -> None:
     """One run over everything that is due."""
     others = {"database": lab.server_pid, "upstream": lab.upstream_pid}
     before = {name: processor_s(pid) for name, pid in others.items()}

@@ -1,4 +1,4 @@
-"""The refresher as it is run, looked at for minutes: how old offers get, and how even its rhythm is."""
+"""The refresher as in production, observed for minutes: how old offers get, and how even its rhythm is."""
 
 import subprocess
 import sys
@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from lab.benchmarks.laboratory import ROOT, Laboratory, processor_s
+from lab.benchmarks.laboratory import Laboratory, processor_s
+from lab.processes.system import REPOSITORY
 
 _LOOK_EVERY_S = 2.0
 _SETTLE_PERIODS = 2
-# Of all products, by tenths of a second.
+# The ages of all products' offers, in tenths of a second.
 _AGES = """
     SELECT FLOOR(TIMESTAMPDIFF(MICROSECOND, refreshed_at, UTC_TIMESTAMP(6)) / 100000) AS age, COUNT(*)
     FROM refreshes WHERE product_id <= {last} AND refreshed_at IS NOT NULL GROUP BY age
@@ -26,13 +27,13 @@ def observe(
     with _running(lab, period_s) as pid:
         products = _until_all_are_fresh(lab)
         yield {"what": "all are fresh for the first time", "after_s": time.monotonic() - began}
-        _pass(lab, period_s, percent, _SETTLE_PERIODS, products)
+        _let_time_pass(lab, period_s, percent, _SETTLE_PERIODS, products)
         lab.upstream_report()
         used = {name: processor_s(each) for name, each in _processes(lab, pid).items()}
         if burst:
             lab.add_products(burst)
         began = time.monotonic()
-        ages = _pass(lab, period_s, percent, periods, products)
+        ages = _let_time_pass(lab, period_s, percent, periods, products)
         took_s = time.monotonic() - began
         gaps = Counter({float(gap): count for gap, count in lab.upstream_report()["gaps_s"].items()})
         yield {"what": "age of offers, s", "products": products, "imported_meanwhile": burst, **_spread(ages)}
@@ -45,7 +46,7 @@ def observe(
 def _running(lab: Laboratory, period_s: float) -> Iterator[int]:
     environment = lab.environment | {"REFRESHER_PERIOD": f"{period_s:g}", "REFRESHER_METRICS_PORT": "0"}
     command = [sys.executable, "-m", "refresher"]
-    with subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, env=environment, cwd=REPOSITORY, stdout=subprocess.DEVNULL) as process:
         try:
             yield process.pid
         finally:
@@ -57,7 +58,7 @@ def _processes(lab: Laboratory, pid: int) -> dict[str, int | None]:
 
 
 def _until_all_are_fresh(lab: Laboratory) -> int:
-    """Returns how many there are."""
+    """Returns the number of products."""
     while True:
         with lab.engine.connect() as connection:
             found = connection.exec_driver_sql("SELECT COUNT(*), COUNT(refreshed_at) FROM refreshes").one()
@@ -66,8 +67,10 @@ def _until_all_are_fresh(lab: Laboratory) -> int:
         time.sleep(_LOOK_EVERY_S / 4)
 
 
-def _pass(lab: Laboratory, period_s: float, percent: float, periods: int, last: int) -> Counter[float]:
-    """Lets time pass, and prices move once a period; returns the ages of offers that were seen."""
+def _let_time_pass(
+    lab: Laboratory, period_s: float, percent: float, periods: int, last: int
+) -> Counter[float]:
+    """Moves prices once a period; returns the ages of offers seen meanwhile."""
     ages: Counter[float] = Counter()
     for _ in range(periods):
         lab.move_prices(percent)

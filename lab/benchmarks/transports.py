@@ -1,8 +1,8 @@
-"""What carries calls fastest: ours over libcurl, beside aiohttp, threads and a loop over `requests`.
+"""Which transport is fastest: ours over libcurl, aiohttp, threads, or a loop over `requests`.
 
     python -m lab.benchmarks.transports [--latency 0.1] [--in-flight 512]
 
-Only reads answers, without parsing or storing them. aiohttp runs on uvloop when that is installed.
+Only reads answers, without parsing or storing them. aiohttp runs on uvloop if that is installed.
 """
 
 import asyncio
@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http import HTTPStatus
-from pathlib import Path
 from uuid import uuid4
 
 import aiohttp
 import click
 import requests
 
+from lab.processes.system import REPOSITORY
 from productator.offers_service import contract
 from refresher.fetching.transport import Transport
 
@@ -30,7 +30,6 @@ try:
 except ImportError:
     uvloop = None
 
-ROOT = Path(__file__).resolve().parents[2]
 _HEADERS = {"Bearer": "token"}
 _THREADS = 64
 
@@ -38,7 +37,7 @@ _THREADS = 64
 @contextmanager
 def upstream(latency_s: float) -> Iterator[str]:
     command = [sys.executable, "-m", "lab.benchmarks.upstream", "--latency", str(latency_s)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY) as process:
         assert process.stdout is not None
         try:
             yield process.stdout.readline().strip()
@@ -101,7 +100,7 @@ def by_loop(address: str, products: Sequence[str], _in_flight: int) -> None:
         requests.get(f"{address}/products/{product}/offers", headers=_HEADERS, timeout=30).raise_for_status()
 
 
-CARRIERS: dict[str, tuple[Callable[[str, Sequence[str], int], None], float]] = {
+TRANSPORTS: dict[str, tuple[Callable[[str, Sequence[str], int], None], float]] = {
     "ours, libcurl's multi interface": (ours, 1.0),
     "aiohttp, " + ("uvloop" if uvloop else "asyncio's own loop"): (by_aiohttp, 1.0),
     f"requests.Session, {_THREADS} threads": (by_threads, 0.1),
@@ -117,8 +116,8 @@ def main(count: int, latency: float, in_flight: int) -> None:
     with upstream(latency) as address:
         products = [str(uuid4()) for _ in range(count)]
         register(address, products, in_flight)
-        for name, (carrier, share) in CARRIERS.items():
-            report(name, carrier, address, products[: max(20, int(count * share))], in_flight)
+        for name, (read, share) in TRANSPORTS.items():
+            report(name, read, address, products[: max(20, int(count * share))], in_flight)
 
 
 def register(address: str, products: Sequence[str], in_flight: int) -> None:
@@ -134,16 +133,16 @@ def register(address: str, products: Sequence[str], in_flight: int) -> None:
 
 def report(
     name: str,
-    carrier: Callable[[str, Sequence[str], int], None],
+    read: Callable[[str, Sequence[str], int], None],
     address: str,
     products: Sequence[str],
     in_flight: int,
 ) -> None:
     before, began = processor_s(), time.monotonic()
-    carrier(address, products, in_flight)
+    read(address, products, in_flight)
     took_s, used_s = time.monotonic() - began, processor_s() - before
     figures = {
-        "carrier": name,
+        "transport": name,
         "calls": len(products),
         "calls_per_s": round(len(products) / took_s),
         "processor_us_per_call": round(used_s / len(products) * 1e6),

@@ -1,11 +1,11 @@
-"""An Offers service for benchmarks: does little, and so leaves the processor to what is measured.
+"""An Offers service for benchmarks: it does little and leaves the processor to the measured program.
 
     python -m lab.benchmarks.upstream --latency 0.1
 
 One thread, no HTTP library, answers made from a template. It speaks generation 1 with the UUIDs of
 generation 2 (the longer answers), registers products, and answers each call `latency` seconds after it came.
-`POST /control/tick?percent=10` moves the price of so many of all offers; `GET /control/report` tells the
-calls so far, the processor seconds, and how long products waited between two reads.
+`POST /control/tick?percent=10` moves the price of 10 % of all offers; `GET /control/report` returns the
+number of calls so far, the processor seconds, and the times between two reads of a product.
 """
 
 import json
@@ -25,18 +25,18 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _OFFERS = re.compile(rb"/api/v1/products/([0-9a-f-]{36})/offers")
 _UNAUTHORIZED = b'{"code": "UNAUTHORIZED", "msg": "Bad token"}'
 _MISSING = b'{"code": "NOT FOUND", "msg": "Product does not exist"}'
-# Reads that lie apart from the last by so little are told apart.
+# The times between two reads are counted in steps of this size.
 _GRAIN_S = 0.1
 
 
 @dataclass(eq=False)
-class _Connection:
+class _ClientConnection:
     socket: socket.socket
     unread: bytes = b""
 
 
 @dataclass
-class Market:
+class PriceTable:
     """The prices of all registered products; every offer's id is made from its product's."""
 
     offers: int
@@ -66,14 +66,14 @@ class Market:
         return moved
 
 
-class Upstream:
-    def __init__(self, market: Market, *, latency_s: float, port: int) -> None:
-        self._market = market
+class FastUpstream:
+    def __init__(self, prices: PriceTable, *, latency_s: float, port: int) -> None:
+        self._prices = prices
         self._latency_s = latency_s
         self._calls: Counter[str] = Counter()
         self._read_at: dict[bytes, float] = {}
         self._gaps: Counter[int] = Counter()
-        self._due: deque[tuple[float, _Connection, bytes]] = deque()
+        self._due: deque[tuple[float, _ClientConnection, bytes]] = deque()
         self._selector = selectors.DefaultSelector()
         self._listener = socket.create_server(("127.0.0.1", port), backlog=4_096)
         self._listener.setblocking(False)
@@ -100,9 +100,9 @@ class Upstream:
         connection, _ = self._listener.accept()
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._selector.register(connection, selectors.EVENT_READ, _Connection(connection))
+        self._selector.register(connection, selectors.EVENT_READ, _ClientConnection(connection))
 
-    def _read(self, connection: _Connection) -> None:
+    def _read(self, connection: _ClientConnection) -> None:
         try:
             piece = connection.socket.recv(65_536)
         except ConnectionError:
@@ -137,13 +137,13 @@ class Upstream:
         if path.endswith(b"/register"):
             self._calls["register"] += 1
             product = json.loads(body)["id"]
-            self._market.register(product.encode())
+            self._prices.register(product.encode())
             return _response(201, json.dumps({"id": product}).encode()), False
         return self._offers(path), False
 
     def _offers(self, path: bytes) -> bytes:
         match = _OFFERS.fullmatch(path)
-        listing = self._market.listing(match[1]) if match else None
+        listing = self._prices.listing(match[1]) if match else None
         if match is None or listing is None:
             return _response(404, _MISSING)
         self._calls["offers"] += 1
@@ -158,23 +158,23 @@ class Upstream:
         parts = urlsplit(path)
         if parts.path == "/control/tick":
             percent = float(parse_qs(parts.query)["percent"][0])
-            return json.dumps({"moved": self._market.tick(percent)}).encode()
+            return json.dumps({"moved": self._prices.tick(percent)}).encode()
         used = resource.getrusage(resource.RUSAGE_SELF)
         gaps = {f"{grains * _GRAIN_S:.1f}": count for grains, count in sorted(self._gaps.items())}
         self._gaps.clear()
         report = {"calls": self._calls, "cpu_s": used.ru_utime + used.ru_stime, "gaps_s": gaps}
         return json.dumps(report).encode()
 
-    def _send(self, connection: _Connection, answer: bytes) -> None:
+    def _send(self, connection: _ClientConnection, answer: bytes) -> None:
         try:
             sent = connection.socket.send(answer)
         except OSError:
             self._close(connection)
             return
         if sent < len(answer):
-            raise RuntimeError("an answer does not fit the socket's buffer: take fewer offers")
+            raise RuntimeError("An answer does not fit into the socket's buffer: use fewer offers.")
 
-    def _close(self, connection: _Connection) -> None:
+    def _close(self, connection: _ClientConnection) -> None:
         if connection.socket.fileno() >= 0:
             self._selector.unregister(connection.socket)
             connection.socket.close()
@@ -193,7 +193,7 @@ def _response(status: int, body: bytes) -> bytes:
 @click.option("--latency", default=0.1, show_default=True, help="Seconds that each answer takes.")
 @click.option("--offers", default=10, show_default=True, help="Of each product.")
 def main(port: int, latency: float, offers: int) -> None:
-    upstream = Upstream(Market(offers), latency_s=latency, port=port)
+    upstream = FastUpstream(PriceTable(offers), latency_s=latency, port=port)
     print(upstream.address, flush=True)
     upstream.serve()
 

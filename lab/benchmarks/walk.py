@@ -2,8 +2,8 @@
 
     python -m lab.benchmarks.walk --database-url URL [--products 100000] [--limit 200] [--writers 2]
 
-In every order, each product that exists throughout has to be seen exactly once: exit code 1 if not. Uses an
-empty database, or the one of an earlier walk.
+In every order, each product that exists all the time has to be seen exactly once; else the exit code is 1.
+Needs an empty database, or the one of an earlier walk.
 """
 
 import multiprocessing
@@ -34,7 +34,7 @@ from productator.database.transactions import run_transaction
 from productator.domain import NewProduct, utc_now
 from productator.models import Product
 
-_LASTING = "exists throughout"
+_LASTING = "exists all the time"
 _PASSING = 100
 _ROWS_A_STATEMENT = 2_000
 
@@ -58,14 +58,14 @@ def main(database_url: str, count: int, limit: int, writers: int) -> None:
 
 
 def fill(engine: Engine, count: int) -> list[int]:
-    """The ids of the products that nobody deletes."""
+    """The ids of the products that are never deleted."""
     lasting = select(Product.id).where(Product.description == _LASTING)
     with engine.connect() as connection:
         there = len(connection.scalars(lasting).all())
     for _ in range(there, count, _ROWS_A_STATEMENT):
         rows = [_row() for _ in range(_ROWS_A_STATEMENT)]
         with engine.begin() as connection:
-            connection.execute(insert(Product.__table__), rows)
+            connection.execute(insert(Product), rows)
     with engine.connect() as connection:
         return list(connection.scalars(lasting))
 
@@ -98,14 +98,14 @@ def walk(
 def pages(client: FlaskClient, sort: str, limit: int) -> Iterator[int]:
     following: str | None = f"/api/v1/products?sort={sort}&limit={limit}"
     while following:
-        body = client.get(following).json
+        body = client.get(following).get_json()
         yield from (product["id"] for product in body["items"])
         following = body["next"]
 
 
 @contextmanager
 def churn(url: str, writers: int) -> "Iterator[Synchronized[int]]":
-    """Creates and deletes products in processes of their own; tells how many so far."""
+    """Creates and deletes products in processes of their own; yields the number of changes so far."""
     context = multiprocessing.get_context("spawn")
     stop, busy, changes = context.Event(), context.Barrier(writers + 1), context.Value("q", 0)
     arguments = (url, stop, busy, changes)

@@ -1,7 +1,7 @@
-"""A refresher that works when it is told to, and tells what that took: one process, as in production.
+"""A refresher that works on command and prints what each run cost: one process, as in production.
 
 Each line on its standard input starts a run over everything that is due, and is answered by a line of JSON.
-With --without-history it records nothing, to tell what recording costs.
+With --without-history it records nothing, which shows the cost of recording.
 """
 
 import json
@@ -9,20 +9,22 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry
-from sqlalchemy.orm import sessionmaker
+from sqlalchemy.orm import Session, sessionmaker
 
 from productator.config import Settings
 from productator.database.engine import make_engine
 from productator.prices import recording
+from productator.prices.recording import Observation
 from refresher.__main__ import make_worker
 from refresher.worker import StopFlag
 
 
 def main() -> None:
     if "--without-history" in sys.argv:
-        recording.record = lambda _session, _observations: None
+        recording.record = _record_nothing
     settings = Settings.load("config.cfg", os.environ)
     worker = make_worker(settings, sessionmaker(make_engine(settings.database_url)), CollectorRegistry())
     for _ in sys.stdin:
@@ -34,15 +36,19 @@ def main() -> None:
 
         before, began = _processor_s(), time.monotonic()
         succeeded = worker.run_once(StopFlag(), on_progress=count)
-        took = {
+        cost = {
             "seconds": time.monotonic() - began,
             "processor_s": _processor_s() - before,
             "refreshed": refreshed,
             "succeeded": succeeded,
             "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         }
-        print(json.dumps(took), flush=True)
+        print(json.dumps(cost), flush=True)
     worker.finish(grace_s=1)
+
+
+def _record_nothing(session: Session, observations: Iterable[Observation]) -> None:
+    """In the place of `recording.record`."""
 
 
 def _processor_s() -> float:

@@ -1,14 +1,14 @@
-"""Chaos: refreshers and database servers killed with -9, and faults of every kind, at random moments.
+"""Chaos: refreshers and database servers are killed with -9, and the service has faults, at random moments.
 
     python -m lab.chaos
     python -m lab.chaos --node mysql+pymysql://root:root@127.0.0.1:33061/chaos \\
         --kill-command 'docker kill chaos-mysql' --start-command 'docker start chaos-mysql'
 
-Three refreshers share the work on an empty database, callers write own offers through the API, and in the
-end everything that was ever stored is held against what the Offers service showed and what callers wrote.
+Three refreshers share the work on an empty database, and callers write own offers through the API. In the end
+everything that was ever stored is compared with the answers of the Offers service and the writes of callers.
 Without --node the database is a MariaDB of its own. Several --node are the nodes of one cluster: each
 refresher works on another, and `{node}` in the commands is the number of the one to kill or start, from 1.
-The exit code is 1 when something was not as it should be.
+The exit code is 1 when a promise was broken.
 """
 
 import signal
@@ -21,10 +21,10 @@ from pathlib import Path
 
 import click
 
+from lab.catalogue import Catalogue
 from lab.chaos.plan import Plan
 from lab.chaos.run import run
-from lab.chaos.servers import Commanded, Servers, own_mariadb
-from lab.processes import Catalogue
+from lab.chaos.servers import CommandedServers, DatabaseServers, own_mariadb
 from productator.database import migrate
 from productator.database.engine import make_engine
 
@@ -39,7 +39,7 @@ _STARTED = time.monotonic()
 @click.option("--refreshers", default=3, show_default=True)
 @click.option("--period", default=10.0, show_default=True, help="Seconds between two refreshes of a product.")
 @click.option("--seed", default=1, show_default=True)
-@click.option("--longest", default=3600.0, show_default=True, help="Seconds after which it ends in any case.")
+@click.option("--longest", default=3600.0, show_default=True, help="Ends after so many seconds in any case.")
 @click.option("--node", "nodes", multiple=True, help="An empty database; default: a MariaDB of its own.")
 @click.option("--kill-command", help="Kills the server of --node with -9.")
 @click.option("--start-command", help="Starts it again with its data.")
@@ -57,7 +57,7 @@ def main(
     kill_command: str | None,
     start_command: str | None,
 ) -> None:
-    """Breaks everything again and again, and looks whether all promises were kept."""
+    """Breaks everything again and again, and checks that all promises were kept."""
     if nodes and not (kill_command and start_command) and database_kills:
         raise click.UsageError("--node needs --kill-command and --start-command, or --database-kills 0.")
     plan = Plan(
@@ -70,7 +70,7 @@ def main(
         period_s=period,
         longest_s=longest,
     )
-    # Stopped from outside, it stops what it has started.
+    # SIGTERM ends this process through its context managers, which stop everything it has started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     say(f"{plan}")
     with _servers(nodes, kill_command or "", start_command or "") as (servers, folder):
@@ -81,7 +81,7 @@ def main(
 
 
 @contextmanager
-def _servers(nodes: Sequence[str], kill: str, start: str) -> Iterator[tuple[Servers, Path]]:
+def _servers(nodes: Sequence[str], kill: str, start: str) -> Iterator[tuple[DatabaseServers, Path]]:
     with tempfile.TemporaryDirectory(prefix="productator-chaos-") as name:
         folder = Path(name)
         if not nodes:
@@ -91,9 +91,9 @@ def _servers(nodes: Sequence[str], kill: str, start: str) -> Iterator[tuple[Serv
         engine = make_engine(nodes[0])
         migrate.migrate(engine)
         if Catalogue(engine).remote_ids():
-            raise click.ClickException("The database is not empty: chaos needs one of its own.")
+            raise click.ClickException("The database is not empty: chaos needs an empty one.")
         engine.dispose()
-        commanded = Commanded(nodes, kill, start)
+        commanded = CommandedServers(nodes, kill, start)
         yield commanded, folder
         commanded.stop()
 

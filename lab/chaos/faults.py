@@ -4,59 +4,64 @@ import random
 import signal
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import requests
 
+from lab.chaos.nodes import DatabaseNode
 from lab.chaos.plan import Plan
-from lab.chaos.servers import Servers
-from lab.chaos.watch import Node, Pulse, Watch
-from lab.processes import FAULTS, Refresher, Simulator, System
-from productator.domain import utc_now
+from lab.chaos.servers import DatabaseServers
+from lab.chaos.waits import ScheduleObserver
+from lab.fault_rules import FAULTS
+from lab.processes.refresher import Refresher
+from lab.processes.simulator import Simulator
+from lab.processes.system import System
 
 _STEP_S = 0.05
-_LOOK_EVERY_S = 0.25
+_REPORT_EVERY_S = 30
 
 
-class Crew:
-    """Refreshers, each on one of the servers; who is killed is replaced at once."""
+class RefresherTeam:
+    """Refreshers, each on one of the servers; a killed one is replaced at once."""
 
     def __init__(self, system: System, urls: Sequence[str], plan: Plan, chance: random.Random) -> None:
         self._system = system
         self._urls = urls
         self._chance = chance
-        self._team = [self._started(number) for number in range(plan.refreshers)]
-        # When the ones that work are killed; None: not yet decided.
-        self._ends: list[float | None] = [None] * plan.refreshers
+        self._members = [self._start(number) for number in range(plan.refreshers)]
+        # When each member is killed; None: it is still starting.
+        self._kill_at: list[float | None] = [None] * plan.refreshers
         self.kills = 0
-        # Exit codes of those that ended by themselves.
-        self.deserters: list[int] = []
+        # Exit codes of members that nobody had killed.
+        self.unexpected_exits: list[int] = []
 
     @property
-    def team(self) -> Sequence[Refresher]:
-        return self._team
+    def members(self) -> Sequence[Refresher]:
+        return self._members
 
     def working(self) -> set[int]:
-        """The servers that somebody works on."""
-        return {number % len(self._urls) for number, end in enumerate(self._ends) if end is not None}
+        """The numbers of the servers that a started refresher uses."""
+        return {number % len(self._urls) for number, at in enumerate(self._kill_at) if at is not None}
 
     def step(self, *, kill: bool) -> None:
-        for number, refresher in enumerate(self._team):
+        for number, refresher in enumerate(self._members):
+            kill_at = self._kill_at[number]
             if not refresher.is_running:
-                self.deserters.append(refresher.end())
+                self.unexpected_exits.append(refresher.end())
                 self._replace(number)
-            elif self._ends[number] is None:
+            elif kill_at is None:
                 if _is_alive(refresher):
-                    self._ends[number] = time.monotonic() + self._chance.uniform(0, 8)
-            elif kill and time.monotonic() >= (self._ends[number] or 0):
+                    self._kill_at[number] = time.monotonic() + self._chance.uniform(0, 8)
+            elif kill and time.monotonic() >= kill_at:
                 refresher.stop(signal.SIGKILL)
                 self.kills += 1
                 self._replace(number)
 
     def _replace(self, number: int) -> None:
-        self._team[number], self._ends[number] = self._started(number), None
+        self._members[number], self._kill_at[number] = self._start(number), None
 
-    def _started(self, number: int) -> Refresher:
-        return self._system.starting_refresher(DATABASE_URL=self._urls[number % len(self._urls)])
+    def _start(self, number: int) -> Refresher:
+        return self._system.start_refresher(DATABASE_URL=self._urls[number % len(self._urls)])
 
 
 def _is_alive(refresher: Refresher) -> bool:
@@ -66,14 +71,16 @@ def _is_alive(refresher: Refresher) -> bool:
         return False
 
 
-class Saboteur:
+class ServerKiller:
     """Kills one database server at a time, and starts it again."""
 
-    def __init__(self, servers: Servers, nodes: Sequence[Node], chance: random.Random) -> None:
+    def __init__(
+        self, servers: DatabaseServers, nodes: Sequence[DatabaseNode], chance: random.Random
+    ) -> None:
         self._servers = servers
         self._nodes = nodes
         self._chance = chance
-        self._victim: int | None = None
+        self._down: int | None = None
         self._next_at = time.monotonic() + chance.uniform(1, 6)
         self._is_started = True
         self.kills = 0
@@ -81,28 +88,27 @@ class Saboteur:
     def step(self, *, kill: bool) -> None:
         if time.monotonic() < self._next_at:
             return
-        if self._victim is None:
+        if self._down is None:
             if kill:
-                self._victim = self._chance.randrange(len(self._nodes))
-                self._servers.kill(self._victim)
+                self._down = self._chance.randrange(len(self._nodes))
+                self._servers.kill(self._down)
                 self.kills += 1
                 self._is_started = False
                 self._next_at = time.monotonic() + self._chance.uniform(0, 3)
         elif not self._is_started:
-            self._servers.start(self._victim)
+            self._servers.start(self._down)
             self._is_started = True
-        elif self._nodes[self._victim].rows() is not None:
-            self._victim = None
+        elif self._nodes[self._down].schedule() is not None:
+            self._down = None
             self._next_at = time.monotonic() + self._chance.uniform(2, 10)
 
     @property
-    def is_done(self) -> bool:
-        """Everything is up again."""
-        return self._victim is None
+    def are_all_up(self) -> bool:
+        return self._down is None
 
 
-class Service:
-    """Some kinds of fault at a time, for all products or for some."""
+class ServiceFaults:
+    """Gives the service a few faults at a time, for all products or for some."""
 
     def __init__(
         self, simulator: Simulator, products: Sequence[str], plan: Plan, chance: random.Random
@@ -112,25 +118,23 @@ class Service:
         self._share = plan.fault_share
         self._chance = chance
         self._next_at = 0.0
-        self._before = 0
         self.fired = 0
 
     def step(self, *, strike: bool) -> None:
         if time.monotonic() < self._next_at:
             return
-        self.fired = self._before + sum(self._simulator.fired())
-        self._before = self.fired
+        self.fired += sum(self._simulator.fired())
         self._simulator.set_faults(*(self._rules() if strike else []))
         if strike and self._chance.random() < 0.1:
             self._simulator.control("POST", "forget", {"products": self._some(5)})
         self._next_at = time.monotonic() + self._chance.uniform(1, 4)
 
     def _rules(self) -> list[dict[str, object]]:
-        kinds = self._chance.sample(FAULTS, self._chance.randrange(2, 9))
-        # Each rule strikes its share of what the ones before it have left.
-        shares = [self._share / (len(kinds) - self._share * number) for number in range(len(kinds))]
+        faults = self._chance.sample(FAULTS, self._chance.randrange(2, 9))
+        # Each rule strikes its share of the calls that the rules before it have left.
+        shares = [self._share / (len(faults) - self._share * number) for number in range(len(faults))]
         rules: list[dict[str, object]] = [
-            fault | {"share": share} for fault, share in zip(kinds, shares, strict=True)
+            fault | {"share": share} for fault, share in zip(faults, shares, strict=True)
         ]
         if self._chance.random() < 0.2:
             rules[0] |= {"products": self._some(len(self._products) // 5), "share": 1}
@@ -140,56 +144,36 @@ class Service:
         return self._chance.sample(list(self._products), count)
 
 
-class Observer:
-    """Looks at the schedule four times a second."""
+@dataclass(frozen=True)
+class Disturbances:
+    """Everything that breaks something, and the observer that looks on."""
 
-    def __init__(
-        self, nodes: Sequence[Node], pulses: Sequence[Pulse], working: Callable[[], set[int]]
-    ) -> None:
-        self.watch = Watch()
-        self._nodes = nodes
-        self._pulses = pulses
-        self._working = working
-        self._next_at = 0.0
+    team: RefresherTeam
+    servers: ServerKiller
+    service: ServiceFaults
+    observer: ScheduleObserver
 
-    def step(self) -> None:
-        if time.monotonic() < self._next_at:
-            return
-        self._next_at = time.monotonic() + _LOOK_EVERY_S
-        able = [number for number in sorted(self._working()) if self._pulses[number].is_felt]
-        rows = [self._nodes[number].rows() for number in able]
-        usable = [each for each in rows if each is not None]
-        if usable:
-            self.watch.look(usable[0], utc_now())
-        else:
-            self.watch.unable(utc_now())
+    def run(self, plan: Plan, say: Callable[[str], None]) -> float:
+        """Until everything has been broken as often as planned; returns how long that took."""
+        began = reported = time.monotonic()
+        while time.monotonic() < began + plan.longest_s:
+            kill_refreshers = self.team.kills < plan.refresher_kills
+            kill_servers = self.servers.kills < plan.database_kills
+            strike = self.service.fired < plan.faults
+            if not (kill_refreshers or kill_servers or strike) and self.servers.are_all_up:
+                break
+            self.team.step(kill=kill_refreshers)
+            self.servers.step(kill=kill_servers)
+            self.service.step(strike=strike)
+            self.observer.step()
+            if time.monotonic() > reported + _REPORT_EVERY_S:
+                reported = time.monotonic()
+                say(self.counts())
+            time.sleep(_STEP_S)
+        return time.monotonic() - began
 
-
-def wreak(
-    plan: Plan,
-    *,
-    crew: Crew,
-    saboteur: Saboteur,
-    service: Service,
-    observer: Observer,
-    say: Callable[[str], None],
-) -> float:
-    """Until everything has been broken as often as planned; returns how long it took."""
-    began = told = time.monotonic()
-    while time.monotonic() < began + plan.longest_s:
-        wanted = (
-            crew.kills < plan.refresher_kills,
-            saboteur.kills < plan.database_kills,
-            service.fired < plan.faults,
+    def counts(self) -> str:
+        return (
+            f"{self.team.kills} refreshers and {self.servers.kills} database servers killed with -9,"
+            f" {self.service.fired} faults of the service"
         )
-        if not any(wanted) and saboteur.is_done:
-            break
-        crew.step(kill=wanted[0])
-        saboteur.step(kill=wanted[1])
-        service.step(strike=wanted[2])
-        observer.step()
-        if time.monotonic() > told + 30:
-            told = time.monotonic()
-            say(f"{crew.kills} refreshers and {saboteur.kills} servers killed, {service.fired} faults")
-        time.sleep(_STEP_S)
-    return time.monotonic() - began

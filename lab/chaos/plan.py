@@ -1,4 +1,4 @@
-"""What is broken in a run, how much of it, and what came of it."""
+"""What a run breaks and how often, and what the run found."""
 
 from dataclasses import dataclass, field
 
@@ -16,19 +16,19 @@ class Plan:
     writers: int = 3
     period_s: float = 10.0
     timeout_s: float = 2.0
-    # Of the calls that suffer a fault.
+    # The share of calls that suffer a fault.
     fault_share: float = 0.4
     longest_s: float = 3600.0
 
     @property
     def lease_s(self) -> float:
-        """As the refresher finds it."""
+        """The lease that the refresher derives from this timeout."""
         return 6 * self.timeout_s + 5
 
 
 @dataclass
 class Findings:
-    """A figure a line, and what was not as it should be."""
+    """One line for each figure, and the promises that were broken."""
 
     figures: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)

@@ -1,19 +1,18 @@
-"""Whether a history can be true: replayed, it has to give every aggregate and what is stored. Pure."""
+"""Checks that a history can be true: replayed, it gives every price point and the stored offers. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple
 
+from lab.processes.simulator import Listing
 from productator.domain import ChangeKind
 from productator.prices.changes import Aggregate, OfferState, aggregate
 
-Offers = dict[int, OfferState]
-# A product's external offers: (id at the Offers service, price, items in stock).
-Listing = frozenset[tuple[str, int, int]]
+OfferStates = dict[int, OfferState]
 
 
-class Change(NamedTuple):
+class RecordedChange(NamedTuple):
     changed_at: datetime
     offer_id: int
     kind: int
@@ -22,69 +21,68 @@ class Change(NamedTuple):
     items_in_stock: int | None
 
 
-class Point(NamedTuple):
+class RecordedPoint(NamedTuple):
     starts_at: datetime
     aggregate: Aggregate
 
 
-class Replayed(NamedTuple):
-    """What the offers were from each change on, and what is wrong with the changes."""
+class ReplayedHistory(NamedTuple):
+    """The offers from each change on, and the changes that cannot be true."""
 
-    states: list[tuple[datetime, Offers]]
-    complaints: list[str]
+    states: list[tuple[datetime, OfferStates]]
+    errors: list[str]
 
 
-def replay(changes: Iterable[Change]) -> Replayed:
-    offers: Offers = {}
-    states, complaints = [], []
+def replay(changes: Iterable[RecordedChange]) -> ReplayedHistory:
+    offers: OfferStates = {}
+    history = ReplayedHistory([], [])
     for at, together in groupby(sorted(changes), key=lambda change: change.changed_at):
         for change in together:
-            complaints += _complaints(offers.get(change.offer_id), change)
+            history.errors.extend(_errors(offers.get(change.offer_id), change))
             if change.price is None or change.items_in_stock is None:
                 offers.pop(change.offer_id, None)
             else:
                 offers[change.offer_id] = OfferState(change.remote_id, change.price, change.items_in_stock)
-        states.append((at, dict(offers)))
-    return Replayed(states, complaints)
+        history.states.append((at, dict(offers)))
+    return history
 
 
-def _complaints(before: OfferState | None, change: Change) -> Iterator[str]:
+def _errors(before: OfferState | None, change: RecordedChange) -> Iterator[str]:
     after = (change.remote_id, change.price, change.items_in_stock)
     if (before is None) != (change.kind == ChangeKind.APPEARED):
-        yield f"offer {change.offer_id} is {before} when it becomes {change}"
+        yield f"offer {change.offer_id} was {before} before {change}"
     if (change.price is None) != (change.kind == ChangeKind.REMOVED):
         yield f"the kind is wrong: {change}"
     if before == after:
         yield f"recorded twice: {change}"
 
 
-def complaints(
-    changes: Iterable[Change], points: Sequence[Point], stored: Mapping[int, OfferState]
+def history_errors(
+    changes: Iterable[RecordedChange], points: Sequence[RecordedPoint], stored: Mapping[int, OfferState]
 ) -> list[str]:
-    """Of one product: everything that is wrong with its history."""
-    replayed = replay(changes)
-    found = list(replayed.complaints)
-    last = replayed.states[-1][1] if replayed.states else {}
+    """Everything that is wrong with one product's history."""
+    history = replay(changes)
+    found = list(history.errors)
+    last = history.states[-1][1] if history.states else {}
     if last != stored:
         found.append(f"the history ends with {sorted(last.items())}, stored is {sorted(stored.items())}")
-    expected = list(_points(replayed.states))
-    if wrong := set(expected) ^ set(points):
+    if wrong := set(_points(history.states)) ^ set(points):
         first = min(point.starts_at for point in wrong)
         found.append(f"{len(wrong)} price points missing or wrong, the first at {first}")
     return found
 
 
-def _points(states: Iterable[tuple[datetime, Offers]]) -> Iterator[Point]:
+def _points(states: Iterable[tuple[datetime, OfferStates]]) -> Iterator[RecordedPoint]:
     before = aggregate([])
     for at, offers in states:
         after = aggregate(offers.values())
         if after != before:
-            yield Point(at, after)
+            yield RecordedPoint(at, after)
         before = after
 
 
-def external(states: Iterable[tuple[datetime, Offers]]) -> list[Listing]:
-    """What the external offers were, one after the other."""
+def external_listings(states: Iterable[tuple[datetime, OfferStates]]) -> list[Listing]:
+    """The external offers of each state, without repetitions."""
     listings = [
         frozenset(
             (each.remote_id, each.price, each.items_in_stock)
@@ -97,9 +95,9 @@ def external(states: Iterable[tuple[datetime, Offers]]) -> list[Listing]:
 
 
 def wrong_listings(listings: Iterable[Listing], shown: Sequence[tuple[int, Listing]]) -> list[Listing]:
-    """Those that the service never showed, or only before a later one; `shown` is in the order of its ticks.
+    """Listings that the service never showed, or only before a later one; `shown` is in order of its ticks.
 
-    An empty list that a fault put in the place of the truth, which is legal, may come at any time.
+    An empty listing may come at any time: a fault answers with one, which the contract allows.
     """
     wrong, earliest = [], -1
     for listing in filter(None, listings):

@@ -1,35 +1,40 @@
-"""A whole run: the real programs, everything broken again and again, and then the judgement."""
+"""A whole run: the real programs, everything broken again and again, and then the checks."""
 
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine
-
-from lab.chaos.faults import Crew, Observer, Saboteur, Service, wreak
-from lab.chaos.judge import judge
+from lab.catalogue import NEVER, Catalogue
+from lab.chaos.faults import Disturbances, RefresherTeam, ServerKiller, ServiceFaults
+from lab.chaos.nodes import DatabaseNode, WriteProbe
+from lab.chaos.offer_writers import OfferWriter
 from lab.chaos.plan import Findings, Plan
-from lab.chaos.servers import Servers
-from lab.chaos.watch import Node, Pulse, Watch
-from lab.chaos.writers import Writer
-from lab.processes import NEVER, Api, Catalogue, Refresher, Simulator, System, eventually
+from lab.chaos.servers import DatabaseServers
+from lab.chaos.stored_state import check_stored_state
+from lab.chaos.waits import LongestWaits, ScheduleObserver
+from lab.processes.api import Api
+from lab.processes.refresher import Refresher
+from lab.processes.simulator import Simulator
+from lab.processes.system import System
+from lab.waiting import eventually
 from productator.database.engine import make_engine
 from productator.domain import utc_now
 
 _SLACK_S = 10.0
-# Products that callers write offers of: so few that they often meet the refresher there.
-_HOT_PRODUCTS = 20
+# Callers write offers of few products, so that they often meet the refresher there.
+_WRITTEN_PRODUCTS = 20
 _PRICES_A_WRITER = 1_000_000
 
 
-def run(plan: Plan, servers: Servers, folder: Path, say: Callable[[str], None]) -> Findings:
+def run(plan: Plan, servers: DatabaseServers, folder: Path, say: Callable[[str], None]) -> Findings:
     """The databases are migrated and empty."""
     engine = make_engine(servers.urls[0])
     system = System(servers.urls[0], folder)
     try:
-        return _run(plan, servers, system, engine, say)
+        return _Run(plan, servers, system, Catalogue(engine), say).findings()
     finally:
         left = system.stop_all()
         engine.dispose()
@@ -37,100 +42,113 @@ def run(plan: Plan, servers: Servers, folder: Path, say: Callable[[str], None]) 
             say(f"processes left behind: {left}")
 
 
-def _run(
-    plan: Plan, servers: Servers, system: System, engine: Engine, say: Callable[[str], None]
-) -> Findings:
-    findings, chance = Findings(), random.Random(plan.seed)
-    simulator = _start_service(plan, system)
-    catalogue = Catalogue(engine)
-    catalogue.add_products(plan.products, over_s=plan.period_s)
-    crew = Crew(system, servers.urls, plan, chance)
-    eventually(lambda: not catalogue.stale_since(NEVER))
-    writers = _writers(plan, [system.api(DATABASE_URL=url) for url in servers.urls[:2]], catalogue)
-    nodes = [Node(url) for url in servers.urls]
-    pulses = [Pulse(url) for url in servers.urls]
-    observer = Observer(nodes, pulses, crew.working)
-    service = Service(simulator, list(catalogue.remote_ids().values()), plan, chance)
-    saboteur = Saboteur(servers, nodes, chance)
-    calls_before = len(simulator.log())
-    for writer in writers:
-        writer.start()
-    say(f"{plan.products} products, {plan.refreshers} refreshers, {len(writers)} writers: here it begins")
-    took_s = wreak(plan, crew=crew, saboteur=saboteur, service=service, observer=observer, say=say)
-    for running in (*writers, *pulses):
-        running.stop()
-    # Its connections did not survive this.
-    engine.dispose()
-    findings.note(
-        f"{crew.kills} refreshers and {saboteur.kills} database servers killed with -9,"
-        f" {service.fired} faults of the service, in {took_s:.0f} s"
-    )
-    _judge_calls(plan, simulator.log()[calls_before:], observer.watch, took_s, findings)
-    _judge_waits(plan, observer.watch, findings)
-    _recover(plan, simulator, catalogue, findings)
-    findings.expect(not crew.deserters, f"{len(crew.deserters)} refreshers ended by themselves")
-    exits = [refresher.stop() for refresher in crew.team]
-    findings.expect(exits == [0] * plan.refreshers, f"exit codes of a stop at the end: {exits}")
-    findings.expect(not catalogue.held(), "no claim is left")
-    _judge_logs(system, findings)
-    judge(engine, simulator, [writer.writes for writer in writers], findings)
-    return findings
+@dataclass(frozen=True)
+class _Run:
+    plan: Plan
+    servers: DatabaseServers
+    system: System
+    catalogue: Catalogue
+    say: Callable[[str], None]
+
+    def findings(self) -> Findings:
+        findings, plan = Findings(), self.plan
+        simulator, disturbances, writers = self._prepare()
+        calls_before = len(simulator.log())
+        for writer in writers:
+            writer.start()
+        self.say(f"{plan.products} products, {plan.refreshers} refreshers, {len(writers)} writers: it begins")
+        took_s = disturbances.run(plan, self.say)
+        for writer in writers:
+            writer.stop()
+        disturbances.observer.stop()
+        # Its connections were lost when the servers were killed.
+        self.catalogue.engine.dispose()
+        findings.note(f"{disturbances.counts()}, in {took_s:.0f} s")
+        waits = disturbances.observer.waits
+        _note_calls(plan, simulator.log()[calls_before:], waits, took_s, findings)
+        _check_waits(plan, waits, findings)
+        self._check_recovery(simulator, findings)
+        self._check_stops(disturbances.team, findings)
+        _check_logs(self.system, findings)
+        check_stored_state(self.catalogue.engine, simulator, [writer.writes for writer in writers], findings)
+        return findings
+
+    def _prepare(self) -> tuple[Simulator, Disturbances, list[OfferWriter]]:
+        """Starts the programs and waits until every product is refreshed."""
+        plan, urls, chance = self.plan, self.servers.urls, random.Random(self.plan.seed)
+        self.system.variables |= {
+            "REFRESHER_PERIOD": f"{plan.period_s:g}",
+            "OFFERS_MS_TIMEOUT": f"{plan.timeout_s:g}",
+        }
+        simulator = self.system.simulator(tick_s=plan.period_s / 4)
+        self.catalogue.add_products(plan.products, over_s=plan.period_s)
+        team = RefresherTeam(self.system, urls, plan, chance)
+        eventually(lambda: not self.catalogue.stale_since(NEVER))
+        writers = self._writers([self.system.api(DATABASE_URL=url) for url in urls[:2]])
+        nodes = [DatabaseNode(url) for url in urls]
+        disturbances = Disturbances(
+            team,
+            ServerKiller(self.servers, nodes, chance),
+            ServiceFaults(simulator, list(self.catalogue.remote_ids().values()), plan, chance),
+            ScheduleObserver(nodes, [WriteProbe(url) for url in urls], team.working),
+        )
+        return simulator, disturbances, writers
+
+    def _writers(self, apis: Sequence[Api]) -> list[OfferWriter]:
+        products = list(self.catalogue.remote_ids())[:_WRITTEN_PRODUCTS]
+        first_prices = range(_PRICES_A_WRITER, (self.plan.writers + 1) * _PRICES_A_WRITER, _PRICES_A_WRITER)
+        return [
+            OfferWriter(apis, products, first_price=first, seed=self.plan.seed + first)
+            for first in first_prices
+        ]
+
+    def _check_recovery(self, simulator: Simulator, findings: Findings) -> None:
+        simulator.control("DELETE", "faults")
+        ended = utc_now()
+        # The leases of the refreshers killed last have to end first.
+        within_s = self.plan.lease_s + 2 * self.plan.period_s
+        try:
+            eventually(lambda: not self.catalogue.stale_since(ended), within_s=within_s + _SLACK_S)
+        except AssertionError:
+            findings.note(f"        {len(self.catalogue.stale_since(ended))} products are stale")
+        took_s = (utc_now() - ended).total_seconds()
+        findings.expect(took_s <= within_s, f"all products were fresh {took_s:.1f} s after the last fault")
+
+    def _check_stops(self, team: RefresherTeam, findings: Findings) -> None:
+        exits = team.unexpected_exits
+        findings.expect(not exits, f"{len(exits)} refreshers ended without being killed")
+        exits = [refresher.stop() for refresher in team.members]
+        findings.expect(exits == [0] * self.plan.refreshers, f"exit codes of a stop at the end: {exits}")
+        findings.expect(not self.catalogue.count_claims(), "no claim is left")
 
 
-def _start_service(plan: Plan, system: System) -> Simulator:
-    system.variables |= {
-        "REFRESHER_PERIOD": f"{plan.period_s:g}",
-        "OFFERS_MS_TIMEOUT": f"{plan.timeout_s:g}",
-    }
-    return system.simulator(tick_s=plan.period_s / 4)
-
-
-def _writers(plan: Plan, apis: Sequence[Api], catalogue: Catalogue) -> list[Writer]:
-    hot = list(catalogue.remote_ids())[:_HOT_PRODUCTS]
-    firsts = range(_PRICES_A_WRITER, (plan.writers + 1) * _PRICES_A_WRITER, _PRICES_A_WRITER)
-    return [Writer(apis, hot, first_price=first, seed=plan.seed + first) for first in firsts]
-
-
-def _judge_calls(
-    plan: Plan, calls: Sequence[dict[str, Any]], watch: Watch, took_s: float, findings: Findings
+def _note_calls(
+    plan: Plan, calls: Sequence[dict[str, Any]], waits: LongestWaits, took_s: float, findings: Findings
 ) -> None:
-    kinds = Counter(entry["fault"] for entry in calls if entry["fault"])
-    findings.note(f"{len(kinds)} kinds of fault: {dict(kinds)}")
+    faults = Counter(entry["fault"] for entry in calls if entry["fault"])
+    findings.note(f"{len(faults)} different faults: {dict(faults)}")
     needed = plan.products * took_s / plan.period_s
     findings.note(
         f"{len(calls)} calls, {len(calls) / needed:.2f} for each product and period;"
-        f" nobody could work for {watch.idle_s:.0f} s"
+        f" no refresher could work for {waits.idle_s:.0f} s"
     )
 
 
-def _judge_waits(plan: Plan, watch: Watch, findings: Findings) -> None:
-    findings.note(f"{watch.samples} looks at the schedule")
+def _check_waits(plan: Plan, waits: LongestWaits, findings: Findings) -> None:
+    findings.note(f"{waits.samples} looks at the schedule")
     findings.expect(
-        watch.longest_claim_s <= plan.lease_s + plan.period_s,
-        f"the longest claim lasted {watch.longest_claim_s:.1f} s (lease {plan.lease_s:g} s"
+        waits.claim_s <= plan.lease_s + plan.period_s,
+        f"the longest claim lasted {waits.claim_s:.1f} s (lease {plan.lease_s:g} s"
         f" and period {plan.period_s:g} s)",
     )
     findings.expect(
-        watch.longest_late_s <= plan.period_s,
-        f"the longest that a due product waited, while anybody could work, was {watch.longest_late_s:.1f} s",
+        waits.late_s <= plan.period_s,
+        f"the longest wait of a due product, while a refresher could work, was {waits.late_s:.1f} s",
     )
 
 
-def _recover(plan: Plan, simulator: Simulator, catalogue: Catalogue, findings: Findings) -> None:
-    simulator.control("DELETE", "faults")
-    back = utc_now()
-    # The leases of those killed last have to end first.
-    within_s = plan.lease_s + 2 * plan.period_s
-    try:
-        eventually(lambda: not catalogue.stale_since(back), within_s=within_s + _SLACK_S)
-    except AssertionError:
-        findings.note(f"        {len(catalogue.stale_since(back))} products are stale")
-    took_s = (utc_now() - back).total_seconds()
-    findings.expect(took_s <= within_s, f"all products were fresh {took_s:.1f} s after the last fault")
-
-
-def _judge_logs(system: System, findings: Findings) -> None:
-    """Whatever happens is foreseen: no refresher logs an error."""
+def _check_logs(system: System, findings: Findings) -> None:
+    """All of this is expected: no refresher logs an error."""
     errors = Counter(
         line.strip()
         for program in system.programs
@@ -140,4 +158,4 @@ def _judge_logs(system: System, findings: Findings) -> None:
     )
     for line, times in errors.most_common(5):
         findings.note(f"        {times} times: {line}")
-    findings.expect(not errors, f"{errors.total()} errors logged that nobody foresaw")
+    findings.expect(not errors, f"{errors.total()} unexpected errors logged")

@@ -12,8 +12,8 @@ from productator.database import migrate
 from productator.database.engine import make_engine
 
 
-class Servers(Protocol):
-    """One server or the nodes of a cluster, numbered from 0; nothing here waits."""
+class DatabaseServers(Protocol):
+    """One server, or the nodes of a cluster, numbered from 0; neither killing nor starting waits."""
 
     @property
     def urls(self) -> Sequence[str]: ...
@@ -58,8 +58,8 @@ def own_mariadb(folder: Path) -> Iterator[OwnMariadb]:
 
 
 @dataclass(frozen=True)
-class Commanded:
-    """Servers of somebody else, killed and started by shell commands; `{node}` in them counts from 1."""
+class CommandedServers:
+    """Servers that shell commands kill and start; `{node}` in the commands is a server's number from 1."""
 
     urls: Sequence[str]
     kill_command: str
@@ -73,13 +73,13 @@ class Commanded:
         )
 
     def start(self, number: int) -> None:
-        # A cluster may refuse a node for as long as it has not noticed that it was gone.
+        # A cluster refuses a node until it has noticed that the node was gone.
         command = f"until {self.start_command.format(node=number + 1)}; do sleep 1; done"
         self._starting.append(
             subprocess.Popen(command, shell=True, stdout=subprocess.DEVNULL, start_new_session=True)
         )
 
     def stop(self) -> None:
-        """Waits for the commands, which may take until the server answers."""
+        """Waits for the start commands, which may run until the server answers."""
         while self._starting:
             self._starting.pop().wait()

@@ -1,1 +1,1 @@
-"""The API's promises, tried at length."""
+"""The API's promises, tested for long."""

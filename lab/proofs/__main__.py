@@ -1,13 +1,13 @@
-"""What the API promises, put to the proof: real uWSGI, a real database, many callers, things going wrong.
+"""The API's promises, tested for long: real uWSGI, a real database, many callers, things going wrong.
 
     python -m lab.proofs writers
     python -m lab.proofs keys --keys 100
     python -m lab.proofs stops --database-url mysql+pymysql://root@127.0.0.1/proofs
     python -m lab.proofs fuzz --examples 50
 
-The database must be empty; without --database-url it is one of its own on the best server there is: the one
-that TEST_MYSQL_URL names, else MariaDB (TEST_MARIADB_URL, or started privately), else SQLite. The exit code
-is 1 when something was not as it should be.
+The database must be empty. Without --database-url a proof creates one on the server nearest to production:
+the one that TEST_MYSQL_URL names, else MariaDB (TEST_MARIADB_URL, or started privately), else SQLite. The
+exit code is 1 when a promise was broken.
 """
 
 import random
@@ -22,12 +22,12 @@ import click
 from sqlalchemy import Engine, make_url, select
 
 from lab import databases
-from lab.processes import System
-from lab.proofs.fuzzing import PHASES, Fuzzed
+from lab.processes.system import System
+from lab.proofs.concurrent_writers import write_concurrently
+from lab.proofs.fuzzing import PHASES
 from lab.proofs.fuzzing import fuzz as run_schemathesis
-from lab.proofs.keys import send
-from lab.proofs.stops import Stopped, stop_under_load
-from lab.proofs.writers import write
+from lab.proofs.idempotency_keys import send_keys
+from lab.proofs.stops_under_load import StopResult, stop_under_load
 from productator.database import migrate
 from productator.database.engine import make_engine
 from productator.models import Product
@@ -37,11 +37,11 @@ _database_url = click.option("--database-url", help="An empty database; default:
 
 @click.group()
 def main() -> None:
-    """Puts to the proof what the API promises."""
+    """Tests for long what the API promises."""
 
 
 @contextmanager
-def laboratory(database_url: str | None) -> Iterator[tuple[System, Engine]]:
+def running_system(database_url: str | None) -> Iterator[tuple[System, Engine]]:
     with ExitStack() as stack:
         url = database_url or stack.enter_context(databases.new_on_the_best())
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="productator-proofs-"))
@@ -54,26 +54,27 @@ def laboratory(database_url: str | None) -> Iterator[tuple[System, Engine]]:
         yield system, engine
 
 
-def verdict(is_right: object, figures: str) -> None:
-    print(f"{'kept  ' if is_right else 'BROKEN'}  {figures}", flush=True)
-    if not is_right:
+def conclude(is_as_promised: object, figures: str) -> None:
+    """Prints the result; ends with 1 if the promise was broken."""
+    print(f"{'kept  ' if is_as_promised else 'BROKEN'}  {figures}", flush=True)
+    if not is_as_promised:
         sys.exit(1)
 
 
 @main.command()
 @_database_url
 @click.option("--writers", default=16, show_default=True)
-@click.option("--writes", default=10_000, show_default=True, help="Acknowledged ones, in all.")
+@click.option("--writes", default=10_000, show_default=True, help="Acknowledged writes, in all.")
 @click.option("--products", default=4, show_default=True)
 def writers(*, database_url: str | None, writers: int, writes: int, products: int) -> None:
     """Many writers, few products, If-Match: no acknowledged update is lost."""
-    with laboratory(database_url) as (system, _):
-        written = write(system.api(), writers=writers, writes=writes, products=products)
-        verdict(
-            written.is_right,
+    with running_system(database_url) as (system, _):
+        written = write_concurrently(system.api(), writers=writers, writes=writes, products=products)
+        conclude(
+            written.is_as_promised,
             f"{writers} writers on {products} products: {written.acknowledged} acknowledged,"
             f" {written.counted} counted, {written.acknowledged - written.counted} lost,"
-            f" {written.versions} versions, {written.conflicts} conflicts (412) repeated,"
+            f" {written.versions} versions, {written.conflicts} conflicts (412), each repeated,"
             f" other answers {dict(written.others)}, {written.seconds:.0f} s",
         )
 
@@ -81,14 +82,14 @@ def writers(*, database_url: str | None, writers: int, writes: int, products: in
 @main.command()
 @_database_url
 @click.option("--keys", default=1_000, show_default=True)
-@click.option("--duplicates", default=10, show_default=True, help="How many send each key at once.")
+@click.option("--duplicates", default=10, show_default=True, help="How many clients send each key at once.")
 @click.option("--seed", default=1, show_default=True)
 def keys(*, database_url: str | None, keys: int, duplicates: int, seed: int) -> None:
-    """Duplicates at once while workers are killed with -9: one effect and one answer a key, none stuck."""
-    with laboratory(database_url) as (system, _):
-        sent = send(system.api(), keys=keys, duplicates=duplicates, seed=seed)
-        verdict(
-            sent.is_right,
+    """Duplicates at once while workers are killed with -9: each key has one effect and one answer."""
+    with running_system(database_url) as (system, _):
+        sent = send_keys(system.api(), keys=keys, duplicates=duplicates, seed=seed)
+        conclude(
+            sent.is_as_promised,
             f"{keys} keys x {duplicates} at once, {sent.kills} workers killed: {sent.effects} effects,"
             f" {len(sent.unlike)} keys with unlike answers, {len(sent.stuck)} stuck,"
             f" sent again after {dict(sent.repeated)}, {sent.seconds:.0f} s",
@@ -104,7 +105,7 @@ def stops(*, database_url: str | None, stops: int, clients: int, seed: int) -> N
     """SIGTERM under load: every request that a worker has accepted is answered, and each stop ends with 0."""
     chance = random.Random(seed)
     seen = []
-    with laboratory(database_url) as (system, engine):
+    with running_system(database_url) as (system, engine):
         for number in range(stops):
             api, after_s = system.api(), chance.uniform(0.05, 0.6)
             seen.append(stop_under_load(api, clients=clients, after_s=after_s, prefix=f"stop-{number}"))
@@ -112,14 +113,15 @@ def stops(*, database_url: str | None, stops: int, clients: int, seed: int) -> N
             stored = set(connection.scalars(select(Product.name)))
     created = set().union(*(stopped.created for stopped in seen))
     failed = sum(len(stopped.failed) for stopped in seen)
-    untold, missing = stored - created, created - stored
-    is_right = not (failed or untold or missing or any(stopped.exit_code for stopped in seen))
-    verdict(
-        is_right, f"{_figures(seen)}, created but not told {len(untold)}, told but not stored {len(missing)}"
+    unanswered, missing = stored - created, created - stored
+    conclude(
+        not (failed or unanswered or missing or any(stopped.exit_code for stopped in seen)),
+        f"{_figures(seen)}, stored but not answered {len(unanswered)},"
+        f" answered but not stored {len(missing)}",
     )
 
 
-def _figures(seen: list[Stopped]) -> str:
+def _figures(seen: list[StopResult]) -> str:
     requests = [request for stopped in seen for request in stopped.all]
     waiting = [request for stopped in seen for request in stopped.waiting]
     return (
@@ -135,29 +137,25 @@ def _figures(seen: list[Stopped]) -> str:
 @main.command()
 @_database_url
 @click.option("--examples", default=400, show_default=True, help="For each operation, in each phase.")
-@click.option("--cases", default=20_000, show_default=True, help="In all, at least.")
+@click.option("--cases", default=20_000, show_default=True, help="So many in all, at least.")
 def fuzz(*, database_url: str | None, examples: int, cases: int) -> None:
-    """Schemathesis with all phases and checks: what is answered is what the OpenAPI document says."""
-    with laboratory(database_url) as (system, _):
+    """Schemathesis with all phases and checks: every answer is as the OpenAPI document describes it."""
+    with running_system(database_url) as (system, _):
         api = system.api()
         runs = [run_schemathesis(system, api, examples=examples)]
         print(runs[0].printed, flush=True)
-        # Walks along links end when a stored row makes one differ from its repetition, so many are begun.
-        while _is_right(runs[-1]) and sum(run.cases for run in runs) < cases:
+        # A stateful run ends early when stored rows make an answer differ from its repetition: begin many.
+        while runs[-1].is_as_promised and sum(run.cases for run in runs) < cases:
             runs.append(run_schemathesis(system, api, examples=examples, phases=["fuzzing", "stateful"]))
     for phase in PHASES:
         answers = sum((Counter(run.answers.get(phase, {})) for run in runs), Counter[str]())
         print(f"{phase}: {sum(answers.values())} answers {dict(sorted(answers.items()))}")
-    if not _is_right(runs[-1]):
+    if not runs[-1].is_as_promised:
         print(runs[-1].printed)
     figures = (
         f"{sum(run.cases for run in runs)} cases, {sum(run.server_errors for run in runs)} server errors"
     )
-    verdict(_is_right(runs[-1]), f"{figures}, {len(runs)} runs")
-
-
-def _is_right(run: Fuzzed) -> bool:
-    return run.exit_code == 0 and not run.server_errors
+    conclude(runs[-1].is_as_promised, f"{figures}, {len(runs)} runs")
 
 
 if __name__ == "__main__":

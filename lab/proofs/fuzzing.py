@@ -1,4 +1,4 @@
-"""Schemathesis against the running API: whatever it thinks of, the answer is what the document says."""
+"""Schemathesis against the running API: every answer is as the OpenAPI document describes it."""
 
 import json
 import sys
@@ -7,18 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab.processes import ADMIN_TOKEN, Api, Program, System
+from lab.processes.api import ADMIN_TOKEN, Api
+from lab.processes.program import Program
+from lab.processes.system import System
 from lab.proofs.schemathesis_hooks import TALLY
 
 PHASES = ("examples", "coverage", "fuzzing", "stateful")
 
 
 @dataclass(frozen=True)
-class Fuzzed:
+class FuzzResult:
     cases: int
     # By phase, then by status.
     answers: Mapping[str, Mapping[str, int]]
-    # What Schemathesis printed; it tells how to repeat each complaint.
+    # The output of Schemathesis, with a way to repeat each failure.
     printed: str
     exit_code: int
 
@@ -31,10 +33,14 @@ class Fuzzed:
             if int(status) >= 500
         )
 
+    @property
+    def is_as_promised(self) -> bool:
+        return self.exit_code == 0 and not self.server_errors
+
 
 def fuzz(
     system: System, api: Api, *, examples: int, seed: int | None = None, phases: Sequence[str] = PHASES
-) -> Fuzzed:
+) -> FuzzResult:
     """`examples` counts for each operation. With a seed, each run is the same."""
     report, tally = system.folder / "schemathesis.json", system.folder / "tally.json"
     repeatable = [] if seed is None else ["--seed", str(seed), "--generation-deterministic"]
@@ -47,10 +53,10 @@ def fuzz(
     )
     exit_code = program.process.wait()
     cases = _read(report).get("test_cases", {"generated": 0})["generated"]
-    return Fuzzed(cases, _read(tally), program.printed, exit_code)
+    return FuzzResult(cases, _read(tally), program.printed, exit_code)
 
 
 def _read(path: Path) -> Any:
-    """Empty when Schemathesis did not come so far."""
+    """Empty when Schemathesis ended before it wrote the file."""
     written = path.read_text(encoding="utf-8") if path.exists() else ""
     return json.loads(written or "{}")

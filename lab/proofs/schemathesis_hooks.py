@@ -1,4 +1,4 @@
-"""What Schemathesis holds answers to beyond its own checks, and which of its complaints are none.
+"""Checks of answers beyond Schemathesis's own, and the failures it reports that are none.
 
 `schemathesis.toml` names this module.
 """
@@ -11,19 +11,22 @@ from pathlib import Path
 from typing import Any
 
 import schemathesis
-from schemathesis import Case, CheckContext, Response
+from schemathesis import Case, CheckContext, HookContext, Response
+from schemathesis.core.failures import Failure
 from schemathesis.openapi.checks import RejectedPositiveData
 
 from productator.api.conventions import problem_types
 
+# Schemathesis's type parameter is the kind of schema; none of the hooks needs it.
+AnyCase = Case[Any]
 # The variable that names the file for the counts of a run.
 TALLY = "SCHEMATHESIS_TALLY"
 _MEMBERS = {"type", "title", "status", "detail", "instance", "request_id"}
-# What uWSGI and HTTP itself add to any answer.
+# uWSGI and HTTP add these headers to any answer.
 _OF_THE_SERVER = {"connection", "content-length", "content-type"}
-# Valid requests are rightly refused for what no document can tell, since it depends on what is stored: a tag
-# that is not the current one, a cursor that is not ours, a key that another request has used.
-_DEPEND_ON_WHAT_IS_STORED = {
+# Reasons to refuse a valid request that depend on stored data, so no document can describe them: a tag that
+# is not the current one, a cursor that is not ours, a key that another request has used.
+_DEPEND_ON_STORED_DATA = {
     problem_types.STALE_VERSION.type,
     problem_types.CURSOR_REJECTED.type,
     problem_types.KEY_REUSED.type,
@@ -31,8 +34,8 @@ _DEPEND_ON_WHAT_IS_STORED = {
 
 
 @schemathesis.check
-def errors_are_problems(ctx: CheckContext, response: Response, case: Case) -> None:
-    """Every 4xx and 5xx is one, those for methods that do not exist included."""
+def errors_are_problems(ctx: CheckContext, response: Response, case: AnyCase) -> None:
+    """Every 4xx and 5xx is a problem, those for methods that do not exist included."""
     if response.status_code < 400:
         return
     assert response.headers["content-type"] == ["application/problem+json"]
@@ -46,8 +49,8 @@ def errors_are_problems(ctx: CheckContext, response: Response, case: Case) -> No
 
 
 @schemathesis.check
-def headers_are_described(ctx: CheckContext, response: Response, case: Case) -> None:
-    """The document names every header of the answer; what OPTIONS answers stands in its introduction."""
+def headers_are_described(ctx: CheckContext, response: Response, case: AnyCase) -> None:
+    """The document names every header of the answer; its introduction describes the answers to OPTIONS."""
     described = case.operation.responses.find_by_status_code(response.status_code)
     names = {name.lower() for name, _ in described.headers.items()} if described else set()
     if response.request.method == "OPTIONS":
@@ -57,16 +60,16 @@ def headers_are_described(ctx: CheckContext, response: Response, case: Case) -> 
 
 
 @schemathesis.hook
-def filter_failure(context: Any, failure: Any, case: Case, response: Response) -> bool:
-    """False for a complaint that is none."""
+def filter_failure(context: HookContext, failure: Failure, case: AnyCase, response: Response) -> bool:
+    """False for a reported failure that is none."""
     if not isinstance(failure, RejectedPositiveData):
         return True
     problem = response.json()
-    return problem["type"] not in _DEPEND_ON_WHAT_IS_STORED and not _is_of_a_range(problem)
+    return problem["type"] not in _DEPEND_ON_STORED_DATA and not _is_about_a_range(problem)
 
 
-def _is_of_a_range(problem: Any) -> bool:
-    """Whether two good times make no good range: a schema tells nothing of one parameter beside another."""
+def _is_about_a_range(problem: Any) -> bool:
+    """Whether two valid times make no valid range: a schema cannot relate one parameter to another."""
     if problem["type"] != problem_types.INVALID_INPUT.type:
         return False
     return all(
@@ -76,8 +79,8 @@ def _is_of_a_range(problem: Any) -> bool:
 
 
 @schemathesis.hook
-def before_call(context: Any, case: Case, kwargs: Any) -> None:
-    """Makes texts of headers that links have filled with numbers, which cannot be sent."""
+def before_call(context: HookContext, case: AnyCase, kwargs: dict[str, Any]) -> None:
+    """Turns numbers in headers, which links put there and which cannot be sent, into texts."""
     case.headers.update({name: str(value) for name, value in case.headers.items()})
 
 
@@ -88,7 +91,7 @@ class Tally:
     def __init__(self) -> None:
         self._statuses: dict[str, Counter[int]] = defaultdict(Counter)
 
-    def after_response(self, ctx: CheckContext, response: Response, case: Case) -> None:
+    def after_response(self, ctx: CheckContext, response: Response, case: AnyCase) -> None:
         self._statuses[str(ctx.phase)][response.status_code] += 1
 
     def after_run(self, ctx: CheckContext) -> None:

@@ -1,4 +1,4 @@
-"""Requests that may be lost, as a careful client sees them."""
+"""Requests whose answer may be lost, in two steps."""
 
 import json
 from collections.abc import Mapping
@@ -6,15 +6,19 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 
-from lab.processes import ADMIN_TOKEN, HOST, PATIENCE_S, Api
+from requests.structures import CaseInsensitiveDict
+
+from lab.processes.api import ADMIN_TOKEN, Api
+from lab.processes.program import HOST
+from lab.waiting import PATIENCE_S
 
 
-class Lost(Exception):
-    """No whole answer came: whether the request had its effect is not known."""
+class AnswerLost(Exception):
+    """No complete answer came: whether the request had its effect is not known."""
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpAnswer:
     status: int
     headers: Mapping[str, str]
     body: bytes
@@ -24,14 +28,14 @@ class Answer:
         return json.loads(self.body)
 
 
-class Call:
+class HttpCall:
     """One request on a connection of its own, in two steps."""
 
     def __init__(self, api: Api) -> None:
         self._connection = HTTPConnection(HOST, api.port, timeout=PATIENCE_S)
 
     def send(self, method: str, path: str, body: Any = None, **headers: str) -> int:
-        """Returns the port it is sent from, when it has been sent whole."""
+        """Sends the whole request; returns the client's port."""
         content = None if body is None else json.dumps(body)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         named["Authorization"] = f"Bearer {ADMIN_TOKEN}"
@@ -43,20 +47,22 @@ class Call:
             self._connection.request(method, f"/api/v1{path}", content, named)
         except OSError as error:
             self._connection.close()
-            raise Lost(type(error).__name__) from error
+            raise AnswerLost(type(error).__name__) from error
         return port
 
-    def answer(self) -> Answer:
+    def receive(self) -> HttpAnswer:
         try:
             response = self._connection.getresponse()
-            return Answer(response.status, response.headers, response.read())
+            # Names of headers are found in any case, as HTTP has it.
+            headers = CaseInsensitiveDict(response.getheaders())
+            return HttpAnswer(response.status, headers, response.read())
         except (OSError, HTTPException) as error:
-            raise Lost(type(error).__name__) from error
+            raise AnswerLost(type(error).__name__) from error
         finally:
             self._connection.close()
 
 
-def exchange(api: Api, method: str, path: str, body: Any = None, **headers: str) -> Answer:
-    call = Call(api)
+def exchange(api: Api, method: str, path: str, body: Any = None, **headers: str) -> HttpAnswer:
+    call = HttpCall(api)
     call.send(method, path, body, **headers)
-    return call.answer()
+    return call.receive()

@@ -50,9 +50,9 @@ def pages(client: FlaskClient, url: str) -> list[list[dict[str, Any]]]:
     while following:
         response = client.get(following)
         assert response.status_code == 200, response.text
-        found.append(response.json["items"])
+        found.append(response.get_json()["items"])
         assert len(found) <= 100, "pages without an end"
-        following = response.json["next"]
+        following = response.get_json()["next"]
     return found
 
 

@@ -48,7 +48,7 @@ def test_changes_of_different_fields_do_not_undo_each_other(app: Flask, product:
 
     answers = at_once(app, names + texts)
 
-    kept = app.test_client().get(url).json
+    kept = app.test_client().get(url).get_json()
     assert statuses(answers) == {200}
     assert kept["name"] in {values[-1] for values in turns}
     assert kept["description"] in {values[-1] for values in turns}
@@ -60,8 +60,8 @@ def test_a_caller_sees_its_own_field_in_every_answer(app: Flask, offer: Json) ->
 
     of_prices, of_stocks = at_once(app, [prices, stocks])
 
-    assert [response.json["price"] for response in of_prices] == list(range(200, 230))
-    assert [response.json["items_in_stock"] for response in of_stocks] == list(range(300, 330))
+    assert [response.get_json()["price"] for response in of_prices] == list(range(200, 230))
+    assert [response.get_json()["items_in_stock"] for response in of_stocks] == list(range(300, 330))
 
 
 def test_every_acknowledged_change_counts_one_version(
@@ -83,7 +83,7 @@ def test_changes_of_offers_do_not_disturb_each_other(app: Flask, client: FlaskCl
     answers = at_once(app, [patches(offer_url(each), "price", range(1, 11)) for each in offers])
 
     assert statuses(answers) == {200}
-    assert [offer["price"] for offer in client.get(offers_url(product)).json["items"]] == [10] * 10
+    assert [offer["price"] for offer in client.get(offers_url(product)).get_json()["items"]] == [10] * 10
 
 
 def test_products_created_at_once_are_all_there(app: Flask, client: FlaskClient) -> None:
@@ -92,7 +92,7 @@ def test_products_created_at_once_are_all_there(app: Flask, client: FlaskClient)
 
     answers = at_once(app, [create] * 8)
 
-    created = [response.json for responses in answers for response in responses]
+    created = [response.get_json() for responses in answers for response in responses]
     assert statuses(answers) == {201}
     assert sorted(created, key=lambda product: product["id"]) == items(client, PRODUCTS)
 
@@ -111,7 +111,7 @@ def test_deleting_products_while_offers_are_added_leaves_no_orphans(
     answers = at_once(app, [add, add, add, add, delete, delete, add, add])
 
     assert statuses(answers) <= {201, 204, 404}
-    assert client.get(OFFERS).json["items"] == client.get(PRODUCTS).json["items"] == []
+    assert client.get(OFFERS).get_json()["items"] == client.get(PRODUCTS).get_json()["items"] == []
     with sessions() as session:
         assert session.scalar(select(func.count()).select_from(Offer)) == 0
         assert session.scalar(select(func.count()).select_from(Refresh)) == 0

@@ -53,7 +53,7 @@ FILTERED = [
 def test_a_products_offers_are_filtered_and_sorted(
     client: FlaskClient, four_offers: Json, another_offer: Json, query: str, prices: list[int]
 ) -> None:
-    body = client.get(offers_url(four_offers) + query).json
+    body = client.get(offers_url(four_offers) + query).get_json()
 
     assert [offer["price"] for offer in body["items"]] == prices
     assert body["next"] is None
@@ -63,7 +63,7 @@ def test_a_products_offers_are_filtered_and_sorted(
 def test_the_offers_of_one_product_among_all_are_filtered_and_sorted_likewise(
     client: FlaskClient, four_offers: Json, another_offer: Json, query: str, prices: list[int]
 ) -> None:
-    body = client.get(f"{OFFERS}?{query.removeprefix('?')}&product_id={four_offers['id']}").json
+    body = client.get(f"{OFFERS}?{query.removeprefix('?')}&product_id={four_offers['id']}").get_json()
 
     assert [offer["price"] for offer in body["items"]] == prices
 
@@ -78,29 +78,29 @@ def test_all_offers_are_those_of_all_products(
 def test_equal_prices_are_sorted_by_id(client: FlaskClient, product: Json, sort: str) -> None:
     made = [factories.posted_offer(client, product["id"], price=7) for _ in range(3)]
 
-    assert client.get(f"{offers_url(product)}?sort={sort}").json["items"] == made
-    assert client.get(f"{OFFERS}?sort={sort}").json["items"] == made
+    assert client.get(f"{offers_url(product)}?sort={sort}").get_json()["items"] == made
+    assert client.get(f"{OFFERS}?sort={sort}").get_json()["items"] == made
 
 
 def test_equal_prices_are_sorted_by_id_downwards_when_prices_are(client: FlaskClient, product: Json) -> None:
     made = [factories.posted_offer(client, product["id"], price=7) for _ in range(3)]
 
-    assert client.get(f"{offers_url(product)}?sort=-price").json["items"] == made[::-1]
-    assert client.get(f"{OFFERS}?sort=-price").json["items"] == made[::-1]
+    assert client.get(f"{offers_url(product)}?sort=-price").get_json()["items"] == made[::-1]
+    assert client.get(f"{OFFERS}?sort=-price").get_json()["items"] == made[::-1]
 
 
 def test_offers_of_an_unknown_product_among_all_are_none(client: FlaskClient, offer: Json) -> None:
-    assert client.get(f"{OFFERS}?product_id=4611686018427387904").json == {"items": [], "next": None}
+    assert client.get(f"{OFFERS}?product_id=4611686018427387904").get_json() == {"items": [], "next": None}
 
 
 def test_a_filter_that_passes_nothing_does_not_hide_the_product(client: FlaskClient, offer: Json) -> None:
     response = client.get(f"{PRODUCTS}/{offer['product_id']}/offers?min_price=999")
 
-    assert (response.status_code, response.json["items"]) == (200, [])
+    assert (response.status_code, response.get_json()["items"]) == (200, [])
 
 
 def test_offers_never_fetched_are_stale(client: FlaskClient, product: Json) -> None:
-    assert client.get(offers_url(product)).json == {
+    assert client.get(offers_url(product)).get_json() == {
         "items": [],
         "next": None,
         "refreshed_at": None,
@@ -116,7 +116,7 @@ def test_offers_are_stale_after_three_periods_of_thirty_seconds(
     with sessions.begin() as session:
         session.get_one(Refresh, product["id"]).refreshed_at = refreshed_at
 
-    body = client.get(offers_url(product)).json
+    body = client.get(offers_url(product)).get_json()
 
     assert body["stale"] is stale
     assert body["refreshed_at"] == refreshed_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -125,7 +125,7 @@ def test_offers_are_stale_after_three_periods_of_thirty_seconds(
 def test_the_time_of_the_refresh_stands_beside_filtered_offers_too(
     client: FlaskClient, refreshed_product: Json, offer: Json
 ) -> None:
-    body = client.get(f"{offers_url(refreshed_product)}?min_price=999").json
+    body = client.get(f"{offers_url(refreshed_product)}?min_price=999").get_json()
 
     assert body["refreshed_at"] == "2026-11-23T12:00:00.000000Z"
 

@@ -44,7 +44,7 @@ NOT_JSON = {
 def test_a_body_that_is_not_json_is_refused(client: FlaskClient, body: bytes) -> None:
     problem(client.post(PRODUCTS, data=body, content_type="application/json"), 400)
 
-    assert client.get(PRODUCTS).json["items"] == []
+    assert client.get(PRODUCTS).get_json()["items"] == []
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
@@ -162,7 +162,7 @@ def test_a_product_names_all_its_wrong_fields_at_once(
     client: FlaskClient, body: Json, pointers: set[str]
 ) -> None:
     assert wrong_fields(client.post(PRODUCTS, json=body)) == pointers
-    assert client.get(PRODUCTS).json["items"] == []
+    assert client.get(PRODUCTS).get_json()["items"] == []
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_a_wrong_patch_changes_nothing(
     response = client.open(f"{PRODUCTS}/{product['id']}", method=method, json={"description": "new"} | body)
 
     assert wrong_fields(response) == pointers
-    assert client.get(PRODUCTS).json["items"] == [product]
+    assert client.get(PRODUCTS).get_json()["items"] == [product]
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_amounts_are_whole_numbers_within_bounds(
     response = client.open(offer_url(offer), method=method, data=body, content_type="application/json")
 
     assert wrong_fields(response) == {f"/{field}"}
-    assert client.get(offer_url(offer)).json == offer
+    assert client.get(offer_url(offer)).get_json() == offer
 
 
 @pytest.mark.parametrize(("written", "price"), [("5.0", 5), ("1e2", 100), (f"{2**53 - 1}.0", 2**53 - 1)])
@@ -228,7 +228,7 @@ def test_an_offer_names_all_its_wrong_fields_at_once(
     client: FlaskClient, product: Json, body: Json, pointers: set[str]
 ) -> None:
     assert wrong_fields(client.post(offers_url(product), json=body)) == pointers
-    assert client.get(offers_url(product)).json["items"] == []
+    assert client.get(offers_url(product)).get_json()["items"] == []
 
 
 TEXTS = {
@@ -252,13 +252,13 @@ def test_names_are_kept_exactly(client: FlaskClient, name: str) -> None:
     product = factories.posted_product(client, name=name)
 
     assert product["name"] == name
-    assert client.get(f"{PRODUCTS}/{product['id']}").json["name"] == name
+    assert client.get(f"{PRODUCTS}/{product['id']}").get_json()["name"] == name
 
 
 def test_a_description_of_the_greatest_length_is_kept(client: FlaskClient) -> None:
     product = factories.posted_product(client, description="\N{AUTOMOBILE}" * 10_000)
 
-    assert client.get(PRODUCTS).json["items"] == [product]
+    assert client.get(PRODUCTS).get_json()["items"] == [product]
 
 
 @pytest.mark.parametrize(

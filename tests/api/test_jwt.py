@@ -227,7 +227,7 @@ def test_a_caller_is_named_by_provider_and_subject(client: FlaskClient, key: Sig
         for token in sent
     ]
 
-    first, again, other = (response.json["id"] for response in ids)
+    first, again, other = (response.get_json()["id"] for response in ids)
     assert first == again != other
 
 

@@ -100,8 +100,8 @@ def test_a_lost_database_leaves_the_api_alive_but_not_ready(away: FlaskClient) -
 
 
 def test_an_api_with_its_database_is_alive_and_ready(client: FlaskClient) -> None:
-    assert (client.get("/livez").status_code, client.get("/livez").json) == (200, {"status": "alive"})
-    assert (client.get("/readyz").status_code, client.get("/readyz").json) == (200, {"status": "ready"})
+    assert (client.get("/livez").status_code, client.get("/livez").get_json()) == (200, {"status": "alive"})
+    assert (client.get("/readyz").status_code, client.get("/readyz").get_json()) == (200, {"status": "ready"})
 
 
 def test_a_database_without_its_schema_is_not_ready(unmigrated: FlaskClient) -> None:
@@ -136,7 +136,7 @@ def test_a_read_survives_the_end_of_its_pooled_connection(engine: Engine, own_ap
 
     end_connections(engine, own_app)
 
-    assert client.get(PRODUCTS).json["items"] == [product]
+    assert client.get(PRODUCTS).get_json()["items"] == [product]
 
 
 def test_a_write_survives_the_end_of_its_pooled_connection(engine: Engine, own_app: Flask) -> None:
@@ -164,7 +164,7 @@ def test_a_change_that_failed_halfway_is_not_made(
 
     problem(client.patch(offer_url(offer), json={"price": 1}), 500)
 
-    assert client.get(offer_url(offer)).json == offer
+    assert client.get(offer_url(offer)).get_json() == offer
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_a_creation_that_is_run_again_creates_one_product(
 
     product = factories.posted_product(client)
 
-    assert client.get(PRODUCTS).json["items"] == [product]
+    assert client.get(PRODUCTS).get_json()["items"] == [product]
 
 
 def test_a_transaction_that_is_given_up_every_time_is_a_503(
@@ -197,7 +197,7 @@ def test_a_transaction_that_is_given_up_every_time_is_a_503(
 
     problem(client.patch(offer_url(offer), json={"price": 1}), 503)
 
-    assert client.get(offer_url(offer)).json == offer
+    assert client.get(offer_url(offer)).get_json() == offer
 
 
 def test_a_commit_whose_answer_was_lost_is_told_as_unknown_and_not_run_again(

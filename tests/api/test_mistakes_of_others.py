@@ -23,7 +23,7 @@ def test_a_client_does_not_move_an_offer(client: FlaskClient, offer: Json, field
     body = {"price": 1, "items_in_stock": 1, field: 77}
 
     assert wrong_fields(client.put(offer_url(offer), json=body)) == {f"/{field}"}
-    assert client.get(offer_url(offer)).json == offer
+    assert client.get(offer_url(offer)).get_json() == offer
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])

@@ -46,7 +46,7 @@ def written(time: datetime) -> str:
 
 
 def test_a_change_shows_what_the_offer_became(client: FlaskClient, product: Json, offer: Json) -> None:
-    assert client.get(of_product(product["id"])).json["items"] == [
+    assert client.get(of_product(product["id"])).get_json()["items"] == [
         {
             "product_id": product["id"],
             "offer_id": offer["id"],
@@ -63,7 +63,7 @@ def test_a_change_shows_what_the_offer_became(client: FlaskClient, product: Json
 
 def test_a_removed_offer_keeps_its_history(client: FlaskClient, offer: Json) -> None:
     client.delete(offer_url(offer))
-    appeared, removed = client.get(of_offer(offer)).json["items"]
+    appeared, removed = client.get(of_offer(offer)).get_json()["items"]
 
     assert (appeared["change"], appeared["price"]) == ("appeared", 100)
     assert (removed["change"], removed["price"], removed["items_in_stock"]) == ("removed", None, None)
@@ -115,7 +115,7 @@ def test_a_range_that_ends_before_it_begins_is_refused(client: FlaskClient, chan
 def test_a_time_may_have_any_zone(client: FlaskClient, changed: Json, zone: str) -> None:
     found = client.get(of_offer(changed, **{"from": f"2026-11-20T00:00:00.5{zone}"}))
 
-    assert len(found.json["items"]) == len(PRICES)
+    assert len(found.get_json()["items"]) == len(PRICES)
 
 
 @pytest.mark.parametrize(
@@ -167,14 +167,14 @@ def test_changes_of_one_time_are_ordered_by_offer(
 
 
 def test_a_change_between_two_pages_comes_last(client: FlaskClient, changed: Json) -> None:
-    first = client.get(of_offer(changed, limit=3)).json
+    first = client.get(of_offer(changed, limit=3)).get_json()
     client.patch(offer_url(changed), json={"price": 7})
 
     assert [each["price"] for each in items(client, first["next"])] == [PRICES[3], 7]
 
 
 def test_a_cursor_is_bound_to_its_range(client: FlaskClient, changed: Json) -> None:
-    following = client.get(of_offer(changed, limit=1)).json["next"]
+    following = client.get(of_offer(changed, limit=1)).get_json()["next"]
 
     problem(client.get(f"{following}&to={written(NOW)}"), 400)
 
@@ -189,7 +189,7 @@ def test_a_history_is_tagged(client: FlaskClient, changed: Json) -> None:
 
 
 def test_a_product_without_offers_has_an_empty_history(client: FlaskClient, product: Json) -> None:
-    assert client.get(of_product(product["id"])).json == {"items": [], "next": None}
+    assert client.get(of_product(product["id"])).get_json() == {"items": [], "next": None}
 
 
 def test_an_offer_that_outlived_its_history_has_an_empty_one(
@@ -198,7 +198,7 @@ def test_an_offer_that_outlived_its_history_has_an_empty_one(
     with sessions.begin() as session:
         session.execute(delete(OfferChange))
 
-    assert client.get(of_offer(offer)).json == {"items": [], "next": None}
+    assert client.get(of_offer(offer)).get_json() == {"items": [], "next": None}
 
 
 def test_offers_and_products_that_never_were_have_no_history(

@@ -36,7 +36,7 @@ WRITES = [
 def external(client: FlaskClient, sessions: sessionmaker[Session], product: Json) -> Json:
     """An offer that the Offers service owns, as the API shows it."""
     offer_id = factories.external_offer(sessions, product["id"], remote_id="Ab-1", price=70)
-    shown: Json = client.get(f"{offers_url(product)}/{offer_id}").json
+    shown: Json = client.get(f"{offers_url(product)}/{offer_id}").get_json()
     return shown
 
 
@@ -44,17 +44,17 @@ def test_a_created_offer_is_answered_whole_and_ours(client: FlaskClient, product
     response = client.post(offers_url(product), json={"price": 130, "items_in_stock": 0})
 
     assert response.status_code == 201
-    assert response.json.keys() == FIELDS
-    assert (response.json["price"], response.json["items_in_stock"]) == (130, 0)
-    assert (response.json["source"], response.json["external_id"]) == ("own", None)
-    assert response.json["product_id"] == product["id"]
+    assert response.get_json().keys() == FIELDS
+    assert (response.get_json()["price"], response.get_json()["items_in_stock"]) == (130, 0)
+    assert (response.get_json()["source"], response.get_json()["external_id"]) == ("own", None)
+    assert response.get_json()["product_id"] == product["id"]
 
 
 def test_the_location_of_a_created_offer_leads_to_it(client: FlaskClient, product: Json) -> None:
     response = client.post(offers_url(product), json={"price": 130, "items_in_stock": 0})
 
-    assert response.headers["Location"] == f"http://localhost{offer_url(response.json)}"
-    assert client.get(response.headers["Location"]).json == response.json
+    assert response.headers["Location"] == f"http://localhost{offer_url(response.get_json())}"
+    assert client.get(response.headers["Location"]).get_json() == response.get_json()
 
 
 def test_an_external_offer_shows_where_it_comes_from(external: Json) -> None:
@@ -66,15 +66,15 @@ def test_amounts_at_both_ends_are_kept_exactly(client: FlaskClient, product: Jso
     offer = factories.posted_offer(client, product["id"], price=2**53 - 1, items_in_stock=0)
 
     assert (offer["price"], offer["items_in_stock"]) == (2**53 - 1, 0)
-    assert client.get(offer_url(offer)).json == offer
+    assert client.get(offer_url(offer)).get_json() == offer
 
 
 def test_put_replaces_an_own_offer(client: FlaskClient, offer: Json) -> None:
     response = client.put(offer_url(offer), json={"price": 90, "items_in_stock": 1})
 
     assert response.status_code == 200
-    assert (response.json["price"], response.json["items_in_stock"]) == (90, 1)
-    assert client.get(offer_url(offer)).json == response.json
+    assert (response.get_json()["price"], response.get_json()["items_in_stock"]) == (90, 1)
+    assert client.get(offer_url(offer)).get_json() == response.get_json()
 
 
 @pytest.mark.parametrize("content_type", ["application/merge-patch+json", "application/json"])
@@ -82,12 +82,12 @@ def test_patch_changes_what_it_names(client: FlaskClient, offer: Json, content_t
     response = client.patch(offer_url(offer), data='{"items_in_stock": 0}', content_type=content_type)
 
     assert response.status_code == 200
-    assert (response.json["price"], response.json["items_in_stock"]) == (offer["price"], 0)
-    assert client.get(offer_url(offer)).json == response.json
+    assert (response.get_json()["price"], response.get_json()["items_in_stock"]) == (offer["price"], 0)
+    assert client.get(offer_url(offer)).get_json() == response.get_json()
 
 
 def test_a_change_moves_updated_at_alone(client: FlaskClient, offer: Json) -> None:
-    changed = client.patch(offer_url(offer), json={"price": 1}).json
+    changed = client.patch(offer_url(offer), json={"price": 1}).get_json()
 
     assert changed["updated_at"] > offer["updated_at"]
     assert changed["created_at"] == offer["created_at"]
@@ -97,8 +97,8 @@ def test_a_change_moves_updated_at_alone(client: FlaskClient, offer: Json) -> No
 def test_a_patch_of_nothing_leaves_the_offer_as_it_is(client: FlaskClient, offer: Json, patch: Json) -> None:
     response = client.patch(offer_url(offer), json=patch)
 
-    assert (response.status_code, response.json) == (200, offer)
-    assert client.get(offer_url(offer)).json == offer
+    assert (response.status_code, response.get_json()) == (200, offer)
+    assert client.get(offer_url(offer)).get_json() == offer
 
 
 def test_a_deleted_offer_is_gone(client: FlaskClient, product: Json, offer: Json) -> None:
@@ -106,7 +106,7 @@ def test_a_deleted_offer_is_gone(client: FlaskClient, product: Json, offer: Json
 
     assert (response.status_code, response.text) == (204, "")
     problem(client.get(offer_url(offer)), 404)
-    assert client.get(offers_url(product)).json["items"] == []
+    assert client.get(offers_url(product)).get_json()["items"] == []
 
 
 @pytest.mark.parametrize(("method", "body"), WRITES)
@@ -116,7 +116,7 @@ def test_an_external_offer_cannot_be_written(
     response = client.open(offer_url(external), method=method, json=body)
 
     assert str(external["id"]) in problem(response, 409)["detail"]
-    assert client.get(offer_url(external)).json == external
+    assert client.get(offer_url(external)).get_json() == external
 
 
 @pytest.mark.parametrize(("method", "body"), [("GET", None), *WRITES])
@@ -126,7 +126,7 @@ def test_an_offer_is_not_found_under_another_product(
     response = client.open(f"{offers_url(other_product)}/{offer['id']}", method=method, json=body)
 
     problem(response, 404)
-    assert client.get(offer_url(offer)).json == offer
+    assert client.get(offer_url(offer)).get_json() == offer
 
 
 @pytest.mark.parametrize(("method", "body"), WRITES)
@@ -148,7 +148,7 @@ def test_one_external_id_may_appear_under_two_products(
 ) -> None:
     factories.external_offer(sessions, other_product["id"], remote_id=external["external_id"])
 
-    found = client.get(OFFERS).json["items"]
+    found = client.get(OFFERS).get_json()["items"]
 
     assert [each["external_id"] for each in found] == ["Ab-1", "Ab-1"]
 
@@ -158,7 +158,7 @@ def test_a_products_offers_are_its_own_and_the_external_ones(
 ) -> None:
     factories.posted_offer(client, other_product["id"])
 
-    assert client.get(offers_url(product)).json["items"] == [external, offer]
+    assert client.get(offers_url(product)).get_json()["items"] == [external, offer]
 
 
 def test_no_currency_is_told_unless_one_is_set(offer: Json) -> None:
@@ -171,8 +171,8 @@ def test_the_currency_that_is_set_stands_on_every_offer(database_url: str) -> No
     offer = factories.posted_offer(client, factories.posted_product(client)["id"])
 
     assert offer["currency"] == "CZK"
-    assert client.patch(offer_url(offer), json={"price": 1}).json["currency"] == "CZK"
-    assert client.get(offer_url(offer)).json["currency"] == "CZK"
-    assert client.get(OFFERS).json["items"][0]["currency"] == "CZK"
-    assert client.get(f"{PRODUCTS}/{offer['product_id']}/offers").json["items"][0]["currency"] == "CZK"
+    assert client.patch(offer_url(offer), json={"price": 1}).get_json()["currency"] == "CZK"
+    assert client.get(offer_url(offer)).get_json()["currency"] == "CZK"
+    assert client.get(OFFERS).get_json()["items"][0]["currency"] == "CZK"
+    assert client.get(f"{PRODUCTS}/{offer['product_id']}/offers").get_json()["items"][0]["currency"] == "CZK"
     dispose_of(app)

@@ -28,14 +28,14 @@ PRICES = [
 
 @pytest.fixture
 def document(client: FlaskClient) -> Json:
-    found: Json = client.get("/openapi.json").json
+    found: Json = client.get("/openapi.json").get_json()
     return strict(found)
 
 
 def held_to(document: Json, app: Flask, response: TestResponse) -> None:
     """Checks the status, headers and body of an answer against the document."""
     with app.test_request_context(response.request.path, method=response.request.method) as context:
-        operation_id = context.request.endpoint.rpartition(".")[2]
+        operation_id = str(context.request.endpoint).rpartition(".")[2]
     operation = next(each for each in operations(document).values() if each["operationId"] == operation_id)
     described = resolved(document, operation["responses"][str(response.status_code)])
     headers = {name: resolved(document, header) for name, header in described["headers"].items()}
@@ -68,7 +68,7 @@ def test_a_page_before_the_last_is_described(
 ) -> None:
     response = client.get(f"{PRODUCTS}?limit=1")
 
-    assert response.json["next"]
+    assert response.get_json()["next"]
     held_to(document, app, response)
 
 
@@ -82,7 +82,7 @@ def test_an_offer_of_the_offers_service_is_described(
 
 def test_what_is_written_is_described(app: Flask, client: FlaskClient, document: Json) -> None:
     created = client.post(PRODUCTS, json={"name": "Kettle"})
-    url = f"{PRODUCTS}/{created.json['id']}"
+    url = f"{PRODUCTS}/{created.get_json()['id']}"
     offered = client.post(f"{url}/offers", json={"price": 1, "items_in_stock": 0})
 
     for response in (
@@ -92,9 +92,9 @@ def test_what_is_written_is_described(app: Flask, client: FlaskClient, document:
         client.put(url, json={"name": "Kettle 2"}),
         client.patch(url, json={"description": None}),
         client.post(f"{url}/refresh"),
-        client.put(offer_url(offered.json), json={"price": 2, "items_in_stock": 0}),
-        client.patch(offer_url(offered.json), json={"price": 3}),
-        client.delete(offer_url(offered.json)),
+        client.put(offer_url(offered.get_json()), json={"price": 2, "items_in_stock": 0}),
+        client.patch(offer_url(offered.get_json()), json={"price": 3}),
+        client.delete(offer_url(offered.get_json())),
         client.delete(url),
     ):
         held_to(document, app, response)

@@ -46,7 +46,7 @@ def stored_offers(client: FlaskClient, sessions: sessionmaker[Session]) -> list[
     for price in PRICES:
         factories.posted_offer(client, first["id"], price=price)
         factories.external_offer(sessions, second["id"], price=price)
-    found: list[Json] = client.get(f"{OFFERS}?limit=200").json["items"]
+    found: list[Json] = client.get(f"{OFFERS}?limit=200").get_json()["items"]
     return found
 
 
@@ -67,14 +67,14 @@ def test_the_pages_of_products_hold_each_product_once(
 @pytest.mark.parametrize("sort", ["id", "price", "-price"])
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 24])
 def test_the_pages_of_offers_together_are_the_whole_list(reader: FlaskClient, sort: str, limit: int) -> None:
-    whole = reader.get(f"{OFFERS}?limit=200&sort={sort}").json["items"]
+    whole = reader.get(f"{OFFERS}?limit=200&sort={sort}").get_json()["items"]
 
     assert len(whole) == 2 * len(PRICES)
     assert items(reader, f"{OFFERS}?limit={limit}&sort={sort}") == whole
 
 
 def test_pages_keep_their_filters(reader: FlaskClient) -> None:
-    product_id = reader.get(OFFERS).json["items"][0]["product_id"]
+    product_id = reader.get(OFFERS).get_json()["items"][0]["product_id"]
 
     found = items(reader, f"{OFFERS}?limit=2&min_price=6&in_stock=true&product_id={product_id}&sort=price")
 
@@ -87,18 +87,18 @@ def test_pages_keep_the_text_that_is_searched(client: FlaskClient, text: str) ->
     made = [factories.posted_product(client, name=f"{text} {number}") for number in range(3)]
     factories.posted_product(client, name="Teapot")
 
-    first = client.get(PRODUCTS, query_string={"q": text, "limit": 1}).json
+    first = client.get(PRODUCTS, query_string={"q": text, "limit": 1}).get_json()
 
     assert first["items"] + items(client, first["next"]) == made
 
 
 def test_an_empty_list_has_no_next_page(client: FlaskClient) -> None:
-    assert client.get(PRODUCTS).json == {"items": [], "next": None}
-    assert client.get(OFFERS).json == {"items": [], "next": None}
+    assert client.get(PRODUCTS).get_json() == {"items": [], "next": None}
+    assert client.get(OFFERS).get_json() == {"items": [], "next": None}
 
 
 def test_the_last_page_has_no_next_one(client: FlaskClient, five_products: list[Json]) -> None:
-    assert client.get(f"{PRODUCTS}?limit=5").json["next"] is None
+    assert client.get(f"{PRODUCTS}?limit=5").get_json()["next"] is None
 
 
 def test_fifty_are_shown_where_no_limit_is_given(
@@ -106,7 +106,7 @@ def test_fifty_are_shown_where_no_limit_is_given(
 ) -> None:
     made = [factories.external_offer(sessions, product["id"]) for _ in range(51)]
 
-    assert [offer["id"] for offer in client.get(OFFERS).json["items"]] == made[:50]
+    assert [offer["id"] for offer in client.get(OFFERS).get_json()["items"]] == made[:50]
 
 
 @pytest.mark.parametrize("limit", ["200", "201", "1000", "9" * 25, "0" * 40 + "9" * 5000])
@@ -123,7 +123,7 @@ def test_a_products_own_list_is_not_paged(
 ) -> None:
     factories.external_offers(sessions, product["id"], count=201)
 
-    assert len(client.get(offers_url(product)).json["items"]) == 201
+    assert len(client.get(offers_url(product)).get_json()["items"]) == 201
 
 
 @pytest.mark.parametrize("sort", ["id", "price", "-price"])
@@ -131,7 +131,7 @@ def test_what_exists_throughout_is_neither_skipped_nor_repeated(
     client: FlaskClient, many_offers: list[Json], sort: str
 ) -> None:
     own = [offer for offer in items(client, f"{OFFERS}?sort={sort}") if offer["source"] == "own"]
-    first = client.get(f"{OFFERS}?limit=7&sort={sort}").json
+    first = client.get(f"{OFFERS}?limit=7&sort={sort}").get_json()
 
     client.delete(offer_url(own[0]))  # already shown
     client.delete(offer_url(own[-1]))  # still to come
@@ -146,8 +146,8 @@ def test_what_exists_throughout_is_neither_skipped_nor_repeated(
 @pytest.mark.parametrize("sort", ["id", "price", "-price"])
 def test_a_cursor_survives_the_deletion_of_its_row(client: FlaskClient, product: Json, sort: str) -> None:
     made = [factories.posted_offer(client, product["id"], price=7) for _ in range(4)]
-    first = client.get(f"{OFFERS}?limit=2&sort={sort}").json
-    whole = client.get(f"{OFFERS}?sort={sort}").json["items"]
+    first = client.get(f"{OFFERS}?limit=2&sort={sort}").get_json()
+    whole = client.get(f"{OFFERS}?sort={sort}").get_json()["items"]
 
     client.delete(offer_url(first["items"][-1]))
 
@@ -158,22 +158,22 @@ def test_a_cursor_survives_the_deletion_of_its_row(client: FlaskClient, product:
 def test_a_product_created_between_two_pages_is_on_the_last(
     client: FlaskClient, five_products: list[Json]
 ) -> None:
-    first = client.get(f"{PRODUCTS}?limit=3").json
+    first = client.get(f"{PRODUCTS}?limit=3").get_json()
     added = factories.posted_product(client)
 
     assert items(client, first["next"]) == [*five_products[3:], added]
 
 
 def test_a_cursor_may_be_used_twice(client: FlaskClient, five_products: list[Json]) -> None:
-    following = client.get(f"{PRODUCTS}?limit=2").json["next"]
+    following = client.get(f"{PRODUCTS}?limit=2").get_json()["next"]
 
-    assert client.get(following).json == client.get(following).json
+    assert client.get(following).get_json() == client.get(following).get_json()
 
 
 def test_the_size_of_pages_may_change_on_the_way(client: FlaskClient, five_products: list[Json]) -> None:
-    cursor = cursor_of(client.get(f"{PRODUCTS}?limit=2").json)
+    cursor = cursor_of(client.get(f"{PRODUCTS}?limit=2").get_json())
 
-    found = client.get(PRODUCTS, query_string={"cursor": cursor, "limit": 3}).json
+    found = client.get(PRODUCTS, query_string={"cursor": cursor, "limit": 3}).get_json()
 
     assert found == {"items": five_products[2:], "next": None}
 
@@ -190,7 +190,7 @@ def test_the_size_of_pages_may_change_on_the_way(client: FlaskClient, five_produ
     ],
 )
 def test_a_cursor_belongs_to_its_list_and_filters(reader: FlaskClient, path: str) -> None:
-    cursor = cursor_of(reader.get(f"{OFFERS}?sort=price&limit=2").json)
+    cursor = cursor_of(reader.get(f"{OFFERS}?sort=price&limit=2").get_json())
 
     problem(reader.get(path + ("&" if "?" in path else "?") + f"cursor={cursor}"), 400)
 
@@ -221,7 +221,7 @@ def test_a_cursor_that_is_not_ours_is_refused(client: FlaskClient, path: str, cu
 
 @pytest.mark.parametrize("place", [0, 5, -30, -1])
 def test_a_tampered_cursor_is_refused(client: FlaskClient, five_products: list[Json], place: int) -> None:
-    signs = list(cursor_of(client.get(f"{PRODUCTS}?limit=2").json))
+    signs = list(cursor_of(client.get(f"{PRODUCTS}?limit=2").get_json()))
     signs[place] = "A" if signs[place] != "A" else "Q"
 
     problem(client.get(PRODUCTS, query_string={"cursor": "".join(signs)}), 400)
@@ -232,7 +232,7 @@ def test_a_cursor_signed_with_another_key_is_refused(client: FlaskClient, databa
     factories.posted_product(client)
     factories.posted_product(client)
 
-    cursor = cursor_of(other.test_client().get(f"{PRODUCTS}?limit=1").json)
+    cursor = cursor_of(other.test_client().get(f"{PRODUCTS}?limit=1").get_json())
     dispose_of(other)
 
     problem(client.get(PRODUCTS, query_string={"cursor": cursor}), 400)

@@ -76,7 +76,7 @@ def zulu(time: datetime) -> str:
 def read(client: FlaskClient, product: Json, call: str, *query: object, **others: object) -> Json:
     response = client.get(url(product, call, *query, **others))
     assert response.status_code == 200, response.text
-    body: Json = response.json
+    body: Json = response.get_json()
     return body
 
 
@@ -195,14 +195,14 @@ def test_raw_records_come_in_pages_without_gap_or_overlap(
     start, end = MONDAY + MINUTE / 2, MONDAY + 2500 * MINUTE
 
     first = client.get(url(product, "price-history", start, end, interval="raw"))
-    second = client.get(first.json["next"])
-    third = client.get(second.json["next"])
-    points = [point for page in (first, second, third) for point in page.json["items"]]
-    assert [len(page.json["items"]) for page in (first, second, third)] == [1000, 1000, 500]
+    second = client.get(first.get_json()["next"])
+    third = client.get(second.get_json()["next"])
+    points = [point for page in (first, second, third) for point in page.get_json()["items"]]
+    assert [len(page.get_json()["items"]) for page in (first, second, third)] == [1000, 1000, 500]
     assert [point["lowest_price"] for point in points] == list(range(2500))
     assert [point["from"] for point in points[1:]] == [point["to"] for point in points[:-1]]
-    assert (points[0]["from"], points[-1]["to"], third.json["next"]) == (zulu(start), zulu(end), None)
-    assert first.headers["Link"] == f'<{first.json["next"]}>; rel="next"'
+    assert (points[0]["from"], points[-1]["to"], third.get_json()["next"]) == (zulu(start), zulu(end), None)
+    assert first.headers["Link"] == f'<{first.get_json()["next"]}>; rel="next"'
 
 
 def test_a_page_of_raw_records_that_is_just_full_is_the_last(

@@ -23,21 +23,22 @@ def test_a_created_product_is_answered_whole_and_pending(client: FlaskClient) ->
     response = client.post(PRODUCTS, json={"name": "Kettle", "description": "1.7 l"})
 
     assert response.status_code == 201
-    assert response.json.keys() == {"id", "name", "description", "registration", "created_at", "updated_at"}
-    assert (response.json["name"], response.json["description"]) == ("Kettle", "1.7 l")
-    assert response.json["registration"] == "pending"
-    assert response.json["created_at"] == response.json["updated_at"]
+    body = response.get_json()
+    assert body.keys() == {"id", "name", "description", "registration", "created_at", "updated_at"}
+    assert (body["name"], body["description"]) == ("Kettle", "1.7 l")
+    assert body["registration"] == "pending"
+    assert body["created_at"] == body["updated_at"]
 
 
 def test_the_location_of_a_created_product_leads_to_it(client: FlaskClient) -> None:
     response = client.post(PRODUCTS, json={"name": "Kettle"})
 
-    assert response.headers["Location"] == f"http://localhost{PRODUCTS}/{response.json['id']}"
-    assert client.get(response.headers["Location"]).json == response.json
+    assert response.headers["Location"] == f"http://localhost{PRODUCTS}/{response.get_json()['id']}"
+    assert client.get(response.headers["Location"]).get_json() == response.get_json()
 
 
 def test_a_product_without_a_description_has_an_empty_one(client: FlaskClient) -> None:
-    assert client.post(PRODUCTS, json={"name": "Kettle"}).json["description"] == ""
+    assert client.post(PRODUCTS, json={"name": "Kettle"}).get_json()["description"] == ""
 
 
 def test_two_products_may_share_a_name(client: FlaskClient, product: Json) -> None:
@@ -63,8 +64,8 @@ def test_put_replaces_every_field(client: FlaskClient) -> None:
     response = client.put(url(product), json={"name": "Teapot"})
 
     assert response.status_code == 200
-    assert (response.json["name"], response.json["description"]) == ("Teapot", "")
-    assert client.get(url(product)).json == response.json
+    assert (response.get_json()["name"], response.get_json()["description"]) == ("Teapot", "")
+    assert client.get(url(product)).get_json() == response.get_json()
 
 
 @pytest.mark.parametrize("content_type", ["application/merge-patch+json", "application/json"])
@@ -74,18 +75,18 @@ def test_patch_changes_what_it_names(client: FlaskClient, content_type: str) -> 
     response = client.patch(url(product), data='{"name": "Teapot"}', content_type=content_type)
 
     assert response.status_code == 200
-    assert (response.json["name"], response.json["description"]) == ("Teapot", "1.7 l")
-    assert client.get(url(product)).json == response.json
+    assert (response.get_json()["name"], response.get_json()["description"]) == ("Teapot", "1.7 l")
+    assert client.get(url(product)).get_json() == response.get_json()
 
 
 def test_patch_with_null_removes_the_description(client: FlaskClient) -> None:
     product = factories.posted_product(client, description="1.7 l")
 
-    assert client.patch(url(product), json={"description": None}).json["description"] == ""
+    assert client.patch(url(product), json={"description": None}).get_json()["description"] == ""
 
 
 def test_a_change_moves_updated_at_alone(client: FlaskClient, product: Json) -> None:
-    changed = client.patch(url(product), json={"name": "Teapot"}).json
+    changed = client.patch(url(product), json={"name": "Teapot"}).get_json()
 
     assert changed["updated_at"] > product["updated_at"]
     assert changed["created_at"] == product["created_at"]
@@ -97,14 +98,14 @@ def test_a_patch_of_nothing_leaves_the_product_as_it_is(
 ) -> None:
     response = client.patch(url(product), json=patch)
 
-    assert (response.status_code, response.json) == (200, product)
-    assert client.get(url(product)).json == product
+    assert (response.status_code, response.get_json()) == (200, product)
+    assert client.get(url(product)).get_json() == product
 
 
 def test_a_change_of_case_alone_is_a_change(client: FlaskClient, product: Json) -> None:
     client.patch(url(product), json={"name": product["name"].upper()})
 
-    assert client.get(url(product)).json["name"] == "ESPRESSO MACHINE"
+    assert client.get(url(product)).get_json()["name"] == "ESPRESSO MACHINE"
 
 
 def test_a_deleted_product_is_gone(client: FlaskClient, product: Json) -> None:
@@ -112,7 +113,7 @@ def test_a_deleted_product_is_gone(client: FlaskClient, product: Json) -> None:
 
     assert (response.status_code, response.text) == (204, "")
     problem(client.get(url(product)), 404)
-    assert client.get(PRODUCTS).json["items"] == []
+    assert client.get(PRODUCTS).get_json()["items"] == []
 
 
 def test_deleting_a_product_leaves_no_offers_and_no_refresh(
@@ -135,8 +136,8 @@ def test_deleting_a_product_leaves_the_others(
 
     client.delete(url(product))
 
-    assert client.get(PRODUCTS).json["items"] == [other_product]
-    assert client.get(offer_url(kept)).json == kept
+    assert client.get(PRODUCTS).get_json()["items"] == [other_product]
+    assert client.get(offer_url(kept)).get_json() == kept
 
 
 def test_the_id_of_a_deleted_product_is_never_given_again(client: FlaskClient, product: Json) -> None:
@@ -146,7 +147,7 @@ def test_the_id_of_a_deleted_product_is_never_given_again(client: FlaskClient, p
 
 
 def test_a_registered_product_is_shown_as_such(client: FlaskClient, registered_product: Json) -> None:
-    assert client.get(url(registered_product)).json["registration"] == "registered"
+    assert client.get(url(registered_product)).get_json()["registration"] == "registered"
 
 
 def test_refresh_makes_a_product_due_now(
@@ -157,8 +158,8 @@ def test_refresh_makes_a_product_due_now(
     with sessions() as session:
         due_at = session.get_one(Refresh, refreshed_product["id"]).due_at
     assert response.status_code == 202
-    assert response.json["product_id"] == refreshed_product["id"]
-    assert datetime.fromisoformat(response.json["due_at"]) == due_at
+    assert response.get_json()["product_id"] == refreshed_product["id"]
+    assert datetime.fromisoformat(response.get_json()["due_at"]) == due_at
 
 
 def test_a_refresh_can_be_asked_for_again_and_again_while_one_is_under_way(
@@ -209,7 +210,7 @@ def test_nothing_can_be_done_with_an_unknown_product(
     response = client.open(f"{PRODUCTS}/{unknown}{path}", method=method, json=body)
 
     assert str(unknown) in problem(response, 404)["detail"]
-    assert client.get(PRODUCTS).json["items"] == [product]
+    assert client.get(PRODUCTS).get_json()["items"] == [product]
 
 
 def test_deleting_twice_answers_404(client: FlaskClient, product: Json) -> None:

@@ -55,7 +55,7 @@ def test_an_own_offers_life_is_recorded(client: FlaskClient, session: Session, o
 
 
 def test_the_times_are_those_of_the_offer(client: FlaskClient, session: Session, offer: Json) -> None:
-    changed = client.patch(offer_url(offer), json={"price": 90}).json
+    changed = client.patch(offer_url(offer), json={"price": 90}).get_json()
     with session:
         times = session.scalars(select(OfferChange.changed_at).order_by(OfferChange.changed_at)).all()
     kept = [f"{time:%Y-%m-%dT%H:%M:%S.%f}Z" for time in times]

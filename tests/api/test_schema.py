@@ -2,7 +2,7 @@
 
 import multiprocessing
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -98,16 +98,17 @@ def test_migrations_and_models_name_the_same_constraints(engine: Engine, empty_e
 def constraints(engine: Engine) -> set[tuple[str, str, str]]:
     """Type, name and contents of all constraints and indexes of our tables."""
     found = inspect(engine)
+    read: dict[str, Callable[[str], Sequence[Mapping[str, Any]]]] = {
+        "check": found.get_check_constraints,
+        "foreign key": found.get_foreign_keys,
+        "index": found.get_indexes,
+        "unique": found.get_unique_constraints,
+    }
     return {
         (constraint_type, each["name"], repr(sorted(each.items())))
         for table in Base.metadata.tables
-        for constraint_type, all_of_the_type in {
-            "check": found.get_check_constraints(table),
-            "foreign key": found.get_foreign_keys(table),
-            "index": found.get_indexes(table),
-            "unique": found.get_unique_constraints(table),
-        }.items()
-        for each in all_of_the_type
+        for constraint_type, constraints_of in read.items()
+        for each in constraints_of(table)
     }
 
 

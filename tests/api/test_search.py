@@ -157,7 +157,7 @@ def row(name: str, number: int) -> Json:
 
 
 def found(client: FlaskClient, text: str, **query: Any) -> list[str]:
-    first = client.get(PRODUCTS, query_string={"q": text} | query).json
+    first = client.get(PRODUCTS, query_string={"q": text} | query).get_json()
     rest = items(client, first["next"]) if first["next"] else []
     return [KEYS[product["name"]] for product in first["items"] + rest]
 
@@ -191,11 +191,11 @@ def looked_up(corpus: Engine) -> Callable[[str, int], list[str]]:
 
     def ask(text: str, behind: int) -> list[str]:
         with corpus.connect() as connection:
-            product_id = connection.scalar(
-                select(Product.id).order_by(Product.id).offset(behind - 1).limit(1)
+            query = select(Product.id).order_by(Product.id).offset(behind - 1).limit(1)
+            product_id = connection.scalars(query).one()
+            condition = search.condition(
+                connection, text, ORDERS["id"], limit=1, position=[product_id, product_id]
             )
-            position = [product_id, product_id]
-            condition = search.condition(connection, text, ORDERS["id"], limit=1, position=position)
         values = condition.compile(dialect=mysql.dialect()).params.values()
         return [value for value in values if str(value).startswith("+")]
 
@@ -230,21 +230,23 @@ def test_what_was_written_is_found_at_once(client: FlaskClient, engine: Engine) 
     store_corpus(engine)
     url = f"{PRODUCTS}/{factories.posted_product(client, name='Teapot')['id']}"
     query = {"q": "teapot", "limit": 1}
-    assert client.get(PRODUCTS, query_string=query).json["items"] == [client.get(url).json]
+    assert client.get(PRODUCTS, query_string=query).get_json()["items"] == [client.get(url).get_json()]
 
     client.patch(url, json={"name": "Samovar"})
-    assert client.get(PRODUCTS, query_string=query).json["items"] == []
-    assert client.get(PRODUCTS, query_string=query | {"q": "sam"}).json["items"] == [client.get(url).json]
+    assert client.get(PRODUCTS, query_string=query).get_json()["items"] == []
+    assert client.get(PRODUCTS, query_string=query | {"q": "sam"}).get_json()["items"] == [
+        client.get(url).get_json()
+    ]
 
     client.delete(url)
-    assert client.get(PRODUCTS, query_string=query | {"q": "sam"}).json["items"] == []
+    assert client.get(PRODUCTS, query_string=query | {"q": "sam"}).get_json()["items"] == []
 
 
 def test_what_was_written_as_a_batch_is_found(client: FlaskClient, engine: Engine) -> None:
     store_corpus(engine)
     client.post(f"{PRODUCTS}/batch", json={"items": [{"name": "Blue teapot"}, {"name": "Red teapot"}]})
 
-    body = client.get(PRODUCTS, query_string={"q": "teapot", "limit": 1}).json
+    body = client.get(PRODUCTS, query_string={"q": "teapot", "limit": 1}).get_json()
 
     assert [product["name"] for product in body["items"]] == ["Blue teapot"]
     assert [product["name"] for product in items(client, body["next"])] == ["Red teapot"]
@@ -253,7 +255,7 @@ def test_what_was_written_as_a_batch_is_found(client: FlaskClient, engine: Engin
 def test_a_search_looks_into_names_only(client: FlaskClient) -> None:
     factories.posted_product(client, description="kettle")
 
-    assert client.get(f"{PRODUCTS}?q=kettle").json == {"items": [], "next": None}
+    assert client.get(f"{PRODUCTS}?q=kettle").get_json() == {"items": [], "next": None}
 
 
 def test_the_words_are_not_shown(client: FlaskClient, product: Json) -> None:

@@ -59,7 +59,7 @@ def many_products(client: FlaskClient, engine: Engine) -> list[Json]:
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 28])
 @pytest.mark.parametrize("sort", BOTH_WAYS)
 def test_the_pages_together_are_the_whole_list(reader: FlaskClient, sort: str, limit: int) -> None:
-    whole = reader.get(f"{PRODUCTS}?limit=200&sort={sort}").json["items"]
+    whole = reader.get(f"{PRODUCTS}?limit=200&sort={sort}").get_json()["items"]
 
     assert len({product["id"] for product in whole}) == len(whole) == len(NAMES)
     assert items(reader, f"{PRODUCTS}?limit={limit}&sort={sort}") == whole
@@ -100,8 +100,8 @@ def test_the_last_changed_product_comes_first_if_one_likes(client: FlaskClient) 
 def test_what_exists_throughout_is_neither_skipped_nor_repeated(
     client: FlaskClient, many_products: list[Json], sort: str
 ) -> None:
-    first = client.get(f"{PRODUCTS}?limit=9&sort={sort}").json
-    following = client.get(first["next"]).json
+    first = client.get(f"{PRODUCTS}?limit=9&sort={sort}").get_json()
+    following = client.get(first["next"]).get_json()
     gone = {first["items"][-1]["id"], following["items"][0]["id"], following["items"][-1]["id"]}
 
     for product_id in gone:
@@ -116,7 +116,7 @@ def test_what_exists_throughout_is_neither_skipped_nor_repeated(
 
 @pytest.mark.parametrize("sort", BOTH_WAYS)
 def test_a_cursor_belongs_to_its_order(reader: FlaskClient, sort: str) -> None:
-    following = reader.get(f"{PRODUCTS}?limit=1&sort={sort}").json["next"]
+    following = reader.get(f"{PRODUCTS}?limit=1&sort={sort}").get_json()["next"]
     other = sort.removeprefix("-") if sort.startswith("-") else f"-{sort}"
 
     problem(reader.get(following.replace(f"sort={sort}", f"sort={other}")), 400)
@@ -138,8 +138,8 @@ def test_the_next_page_is_linked_as_the_body_tells_it(
     factories.posted_offer(client, other_product["id"])
     response = client.get(f"{path}?limit=1", headers={"Host": host})
 
-    assert response.json["next"]
-    assert response.headers.getlist("Link") == [f'<{response.json["next"]}>; rel="next"']
+    assert response.get_json()["next"]
+    assert response.headers.getlist("Link") == [f'<{response.get_json()["next"]}>; rel="next"']
 
 
 @pytest.mark.parametrize("path", [PRODUCTS, "/api/v1/offers"])
@@ -156,4 +156,4 @@ def test_a_link_survives_whatever_is_searched(client: FlaskClient) -> None:
 
     assert link.isascii()
     assert link.count("<") == link.count(">") == 1
-    assert [product for page in pages(client, response.json["next"]) for product in page] == made[1:]
+    assert [product for page in pages(client, response.get_json()["next"]) for product in page] == made[1:]

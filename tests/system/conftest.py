@@ -1,4 +1,4 @@
-"""The whole system as processes, and what is in its database."""
+"""The whole system as processes, and its database."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,14 +6,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from lab.processes import Catalogue, System
+from lab.catalogue import Catalogue
+from lab.processes.system import System
 
 PERIOD_S = 1
 
 
 @pytest.fixture
 def system(database_url: str, tmp_path: Path) -> Iterator[System]:
-    """Stops whatever the test has started; its output is shown when the test fails."""
+    """Stops everything that the test has started; the output of the programs is shown when the test fails."""
     system = System(database_url, tmp_path, {"REFRESHER_PERIOD": str(PERIOD_S), "OFFERS_MS_TIMEOUT": "1"})
     yield system
     left = system.stop_all()

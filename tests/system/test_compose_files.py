@@ -13,9 +13,9 @@ from simulator.options import read_options
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILES = ("Dockerfile.api", "Dockerfile.refresher", "simulator/Dockerfile")
-# Settled by how the services are wired together.
+# Fixed in docker-compose.yml by the way the services are connected.
 WIRED = {"DATABASE_URL", "DATABASE_HOST", "DATABASE_PORT", "LISTEN_HOST"}
-# What compose reads beside the settings of the two programs.
+# Variables of docker-compose.yml that are no settings of the two programs.
 OF_COMPOSE = {
     "DATABASE_ROOT_PASSWORD",
     "DEMO",
@@ -33,7 +33,8 @@ def compose_text() -> str:
 
 @pytest.fixture(scope="module")
 def services(compose_text: str) -> dict[str, Any]:
-    return yaml.safe_load(compose_text)["services"]
+    found: dict[str, Any] = yaml.safe_load(compose_text)["services"]
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def shipped() -> Settings:
 
 
 def _default(text: str) -> str:
-    """What compose puts in where the environment says nothing."""
+    """The text with the defaults of its variables, as compose reads it in an empty environment."""
     return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
 
 
@@ -62,7 +63,7 @@ def test_images_run_as_a_numbered_user_that_is_not_root(dockerfile: str) -> None
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES)
-def test_what_a_dockerfile_copies_is_let_through_by_dockerignore(dockerfile: str) -> None:
+def test_dockerignore_lets_through_what_a_dockerfile_copies(dockerfile: str) -> None:
     text = (ROOT / dockerfile).read_text(encoding="utf-8")
     copied = {
         name
@@ -95,7 +96,7 @@ def test_published_ports_are_those_of_the_programs(services: dict[str, Any], shi
     }
 
 
-def test_every_setting_can_be_given_through_compose_and_no_other(compose_text: str) -> None:
+def test_compose_passes_every_setting_and_nothing_else(compose_text: str) -> None:
     read = set(re.findall(r"(?<!\$)\$\{(\w+)", compose_text))
     assert read == {setting.variable for setting in SETTINGS.values()} - WIRED | OF_COMPOSE
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.processes import HOST, REPOSITORY, Program, System
+from lab.processes.program import HOST, Program
+from lab.processes.system import REPOSITORY, System
 
 Start = Callable[..., Program]
 

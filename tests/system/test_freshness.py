@@ -1,31 +1,26 @@
-"""Offers come and follow the market without anyone asking, whatever the service does."""
+"""The refresher keeps offers fresh under every fault of the service."""
 
 from itertools import cycle
 
 import pytest
 
 from lab import databases
-from lab.processes import (
-    FAULTS,
-    NEVER,
-    Catalogue,
-    Simulator,
-    System,
-    eventually,
-    periods_between_reads,
-    reads_by_product,
-    wrongly_stored,
-)
+from lab.catalogue import NEVER, Catalogue, wrongly_stored
+from lab.fault_rules import FAULTS
+from lab.processes.simulator import Simulator
+from lab.processes.system import System
+from lab.reads import periods_between_reads, reads_by_product
+from lab.waiting import eventually
 from productator.domain import utc_now
 from tests.system.conftest import PERIOD_S
 
 SLACK_S = 15
 
 
-def test_a_new_product_gets_its_offers_without_anyone_asking(system: System, catalogue: Catalogue) -> None:
+def test_a_new_product_gets_its_offers(system: System, catalogue: Catalogue) -> None:
     simulator, api, _ = system.simulator(), system.api(), system.refresher()
 
-    product_id = api.posted()["id"]
+    product_id = api.create_product()["id"]
 
     eventually(lambda: api.request("GET", f"/products/{product_id}").json()["registration"] == "registered")
     remote_id = catalogue.remote_ids()[product_id]
@@ -35,7 +30,7 @@ def test_a_new_product_gets_its_offers_without_anyone_asking(system: System, cat
 
 def test_stored_prices_follow_the_market(system: System, catalogue: Catalogue) -> None:
     simulator, api, _ = system.simulator("--offers-exactly", "9"), system.api(), system.refresher()
-    product_id = api.posted()["id"]
+    product_id = api.create_product()["id"]
     remote_id = catalogue.remote_ids()[product_id]
     before = eventually(lambda: api.listing(product_id))
 
@@ -45,14 +40,14 @@ def test_stored_prices_follow_the_market(system: System, catalogue: Catalogue) -
     eventually(lambda: api.listing(product_id) == simulator.truth(remote_id))
 
 
-def test_a_deleted_product_is_read_no_more(system: System, catalogue: Catalogue) -> None:
+def test_a_deleted_product_is_no_longer_read(system: System, catalogue: Catalogue) -> None:
     simulator, api, _ = system.simulator(), system.api(), system.refresher()
-    deleted, kept = api.posted()["id"], api.posted()["id"]
+    deleted, kept = api.create_product()["id"], api.create_product()["id"]
     remote_ids = catalogue.remote_ids()
     eventually(lambda: not catalogue.stale_since(NEVER))
 
     assert api.request("DELETE", f"/products/{deleted}").status_code == 204
-    eventually(lambda: catalogue.held() == 0)
+    eventually(lambda: catalogue.count_claims() == 0)
     simulator.control("DELETE", "log")
     eventually(lambda: len(reads_by_product(simulator.log())[remote_ids[kept]]) >= 2)
 
@@ -66,7 +61,7 @@ def test_two_refreshers_together_read_every_product_once_a_period(
     period_s = 3
     system.variables |= {"REFRESHER_PERIOD": str(period_s), "REFRESHER_CONCURRENCY": "32"}
     simulator = system.simulator()
-    # So slow that none of the two is done before the other looks for work.
+    # Slow answers: neither refresher is done before the other looks for work.
     simulator.set_faults({"kind": "latency", "seconds": 0.15})
     catalogue.add_products(200)
     refreshers = [system.refresher(), system.refresher()]
@@ -89,17 +84,17 @@ def fewest_reads(simulator: Simulator) -> int:
 
 # Each fault on each database: tests/refresher/test_worker.py.
 @pytest.mark.parametrize("server", [databases.best()], indirect=True)
-def test_no_fault_of_the_service_changes_what_is_stored(system: System, catalogue: Catalogue) -> None:
+def test_no_fault_of_the_service_changes_stored_offers(system: System, catalogue: Catalogue) -> None:
     simulator, refresher = system.simulator(), system.refresher()
     catalogue.add_products(30)
     eventually(lambda: not catalogue.stale_since(NEVER))
     remote_ids = list(catalogue.remote_ids().values())
 
-    # A loop, as it takes minutes to start everything anew for each kind. A third of the products suffers at a
-    # time, so that the refresher goes on asking for all of them.
+    # A loop, because starting everything anew for each fault takes minutes. Each fault strikes a third of the
+    # products, so the refresher keeps reading all of them.
     for fault, first in zip(FAULTS, cycle((0, 10, 20))):
         simulator.set_faults(fault | {"products": remote_ids[first : first + 10]})
-        # News that leak through the fault can be told from what was rightly shown before.
+        # Prices move: offers that were stored in spite of the fault would differ from those shown before.
         simulator.control("POST", "tick")
         eventually(lambda: simulator.fired()[0] >= 10)
         assert wrongly_stored(simulator, catalogue) == {}, fault
@@ -123,7 +118,7 @@ def test_products_that_hang_do_not_stop_the_others(system: System, catalogue: Ca
     assert "is down" not in refresher.printed
 
 
-def test_all_products_are_fresh_within_two_periods_of_the_service_s_return(
+def test_all_products_are_fresh_within_two_periods_after_an_outage(
     system: System, catalogue: Catalogue
 ) -> None:
     simulator, refresher = system.simulator(), system.refresher()
@@ -134,7 +129,7 @@ def test_all_products_are_fresh_within_two_periods_of_the_service_s_return(
     eventually(lambda: "is down" in refresher.printed)
     simulator.control("POST", "tick")
     simulator.control("DELETE", "faults")
-    back = utc_now()
+    ended = utc_now()
 
-    eventually(lambda: not catalogue.stale_since(back), within_s=2 * PERIOD_S + SLACK_S)
+    eventually(lambda: not catalogue.stale_since(ended), within_s=2 * PERIOD_S + SLACK_S)
     assert catalogue.listings() == {each: simulator.truth(each) for each in catalogue.listings()}

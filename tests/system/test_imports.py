@@ -1,4 +1,4 @@
-"""Imports that are killed, and exports whose reader goes away."""
+"""Imports that are killed, and exports whose reader ends early."""
 
 import random
 import re
@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, func, select
 
-from lab.processes import Catalogue, System, eventually
+from lab.catalogue import Catalogue
+from lab.processes.system import System
+from lab.waiting import eventually
 from productator.models import Product
 
 COUNT = 20_000
@@ -28,15 +30,20 @@ def stored(engine: Engine) -> int:
         return connection.scalar(select(func.count()).select_from(Product)) or 0
 
 
+def kill_an_import(system: System, engine: Engine, file: Path) -> None:
+    """Kills it at a random moment, after it has stored some products."""
+    some_more = stored(engine) + random.randint(1, COUNT // 5)
+    killed = system.productator("products", "import", str(file))
+    eventually(lambda: stored(engine) >= some_more)
+    killed.process.kill()
+    assert killed.end() < 0
+
+
 def test_an_import_that_is_killed_again_and_again_imports_each_record_once(
     system: System, engine: Engine, file: Path
 ) -> None:
     for _ in range(3):
-        some_more = stored(engine) + random.randint(1, COUNT // 5)
-        killed = system.productator("products", "import", str(file))
-        eventually(lambda at_least=some_more: stored(engine) >= at_least)
-        killed.process.kill()
-        assert killed.end() < 0
+        kill_an_import(system, engine, file)
 
     before = stored(engine)
     last = system.productator("products", "import", str(file))
@@ -44,7 +51,7 @@ def test_an_import_that_is_killed_again_and_again_imports_each_record_once(
     assert last.end() == 0
     imported, already_there = map(int, re.findall(r"(\d+) (?:imported|already there)", last.printed))
     assert imported + already_there == COUNT
-    # Not equal: the server may still commit what the last one had sent before it was killed.
+    # Not equal: the server may still commit rows that the last import had sent before it was killed.
     assert already_there >= before
     with engine.connect() as connection:
         names = Counter(connection.scalars(select(Product.name)))
@@ -52,7 +59,7 @@ def test_an_import_that_is_killed_again_and_again_imports_each_record_once(
 
 
 def test_every_imported_product_can_be_refreshed(system: System, catalogue: Catalogue, file: Path) -> None:
-    """A killed import leaves no product that the refresher does not know of."""
+    """A killed import leaves no product without a schedule."""
     killed = system.productator("products", "import", str(file))
     eventually(lambda: len(catalogue.remote_ids()) >= 1)
     killed.process.kill()
@@ -62,7 +69,7 @@ def test_every_imported_product_can_be_refreshed(system: System, catalogue: Cata
 
 
 @pytest.mark.parametrize("server", ["sqlite"], indirect=True)
-def test_an_export_whose_reader_goes_away_ends_quietly(system: System, catalogue: Catalogue) -> None:
+def test_an_export_whose_reader_ends_early_prints_no_error(system: System, catalogue: Catalogue) -> None:
     catalogue.add_products(5_000)
     errors = system.folder / "errors.txt"
     program = Path(sys.executable).parent / "productator"

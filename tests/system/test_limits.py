@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.processes import HOST, REPOSITORY, Api, System, answers, eventually, free_port
+from lab.processes.api import Api
+from lab.processes.program import HOST, free_port
+from lab.processes.system import REPOSITORY, System
+from lab.waiting import eventually
 
 QUOTA = 100
 
@@ -29,7 +32,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 
 
 def four_workers(system: System) -> Api:
-    """uWSGI as in production, except that their number does not depend on the machine."""
+    """uWSGI as in production, but the number of workers does not depend on the machine."""
     port = free_port()
     api = system.start(
         Api,
@@ -39,7 +42,7 @@ def four_workers(system: System) -> Api:
         port=port,
         environment=system.environment(),
     )
-    eventually(lambda: answers(api.url("/livez")))
+    eventually(lambda: api.answers("/livez"))
     return api
 
 
@@ -48,11 +51,11 @@ def statuses(api: Api, count: int) -> Counter[int]:
         return Counter(executor.map(lambda _: api.request("GET", "/products").status_code, range(count)))
 
 
-def test_exactly_the_quota_passes_whichever_worker_answers(api: Api) -> None:
+def test_all_workers_together_let_exactly_the_quota_pass(api: Api) -> None:
     assert statuses(api, 3 * QUOTA) == {200: QUOTA, 429: 2 * QUOTA}
 
 
-def test_a_killed_workers_counts_remain(api: Api) -> None:
+def test_the_counts_of_killed_workers_remain(api: Api) -> None:
     assert statuses(api, QUOTA - 10) == {200: QUOTA - 10}
     workers = api.children
 

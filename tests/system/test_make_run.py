@@ -1,4 +1,4 @@
-"""What one types first: `make run` in a terminal and its curl; and `python -m refresher --once`."""
+"""A new user's first commands: `make run` in a terminal and its curl; and `python -m refresher --once`."""
 
 import json
 import os
@@ -13,11 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from lab.processes import HOST, PATIENCE_S, REPOSITORY, Catalogue, Program, System, eventually, free_port
+from lab.catalogue import Catalogue
+from lab.processes.program import HOST, Program, free_port
+from lab.processes.system import REPOSITORY, System
+from lab.waiting import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.parametrize("server", ["sqlite"], indirect=True)
 
-# Makes the terminal on its standard input its own, so that Ctrl-C becomes a signal, and becomes the command.
+# Takes control of the terminal on standard input, so that Ctrl-C becomes a signal, and then runs the command.
 _IN_TERMINAL = """
 import fcntl, os, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
@@ -26,7 +29,7 @@ os.execvp(sys.argv[1], sys.argv[1:])
 
 
 class Terminal:
-    """A program that believes a person is watching."""
+    """A program whose input and output are a terminal."""
 
     def __init__(self, command: list[str], environment: dict[str, str], output: Path) -> None:
         self._ours, theirs = pty.openpty()
@@ -59,7 +62,7 @@ class Terminal:
                 while piece := os.read(self._ours, 65536):
                     output.write(piece)
             except OSError:
-                return  # the last one who had the terminal open has ended
+                return  # the last process that had the terminal open has ended
 
 
 def in_terminal(system: System, *command: str, **variables: str) -> Terminal:
@@ -92,7 +95,7 @@ def test_make_run_shows_products_with_offers_until_ctrl_c(
     assert f"http://{HOST}:{ports['PORT']}/api/v1/products" in terminal.program.printed
     assert asked["product_id"] == 1
     assert len(re.findall("pt_", terminal.program.printed)) == 1
-    # Like every program that Ctrl-C ends, make tells its shell so.
+    # Like every program that Ctrl-C ends, make may exit with the signal.
     assert terminal.end() in {0, -signal.SIGINT}
     assert "Error" not in terminal.program.printed
     assert "Traceback" not in terminal.program.printed
@@ -115,7 +118,7 @@ def refreshed_offers(curl: str) -> dict[str, list[dict[str, str]]] | None:
 
 
 def refresh_asked_for(printed: str) -> dict[str, object]:
-    """The answer to the other command, typed into a shell behind the line with the token."""
+    """The answer to the other command, run in a shell after the line with the token."""
     lines = re.findall(r"^\s*(export TOKEN=\S+|curl -s -X POST .+?)\s*$", printed, re.MULTILINE)
     done = subprocess.run(["sh", "-ec", "\n".join(lines)], capture_output=True, check=True)
     answer: dict[str, object] = json.loads(done.stdout)
@@ -128,14 +131,14 @@ def products(catalogue: Catalogue) -> int:
     return 20
 
 
-def test_once_refreshes_what_is_due(system: System, catalogue: Catalogue, products: int) -> None:
+def test_once_refreshes_due_products(system: System, catalogue: Catalogue, products: int) -> None:
     simulator = system.simulator()
 
     once = system.python("-m", "refresher", "--once")
 
     assert once.end() == 0
     assert catalogue.listings() == {each: simulator.truth(each) for each in catalogue.listings()}
-    assert catalogue.held() == 0
+    assert catalogue.count_claims() == 0
     assert "[####" not in once.printed
 
 

@@ -1,30 +1,30 @@
-"""Short forms of the proofs that `make proofs` and `make fuzz` give at length."""
+"""Short forms of `make proofs` and `make fuzz`."""
 
 import pytest
 from sqlalchemy import Engine, select
 
 from lab import databases
-from lab.processes import System
+from lab.processes.system import System
+from lab.proofs.concurrent_writers import write_concurrently
 from lab.proofs.fuzzing import fuzz
-from lab.proofs.keys import send
-from lab.proofs.stops import stop_under_load
-from lab.proofs.writers import write
+from lab.proofs.idempotency_keys import send_keys
+from lab.proofs.stops_under_load import stop_under_load
 from productator.models import Product
 
 pytestmark = [pytest.mark.proof, pytest.mark.parametrize("server", [databases.best()], indirect=True)]
 
 
 def test_no_update_of_concurrent_writers_is_lost(system: System) -> None:
-    written = write(system.api(), writers=16, writes=300, products=2)
+    written = write_concurrently(system.api(), writers=16, writes=300, products=2)
 
-    assert written.is_right, written
+    assert written.is_as_promised, written
     assert written.conflicts
 
 
 def test_each_key_has_one_effect_and_one_answer_although_workers_are_killed(system: System) -> None:
-    sent = send(system.api(), keys=100, duplicates=10)
+    sent = send_keys(system.api(), keys=100, duplicates=10)
 
-    assert sent.is_right, sent
+    assert sent.is_as_promised, sent
     assert sent.kills > 5
 
 
@@ -37,10 +37,10 @@ def test_a_stop_under_load_fails_no_request_in_flight(system: System, engine: En
     assert stopped.in_flight
     assert stopped.failed == []
     assert stopped.created == stored
-    assert (stopped.exit_code, stopped.statuses.keys()) == (0, {200, 201})
+    assert (stopped.exit_code, set(stopped.statuses)) == (0, {200, 201})
 
 
-def test_whatever_schemathesis_thinks_of_is_answered_as_described(system: System) -> None:
+def test_every_request_of_schemathesis_is_answered_as_described(system: System) -> None:
     fuzzed = fuzz(system, system.api(), examples=25, seed=1)
 
     assert (fuzzed.exit_code, fuzzed.server_errors) == (0, 0), fuzzed.printed

@@ -1,4 +1,4 @@
-"""How the programs end: asked to, in the middle of work, and killed."""
+"""How the programs end: on SIGTERM in the middle of work, and killed."""
 
 import signal
 from collections.abc import Iterator
@@ -8,11 +8,14 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, select, text
 
-from lab.processes import NEVER, Catalogue, System, eventually, free_port
+from lab.catalogue import NEVER, Catalogue
+from lab.processes.program import free_port
+from lab.processes.system import System
+from lab.waiting import eventually
 from productator.domain import utc_now
 from productator.models import Product
 
-# SQLite knows no locks of rows.
+# SQLite has no row locks.
 ON_SERVERS = pytest.mark.parametrize("server", ["mariadb", "mysql"], indirect=True)
 ON_ONE_SERVER = pytest.mark.parametrize("server", ["mariadb"], indirect=True)
 
@@ -28,18 +31,18 @@ def test_sigterm_ends_a_refresher_and_leaves_no_claim(system: System, catalogue:
     simulator, refresher = system.simulator(), system.refresher(REFRESHER_CONCURRENCY="8")
     simulator.set_faults({"kind": "latency", "seconds": 0.2})
     catalogue.add_products(100)
-    eventually(catalogue.held)
+    eventually(catalogue.count_claims)
 
     assert refresher.stop() == 0
 
-    assert catalogue.held() == 0
+    assert catalogue.count_claims() == 0
     assert "Traceback" not in refresher.printed
 
 
 @ON_ONE_SERVER
 def test_sigterm_gives_claims_back_while_the_service_hangs(system: System, catalogue: Catalogue) -> None:
     simulator = system.simulator()
-    # Far longer than stopping may take.
+    # A timeout far longer than a stop may take.
     refresher = system.refresher(OFFERS_MS_TIMEOUT="600")
     simulator.set_faults({"kind": "timeout", "calls": ["register", "offers"]})
     catalogue.add_products(20)
@@ -47,7 +50,7 @@ def test_sigterm_gives_claims_back_while_the_service_hangs(system: System, catal
 
     assert refresher.stop() == 0
 
-    assert catalogue.held() == 0
+    assert catalogue.count_claims() == 0
     assert catalogue.latest_due() <= utc_now()
 
 
@@ -61,19 +64,21 @@ def test_sigterm_ends_a_refresher_that_waits_for_a_token(system: System, catalog
 
     assert refresher.stop() == 0
 
-    assert catalogue.held() == 0
+    assert catalogue.count_claims() == 0
     assert catalogue.latest_due() <= utc_now()
 
 
 @ON_ONE_SERVER
-def test_the_products_of_a_killed_refresher_are_taken_over(system: System, catalogue: Catalogue) -> None:
+def test_another_refresher_takes_over_the_products_of_a_killed_one(
+    system: System, catalogue: Catalogue
+) -> None:
     simulator, killed = system.simulator(), system.refresher()
     simulator.set_faults({"kind": "timeout", "calls": ["register"]})
     catalogue.add_products(20)
     eventually(lambda: len(simulator.log("register")) == 20)
 
     assert killed.stop(signal.SIGKILL) == -signal.SIGKILL
-    assert catalogue.held() == 20
+    assert catalogue.count_claims() == 20
     simulator.control("DELETE", "faults")
     system.refresher()
 
@@ -86,7 +91,7 @@ def test_sigterm_lets_uwsgi_finish_a_request_in_flight(
     system: System, catalogue: Catalogue, engine: Engine, in_background: ThreadPoolExecutor
 ) -> None:
     api = system.api()
-    product_id = api.posted(name="Old")["id"]
+    product_id = api.create_product(name="Old")["id"]
     with engine.begin() as holder:
         holder.execute(select(Product.id).where(Product.id == product_id).with_for_update())
         patched = in_background.submit(api.request, "PATCH", f"/products/{product_id}", json={"name": "New"})
@@ -102,7 +107,7 @@ def test_sigterm_lets_uwsgi_finish_a_request_in_flight(
 @pytest.mark.parametrize("server", ["sqlite"], indirect=True)
 def test_sigterm_ends_uwsgi_whose_workers_are_still_loading(system: System) -> None:
     api = system.productator("serve", PORT=str(free_port()))
-    # The hook is a worker's first act, and loading the application takes it far longer.
+    # The hook runs first in each worker; loading the application takes far longer.
     eventually(lambda: api.printed.count('_exit" (post-fork)') == len(api.children) > 0)
 
     assert api.stop() == 0
@@ -118,8 +123,8 @@ def test_sigterm_ends_uwsgi_that_is_just_starting(system: System, sign: str) -> 
 
 
 def waiting_for_locks(engine: Engine) -> int:
-    """How many locking reads are under way on this database; nobody but the test makes them last."""
-    # Not innodb_trx, which shows what it cached to whoever asks more than ten times a second.
+    """How many locking reads wait on this database; only the lock that the test holds makes them wait."""
+    # Not innodb_trx: it shows cached rows to clients that ask more than ten times a second.
     query = text(
         "SELECT COUNT(*) FROM information_schema.processlist"
         " WHERE db = DATABASE() AND command = 'Query' AND info LIKE :locking"

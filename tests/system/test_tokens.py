@@ -1,11 +1,13 @@
-"""Generation 2: one access token for the whole installation, whatever is restarted."""
+"""Generation 2: one access token for the whole installation, across restarts."""
 
 import random
 from collections import Counter
 
 import pytest
 
-from lab.processes import NEVER, Catalogue, Program, System, eventually
+from lab.catalogue import NEVER, Catalogue
+from lab.processes.system import System
+from lab.waiting import eventually
 from productator.domain import utc_now
 
 ON_ONE_SERVER = pytest.mark.parametrize("server", ["mysql"], indirect=True)
@@ -13,11 +15,11 @@ LIFETIME_S = 4
 
 
 @ON_ONE_SERVER
-def test_restarts_ask_for_one_token_a_lifetime_and_lock_nobody_out(
+def test_restarts_request_one_token_a_lifetime_and_lock_no_program_out(
     system: System, catalogue: Catalogue
 ) -> None:
     simulator = system.simulator("--token-lifetime", str(LIFETIME_S), generation=2)
-    programs: list[Program] = [system.api(), system.refresher(), system.refresher()]
+    programs = [system.api(), system.refresher(), system.refresher()]
     catalogue.add_products(20)
     eventually(lambda: not catalogue.stale_since(NEVER))
 
@@ -27,6 +29,6 @@ def test_restarts_ask_for_one_token_a_lifetime_and_lock_nobody_out(
 
     calls = simulator.log("auth")
     lived_s = calls[-1]["time"] - calls[0]["time"]
-    # Expiries are whole seconds, so a lifetime may be cut by one.
+    # The service rounds expiries to whole seconds, so a lifetime may be a second shorter.
     assert Counter(entry["status"] for entry in calls)[201] <= lived_s / (LIFETIME_S - 1) + 1
     assert [entry["status"] for entry in calls if entry["status"] != 201] == []

@@ -1,4 +1,4 @@
-"""What only the real server shows: chunked bodies and large headers."""
+"""Behaviour of the real server alone: chunked bodies and large headers."""
 
 import json
 import socket
@@ -7,14 +7,17 @@ from contextlib import suppress
 
 import pytest
 
-from lab.processes import ADMIN_TOKEN, HOST, PATIENCE_S, Api, System
+from lab.processes.api import ADMIN_TOKEN, Api
+from lab.processes.program import HOST
+from lab.processes.system import System
+from lab.waiting import PATIENCE_S
 
 MIB = 1024 * 1024
 
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """On SQLite, as it has nothing to do with the database."""
+    """On SQLite: these tests do not depend on the database."""
     folder = tmp_path_factory.mktemp("uwsgi")
     system = System(f"sqlite:///{folder / 'products.db'}", folder)
     assert system.productator("migrate").end() == 0
@@ -25,10 +28,10 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 
 
 def answer_to(api: Api, head: str, body: bytes = b"") -> str:
-    """What comes back on a connection of its own, until the server closes it."""
+    """The answer on a connection of its own, until the server closes it."""
     with socket.create_connection((HOST, api.port), timeout=PATIENCE_S) as connection:
         connection.sendall(head.replace("\n", "\r\n").encode() + b"\r\n\r\n")
-        # It need not listen to the end of what it refuses.
+        # The server may close the connection before it has read all of a refused request.
         with suppress(OSError):
             connection.sendall(body)
             connection.shutdown(socket.SHUT_WR)
@@ -98,7 +101,9 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("status", "head", "body"), REFUSED.values(), ids=REFUSED.keys())
-def test_what_cannot_be_served_is_told_in_a_problem(api: Api, status: int, head: str, body: bytes) -> None:
+def test_a_request_that_cannot_be_served_is_answered_with_a_problem(
+    api: Api, status: int, head: str, body: bytes
+) -> None:
     answer = answer_to(api, head, body)
 
     assert f" {status} " in answer.partition("\r\n")[0]

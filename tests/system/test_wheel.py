@@ -12,7 +12,10 @@ from zipfile import ZipFile
 import pytest
 import requests
 
-from lab.processes import ADMIN_TOKEN, HOST, REPOSITORY, System, answers, eventually, free_port
+from lab.processes.api import ADMIN_TOKEN
+from lab.processes.program import HOST, free_port
+from lab.processes.system import REPOSITORY, System
+from lab.waiting import eventually
 
 FOLDERS = ("productator", "refresher", "simulator")
 FILES = ("pyproject.toml", "README.md", "requirements.in", "requirements.txt", "requirements-build.txt")
@@ -69,6 +72,13 @@ def run(*command: str, cwd: Path, **variables: str) -> str:
     return done.stdout
 
 
+def is_ready(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/readyz", timeout=10).ok
+    except requests.ConnectionError:
+        return False
+
+
 def files_of(*packages: str) -> set[str]:
     """The files below these packages in the source tree."""
     return {
@@ -121,7 +131,7 @@ def test_the_wheel_runs_in_an_empty_directory(
         stderr=subprocess.DEVNULL,
     )
     try:
-        eventually(lambda: answers(f"{url}/readyz"))
+        eventually(lambda: is_ready(url))
         headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
         created = requests.post(f"{url}/api/v1/products", json={"name": "Lamp"}, headers=headers, timeout=10)
         run(str(installed / "python"), "-m", "refresher", "--once", cwd=folder, **variables)

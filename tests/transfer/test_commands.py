@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from flask.testing import FlaskClient
 from sqlalchemy import Engine, delete, func, select
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -235,7 +236,7 @@ def test_what_is_exported_can_be_imported(
     assert names(sessions) == ['Čaj, "zelený"', "=1+1"] * 2
 
 
-def test_an_export_has_the_fields_of_the_api(run: Run, client: object) -> None:
+def test_an_export_has_the_fields_of_the_api(run: Run, client: FlaskClient) -> None:
     product = factories.posted_product(client, name="Kettle")
 
     assert [json.loads(line) for line in run("export", "--format", "jsonl").stdout.splitlines()] == [product]

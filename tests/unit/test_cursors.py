@@ -24,7 +24,7 @@ def _request() -> Iterator[None]:
 
 
 def cursor(position: Position) -> str:
-    return str(cursors.page_answer(Page([], position), []).json["next"]).partition("cursor=")[2]
+    return str(cursors.page_answer(Page([], position), []).get_json()["next"]).partition("cursor=")[2]
 
 
 KEYS = st.integers(0, MAX_AMOUNT) | st.text(st.characters(codec="utf-8"), max_size=NAME_LENGTH)
@@ -67,4 +67,4 @@ def test_a_cursor_is_safe_in_an_address_as_it_is() -> None:
 
 def test_no_cursor_is_the_first_page() -> None:
     assert cursors.position_of(None) is None
-    assert cursors.page_answer(Page([], None), []).json == {"items": [], "next": None}
+    assert cursors.page_answer(Page([], None), []).get_json() == {"items": [], "next": None}

@@ -102,7 +102,7 @@ def routes(app: Flask) -> set[str]:
     return {
         f"{method} {re.sub('<[^:]*:([a-z_]+)>', r'{}', rule.rule).format(*named(rule.rule))}"
         for rule in app.url_map.iter_rules()
-        for method in rule.methods - {"HEAD", "OPTIONS"}
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
 
 

@@ -1,26 +1,34 @@
-"""The judgement of the chaos runs finds what could be wrong with a history."""
+"""The chaos runs find everything that can be wrong with a history."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lab.chaos.replay import Change, Listing, Point, complaints, external, replay, wrong_listings
+from lab.chaos.replay import (
+    RecordedChange,
+    RecordedPoint,
+    external_listings,
+    history_errors,
+    replay,
+    wrong_listings,
+)
+from lab.processes.simulator import Listing
 from productator.prices.changes import OfferState, aggregate
 
 BEGIN = datetime(2026, 11, 24, tzinfo=UTC)
 
 
-def change(second: int, offer_id: int, kind: int, price: int | None = None) -> Change:
+def change(second: int, offer_id: int, kind: int, price: int | None = None) -> RecordedChange:
     stock = None if price is None else 5
-    return Change(BEGIN + timedelta(seconds=second), offer_id, kind, f"r{offer_id}", price, stock)
+    return RecordedChange(BEGIN + timedelta(seconds=second), offer_id, kind, f"r{offer_id}", price, stock)
 
 
 def state(offer_id: int, price: int) -> OfferState:
     return OfferState(f"r{offer_id}", price, 5)
 
 
-def point(second: int, *states: OfferState) -> Point:
-    return Point(BEGIN + timedelta(seconds=second), aggregate(states))
+def point(second: int, *states: OfferState) -> RecordedPoint:
+    return RecordedPoint(BEGIN + timedelta(seconds=second), aggregate(states))
 
 
 APPEARED, CHANGED, REMOVED = change(1, 1, 1, 100), change(2, 1, 2, 120), change(3, 1, 3)
@@ -29,8 +37,8 @@ POINTS = [point(1, state(1, 100)), point(2, state(1, 120), state(2, 90)), point(
 STORED = {2: state(2, 90)}
 
 
-def test_a_true_history_is_not_complained_of() -> None:
-    assert complaints(CHANGES, POINTS, STORED) == []
+def test_a_true_history_has_no_errors() -> None:
+    assert history_errors(CHANGES, POINTS, STORED) == []
 
 
 @pytest.mark.parametrize(
@@ -45,21 +53,21 @@ def test_a_true_history_is_not_complained_of() -> None:
     ],
     ids=["no appearance", "no change", "no removal", "change of nothing", "two appearances", "gone before"],
 )
-def test_missing_and_double_changes_are_found(wrong: list[Change]) -> None:
-    assert complaints(wrong, POINTS, STORED)
+def test_missing_and_double_changes_are_found(wrong: list[RecordedChange]) -> None:
+    assert history_errors(wrong, POINTS, STORED)
 
 
 @pytest.mark.parametrize(
     "wrong",
     [POINTS[1:], POINTS[:-1], [*POINTS, point(4, state(2, 90))], [*POINTS[:-1], point(3, state(1, 120))]],
-    ids=["first missing", "last missing", "one twice", "one of a state that never was"],
+    ids=["first missing", "last missing", "one twice", "one of a state that never existed"],
 )
-def test_wrong_price_points_are_found(wrong: list[Point]) -> None:
-    assert complaints(CHANGES, wrong, STORED)
+def test_wrong_price_points_are_found(wrong: list[RecordedPoint]) -> None:
+    assert history_errors(CHANGES, wrong, STORED)
 
 
-def test_offers_that_are_not_what_the_history_ends_with_are_found() -> None:
-    assert complaints(CHANGES, POINTS, {})
+def test_stored_offers_that_differ_from_the_end_of_the_history_are_found() -> None:
+    assert history_errors(CHANGES, POINTS, {})
 
 
 def listing(*prices: int) -> Listing:
@@ -79,16 +87,16 @@ SHOWN = [(1, listing(10)), (2, listing(20)), (3, listing(10, 11)), (4, listing(2
     ],
     ids=["all", "an empty one between", "never shown", "an older one after a newer one"],
 )
-def test_offers_that_the_service_did_not_show_then_are_found(
+def test_offers_that_the_service_did_not_show_at_that_time_are_found(
     stored: list[Listing], wrong: list[Listing]
 ) -> None:
     assert wrong_listings(stored, SHOWN) == wrong
 
 
 def test_own_offers_are_not_the_services() -> None:
-    own = Change(BEGIN, 7, 1, None, 50, 1)
+    own = RecordedChange(BEGIN, 7, 1, None, 50, 1)
 
-    assert external(replay([own, *CHANGES]).states) == [
+    assert external_listings(replay([own, *CHANGES]).states) == [
         frozenset(),
         frozenset({("r1", 100, 5)}),
         frozenset({("r1", 120, 5), ("r2", 90, 5)}),

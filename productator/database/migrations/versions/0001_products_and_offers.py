@@ -1,5 +1,7 @@
 """Products, their refreshes and offers, and the token towards the Offers service."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
@@ -7,7 +9,7 @@ from sqlalchemy.dialects import mysql
 revision = "0001"
 down_revision = None
 
-_OPTIONS = {
+_OPTIONS: dict[str, Any] = {
     f"{name}_{key}": value
     for name in ("mysql", "mariadb")
     for key, value in {"engine": "InnoDB", "charset": "utf8mb4", "collate": "utf8mb4_unicode_ci"}.items()

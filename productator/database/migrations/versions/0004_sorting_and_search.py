@@ -1,5 +1,7 @@
 """Products sorted by name and by their times, and searched by the words of their names."""
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
@@ -38,7 +40,7 @@ def _spell() -> None:
         )
 
 
-def _read_behind(product_id: int) -> list[sa.Row[tuple[int, str]]]:
+def _read_behind(product_id: int) -> Sequence[sa.Row[int, str]]:
     rows = _PRODUCTS.c
     query = sa.select(rows.id, rows.name).where(rows.id > product_id).order_by(rows.id).limit(_ROWS_A_TIME)
-    return list(op.get_bind().execute(query).all())
+    return op.get_bind().execute(query).all()

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import mysql
 revision = "0005"
 down_revision = "0004"
 
-_OPTIONS = {
+_OPTIONS: dict[str, Any] = {
     f"{name}_{key}": value
     for name in ("mysql", "mariadb")
     for key, value in {"engine": "InnoDB", "charset": "utf8mb4", "collate": "utf8mb4_unicode_ci"}.items()
@@ -104,7 +104,9 @@ def _begin_history(connection: sa.Connection, changes: sa.Table, points: sa.Tabl
 
 def _offers_of_some_products(connection: sa.Connection) -> Iterator[list[Any]]:
     """All offers, by product; those of a product stand together."""
-    columns = [sa.column(name) for name in ("id", "product_id", "remote_id", "price", "items_in_stock")]
+    columns: list[sa.ColumnClause[Any]] = [
+        sa.column(name) for name in ("id", "product_id", "remote_id", "price", "items_in_stock")
+    ]
     offers = sa.table("offers", *columns)
     product_id = offers.c.product_id
     some = sa.select(product_id).distinct().order_by(product_id).limit(_PRODUCTS_A_TIME)

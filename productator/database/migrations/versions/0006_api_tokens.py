@@ -1,5 +1,7 @@
 """Tokens of the API's callers."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
@@ -7,7 +9,7 @@ from sqlalchemy.dialects import mysql
 revision = "0006"
 down_revision = "0005"
 
-_OPTIONS = {
+_OPTIONS: dict[str, Any] = {
     f"{name}_{key}": value
     for name in ("mysql", "mariadb")
     for key, value in {"engine": "InnoDB", "charset": "utf8mb4", "collate": "utf8mb4_unicode_ci"}.items()

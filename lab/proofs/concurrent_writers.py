@@ -1,21 +1,21 @@
-"""Many writers on few products: each reads a counter, adds one, and writes it on condition (`If-Match`)."""
+"""Many writers on few products: each reads a counter, adds one, and writes it with `If-Match`."""
 
 import random
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from lab.processes import Api
-from lab.proofs.wire import Answer, exchange
+from lab.processes.api import Api
+from lab.proofs.wire import HttpAnswer, exchange
 
 
 @dataclass(frozen=True)
-class Written:
+class WritersResult:
     acknowledged: int
-    # Refused because somebody else was faster (412), and repeated.
+    # Refused with 412 because another writer was faster, and repeated.
     conflicts: int
-    # What the counters say in the end.
+    # The sum of the counters in the end.
     counted: int
     # How many different versions the acknowledgements name.
     versions: int
@@ -24,27 +24,25 @@ class Written:
     seconds: float
 
     @property
-    def is_right(self) -> bool:
+    def is_as_promised(self) -> bool:
         return self.acknowledged == self.counted == self.versions and not self.others
 
 
 @dataclass
-class _Log:
-    versions: list[tuple[int, str]]
-    statuses: Counter[int]
+class _WriterLog:
+    versions: list[tuple[int, str]] = field(default_factory=list)
+    statuses: Counter[int] = field(default_factory=Counter)
 
 
-def write(api: Api, *, writers: int, writes: int, products: int) -> Written:
-    """`writes` is how many are to be acknowledged in all."""
+def write_concurrently(api: Api, *, writers: int, writes: int, products: int) -> WritersResult:
+    """`writes` is the number of acknowledged writes of all writers together."""
     began = time.monotonic()
     ids = [exchange(api, "POST", "/products", _product(0)).json["id"] for _ in range(products)]
     shares = [writes // writers + (number < writes % writers) for number in range(writers)]
     with ThreadPoolExecutor(writers) as threads:
-        logs = list(
-            threads.map(lambda number: _writer(api, ids, shares[number], seed=number), range(writers))
-        )
+        logs = list(threads.map(lambda number: _write(api, ids, shares[number], seed=number), range(writers)))
     statuses = sum((log.statuses for log in logs), Counter[int]())
-    return Written(
+    return WritersResult(
         acknowledged=statuses.pop(200, 0),
         conflicts=statuses.pop(412, 0),
         counted=sum(_counter(exchange(api, "GET", f"/products/{each}")) for each in ids),
@@ -54,9 +52,9 @@ def write(api: Api, *, writers: int, writes: int, products: int) -> Written:
     )
 
 
-def _writer(api: Api, ids: list[int], share: int, *, seed: int) -> _Log:
+def _write(api: Api, ids: list[int], share: int, *, seed: int) -> _WriterLog:
     chance = random.Random(seed)
-    log = _Log([], Counter())
+    log = _WriterLog()
     while log.statuses[200] < share:
         product_id = chance.choice(ids)
         path = f"/products/{product_id}"
@@ -72,5 +70,5 @@ def _product(counter: int) -> dict[str, str]:
     return {"name": "Counter", "description": str(counter)}
 
 
-def _counter(answer: Answer) -> int:
+def _counter(answer: HttpAnswer) -> int:
     return int(answer.json["description"])

@@ -1,4 +1,4 @@
-"""Callers of the API who write own offers while everything else is being broken."""
+"""Callers of the API that write own offers while everything else is being broken."""
 
 import random
 import threading
@@ -10,23 +10,23 @@ from typing import Any
 
 import requests
 
-from lab.processes import Api
+from lab.processes.api import Api
 
 
 @dataclass
-class Writes:
-    """Prices, each written once: what the API acknowledged, and what nobody knows the end of."""
+class OfferWrites:
+    """Prices, each written once, by what the API answered; `unknown`: whether it was stored is not known."""
 
     acknowledged: set[int] = field(default_factory=set)
     refused: set[int] = field(default_factory=set)
     unknown: set[int] = field(default_factory=set)
 
 
-class Writer:
-    """One caller in a thread; no other touches its offers, and it never writes a price twice."""
+class OfferWriter:
+    """One caller in a thread; no other writes its offers, and it never writes a price twice."""
 
     def __init__(self, apis: Sequence[Api], products: Sequence[int], *, first_price: int, seed: int) -> None:
-        self.writes = Writes()
+        self.writes = OfferWrites()
         self._apis = apis
         self._products = products
         self._prices = count(first_price)
@@ -57,7 +57,7 @@ class Writer:
             if created is not None:
                 self._offers.append(f"{path}/{created['id']}")
         elif choice < 0.3:
-            # Whether or not it arrives: nobody writes this offer again.
+            # The offer is not written again, so it does not matter whether this arrives.
             self._send("DELETE", self._offers.pop(), None, None)
         else:
             self._send("PUT", self._chance.choice(self._offers), price, offer)
@@ -74,6 +74,6 @@ class Writer:
         self._note(self.writes.unknown if answer.status_code >= 500 else self.writes.refused, price)
         return None
 
-    def _note(self, known: set[int], price: int | None) -> None:
+    def _note(self, prices: set[int], price: int | None) -> None:
         if price is not None:
-            known.add(price)
+            prices.add(price)

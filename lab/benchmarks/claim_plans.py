@@ -1,4 +1,4 @@
-"""How the database finds the products that are due, and what that costs."""
+"""How the database finds due products, and what that costs."""
 
 import time
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _TIMES = 20
 
 
 def claim_cost_us(engine: Engine) -> float:
-    """Microseconds a product; the claims are taken back each time."""
+    """Microseconds a product; each claim is rolled back."""
     took_s, claimed = 0.0, 0
     with Session(engine) as session:
         for _ in range(_TIMES):
@@ -27,8 +27,8 @@ def claim_cost_us(engine: Engine) -> float:
     return took_s / claimed * 1e6
 
 
-def plans_of_claims(engine: Engine) -> Iterator[dict[str, Any]]:
-    """What EXPLAIN says of each statement of a claim."""
+def claim_plans(engine: Engine) -> Iterator[dict[str, Any]]:
+    """The plan of each statement of a claim."""
     statements: list[tuple[str, Any]] = []
 
     def note(*call: Any) -> None:
