@@ -1,4 +1,4 @@
-"""One schema, however it came about: by migrations, by the models or by dump.sql."""
+"""Migrations, models and dump.sql give the same schema."""
 
 import multiprocessing
 from collections import Counter
@@ -142,9 +142,10 @@ def test_an_upgrade_that_is_killed_after_any_step_is_finished_by_the_next(
 
 def test_eight_processes_may_migrate_at_once(empty_database_url: str, empty_engine: Engine) -> None:
     context = multiprocessing.get_context("fork")
-    start, told = context.Barrier(8), context.SimpleQueue()
+    start, found = context.Barrier(8), context.SimpleQueue()
     processes = [
-        context.Process(target=migrate_in_a_process, args=(empty_database_url, start, told)) for _ in range(8)
+        context.Process(target=migrate_in_a_process, args=(empty_database_url, start, found))
+        for _ in range(8)
     ]
     with ExitStack() as running:
         for process in processes:
@@ -152,7 +153,7 @@ def test_eight_processes_may_migrate_at_once(empty_database_url: str, empty_engi
             running.callback(process.join)
 
     assert [process.exitcode for process in processes] == [0] * 8
-    assert Counter(told.get() for _ in processes) == {None: 1, schema.newest_revision(): 7}
+    assert Counter(found.get() for _ in processes) == {None: 1, schema.newest_revision(): 7}
     assert set(Base.metadata.tables) < set(inspect(empty_engine).get_table_names())
 
 
@@ -170,15 +171,15 @@ def test_on_sqlite_a_migration_waits_longer_for_its_turn_than_a_request(tmp_path
         assert schema.revision(connection) == schema.newest_revision()
 
 
-def migrate_in_a_process(url: str, start: Barrier, told: Any) -> None:
+def migrate_in_a_process(url: str, start: Barrier, found: Any) -> None:
     """Tells the version that the migration found."""
     engine = make_engine(url)
     start.wait()
     before, _ = schema.migrate(engine)
-    told.put(before)
+    found.put(before)
 
 
-def test_the_command_tells_what_it_did_and_hides_the_password(
+def test_the_command_says_what_it_did_and_hides_the_password(
     empty_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
