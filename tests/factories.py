@@ -38,7 +38,7 @@ def new_product(name: str = "Espresso machine", description: str = "15 bar pump"
 
 
 def stored_product(sessions: sessionmaker[Session], *, now: datetime = NOW, **over: str) -> int:
-    """The id of a new product, made through the service: pending, and due at `now`."""
+    """The id of a new product, created through the catalogue: pending, and due at `now`."""
     with sessions.begin() as session:
         product = products.create(session, new_product(**over), now=now)
         session.flush()
@@ -110,7 +110,7 @@ def token(
     expires_at: datetime | None = None,
     now: datetime = NOW,
 ) -> tuple[int, str]:
-    """A new API token: its id, and what has to be presented."""
+    """A new API token: its id and its secret."""
     with sessions.begin() as session:
         made, secret = api_tokens.create(
             session, name=name, scopes=map(Scope, scopes), expires_at=expires_at, now=now

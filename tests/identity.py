@@ -41,7 +41,7 @@ class SigningKey:
         return public | {"kid": self.id, "use": "sig", "alg": self.algorithm} | over
 
     def token(self, *, headers: dict[str, Any] | None = None, **over: Any) -> str:
-        """A good token, but for what is told otherwise; None leaves a claim or header out."""
+        """A valid token, except for the given claims and headers; None omits one."""
         named = {"kid": self.id} | (headers or {})
         kept = {name: value for name, value in named.items() if value is not None}
         # Not `jwt.encode`, which refuses to write some of what we have to refuse to read.

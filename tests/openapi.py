@@ -1,4 +1,4 @@
-"""The document as tests use it: its operations, and schemas that refuse what they do not name."""
+"""The document for tests: its operations, and schemas that refuse unknown members."""
 
 from collections.abc import Iterator
 from copy import deepcopy
@@ -34,7 +34,7 @@ def responses(document: Json, operation: Json) -> Iterator[tuple[int, Json]]:
 
 
 def validate(document: Json, schema: Json, value: object) -> None:
-    """Holds a value to a schema of the document, its formats included."""
+    """Validates a value against a schema of the document, formats included."""
     whole = schema | {"components": document["components"]}
     Draft202012Validator(whole, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(value)
 

@@ -1,10 +1,9 @@
-"""Writing many rows in few statements, for where thousands are written a second.
+"""Bulk writes: many rows in few statements, for thousands of rows a second.
 
-Updates that differ from row to row cost a round trip each when `executemany` sends them; what the servers
-have for the purpose differs from one to the next, while a CASE by the key is understood by all. Inserts take
-a third of the processor time of SQLAlchemy's and the driver's way, which look at each value apart: whole
-numbers and times, most of what is written here, are part of the statement, and all other values its
-parameters.
+`executemany` sends updates that differ from row to row one by one. Each server has another statement for such
+updates, but all of them understand a CASE by the key. Inserts take a third of the processor time that
+SQLAlchemy and the driver need, which handle each value on its own: here whole numbers and times, which are
+most of the values, are part of the statement, and only the others are parameters.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,7 +15,7 @@ from sqlalchemy import Column, Connection, Integer, Table
 
 from productator.database.column_types import UtcDateTime
 
-# The work for a CASE grows with the square of its length.
+# The time for a CASE grows with the square of its length.
 _UPDATES_A_STATEMENT = 100
 _INSERTS_A_STATEMENT = 1_000
 _NULL = "NULL"
@@ -25,7 +24,7 @@ _NULL = "NULL"
 def insert_rows(
     connection: Connection, table: Table, names: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> None:
-    """Each of `rows` holds the values of the columns that `names` lists."""
+    """Inserts `rows`, which have the values of the columns in `names`."""
     for some in slices(rows, _INSERTS_A_STATEMENT):
         columns = _columns(connection, table, names, some)
         texts = ", ".join(f"({', '.join(row)})" for row in zip(*(each for each, _ in columns), strict=True))
@@ -42,9 +41,9 @@ def update_each(
     *,
     counting: str | None = None,
 ) -> None:
-    """Of each row of `rows`: the first column of `names`, a number, is the key, the others are set.
+    """Updates a row for each of `rows`: the first of `names`, a number, is the key, and the others are set.
 
-    `counting` names a column that goes up by one.
+    `counting` names a column that is raised by one.
     """
     key, *others = names
     for some in slices(rows, _UPDATES_A_STATEMENT):
@@ -65,7 +64,7 @@ def slices(rows: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
 def _columns(
     connection: Connection, table: Table, names: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> list[tuple[Sequence[str], Sequence[Any]]]:
-    """Of each column: what stands for its values in a statement, and the parameters, if any."""
+    """For each column: the texts of its values in the statement, and its parameters, if any."""
     values = zip(*rows, strict=True)
     return [_column(connection, table.c[name], each) for name, each in zip(names, values, strict=True)]
 
@@ -83,7 +82,7 @@ def _column(
 
 
 def _time(value: datetime) -> str:
-    """As all databases read it, without the zone; with microseconds always, since SQLite compares texts."""
+    """In the form that all databases read: no zone, and always microseconds, since SQLite compares texts."""
     return f"'{value.astimezone(UTC).isoformat(' ', 'microseconds')[:26]}'"
 
 

@@ -18,7 +18,7 @@ from tests.servers import MigratedDatabase, SharedServer, dispose_of
 
 @pytest.fixture
 def guarded(database_url: str) -> Iterator[Callable[..., FlaskClient]]:
-    """Makes a client of an application of its own that asks for tokens as told: `guarded("write")`."""
+    """Makes a client of an application of its own, with this mode of access control: `guarded("write")`."""
     apps = []
 
     def make(mode: str, **settings: Any) -> FlaskClient:
@@ -74,7 +74,7 @@ def refreshed_product(sessions: sessionmaker[Session], product: dict[str, Any]) 
 
 @pytest.fixture
 def failures(app: Flask) -> Iterator[list[Exception]]:
-    """What the next commits of the application fail with, each with the last of the list."""
+    """The exceptions of the next commits of the application; each commit takes the last one."""
     planned: list[Exception] = []
 
     def fail(_connection: Connection) -> None:

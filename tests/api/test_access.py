@@ -1,4 +1,4 @@
-"""Who may call what: modes, scopes and routes; and what those hear who may not."""
+"""Access control: modes, scopes and routes, and the answers to callers without access."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,7 +14,7 @@ from tests import factories
 from tests.api.checks import PRODUCTS, problem
 from tests.servers import dispose_of
 
-# Where tokens are kept is tested in test_tokens.py; this is about what happens with them.
+# test_tokens.py tests the storage of tokens; these tests are about their effect.
 pytestmark = pytest.mark.parametrize("server", ["sqlite"], indirect=True)
 
 Guarded = Callable[..., FlaskClient]
@@ -46,13 +46,13 @@ CASES = [
 
 
 def headers_of(who: str, sessions: Sessions) -> dict[str, str]:
-    """What one of KNOWN sends."""
+    """The headers of one of KNOWN."""
     sent = {"none": {}, "unknown": factories.bearer("pt_" + 43 * "x"), "given": factories.bearer(ADMIN_TOKEN)}
     return sent[who] if who in sent else factories.bearer(factories.token(sessions, who)[1])
 
 
 @pytest.mark.parametrize(("asked", "who", "status"), CASES)
-def test_each_mode_lets_in_whom_it_should(
+def test_each_mode_accepts_the_right_callers(
     guarded: Guarded, sessions: Sessions, asked: tuple[str, str], who: str, status: int
 ) -> None:
     mode, method = asked
@@ -66,7 +66,7 @@ def test_each_mode_lets_in_whom_it_should(
 
 @pytest.fixture
 def closed(database_url: str) -> Iterator[Flask]:
-    """An application that asks for a token wherever it can."""
+    """An application that requires a token wherever it can."""
     app = create_app(factories.settings(database_url=database_url, auth="all"))
     yield app
     dispose_of(app)
@@ -130,7 +130,7 @@ def test_nothing_outside_of_the_api_changes_anything_or_asks_for_a_token(closed:
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_what_is_no_token_is_refused_like_a_wrong_one(guarded: Guarded, method: str, sent: str) -> None:
+def test_a_malformed_token_is_refused_like_a_wrong_one(guarded: Guarded, method: str, sent: str) -> None:
     response = guarded("write").open(PRODUCTS, method=method, headers={"Authorization": sent})
 
     problem(response, 401)
@@ -143,14 +143,14 @@ def test_the_scheme_may_be_written_in_any_case(guarded: Guarded) -> None:
     assert client.get(PRODUCTS, headers={"Authorization": f"bEARER   {ADMIN_TOKEN}"}).status_code == 200
 
 
-def test_who_sends_no_token_hears_of_no_error(guarded: Guarded) -> None:
+def test_a_challenge_without_a_token_names_no_error(guarded: Guarded) -> None:
     response = guarded("write").post(PRODUCTS, json=KETTLE)
 
     assert "needs a token" in problem(response, 401)["detail"]
     assert response.headers["WWW-Authenticate"] == REALM
 
 
-def test_who_lacks_a_scope_hears_which(guarded: Guarded, sessions: Sessions) -> None:
+def test_a_challenge_names_the_missing_scope(guarded: Guarded, sessions: Sessions) -> None:
     response = guarded("write").post(PRODUCTS, headers=headers_of("read", sessions))
 
     assert "scope write" in problem(response, 403)["detail"]
@@ -158,7 +158,7 @@ def test_who_lacks_a_scope_hears_which(guarded: Guarded, sessions: Sessions) -> 
 
 
 @pytest.mark.parametrize("path", ["{id}", "{id}/offers?min_price=x"])
-def test_nobody_without_a_token_learns_what_there_is(
+def test_nobody_without_a_token_learns_what_exists(
     guarded: Guarded, product: dict[str, Any], path: str
 ) -> None:
     client = guarded("all")
@@ -178,7 +178,7 @@ def test_nobody_without_a_token_learns_what_there_is(
     ],
     ids=["not JSON", "another media type", "too large"],
 )
-def test_no_body_is_looked_at_without_a_token(guarded: Guarded, request_: dict[str, Any]) -> None:
+def test_no_body_is_read_without_a_token(guarded: Guarded, request_: dict[str, Any]) -> None:
     problem(guarded("write").post(PRODUCTS, **request_), 401)
 
 

@@ -1,4 +1,4 @@
-"""POST /api/v1/products/batch: many products in one request, each created or refused by itself."""
+"""POST /api/v1/products/batch: many products in one request, each created or refused on its own."""
 
 import json
 from typing import Any
@@ -107,7 +107,7 @@ def test_a_batch_of_invalid_items_creates_nothing(client: FlaskClient) -> None:
     assert items(client, PRODUCTS) == []
 
 
-def test_an_item_with_ever_so_many_unknown_fields_has_a_short_answer(client: FlaskClient) -> None:
+def test_an_item_with_very_many_unknown_fields_has_a_short_answer(client: FlaskClient) -> None:
     (answer,) = post(client, {str(number): 1 for number in range(50_000)}).get_json()["items"]
 
     assert len(answer["problem"]["errors"]) == 20
@@ -124,7 +124,9 @@ def test_an_item_with_ever_so_many_unknown_fields_has_a_short_answer(client: Fla
         (named("Kettle"), ""),
     ],
 )
-def test_what_is_no_batch_is_refused_as_a_whole(client: FlaskClient, body: object, pointer: str) -> None:
+def test_a_body_that_is_not_a_batch_is_refused_as_a_whole(
+    client: FlaskClient, body: object, pointer: str
+) -> None:
     assert wrong_fields(client.post(BATCH, json=body)) == {pointer}
     assert items(client, PRODUCTS) == []
 
@@ -146,7 +148,7 @@ def test_a_body_over_the_limit_of_all_routes_is_refused(client: FlaskClient) -> 
     assert len(body) > MIB
 
 
-def test_a_batch_sent_again_under_its_key_creates_nothing_more(client: FlaskClient) -> None:
+def test_a_batch_sent_again_with_its_key_creates_nothing_more(client: FlaskClient) -> None:
     first, second = (post(client, *named("Kettle", " ", "Teapot"), headers=KEY) for _ in range(2))
 
     assert (second.status_code, second.get_json()) == (207, first.get_json())
@@ -154,7 +156,7 @@ def test_a_batch_sent_again_under_its_key_creates_nothing_more(client: FlaskClie
     assert len(items(client, PRODUCTS)) == 2
 
 
-def test_the_longest_answer_can_be_kept(client: FlaskClient) -> None:
+def test_the_longest_answer_can_be_stored(client: FlaskClient) -> None:
     # A slash takes two characters of a pointer.
     unknown = {f"{number:02}{'/' * 38}": 1 for number in range(20)}
 
@@ -181,7 +183,7 @@ def test_of_concurrent_duplicates_one_has_the_effect(app: Flask, client: FlaskCl
     assert len(items(client, PRODUCTS)) == 100
 
 
-def test_a_batch_that_the_database_gives_up_creates_nothing(
+def test_a_batch_that_the_database_rolls_back_creates_nothing(
     client: FlaskClient, failures: list[Exception]
 ) -> None:
     failures += [failure(1213)] * 20

@@ -1,4 +1,4 @@
-"""Many callers at once: what was acknowledged is kept, and nobody is told of a deadlock."""
+"""Many callers at once: acknowledged changes are kept, and no answer reports a deadlock."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""ETag, If-None-Match, If-Match: nobody downloads what they have or overwrites what they have not seen."""
+"""ETag, If-None-Match, If-Match: nobody downloads a known state or overwrites an unknown one."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -82,7 +82,7 @@ def test_an_unchanged_product_is_not_sent_again(client: FlaskClient, product: Js
     assert (response.status_code, response.data, response.headers["ETag"]) == (304, b"", seen)
 
 
-def test_the_end_of_the_registration_is_seen_by_readers(
+def test_readers_see_the_end_of_the_registration(
     client: FlaskClient, sessions: sessionmaker[Session], product: Json
 ) -> None:
     pending = tag(client, url_of(product))
@@ -92,7 +92,7 @@ def test_the_end_of_the_registration_is_seen_by_readers(
     assert client.get(url_of(product), headers={"If-None-Match": pending}).status_code == 200
 
 
-def test_the_end_of_the_registration_does_not_hold_up_writers(
+def test_the_end_of_the_registration_does_not_block_writers(
     client: FlaskClient, product: Json, registered_product: Json
 ) -> None:
     response = client.patch(url_of(product), json={"name": "Renamed"}, headers={"If-Match": '"2p"'})
@@ -131,7 +131,7 @@ def test_a_change_of_something_else_is_refused(
     assert client.get(url_of(product)).get_json() == product
 
 
-def test_a_refusal_tells_the_current_tag(client: FlaskClient, offer: Json) -> None:
+def test_a_refusal_has_the_current_tag(client: FlaskClient, offer: Json) -> None:
     response = client.delete(offer_url(offer), headers={"If-Match": '"99"'})
 
     assert response.headers["ETag"] == tag(client, offer_url(offer))
@@ -143,7 +143,7 @@ def test_an_unknown_product_is_not_found_whatever_was_expected(client: FlaskClie
 
 
 @SENDS_NO_SQL
-def test_wrong_input_is_told_before_a_stale_tag(client: FlaskClient, product: Json) -> None:
+def test_wrong_input_is_reported_before_a_stale_tag(client: FlaskClient, product: Json) -> None:
     problem(client.patch(url_of(product), json={"name": 5}, headers={"If-Match": '"99"'}), 422)
 
 
@@ -163,7 +163,7 @@ def test_a_change_of_nothing_leaves_the_tag(client: FlaskClient, offer: Json) ->
 
 @each_change
 @SENDS_NO_SQL
-def test_a_strict_deployment_wants_a_tag(strict_client: FlaskClient, product: Json, change: Any) -> None:
+def test_a_strict_deployment_requires_a_tag(strict_client: FlaskClient, product: Json, change: Any) -> None:
     problem(change(strict_client, url_of(product), {}), 428)
 
 

@@ -1,4 +1,4 @@
-"""Which offers a list shows, and in which order; how fresh offers are."""
+"""Filters and orders of the lists of offers, and the age of offers."""
 
 from datetime import timedelta
 from typing import Any
@@ -60,7 +60,7 @@ def test_a_products_offers_are_filtered_and_sorted(
 
 
 @pytest.mark.parametrize(("query", "prices"), FILTERED)
-def test_the_offers_of_one_product_among_all_are_filtered_and_sorted_likewise(
+def test_one_products_offers_in_the_list_of_all_are_filtered_and_sorted_likewise(
     client: FlaskClient, four_offers: Json, another_offer: Json, query: str, prices: list[int]
 ) -> None:
     body = client.get(f"{OFFERS}?{query.removeprefix('?')}&product_id={four_offers['id']}").get_json()

@@ -1,4 +1,4 @@
-"""Idempotency-Key: whoever sends a POST again for want of an answer gets the first one, and one effect."""
+"""Idempotency-Key: a POST that is sent again has one effect, and gets the first answer."""
 
 from datetime import timedelta
 from typing import Any
@@ -51,7 +51,7 @@ def test_only_the_replay_says_that_it_is_one(client: FlaskClient) -> None:
     assert second.headers["Idempotency-Replayed"] == "true"
 
 
-def test_a_replay_tells_what_was_then(client: FlaskClient) -> None:
+def test_a_replay_has_the_state_of_the_first_answer(client: FlaskClient) -> None:
     first = post(client)
     client.patch(first.headers["Location"], json={"name": "Renamed"})
 
@@ -124,20 +124,20 @@ def test_a_bare_key_is_the_quoted_one(client: FlaskClient) -> None:
     assert post(client, "order-1").get_json() == post(client, '"order-1"').get_json()
 
 
-def test_a_refused_request_may_be_mended_under_its_key(client: FlaskClient) -> None:
+def test_a_refused_request_may_be_fixed_and_sent_with_its_key(client: FlaskClient) -> None:
     problem(post(client, name=5), 422)
 
     assert post(client).status_code == 201
 
 
-def test_a_failed_request_may_be_tried_again_under_its_key(client: FlaskClient) -> None:
+def test_a_failed_request_may_be_sent_again_with_its_key(client: FlaskClient) -> None:
     offer = {"price": 1, "items_in_stock": 1}
     problem(client.post(f"{PRODUCTS}/999999999/offers", json=offer, headers=KEY), 404)
 
     problem(client.post(f"{PRODUCTS}/999999999/offers", json=offer, headers=KEY), 404)
 
 
-def test_a_key_is_forgotten_after_a_day(client: FlaskClient, sessions: sessionmaker[Session]) -> None:
+def test_a_key_expires_after_a_day(client: FlaskClient, sessions: sessionmaker[Session]) -> None:
     first = post(client)
     with sessions.begin() as session:
         session.execute(update(IdempotencyKey).values(created_at=utc_now() - timedelta(hours=24, seconds=1)))
@@ -160,7 +160,7 @@ def test_expired_keys_are_deleted_a_few_at_a_time(
     assert deleted == [2, 2, 1, 0]
 
 
-def test_keys_that_count_are_not_deleted(client: FlaskClient, sessions: sessionmaker[Session]) -> None:
+def test_valid_keys_are_not_deleted(client: FlaskClient, sessions: sessionmaker[Session]) -> None:
     post(client)
 
     assert run_transaction(sessions, lambda session: idempotency.prune(session, now=utc_now(), most=9)) == 0

@@ -1,4 +1,4 @@
-"""Requests that cannot be read, or that name what is not acceptable."""
+"""Requests that cannot be parsed, and requests with unacceptable values."""
 
 import json
 from typing import Any
@@ -57,7 +57,7 @@ def test_every_method_that_reads_a_body_refuses_what_is_not_json(
 
 @pytest.mark.parametrize("body", ["[]", "5", "null", '"Kettle"', "true", '[{"name": "Kettle"}]'])
 @SENDS_NO_SQL
-def test_json_that_is_no_object_is_refused(client: FlaskClient, body: str) -> None:
+def test_json_that_is_not_an_object_is_refused(client: FlaskClient, body: str) -> None:
     assert wrong_fields(client.post(PRODUCTS, data=body, content_type="application/json")) == {""}
 
 
@@ -75,7 +75,7 @@ def test_a_body_without_content_type_is_refused(client: FlaskClient) -> None:
 
 
 @SENDS_NO_SQL
-def test_a_merge_patch_is_no_content_for_put(client: FlaskClient, offer: Json) -> None:
+def test_put_does_not_accept_a_merge_patch(client: FlaskClient, offer: Json) -> None:
     response = client.put(offer_url(offer), data="{}", content_type="application/merge-patch+json")
 
     problem(response, 415)
@@ -105,7 +105,7 @@ def test_a_body_of_one_mebibyte_is_read(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("length", ["abc", "-1", "2, 2", "1.0", "\u0661"])
 @SENDS_NO_SQL
-def test_a_length_that_is_no_number_is_refused(client: FlaskClient, length: str) -> None:
+def test_a_length_that_is_not_a_number_is_refused(client: FlaskClient, length: str) -> None:
     response = client.post(PRODUCTS, data="{}", environ_overrides={"CONTENT_LENGTH": length})
 
     assert problem(response, 400)["detail"] == "The Content-Length is not a number."
@@ -267,7 +267,7 @@ def test_a_description_of_the_greatest_length_is_kept(client: FlaskClient) -> No
 )
 @pytest.mark.parametrize("path", [PRODUCTS, OFFERS])
 @SENDS_NO_SQL
-def test_a_limit_that_is_no_positive_whole_number_is_refused(
+def test_a_limit_that_is_not_a_positive_whole_number_is_refused(
     client: FlaskClient, path: str, limit: str
 ) -> None:
     assert wrong_fields(client.get(path, query_string={"limit": limit})) == {"/limit"}
@@ -335,5 +335,5 @@ def test_the_list_of_all_offers_refuses_wrong_and_unknown_parameters(
 
 
 @SENDS_NO_SQL
-def test_wrong_input_is_told_before_an_unknown_product(client: FlaskClient) -> None:
+def test_wrong_input_is_reported_before_an_unknown_product(client: FlaskClient) -> None:
     wrong_fields(client.put(f"{PRODUCTS}/1", json={}))

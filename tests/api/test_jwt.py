@@ -1,4 +1,4 @@
-"""Tokens of an outside identity provider: real keys, served by a real server on loopback."""
+"""Tokens of an identity provider: real keys, served by a real server on loopback."""
 
 import base64
 import json
@@ -53,7 +53,7 @@ def call(client: FlaskClient) -> Call:
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "RS512", "PS256", "ES256", "EdDSA"])
-def test_a_token_of_the_provider_lets_in(call: Call, jwks: Jwks, algorithm: str) -> None:
+def test_a_token_of_the_provider_is_accepted(call: Call, jwks: Jwks, algorithm: str) -> None:
     other = SigningKey.new("other", algorithm)
     jwks.publish(other)
 
@@ -187,7 +187,7 @@ def test_an_address_in_the_token_is_not_asked(call: Call, jwks: Jwks) -> None:
 @pytest.mark.parametrize(
     "over", [{"use": "enc"}, {"alg": "RSA-OAEP"}, {"alg": "HS256"}, {"kty": "oct", "k": "eA"}, {"kid": 7}]
 )
-def test_a_key_that_is_not_for_signing_is_none(
+def test_a_key_that_is_not_for_signing_is_ignored(
     call: Call, jwks: Jwks, key: SigningKey, over: dict[str, Any]
 ) -> None:
     jwks.body = json.dumps({"keys": [key.published(**over)]}).encode()
@@ -195,7 +195,7 @@ def test_a_key_that_is_not_for_signing_is_none(
     problem(call(key.token()), 401)
 
 
-def test_a_key_too_small_to_trust_is_refused(call: Call, jwks: Jwks) -> None:
+def test_a_key_that_is_too_short_is_refused(call: Call, jwks: Jwks) -> None:
     small = SigningKey("small", "RS256", rsa.generate_private_key(65537, 1024))
     jwks.publish(small)
     with pytest.warns(jwt.InsecureKeyLengthWarning):
@@ -204,7 +204,7 @@ def test_a_key_too_small_to_trust_is_refused(call: Call, jwks: Jwks) -> None:
     problem(call(token), 401)
 
 
-def test_a_key_may_leave_open_which_rsa_it_is_for(call: Call, jwks: Jwks) -> None:
+def test_an_rsa_key_without_an_algorithm_fits_all_of_rsa(call: Call, jwks: Jwks) -> None:
     other = SigningKey.new("other", "PS384")
     published = other.published()
     del published["alg"]
@@ -213,7 +213,7 @@ def test_a_key_may_leave_open_which_rsa_it_is_for(call: Call, jwks: Jwks) -> Non
     assert call(other.token()).status_code == 200
 
 
-def test_without_a_provider_nobody_elses_tokens_count(
+def test_without_a_provider_only_our_own_tokens_are_valid(
     guarded: Callable[..., FlaskClient], key: SigningKey
 ) -> None:
     problem(guarded("write").get(PRODUCTS, headers=bearer(key.token())), 401)
@@ -232,7 +232,7 @@ def test_a_caller_is_named_by_provider_and_subject(client: FlaskClient, key: Sig
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"keys": 7}', b'{"keys": ["x"]}'])
-def test_what_is_no_key_set_leaves_open_who_is_asking(
+def test_a_document_that_is_not_a_key_set_is_a_503(
     call: Call, jwks: Jwks, key: SigningKey, body: bytes
 ) -> None:
     jwks.body = body
@@ -250,15 +250,13 @@ def test_an_endless_key_set_is_not_read(call: Call, jwks: Jwks, key: SigningKey)
 
 
 @pytest.mark.parametrize("status", [301, 404, 500])
-def test_a_provider_that_cannot_serve_leaves_open_who_is_asking(
-    call: Call, jwks: Jwks, key: SigningKey, status: int
-) -> None:
+def test_a_provider_that_fails_is_a_503(call: Call, jwks: Jwks, key: SigningKey, status: int) -> None:
     jwks.status = status
 
     problem(call(key.token()), 503)
 
 
-def test_a_provider_that_is_away_leaves_open_who_is_asking(call: Call, jwks: Jwks, key: SigningKey) -> None:
+def test_a_provider_that_is_down_is_a_503(call: Call, jwks: Jwks, key: SigningKey) -> None:
     jwks.stop()
 
     problem(call(key.token()), 503)
@@ -270,7 +268,7 @@ def test_keys_are_read_once_while_they_are_known(call: Call, jwks: Jwks, key: Si
     assert (statuses, jwks.asked) == ({200}, 1)
 
 
-def test_keys_that_were_changed_are_found(jwks: Jwks) -> None:
+def test_new_keys_of_the_provider_are_found(jwks: Jwks) -> None:
     found = KeySet(jwks.address)
     before = found.find("second", now=NOW)
     jwks.publish(SigningKey.new("second"))
@@ -279,7 +277,7 @@ def test_keys_that_were_changed_are_found(jwks: Jwks) -> None:
     assert found.find("second", now=NOW + keysets.PAUSE)
 
 
-def test_made_up_keys_make_us_ask_once_in_a_while(jwks: Jwks) -> None:
+def test_invented_key_ids_cause_few_requests(jwks: Jwks) -> None:
     found = KeySet(jwks.address)
     for number in range(100):
         assert found.find(f"made up {number}", now=NOW + 0.25 * number * SECOND) is None
@@ -287,7 +285,7 @@ def test_made_up_keys_make_us_ask_once_in_a_while(jwks: Jwks) -> None:
     assert jwks.asked == 3
 
 
-def test_a_withdrawn_key_is_forgotten(jwks: Jwks) -> None:
+def test_a_withdrawn_key_becomes_invalid(jwks: Jwks) -> None:
     found = KeySet(jwks.address)
     assert found.find("first", now=NOW)
     jwks.publish(SigningKey.new("second"))
@@ -296,7 +294,7 @@ def test_a_withdrawn_key_is_forgotten(jwks: Jwks) -> None:
     assert found.find("first", now=NOW + keysets.KEPT_FOR) is None
 
 
-def test_known_keys_stay_good_for_a_while_when_the_provider_is_away(jwks: Jwks) -> None:
+def test_known_keys_stay_valid_for_a_while_when_the_provider_is_down(jwks: Jwks) -> None:
     found = KeySet(jwks.address)
     assert found.find("first", now=NOW)
     jwks.status = 500
@@ -306,7 +304,7 @@ def test_known_keys_stay_good_for_a_while_when_the_provider_is_away(jwks: Jwks) 
         found.find("first", now=NOW + keysets.VALID_FOR + SECOND)
 
 
-def test_an_unknown_key_cannot_be_judged_while_the_provider_is_away(jwks: Jwks) -> None:
+def test_an_unknown_key_cannot_be_checked_while_the_provider_is_down(jwks: Jwks) -> None:
     found = KeySet(jwks.address)
     assert found.find("first", now=NOW)
     jwks.status = 500
@@ -316,7 +314,7 @@ def test_an_unknown_key_cannot_be_judged_while_the_provider_is_away(jwks: Jwks) 
     assert found.find("first", now=NOW + keysets.PAUSE)
 
 
-def test_a_provider_that_is_away_is_asked_once_in_a_while(jwks: Jwks) -> None:
+def test_a_provider_that_is_down_gets_few_requests(jwks: Jwks) -> None:
     found = KeySet(jwks.address)
     jwks.status = 500
     for number in range(100):
@@ -326,7 +324,7 @@ def test_a_provider_that_is_away_is_asked_once_in_a_while(jwks: Jwks) -> None:
     assert jwks.asked == 3
 
 
-def test_all_is_well_once_the_provider_is_back(jwks: Jwks) -> None:
+def test_keys_are_found_again_once_the_provider_is_up(jwks: Jwks) -> None:
     found = KeySet(jwks.address)
     jwks.status = 500
     with pytest.raises(KeysUnavailable):

@@ -1,4 +1,4 @@
-"""Rate limits and tokens: who is counted as whom."""
+"""Rate limits of callers with tokens."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ WRONG = "Bearer pt_wrong"
 
 @pytest.fixture
 def limited(database_url: str) -> Iterator[FlaskClient]:
-    """Three requests in an hour; nothing needs a token, but one that is shown has to be good."""
+    """Three requests in an hour; nothing needs a token, but a token that is sent must be valid."""
     app = create_app(
         factories.settings(
             database_url=database_url,
@@ -45,19 +45,19 @@ def test_wrong_tokens_are_refused_after_as_many_tries(limited: FlaskClient) -> N
     assert statuses(limited, 5, authorization=WRONG) == [401, 401, 401, 429, 429]
 
 
-def test_after_too_many_wrong_tokens_a_right_one_is_refused_too(limited: FlaskClient) -> None:
+def test_after_too_many_wrong_tokens_a_valid_one_is_refused_too(limited: FlaskClient) -> None:
     statuses(limited, 3, authorization=WRONG)
 
     assert statuses(limited, 1, authorization=ADMIN) == [429]
 
 
-def test_wrong_tokens_cost_nothing_of_what_needs_none(limited: FlaskClient) -> None:
+def test_wrong_tokens_do_not_count_for_requests_without_a_token(limited: FlaskClient) -> None:
     statuses(limited, 4, authorization=WRONG)
 
     assert statuses(limited, 3) == [200, 200, 200]
 
 
-def test_wrong_tokens_are_told_how_many_tries_are_left(limited: FlaskClient) -> None:
+def test_the_answer_to_a_wrong_token_has_the_number_of_tries_left(limited: FlaskClient) -> None:
     statuses(limited, 1, authorization=WRONG)
 
     response = limited.get(PRODUCTS, headers={"Authorization": WRONG})
@@ -66,7 +66,7 @@ def test_wrong_tokens_are_told_how_many_tries_are_left(limited: FlaskClient) -> 
 
 
 @SENDS_NO_SQL
-def test_a_token_where_nobody_asks_for_one_counts_for_its_address(limited: FlaskClient) -> None:
+def test_a_token_where_none_is_checked_counts_for_its_address(limited: FlaskClient) -> None:
     answers = [limited.get("/problems", headers={"Authorization": WRONG}).status_code for _ in range(4)]
 
     assert answers == [200, 200, 200, 429]

@@ -23,7 +23,7 @@ Lines = Callable[[], list[dict[str, Any]]]
 
 @pytest.fixture
 def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[Lines]:
-    """What has been logged since it was last asked for; a test configures it, since its output is its own."""
+    """The log lines since the last call; a test configures logging, since its output is its own."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -54,7 +54,7 @@ def test_the_next_request_has_lines_of_its_own(away: FlaskClient, lines: Lines) 
     assert [line["request_id"] for line in lines()] == ids
 
 
-def test_a_line_says_what_when_and_how_grave(away: FlaskClient, lines: Lines) -> None:
+def test_a_line_has_event_time_and_level(away: FlaskClient, lines: Lines) -> None:
     log_lines.configure("json")
     away.get(PRODUCTS)
 
@@ -63,7 +63,7 @@ def test_a_line_says_what_when_and_how_grave(away: FlaskClient, lines: Lines) ->
 
 @pytest.fixture
 def broken(tmp_path: Path) -> Iterator[FlaskClient]:
-    """A client of an application with a mistake in it, behind which a secret is at hand."""
+    """A client of an application with a bug in a function that has a secret."""
     app = create_app(
         factories.settings(
             database_url=f"sqlite:///{tmp_path / 'x.db'}", auth="all", admin_token="secret-of-the-operator"
@@ -80,7 +80,7 @@ def fail() -> str:
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
-def test_no_line_holds_a_token_even_of_a_failure_with_a_token_at_hand(
+def test_no_line_contains_a_token_even_after_a_failure_that_has_one(
     broken: FlaskClient, log_format: str, capsys: pytest.CaptureFixture[str], lines: Lines
 ) -> None:
     log_lines.configure(log_format)

@@ -1,4 +1,4 @@
-"""When the database is away, comes back, or gives up in the middle: probes, problems and retries."""
+"""The database is down, comes back, or rolls back: probes, problems and retries."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,7 +86,7 @@ def test_a_lost_database_is_a_503_that_asks_to_come_again(
     assert "hidden" not in response.text
 
 
-def test_what_can_be_told_without_a_database_is_told(away: FlaskClient) -> None:
+def test_answers_that_need_no_database_are_given(away: FlaskClient) -> None:
     problem(away.get("/nowhere"), 404)
     problem(away.post(PRODUCTS, json={}), 422)
 
@@ -171,7 +171,7 @@ def test_a_change_that_failed_halfway_is_not_made(
     ("method", "body"),
     [("PUT", {"price": 1, "items_in_stock": 1}), ("PATCH", {"price": 1}), ("DELETE", None)],
 )
-def test_a_transaction_that_the_database_gave_up_is_run_again(
+def test_a_transaction_that_the_database_rolled_back_runs_again(
     client: FlaskClient, offer: Json, failures: list[Exception], method: str, body: Json | None
 ) -> None:
     failures += [failure(1205), failure(1213), failure(1213)]
@@ -190,7 +190,7 @@ def test_a_creation_that_is_run_again_creates_one_product(
     assert client.get(PRODUCTS).get_json()["items"] == [product]
 
 
-def test_a_transaction_that_is_given_up_every_time_is_a_503(
+def test_a_transaction_that_is_rolled_back_every_time_is_a_503(
     client: FlaskClient, offer: Json, failures: list[Exception]
 ) -> None:
     failures += [failure(1213)] * 20
@@ -200,7 +200,7 @@ def test_a_transaction_that_is_given_up_every_time_is_a_503(
     assert client.get(offer_url(offer)).get_json() == offer
 
 
-def test_a_commit_whose_answer_was_lost_is_told_as_unknown_and_not_run_again(
+def test_a_commit_whose_answer_was_lost_is_reported_as_unknown_and_does_not_run_again(
     client: FlaskClient, failures: list[Exception]
 ) -> None:
     failures += [failure(2013, connection_lost=True)]

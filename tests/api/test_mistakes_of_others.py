@@ -1,4 +1,4 @@
-"""Mistakes found in other APIs of this kind, each a test, unless the test of a feature holds it already."""
+"""Mistakes found in other APIs of this type, each as a test, unless another test covers it."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def test_a_client_does_not_move_an_offer(client: FlaskClient, offer: Json, field
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
-def test_digits_with_something_behind_them_name_no_product(
+def test_digits_with_letters_behind_them_are_not_an_id(
     client: FlaskClient, product: Json, method: str
 ) -> None:
     # MySQL compares 77 and '77abc' as numbers, and they are the same.
@@ -36,7 +36,7 @@ def test_digits_with_something_behind_them_name_no_product(
     assert items(client, PRODUCTS) == [product]
 
 
-def test_what_is_absent_is_neither_updated_nor_created(client: FlaskClient, offer: Json) -> None:
+def test_a_missing_offer_is_neither_updated_nor_created(client: FlaskClient, offer: Json) -> None:
     # They answered 200 for an UPDATE that met no row.
     client.delete(offer_url(offer))
 
@@ -66,7 +66,7 @@ def test_errors_are_no_pages_even_for_browsers(
     ["product_id=9223372036854775808", "min_price=1e99", "sort=price;--", "cursor=%27", "in_stock=%00"],
 )
 @SENDS_NO_SQL
-def test_no_message_tells_of_the_database(client: FlaskClient, offer: Json, query: str) -> None:
+def test_no_message_mentions_the_database(client: FlaskClient, offer: Json, query: str) -> None:
     response = client.get(f"{OFFERS}?{query}")
 
     problem(response, 400 if query.startswith("cursor") else 422)

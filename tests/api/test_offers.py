@@ -130,7 +130,7 @@ def test_an_offer_is_not_found_under_another_product(
 
 
 @pytest.mark.parametrize(("method", "body"), WRITES)
-def test_an_external_offer_of_another_product_is_not_even_told_of(
+def test_a_write_under_another_product_does_not_reveal_an_external_offer(
     client: FlaskClient, other_product: Json, external: Json, method: str, body: Json | None
 ) -> None:
     problem(client.open(f"{offers_url(other_product)}/{external['id']}", method=method, json=body), 404)
@@ -161,7 +161,7 @@ def test_a_products_offers_are_its_own_and_the_external_ones(
     assert client.get(offers_url(product)).get_json()["items"] == [external, offer]
 
 
-def test_no_currency_is_told_unless_one_is_set(offer: Json) -> None:
+def test_the_currency_is_null_unless_one_is_set(offer: Json) -> None:
     assert offer["currency"] is None
 
 

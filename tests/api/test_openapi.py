@@ -1,4 +1,4 @@
-"""What the API answers is what its OpenAPI document says."""
+"""The answers of the API match its OpenAPI document."""
 
 from collections.abc import Callable
 from typing import Any
@@ -32,7 +32,7 @@ def document(client: FlaskClient) -> Json:
     return strict(found)
 
 
-def held_to(document: Json, app: Flask, response: TestResponse) -> None:
+def check_described(document: Json, app: Flask, response: TestResponse) -> None:
     """Checks the status, headers and body of an answer against the document."""
     with app.test_request_context(response.request.path, method=response.request.method) as context:
         operation_id = str(context.request.endpoint).rpartition(".")[2]
@@ -53,14 +53,14 @@ def held_to(document: Json, app: Flask, response: TestResponse) -> None:
 def test_what_is_read_of_products_is_described(
     app: Flask, client: FlaskClient, document: Json, offer: Json, path: str
 ) -> None:
-    held_to(document, app, client.get(PRODUCTS + path.format(id=offer["product_id"])))
+    check_described(document, app, client.get(PRODUCTS + path.format(id=offer["product_id"])))
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/openapi.json", f"{OFFERS}?limit=1", "/docs"])
 def test_what_else_is_read_is_described(
     app: Flask, client: FlaskClient, document: Json, offer: Json, path: str
 ) -> None:
-    held_to(document, app, client.get(path))
+    check_described(document, app, client.get(path))
 
 
 def test_a_page_before_the_last_is_described(
@@ -69,7 +69,7 @@ def test_a_page_before_the_last_is_described(
     response = client.get(f"{PRODUCTS}?limit=1")
 
     assert response.get_json()["next"]
-    held_to(document, app, response)
+    check_described(document, app, response)
 
 
 def test_an_offer_of_the_offers_service_is_described(
@@ -77,7 +77,7 @@ def test_an_offer_of_the_offers_service_is_described(
 ) -> None:
     factories.external_offer(sessions, refreshed_product["id"])
 
-    held_to(document, app, client.get(offers_url(refreshed_product)))
+    check_described(document, app, client.get(offers_url(refreshed_product)))
 
 
 def test_what_is_written_is_described(app: Flask, client: FlaskClient, document: Json) -> None:
@@ -97,14 +97,14 @@ def test_what_is_written_is_described(app: Flask, client: FlaskClient, document:
         client.delete(offer_url(offered.get_json())),
         client.delete(url),
     ):
-        held_to(document, app, response)
+        check_described(document, app, response)
 
 
 def test_not_modified_is_described(app: Flask, client: FlaskClient, document: Json, product: Json) -> None:
     url = f"{PRODUCTS}/{product['id']}"
     tag = client.get(url).headers["ETag"]
 
-    held_to(document, app, client.get(url, headers={"If-None-Match": tag}))
+    check_described(document, app, client.get(url, headers={"If-None-Match": tag}))
 
 
 REFUSED: list[tuple[str, str, str, dict[str, Any]]] = [
@@ -137,11 +137,11 @@ def test_problems_have_their_types_and_are_described(
     response = client.open(PRODUCTS + path.format(id=product["id"]), method=method, **request)
 
     assert problem(response, PROBLEM_TYPES[kind].status)["type"] == f"/problems/{kind}"
-    held_to(document, app, response)
+    check_described(document, app, response)
 
 
 @pytest.mark.parametrize(("scope", "status"), [("", 401), ("read", 403)])
-def test_who_is_not_let_in_hears_what_is_described(
+def test_refusals_for_tokens_are_described(
     guarded: Callable[..., FlaskClient],
     sessions: sessionmaker[Session],
     document: Json,
@@ -154,11 +154,11 @@ def test_who_is_not_let_in_hears_what_is_described(
     response = client.delete(f"{PRODUCTS}/1", headers=factories.bearer(secret))
 
     assert response.status_code == status
-    held_to(document, client.application, response)
+    check_described(document, client.application, response)
 
 
 @SENDS_NO_SQL
-def test_the_document_is_asked_for_once(client: FlaskClient) -> None:
+def test_an_unchanged_document_is_not_sent_again(client: FlaskClient) -> None:
     first = client.get("/openapi.json")
     again = client.get("/openapi.json", headers={"If-None-Match": first.headers["ETag"]})
 

@@ -1,4 +1,4 @@
-"""Pages: complete, without repetition, and only with cursors of ours."""
+"""Pages: complete, without repetition, and only with our own cursors."""
 
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -127,7 +127,7 @@ def test_a_products_own_list_is_not_paged(
 
 
 @pytest.mark.parametrize("sort", ["id", "price", "-price"])
-def test_what_exists_throughout_is_neither_skipped_nor_repeated(
+def test_rows_that_exist_all_the_time_are_neither_skipped_nor_repeated(
     client: FlaskClient, many_offers: list[Json], sort: str
 ) -> None:
     own = [offer for offer in items(client, f"{OFFERS}?sort={sort}") if offer["source"] == "own"]
@@ -238,5 +238,5 @@ def test_a_cursor_signed_with_another_key_is_refused(client: FlaskClient, databa
     problem(client.get(PRODUCTS, query_string={"cursor": cursor}), 400)
 
 
-def test_a_cursor_tells_nothing_of_the_secret(client: FlaskClient, five_products: list[Json]) -> None:
+def test_a_cursor_reveals_nothing_of_the_secret(client: FlaskClient, five_products: list[Json]) -> None:
     assert "cursors of tests" not in client.get(f"{PRODUCTS}?limit=1").text

@@ -1,4 +1,4 @@
-"""Products through HTTP: made, read, replaced, patched and deleted."""
+"""Products through HTTP: created, read, replaced, patched and deleted."""
 
 from datetime import datetime
 from typing import Any

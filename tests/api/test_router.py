@@ -71,7 +71,7 @@ def test_anything_else_is_not_found(client: FlaskClient, product: Json, path: st
     ],
 )
 @SENDS_NO_SQL
-def test_a_method_that_is_not_allowed_is_told_which_are(
+def test_a_refused_method_gets_the_allowed_ones(
     client: FlaskClient, method: str, path: str, allowed: set[str]
 ) -> None:
     response = client.open(path, method=method)

@@ -180,7 +180,7 @@ def migrate_in_a_process(url: str, start: Barrier, found: Any) -> None:
     found.put(before)
 
 
-def test_the_command_prints_what_it_did_and_hides_the_password(
+def test_the_command_says_what_it_did_and_hides_the_password(
     empty_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)

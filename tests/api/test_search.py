@@ -1,4 +1,4 @@
-"""Which products a search finds: the same ones on every database, whichever way it goes."""
+"""Search: it finds the same products on every database, with and without the full-text index."""
 
 from collections.abc import Callable
 from typing import Any
@@ -170,7 +170,7 @@ def test_a_search_finds_the_names_that_have_its_words(
 
 
 @pytest.mark.parametrize(("text", "expected"), SEARCHED[:-2])
-def test_a_search_by_single_rows_finds_each_of_them_once(
+def test_a_search_in_pages_of_one_finds_each_name_once(
     reader: FlaskClient, text: str, expected: set[str]
 ) -> None:
     assert sorted(found(reader, text, limit=1)) == sorted(expected)
@@ -210,7 +210,7 @@ def looked_up(corpus: Engine) -> Callable[[str, int], list[str]]:
         ("tv espresso nowhere", ["+__nowhere*"]),
     ],
 )
-def test_the_rarest_word_is_looked_up_where_there_is_an_index(
+def test_the_rarest_term_is_looked_up_where_there_is_an_index(
     corpus: Engine, looked_up: Callable[[str, int], list[str]], text: str, words: list[str]
 ) -> None:
     assert looked_up(text, len(BLANKS)) == [word for word in words if corpus.dialect.name != "sqlite"]
@@ -226,7 +226,7 @@ def test_where_the_next_rows_are_enough_they_are_read(
     assert looked_up(text, behind) == []
 
 
-def test_what_was_written_is_found_at_once(client: FlaskClient, engine: Engine) -> None:
+def test_a_new_name_is_found_at_once(client: FlaskClient, engine: Engine) -> None:
     store_corpus(engine)
     url = f"{PRODUCTS}/{factories.posted_product(client, name='Teapot')['id']}"
     query = {"q": "teapot", "limit": 1}
@@ -242,7 +242,7 @@ def test_what_was_written_is_found_at_once(client: FlaskClient, engine: Engine) 
     assert client.get(PRODUCTS, query_string=query | {"q": "sam"}).get_json()["items"] == []
 
 
-def test_what_was_written_as_a_batch_is_found(client: FlaskClient, engine: Engine) -> None:
+def test_the_products_of_a_batch_are_found(client: FlaskClient, engine: Engine) -> None:
     store_corpus(engine)
     client.post(f"{PRODUCTS}/batch", json={"items": [{"name": "Blue teapot"}, {"name": "Red teapot"}]})
 
@@ -252,11 +252,11 @@ def test_what_was_written_as_a_batch_is_found(client: FlaskClient, engine: Engin
     assert [product["name"] for product in items(client, body["next"])] == ["Red teapot"]
 
 
-def test_a_search_looks_into_names_only(client: FlaskClient) -> None:
+def test_a_search_reads_names_only(client: FlaskClient) -> None:
     factories.posted_product(client, description="kettle")
 
     assert client.get(f"{PRODUCTS}?q=kettle").get_json() == {"items": [], "next": None}
 
 
-def test_the_words_are_not_shown(client: FlaskClient, product: Json) -> None:
+def test_the_terms_are_not_in_the_answer(client: FlaskClient, product: Json) -> None:
     assert "__espresso" not in client.get(PRODUCTS).text + client.get(f"{PRODUCTS}/{product['id']}").text

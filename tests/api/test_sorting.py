@@ -1,4 +1,4 @@
-"""Products in every order: each list complete, whatever is equal in it, and the same however it is paged."""
+"""Orders of products: each list is complete, also with equal keys, and the same with every page size."""
 
 from datetime import timedelta
 from typing import Any
@@ -74,7 +74,7 @@ def test_rows_of_equal_time_are_sorted_by_id(reader: FlaskClient, sort: str) -> 
 
 
 @pytest.mark.parametrize("sort", SORTS)
-def test_downwards_is_upwards_turned_round(reader: FlaskClient, sort: str) -> None:
+def test_descending_order_is_ascending_order_reversed(reader: FlaskClient, sort: str) -> None:
     assert items(reader, f"{PRODUCTS}?sort=-{sort}") == items(reader, f"{PRODUCTS}?sort={sort}")[::-1]
 
 
@@ -87,7 +87,7 @@ def test_names_are_sorted_by_their_letters(client: FlaskClient) -> None:
     ]  # fmt: skip
 
 
-def test_the_last_changed_product_comes_first_if_one_likes(client: FlaskClient) -> None:
+def test_the_last_changed_product_can_come_first(client: FlaskClient) -> None:
     made = [factories.posted_product(client, name=f"Kettle {number}") for number in range(3)]
     client.patch(f"{PRODUCTS}/{made[1]['id']}", json={"description": "changed"})
 
@@ -97,7 +97,7 @@ def test_the_last_changed_product_comes_first_if_one_likes(client: FlaskClient) 
 
 
 @pytest.mark.parametrize("sort", BOTH_WAYS)
-def test_what_exists_throughout_is_neither_skipped_nor_repeated(
+def test_rows_that_exist_all_the_time_are_neither_skipped_nor_repeated(
     client: FlaskClient, many_products: list[Json], sort: str
 ) -> None:
     first = client.get(f"{PRODUCTS}?limit=9&sort={sort}").get_json()
@@ -132,7 +132,7 @@ def test_an_unknown_order_is_refused(client: FlaskClient, sort: str) -> None:
 
 @pytest.mark.parametrize("path", [PRODUCTS, "/api/v1/offers"])
 @pytest.mark.parametrize("host", ["localhost", "shop.example:8080", "xn--aj-nja.example", "čaj.example"])
-def test_the_next_page_is_linked_as_the_body_tells_it(
+def test_the_link_to_the_next_page_is_that_of_the_body(
     client: FlaskClient, offer: Json, other_product: Json, path: str, host: str
 ) -> None:
     factories.posted_offer(client, other_product["id"])

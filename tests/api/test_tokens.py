@@ -1,4 +1,4 @@
-"""Tokens in the database: what is kept of them, and how long they are good."""
+"""Tokens in the database: their storage, and how long they are valid."""
 
 import multiprocessing
 from collections.abc import Callable
@@ -84,7 +84,9 @@ def test_a_revoked_token_is_refused_at_once(guarded: Guarded, sessions: Sessions
     problem(client.get(PRODUCTS, headers=bearer(secret)), 401)
 
 
-def test_unknown_expired_and_revoked_are_told_in_the_same_words(guarded: Guarded, sessions: Sessions) -> None:
+def test_unknown_expired_and_revoked_tokens_get_the_same_message(
+    guarded: Guarded, sessions: Sessions
+) -> None:
     expired = factories.token(sessions, "read", expires_at=NOW - MINUTE)[1]
     token_id, revoked = factories.token(sessions, "read")
     with sessions.begin() as session:
@@ -106,7 +108,7 @@ def test_revoking_twice_keeps_the_first_time(sessions: Sessions) -> None:
     assert stored(sessions, token_id).revoked_at == NOW
 
 
-def test_the_use_of_a_token_is_noted_after_the_answer(guarded: Guarded, sessions: Sessions) -> None:
+def test_the_use_of_a_token_is_recorded_after_the_answer(guarded: Guarded, sessions: Sessions) -> None:
     token_id, secret = factories.token(sessions, "read")
     response = guarded("write").get(PRODUCTS, headers=bearer(secret))
 
@@ -120,7 +122,7 @@ def test_the_use_of_a_token_is_noted_after_the_answer(guarded: Guarded, sessions
 
 
 @pytest.mark.parametrize(("after", "noted"), [(0.99 * MINUTE, NOW), (MINUTE, NOW + MINUTE)])
-def test_the_use_is_noted_once_a_minute(sessions: Sessions, after: timedelta, noted: datetime) -> None:
+def test_the_use_is_recorded_once_a_minute(sessions: Sessions, after: timedelta, noted: datetime) -> None:
     token_id, _ = factories.token(sessions, "read")
     for now in (NOW, NOW + after):
         with sessions.begin() as session:
@@ -129,7 +131,9 @@ def test_the_use_is_noted_once_a_minute(sessions: Sessions, after: timedelta, no
     assert stored(sessions, token_id).last_used_at == noted
 
 
-def test_an_answer_is_given_although_the_use_cannot_be_noted(guarded: Guarded, sessions: Sessions) -> None:
+def test_a_request_is_answered_although_the_use_cannot_be_recorded(
+    guarded: Guarded, sessions: Sessions
+) -> None:
     client = guarded("write")
     _, secret = factories.token(sessions, "read")
     with client.application.app_context():
@@ -147,9 +151,7 @@ def refuse_updates(_connection: object, _cursor: object, statement: str, *_: obj
 
 
 @SENDS_NO_SQL
-def test_a_lost_database_is_a_503_for_who_sends_a_token(
-    guarded: Guarded, sessions: Sessions, tmp_path: Any
-) -> None:
+def test_a_token_with_a_lost_database_is_a_503(guarded: Guarded, sessions: Sessions, tmp_path: Any) -> None:
     client = guarded("write", database_url=f"sqlite:///{tmp_path}")
 
     problem(client.get(PRODUCTS, headers=bearer("pt_x")), 503)
@@ -195,28 +197,28 @@ def test_of_eight_programs_that_start_at_once_one_makes_the_first_token(
     engine: Engine, sessions: Sessions
 ) -> None:
     context = multiprocessing.get_context("fork")
-    start, told = context.Barrier(8), context.SimpleQueue()
+    start, secrets = context.Barrier(8), context.SimpleQueue()
     processes = [
-        context.Process(target=start_in_a_process, args=(url_of(engine), start, told)) for _ in range(8)
+        context.Process(target=start_in_a_process, args=(url_of(engine), start, secrets)) for _ in range(8)
     ]
     with ExitStack() as running:
         for process in processes:
             process.start()
             running.callback(process.join)
 
-    made = [secret for secret in (told.get() for _ in processes) if secret]
+    made = [secret for secret in (secrets.get() for _ in processes) if secret]
     assert [process.exitcode for process in processes] == [0] * 8
     assert len(made) == len(listed(sessions)) == 1
     assert good(sessions, made[0], now=utc_now())
 
 
-def start_in_a_process(url: str, start: Barrier, told: Any) -> None:
+def start_in_a_process(url: str, start: Barrier, secrets: Any) -> None:
     settings = factories.settings(database_url=url, auth="write")
     start.wait()
-    told.put(first_token(settings))
+    secrets.put(first_token(settings))
 
 
-def test_a_database_without_tables_is_told_and_stops_no_start(
+def test_a_database_without_tables_is_reported_and_stops_no_start(
     empty_database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = factories.settings(database_url=empty_database_url, auth="write")

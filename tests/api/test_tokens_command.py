@@ -1,4 +1,4 @@
-"""`productator tokens`: what the operator types and reads."""
+"""`productator tokens`: commands and their output."""
 
 import re
 from collections.abc import Callable
@@ -71,7 +71,7 @@ def test_several_scopes_may_be_given(run: Run, sessions: Sessions) -> None:
     assert only(sessions).scopes == "read write"
 
 
-def test_the_list_shows_tokens_by_their_prefix(run: Run) -> None:
+def test_the_list_shows_the_first_characters_of_tokens(run: Run) -> None:
     secrets = [made(run, name, "--scope", "admin") for name in ("shop", "import at night")]
 
     lines = run("list").stdout.splitlines()
@@ -82,7 +82,7 @@ def test_the_list_shows_tokens_by_their_prefix(run: Run) -> None:
     assert "import at night" in lines[2]
 
 
-def test_the_list_shows_when_a_token_was_used_and_its_state(run: Run, sessions: Sessions) -> None:
+def test_the_list_shows_last_use_and_state_of_a_token(run: Run, sessions: Sessions) -> None:
     past = datetime(2020, 2, 3, 4, 5, tzinfo=UTC)
     factories.token(sessions, "read", expires_at=past)
     factories.token(sessions, "read", expires_at=factories.FAR_FUTURE)
@@ -113,7 +113,7 @@ def test_a_revoked_token_is_refused_by_an_api_that_runs(
     assert (before, client.get(PRODUCTS, headers=bearer(secret)).status_code) == (200, 401)
 
 
-def test_revoking_a_token_that_does_not_exist_is_an_error(run: Run) -> None:
+def test_revoking_an_unknown_token_is_an_error(run: Run) -> None:
     result = run("revoke", "999")
 
     assert (result.exit_code, result.output) == (1, "Error: There is no token 999.\n")
@@ -162,7 +162,7 @@ def test_the_time_of_another_zone_is_understood(run: Run, sessions: Sessions) ->
         (101 * "x", "--scope", "read"),
     ],
 )
-def test_impossible_arguments_make_no_token(run: Run, sessions: Sessions, arguments: tuple[str, ...]) -> None:
+def test_wrong_options_create_no_token(run: Run, sessions: Sessions, arguments: tuple[str, ...]) -> None:
     result = run("create", *arguments)
 
     assert result.exit_code == 2
@@ -171,7 +171,7 @@ def test_impossible_arguments_make_no_token(run: Run, sessions: Sessions, argume
     assert stored(sessions) == []
 
 
-def test_a_database_that_cannot_be_opened_is_one_sentence(
+def test_a_database_that_is_down_is_reported_in_a_sentence(
     server: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)

@@ -29,13 +29,13 @@ OFFER = {"version": 1, "created_at": NOW, "updated_at": NOW}
 
 @pytest.fixture
 def before_history(empty_database_url: str) -> Iterator[Engine]:
-    """A database as it was before there was a history."""
+    """A database of a version without history."""
     yield from migrated_to(BEFORE_HISTORY, empty_database_url)
 
 
 @pytest.fixture
 def before_search(empty_database_url: str) -> Iterator[Engine]:
-    """A database as it was before names were searched by their words."""
+    """A database of a version without search terms."""
     yield from migrated_to(BEFORE_SEARCH, empty_database_url)
 
 
@@ -183,7 +183,7 @@ def test_hours_that_were_rolled_up_before_get_the_flag(before_flags: Engine) -> 
     assert flags == [True, False, None, None] * 102
 
 
-def test_old_products_are_found_by_the_words_of_their_names(before_search: Engine) -> None:
+def test_old_products_get_their_search_terms(before_search: Engine) -> None:
     columns = [each for each in Product.__table__.c if each.name not in {"words", "registered_at"}]
     rows = [PRODUCT | {"id": each, "remote_id": str(each), "name": f"Čaj {each}"} for each in range(1, 2_502)]
     with before_search.begin() as connection:

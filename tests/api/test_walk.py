@@ -1,4 +1,4 @@
-"""Walking all pages while others create and delete: what exists throughout is seen once."""
+"""A walk through all pages while others create and delete: it sees each lasting product once."""
 
 import itertools
 import threading
@@ -74,7 +74,7 @@ def _create(session: Session, name: str) -> int:
 
 
 @pytest.mark.parametrize("sort", ["id", "name", "-name", "-created_at"])
-def test_a_walk_among_changes_sees_what_lasts_once(
+def test_a_walk_during_changes_sees_each_lasting_product_once(
     app: Flask, sessions: sessionmaker[Session], lasting: set[str], sort: str
 ) -> None:
     with churn(sessions) as done:

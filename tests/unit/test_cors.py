@@ -1,4 +1,4 @@
-"""Pages of other origins: who may call, and what they are told."""
+"""CORS: which origins may call, and the headers of the answers."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -52,14 +52,14 @@ def test_no_other_origin_may_read(client_of: MakeClient, origin: str) -> None:
     assert headers["Vary"] == "Origin"
 
 
-def test_what_is_asked_without_an_origin_is_not_kept_for_those_with_one(client_of: MakeClient) -> None:
+def test_an_answer_without_an_origin_is_not_cached_for_requests_with_one(client_of: MakeClient) -> None:
     headers = client_of(SHOP).get("/problems").headers
 
     assert headers["Vary"] == "Origin"
     assert "Access-Control-Allow-Origin" not in headers
 
 
-def test_a_preflight_tells_what_the_path_takes(client_of: MakeClient) -> None:
+def test_a_preflight_has_the_methods_of_the_path(client_of: MakeClient) -> None:
     response = client_of(SHOP).options("/api/v1/products/1", headers={"Origin": SHOP} | PATCH)
 
     methods = response.headers["Access-Control-Allow-Methods"].split(", ")
@@ -76,7 +76,7 @@ def test_a_preflight_needs_no_token_and_is_not_counted(client_of: MakeClient) ->
     assert [answer.status_code for answer in answers] == [200, 200, 200]
 
 
-def test_all_origins_may_be_let_in(client_of: MakeClient) -> None:
+def test_all_origins_can_be_allowed(client_of: MakeClient) -> None:
     headers = client_of("*").get("/livez", headers={"Origin": OTHER}).headers
 
     assert headers["Access-Control-Allow-Origin"] == "*"
@@ -90,7 +90,7 @@ def test_credentials_are_never_allowed(client_of: MakeClient, origins: tuple[str
     assert "Access-Control-Allow-Credentials" not in headers
 
 
-def test_nobody_is_let_in_by_default(client_of: MakeClient) -> None:
+def test_no_origin_is_allowed_by_default(client_of: MakeClient) -> None:
     headers = client_of().get("/livez", headers={"Origin": SHOP}).headers
 
     assert "Vary" not in headers

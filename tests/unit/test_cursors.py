@@ -1,4 +1,4 @@
-"""Cursors: ours are read back exactly, and nothing else is."""
+"""Cursors: our own give back their position, and all others are refused."""
 
 from collections.abc import Iterator
 
@@ -42,13 +42,13 @@ def test_the_longest_names_make_cursors_that_fit_into_an_address() -> None:
 
 
 @given(st.text())
-def test_no_text_but_a_cursor_is_taken(text: str) -> None:
+def test_any_other_text_is_refused(text: str) -> None:
     with pytest.raises(CursorRejected):
         cursors.position_of(text)
 
 
 @given(st.integers(0, 40), st.characters(codec="ascii", categories=["Lu", "Ll", "Nd"]))
-def test_a_changed_sign_makes_a_cursor_void(place: int, sign: str) -> None:
+def test_a_changed_character_makes_a_cursor_invalid(place: int, sign: str) -> None:
     ours = cursor([7, 7])
     changed = ours[:place] + sign + ours[place + 1 :]
 

@@ -1,4 +1,4 @@
-"""Swagger UI: served whole from here, and asking no other host."""
+"""Swagger UI: the API serves all of it, and it uses no other host."""
 
 import re
 from collections.abc import Iterator
@@ -61,7 +61,7 @@ def test_swagger_ui_can_show_openapi_3_1(client: FlaskClient) -> None:
     assert int(version[1]) >= 5
 
 
-def test_files_of_a_version_are_kept_for_long_and_asked_for_once(client: FlaskClient) -> None:
+def test_files_of_a_version_are_cached_for_long(client: FlaskClient) -> None:
     first = client.get("/docs/swagger-ui.css")
     again = client.get("/docs/swagger-ui.css", headers={"If-None-Match": first.headers["ETag"]})
 

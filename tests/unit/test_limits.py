@@ -22,7 +22,7 @@ MakeClient = Callable[..., FlaskClient]
 
 @pytest.fixture
 def limited(tmp_path: Path) -> Iterator[MakeClient]:
-    """Makes a client that may send three requests in an hour, unless told otherwise."""
+    """Makes a client that may send three requests in an hour by default."""
     apps = []
 
     def make(**settings: object) -> FlaskClient:
@@ -46,7 +46,7 @@ def test_requests_beyond_the_quota_are_refused(limited: MakeClient) -> None:
     assert statuses(limited(), 5) == [200, 200, 200, 429, 429]
 
 
-def test_a_refusal_says_when_to_come_again(limited: MakeClient) -> None:
+def test_a_refusal_says_when_to_retry(limited: MakeClient) -> None:
     client = limited(rate_limit=Rate(1, 3600))
     client.get(PATH)
 
@@ -57,7 +57,7 @@ def test_a_refusal_says_when_to_come_again(limited: MakeClient) -> None:
     assert refused.headers["RateLimit"] == f'"default";r=0;t={refused.headers["Retry-After"]}'
 
 
-def test_every_answer_tells_the_quota_and_what_is_left(limited: MakeClient) -> None:
+def test_every_answer_has_the_quota_and_the_rest_of_it(limited: MakeClient) -> None:
     client = limited()
     client.get(PATH)
 
@@ -67,7 +67,7 @@ def test_every_answer_tells_the_quota_and_what_is_left(limited: MakeClient) -> N
     assert re.fullmatch('"default";r=1;t=(3600|3[5][0-9]{2})', response.headers["RateLimit"])
 
 
-def test_nothing_is_limited_unless_asked_for(limited: MakeClient) -> None:
+def test_nothing_is_limited_by_default(limited: MakeClient) -> None:
     client = limited(rate_limit=None)
 
     assert statuses(client, 200) == [200] * 200
@@ -90,7 +90,7 @@ def test_options_are_never_refused(limited: MakeClient) -> None:
     assert client.options(PATH).status_code == 200
 
 
-def test_addresses_are_counted_each_for_itself(limited: MakeClient) -> None:
+def test_each_address_is_counted_separately(limited: MakeClient) -> None:
     client = limited()
     statuses(client, 4)
 
@@ -114,13 +114,13 @@ def test_of_ipv6_a_network_is_one_caller(limited: MakeClient, one: str, other: s
 
 
 class NoCounters:
-    """Stand for counters that have been lost."""
+    """Counters that fail."""
 
     def add(self, key: str, amount: int, *, now: float, length_s: int) -> RateWindow:
         raise CountersFailed(f"{key}, {amount}, {now}, {length_s}")
 
 
-def test_who_cannot_be_counted_is_served_and_the_log_says_so(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_request_that_cannot_be_counted_is_served_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     app = Flask("a")
     rate_limits.init_app(app, Rate(1, 3600), NoCounters())
     app.add_url_rule(PATH, view_func=lambda: "served")
@@ -140,7 +140,7 @@ def test_the_address_a_trusted_proxy_adds_is_believed(limited: MakeClient) -> No
     client = limited(trusted_proxies=1)
     statuses(client, 3, **{"X-Forwarded-For": "198.51.100.7"})
 
-    # What stands before it, the caller may have made up.
+    # The caller can invent the addresses before it.
     assert statuses(client, 1, **{"X-Forwarded-For": "203.0.113.1, 198.51.100.7"}) == [429]
     assert statuses(client, 1, **{"X-Forwarded-For": "198.51.100.8"}) == [200]
 

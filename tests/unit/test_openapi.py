@@ -127,7 +127,7 @@ def test_every_answer_carries_the_request_id(document: Json) -> None:
         assert all("X-Request-Id" in response["headers"] for _, response in responses(document, operation))
 
 
-def test_every_kind_of_problem_is_answered_by_some_operation(document: Json) -> None:
+def test_every_problem_type_is_an_answer_of_some_operation(document: Json) -> None:
     types = {
         name
         for operation in operations(document).values()
@@ -143,20 +143,20 @@ def protected(document: Json) -> dict[str, Json]:
     return {call: each for call, each in operations(document).items() if " /api/" in call}
 
 
-def test_every_call_of_the_api_tells_what_happens_without_a_good_token(document: Json) -> None:
+def test_every_call_of_the_api_describes_the_answer_without_a_valid_token(document: Json) -> None:
     answers = [set(operation["responses"]) for operation in protected(document).values()]
 
     assert answers
     assert all({"401", "403"} <= statuses for statuses in answers)
 
 
-def test_what_changes_something_needs_a_token_and_what_reads_may_bring_one(document: Json) -> None:
+def test_changes_need_a_token_and_reads_accept_one(document: Json) -> None:
     for call, operation in protected(document).items():
         reads = call.startswith("GET ")
         assert operation["security"] == ([{}, {"token": ["read"]}] if reads else [{"token": ["write"]}])
 
 
-def test_what_is_open_asks_for_nothing(document: Json) -> None:
+def test_open_calls_need_no_token(document: Json) -> None:
     others = operations(document).keys() - protected(document).keys()
 
     assert {"GET /livez", "GET /openapi.json", "GET /docs"} <= others
@@ -178,7 +178,7 @@ def contents(document: Json) -> list[Json]:
     return [content for each in found for content in each.get("content", {}).values()]
 
 
-def test_every_body_has_an_example_that_its_schema_takes(document: Json) -> None:
+def test_every_body_has_an_example_that_is_valid(document: Json) -> None:
     schemas = strict(document)
     for content in contents(document):
         examples = [resolved(document, each)["value"] for each in content.get("examples", {}).values()]
@@ -196,7 +196,7 @@ def test_the_example_of_an_answer_shows_what_was_sent(document: Json, path: str,
     assert answered == answered | sent
 
 
-def test_what_is_created_is_linked_to_all_that_can_be_done_with_it(document: Json) -> None:
+def test_a_new_offer_is_linked_to_its_operations(document: Json) -> None:
     links = document["paths"]["/api/v1/products/{id}/offers"]["post"]["responses"]["201"]["links"]
 
     parameters = {"id": "$request.path.id", "offer_id": "$response.body#/id"}
@@ -224,7 +224,7 @@ def test_bodies_refuse_unknown_fields(document: Json, name: str) -> None:
     assert document["components"]["schemas"][name]["additionalProperties"] is False
 
 
-def test_limits_of_bodies_and_queries_are_told(document: Json) -> None:
+def test_limits_of_bodies_and_queries_are_described(document: Json) -> None:
     name = document["components"]["schemas"]["ProductIn"]["properties"]["name"]
     parameters = [
         resolved(document, each) for each in document["paths"]["/api/v1/offers"]["get"]["parameters"]
@@ -239,7 +239,9 @@ def test_limits_of_bodies_and_queries_are_told(document: Json) -> None:
 @pytest.mark.parametrize(
     ("key", "is_one"), [("order-1", True), ('"a \\"b\\""', True), ('"a', False), ("a b", False), ("", False)]
 )
-def test_the_document_tells_which_keys_are_taken(document: Json, key: str, is_one: bool) -> None:
+def test_the_pattern_of_idempotency_keys_matches_valid_ones_only(
+    document: Json, key: str, is_one: bool
+) -> None:
     schema = document["components"]["parameters"]["Idempotency-Key"]["schema"]
 
     assert bool(re.search(schema["pattern"], key)) == is_one
@@ -248,7 +250,7 @@ def test_the_document_tells_which_keys_are_taken(document: Json, key: str, is_on
 @given(
     st.text(st.sampled_from("\0 a\t\n\x1c\x1f\x85\ufeff\u200b\u2003\u3000") | st.characters(codec="utf-8"))
 )
-def test_the_pattern_of_names_tells_what_is_taken(name: str) -> None:
+def test_the_pattern_of_names_matches_valid_ones_only(name: str) -> None:
     try:
         ProductPatch(name=name)
         is_taken = True

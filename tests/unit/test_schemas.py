@@ -1,4 +1,4 @@
-"""Bodies: what is acceptable is taken exactly, and nothing is bent into shape."""
+"""Bodies: acceptable values are taken exactly, and no other value is converted."""
 
 import pytest
 from hypothesis import given
@@ -59,6 +59,6 @@ def test_a_patch_changes_just_what_it_names(patch: dict[str, int]) -> None:
     assert OfferPatch.model_validate(patch).changes() == patch
 
 
-def test_a_patch_tells_null_from_absent() -> None:
+def test_a_patch_distinguishes_null_and_absent() -> None:
     assert ProductPatch.model_validate({"description": None}).changes() == {"description": ""}
     assert ProductPatch.model_validate({}).changes() == {}
