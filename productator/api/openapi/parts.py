@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
-from productator.api.schemas.answers import Amount, Currency, Id, NextUrl, Time
+from productator.api.schemas.answers import Id
 
 Json = dict[str, Any]
 
@@ -29,22 +29,4 @@ def shape(declared: Any, *, mode: JsonSchemaMode = "serialization") -> Json:
 
 
 ID = shape(Id)
-TIME = shape(Time)
-AMOUNT = shape(Amount)
-NEXT = shape(NextUrl)
-CURRENCY = shape(Currency)
 TEXT: Json = {"type": "string"}
-
-
-def object_of(properties: Json, *, optional: tuple[str, ...] = ()) -> Json:
-    required = [name for name in properties if name not in optional]
-    return {"type": "object", "properties": properties, "required": required}
-
-
-def list_of(name: str) -> Json:
-    return {"type": "array", "items": {"$ref": f"#/components/schemas/{name}"}}
-
-
-def or_null(schema: Json, description: str | None = None) -> Json:
-    described = {"description": description} if description else {}
-    return {"anyOf": [schema, {"type": "null"}]} | described
