@@ -28,7 +28,7 @@ def load(engine: Engine) -> int:
     with sessionmaker(engine)() as session:
         if products.count(session):
             return 0
-        created = [products.create(session, draft, now=utc_now()) for draft in PRODUCTS]
+        created = [products.create(session, product, now=utc_now()) for product in PRODUCTS]
         # Ids are never reused, so a higher one means that there were products, perhaps deleted on purpose.
         if created[0].id > len(PRODUCTS):
             return 0
