@@ -36,7 +36,8 @@ class Order:
             return (self.key <= key) & ((self.key < key) | ((self.key == key) & (self.unique < unique)))
         return (self.key >= key) & ((self.key > key) | ((self.key == key) & (self.unique > unique)))
 
-    def position(self, row: Row[Any]) -> Position:
+    def position(self, row: object) -> Position:
+        """Of a row that has the keys as attributes."""
         key = getattr(row, self.key.key)
         return [key.isoformat() if isinstance(key, datetime) else key, getattr(row, self.unique.key)]
 

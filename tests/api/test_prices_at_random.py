@@ -39,15 +39,15 @@ def expected(history: History, now: int) -> dict[str, object]:
     days = now // DAY
     line = History(history.changes, days - 500, days, DAY).line
     of_90_days = plain_model.standing(History(history.changes, days - 90, days, DAY).line, now)
-    reference = of_90_days.pop("reference_range")
+    reference = of_90_days.reference_range
     return {
-        "current": of_90_days["current"],
+        "current": of_90_days.current,
         "lowest_7_days": plain_model.lowest(line, now - 7 * DAY, now),
         "lowest_30_days": plain_model.lowest(line, now - 30 * DAY, now),
         "lowest_90_days": plain_model.lowest(line, now - 90 * DAY, now),
         "lowest_all_time": plain_model.lowest(line, 0, now),
-        "percentile_90_days": of_90_days["percentile"],
-        "reference": reference and plain_model.lowest(line, *reference),
+        "percentile_90_days": of_90_days.percentile,
+        "reference": plain_model.lowest(line, *reference) if reference else None,
     }
 
 

@@ -104,7 +104,7 @@ def test_a_deleted_product_takes_its_history_along(
 ) -> None:
     client.delete(f"{PRODUCTS}/{offer['product_id']}")
 
-    assert changes(session) == lowest_prices(session) == []
+    assert (changes(session), lowest_prices(session)) == ([], [])
 
 
 def test_a_product_with_very_much_history_is_deleted_before_others_have_to_wait(

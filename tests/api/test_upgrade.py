@@ -17,6 +17,7 @@ from productator.models import Offer, OfferChange, PricePoint, Product
 from productator.prices import figures
 from productator.prices.segments import TimeRange, microseconds
 from tests.factories import NOW
+from tests.narrowing import existing
 from tests.upgrades import killed_after_each_step
 
 MIGRATIONS = schema.__file__.removesuffix("migrate.py") + "migrations"
@@ -61,9 +62,9 @@ def add(engine: Engine, *offers: tuple[int, str | None, int, int]) -> None:
     names = ("product_id", "remote_id", "price", "items_in_stock")
     products = [PRODUCT | {"id": each, "remote_id": str(each)} for each in {offer[0] for offer in offers}]
     with engine.begin() as connection:
-        connection.execute(insert(Product.__table__), products)
+        connection.execute(insert(Product), products)
         rows = [OFFER | dict(zip(names, offer, strict=True)) for offer in offers]
-        connection.execute(insert(Offer.__table__), rows)
+        connection.execute(insert(Offer), rows)
 
 
 def test_the_history_of_old_offers_begins_with_the_upgrade(before_history: Engine) -> None:
@@ -142,7 +143,7 @@ def add_hours(engine: Engine, *means: int | None, product_id: int = 1) -> None:
     raw = hours[0] | since | prices | dict.fromkeys(only_rolled_up)
     with engine.begin() as connection:
         product = PRODUCT | {"id": product_id, "remote_id": str(product_id)}
-        connection.execute(insert(Product.__table__), [product])
+        connection.execute(insert(Product), [product])
         connection.execute(insert(table("price_points", *columns)), [*hours, raw])
 
 
@@ -163,7 +164,7 @@ def test_figures_of_hours_that_were_rolled_up_before_stay(
     schema.migrate(before_flags)
     with before_flags.connect() as connection:
         within = TimeRange(microseconds(NOW), microseconds(NOW + 3 * HOUR))
-        found = figures.price_trend(connection, 1, within).figures
+        found = existing(existing(figures.price_trend(connection, 1, within)).figures)
 
     assert found.last == (100, microseconds(NOW + since * HOUR))
     assert Fraction(*found.mean) == mean

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, insert, select
+from sqlalchemy import Engine, delete, event, insert, select
 from sqlalchemy.exc import DBAPIError
 
 from productator.catalogue import products
@@ -64,10 +64,10 @@ def do_all(sessions: Sessions, retention: Retention, *, days_later: int = 12) ->
 
 def points(sessions: Sessions, product_id: int) -> list[tuple[datetime, int]]:
     """Start and resolution of the product's points."""
-    columns = (PricePoint.starts_at, PricePoint.resolution_s)
-    query = select(*columns).where(PricePoint.product_id == product_id).order_by(*columns)
+    query = select(PricePoint.starts_at, PricePoint.resolution_s).where(PricePoint.product_id == product_id)
     with sessions() as session:
-        return [tuple(row) for row in session.execute(query)]
+        rows = session.execute(query.order_by(PricePoint.starts_at, PricePoint.resolution_s))
+        return [(row.starts_at, row.resolution_s) for row in rows]
 
 
 def changes(sessions: Sessions) -> list[tuple[timedelta, int]]:
@@ -102,7 +102,7 @@ def test_a_rolled_up_point_is_the_mean_of_its_time(sessions: Sessions, product: 
     keep(sessions, product, *(raw(minute * MINUTE, minute) for minute in (0, 30, 45)))
     do_all(sessions, Retention(0, 10, 0, 0))
     with sessions() as session:
-        hour = session.scalars(select(PricePoint).order_by(PricePoint.starts_at)).first()
+        hour, _ = session.scalars(select(PricePoint).order_by(PricePoint.starts_at)).all()
 
     assert (hour.lowest_price, hour.highest_price, hour.average_price) == (0, 45, 18_750)
     assert (hour.covered_s, hour.in_stock_s, hour.mean_lowest_price) == (3_600, 3_600, 18_750)
@@ -143,7 +143,7 @@ def test_hours_that_an_older_version_rolled_up_become_days(sessions: Sessions, p
     keep(sessions, product, *hours, raw(3 * HOUR))
     do_all(sessions, Retention(0, 0, 10, 0))
     with sessions() as session:
-        day = session.scalars(select(PricePoint).order_by(PricePoint.starts_at)).first()
+        day, _ = session.scalars(select(PricePoint).order_by(PricePoint.starts_at)).all()
 
     assert (day.resolution_s, day.mean_lowest_price, day.is_unbroken) == (86_400, 10_000, False)
 
@@ -273,7 +273,7 @@ def test_doing_it_all_again_changes_nothing(sessions: Sessions, product: int) ->
     do_all(sessions, everything)
     before = points(sessions, product)
     with sessions.begin() as session:
-        session.execute(RetentionProgress.__table__.delete())
+        session.execute(delete(RetentionProgress))
     do_all(sessions, everything)
 
     assert points(sessions, product) == before

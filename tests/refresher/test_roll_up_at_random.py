@@ -24,6 +24,7 @@ from tests.unit.prices.test_rolled_up import (
     DAY,
     FIRST,
     HOUR,
+    INTERVALS,
     ROUNDING,
     TICK,
     UNIT,
@@ -45,7 +46,6 @@ RETENTIONS = {
     (HOUR, DAY): Retention(0, 10, 10, 0),
     (DAY,): Retention(0, 0, 10, 0),
 }
-INTERVALS = {HOUR: "hour", DAY: "day"}
 
 # A thorough run takes 10,000.
 at_random = settings(
@@ -129,7 +129,7 @@ def test_time_has_neither_gap_nor_overlap(sessions: Sessions, levels: Levels) ->
 
 
 def times(found: PriceTrend | None) -> tuple[int, int, int] | None:
-    return found and (found.start, found.end, found.in_stock)
+    return (found.start, found.end, found.in_stock) if found else None
 
 
 def bounds(found: list[Segment]) -> list[int]:
@@ -146,7 +146,7 @@ def test_the_trend_stays_what_it_was_but_for_what_hours_or_days_hide(
     @given(seeds)
     def holds(seed: int) -> None:
         found = found_of(sessions, seed, levels)
-        before, after = (each and each.figures for each in (trend(found.recorded), found.trend))
+        before, after = (each.figures if each else None for each in (trend(found.recorded), found.trend))
 
         assert (after and after.lowest.price) == (before and before.lowest.price)
         assert mean_of(after) == pytest.approx(mean_of(before), abs=ROUNDING, rel=1e-15)

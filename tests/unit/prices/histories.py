@@ -13,7 +13,7 @@ from productator.prices.ratio import Ratio
 from productator.prices.records import PointNumbers, lowest_prices_of, segments_of
 from productator.prices.segments import LowestPrice, Segment, TimeRange, between, microseconds
 from productator.prices.trend import TrendFigures
-from tests.unit.prices.plain_model import Offers, Timeline, timeline
+from tests.unit.prices.plain_model import Offers, PlainTrend, Timeline, timeline
 
 MINUTE = 60_000_000
 HOUR = 60 * MINUTE
@@ -87,7 +87,18 @@ def exact(value: object) -> object:
     return Fraction(*value) if isinstance(value, Ratio) else value
 
 
-def plain(found: TrendFigures | None) -> dict[str, object] | None:
+def plain(found: TrendFigures | None) -> PlainTrend | None:
     """Figures of a trend as the plain model writes them."""
-    names = [*TrendFigures.__slots__, "change", "change_percent", "direction"]
-    return found and {name: exact(getattr(found, name)) for name in names}
+    if found is None:
+        return None
+    return PlainTrend(
+        first=found.first,
+        last=found.last,
+        lowest=found.lowest,
+        highest=found.highest,
+        mean=Fraction(*found.mean),
+        median=found.median,
+        change=found.change,
+        change_percent=found.change_percent and Fraction(*found.change_percent),
+        direction=found.direction,
+    )

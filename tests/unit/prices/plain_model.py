@@ -3,6 +3,7 @@
 Shares no code with `productator.prices`; calendars are Python's, fractions are exact.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -38,6 +39,28 @@ class Timeline:
         return [(number * self.unit, tick.prices[0]) for number, tick in self.known if tick.prices]
 
 
+class PlainTrend(NamedTuple):
+    """Prices with the times, in microseconds, at which they began to hold."""
+
+    first: tuple[int, int]
+    last: tuple[int, int]
+    lowest: tuple[int, int]
+    highest: tuple[int, int]
+    mean: Fraction
+    median: int
+    change: int
+    change_percent: Fraction | None
+    direction: str
+
+
+class PlainStanding(NamedTuple):
+    """How the current price compares with the past; None where nothing is in stock now."""
+
+    current: tuple[int, int] | None
+    percentile: Fraction | None
+    reference_range: tuple[int, int] | None
+
+
 def timeline(changes: list[tuple[int, Offers]], start: int, end: int, unit: int) -> Timeline:
     """Ticks [start, end) of a history of changes, each at its tick."""
     known = [[state for at, state in changes if at <= tick] for tick in range(start, end)]
@@ -55,7 +78,7 @@ def calendar(interval: str, time: datetime) -> tuple[int, ...]:
     }[interval]
 
 
-def mean(values: list[int], *, of: int = 1) -> Fraction | None:
+def mean(values: Sequence[int], *, of: int = 1) -> Fraction | None:
     return Fraction(sum(values), len(values) * of) if values else None
 
 
@@ -83,21 +106,21 @@ def _point(ticks: list[tuple[int, Offers]], unit: int) -> tuple[object, ...]:
     )
 
 
-def trend(line: Timeline) -> dict[str, object] | None:
+def trend(line: Timeline) -> PlainTrend | None:
     if not line.priced:
         return None
     times, prices = zip(*line.priced, strict=True)
-    return {
-        "first": (prices[0], times[0]),
-        "last": (prices[-1], last_price_since(line)),
-        "lowest": (min(prices), times[prices.index(min(prices))]),
-        "highest": (max(prices), times[prices.index(max(prices))]),
-        "mean": Fraction(sum(prices), len(prices)),
-        "median": sorted(prices)[(len(prices) - 1) // 2],
-        "change": prices[-1] - prices[0],
-        "change_percent": (Fraction(prices[-1], prices[0]) - 1) * 100 if prices[0] else None,
-        "direction": {-1: "down", 0: "same", 1: "up"}[(prices[-1] > prices[0]) - (prices[-1] < prices[0])],
-    }
+    return PlainTrend(
+        first=(prices[0], times[0]),
+        last=(prices[-1], last_price_since(line)),
+        lowest=(min(prices), times[prices.index(min(prices))]),
+        highest=(max(prices), times[prices.index(max(prices))]),
+        mean=Fraction(sum(prices), len(prices)),
+        median=sorted(prices)[(len(prices) - 1) // 2],
+        change=prices[-1] - prices[0],
+        change_percent=(Fraction(prices[-1], prices[0]) - 1) * 100 if prices[0] else None,
+        direction={-1: "down", 0: "same", 1: "up"}[(prices[-1] > prices[0]) - (prices[-1] < prices[0])],
+    )
 
 
 def last_price_since(line: Timeline) -> int:
@@ -114,12 +137,13 @@ def lowest(line: Timeline, start: int, end: int) -> tuple[int, int] | None:
     return min(((price, time) for time, price in line.priced if start <= time < end), default=None)
 
 
-def standing(line: Timeline, now: int) -> dict[str, object]:
+def standing(line: Timeline, now: int) -> PlainStanding:
     """Of the 90 days until `now`, which is where the last tick ends."""
+    last = line.ticks[-1]
+    if last is None or last.prices is None:
+        return PlainStanding(None, None, None)
     day = 86_400_000_000
-    current = reference = percentile = None
-    if line.ticks[-1] is not None and line.ticks[-1].prices:
-        price, since = current = (line.ticks[-1].prices[0], last_price_since(line))
-        percentile = Fraction(100 * sum(each < price for _, each in line.priced), len(line.priced))
-        reference = (since - 30 * day, since) if since > now - 90 * day else None
-    return {"current": current, "percentile": percentile, "reference_range": reference}
+    price, since = last.prices[0], last_price_since(line)
+    percentile = Fraction(100 * sum(each < price for _, each in line.priced), len(line.priced))
+    reference = (since - 30 * day, since) if since > now - 90 * day else None
+    return PlainStanding((price, since), percentile, reference)

@@ -8,9 +8,10 @@ from hypothesis import given
 from productator.prices import summary
 from productator.prices.buckets import HistoryPoint, Interval, count, history_of
 from productator.prices.segments import TimeRange
-from productator.prices.trend import trend_of
+from productator.prices.trend import TrendFigures, trend_of
 from tests.unit.prices import plain_model
 from tests.unit.prices.histories import DAY, HOUR, MINUTE, History, exact, histories, plain, random_histories
+from tests.unit.prices.plain_model import PlainTrend
 
 each_interval = pytest.mark.parametrize(
     ("interval", "unit"),
@@ -71,7 +72,11 @@ def test_points_are_what_counting_gives(interval: Interval, unit: int) -> None:
 def test_the_trend_is_what_counting_gives(history: History) -> None:
     trend = trend_of(history.lowest_prices)
 
-    assert plain(trend and trend.figures) == plain_model.trend(history.line)
+    assert plain(trend.figures if trend else None) == plain_model.trend(history.line)
+
+
+def test_the_plain_model_knows_every_figure_of_a_trend() -> None:
+    assert set(TrendFigures.__slots__) < set(PlainTrend._fields)
 
 
 @random_histories
@@ -80,7 +85,7 @@ def test_the_share_in_stock_is_what_counting_gives(history: History) -> None:
     ticks = [tick.prices is not None for _, tick in history.line.known]
     trend = trend_of(history.lowest_prices)
 
-    assert exact(trend and trend.in_stock_share) == plain_model.mean(ticks)
+    assert exact(trend.in_stock_share if trend else None) == plain_model.mean(ticks)
 
 
 @random_histories
@@ -89,9 +94,8 @@ def test_how_a_price_stands_is_what_counting_gives(history: History) -> None:
     now = history.range.end
     past = History(history.changes, (now - summary.LENGTH) // DAY, now // DAY, DAY)
     trend = trend_of(past.lowest_prices)
-    current = trend and summary.current_price(trend)
+    current = summary.current_price(trend) if trend else None
+    percentile = summary.percentile(trend, current.price) if trend and current else None
+    reference_range = summary.reference_range(trend) if trend else None
 
-    expected = plain_model.standing(past.line, now)
-    assert current == expected["current"]
-    assert exact(current and summary.percentile(trend, current.price)) == expected["percentile"]
-    assert (trend and summary.reference_range(trend)) == expected["reference_range"]
+    assert (current, exact(percentile), reference_range) == plain_model.standing(past.line, now)

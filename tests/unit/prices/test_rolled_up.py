@@ -1,5 +1,6 @@
 """Rolling history up changes no figure by more than the hours or days that it is rolled up to."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from random import Random
@@ -14,9 +15,10 @@ from productator.prices.records import PointNumbers, segments_of
 from productator.prices.rollup import StoredPoint, roll_up
 from productator.prices.segments import LowestPrice, Segment, TimeRange, between, microseconds
 from productator.prices.trend import PriceTrend, TrendFigures, trend_of
+from tests.narrowing import existing
 from tests.unit.prices import plain_model
-from tests.unit.prices.histories import exact, random_histories
-from tests.unit.prices.plain_model import Offers, Timeline
+from tests.unit.prices.histories import exact, plain, random_histories
+from tests.unit.prices.plain_model import Offers, PlainTrend, Timeline
 
 BEGIN = datetime(2026, 11, 23, tzinfo=UTC)
 TICK, HOUR, DAY = timedelta(minutes=10), timedelta(hours=1), timedelta(days=1)
@@ -24,6 +26,7 @@ TICKS = 2 * DAY // TICK
 UNIT = microseconds(BEGIN + TICK) - microseconds(BEGIN)
 FIRST = microseconds(BEGIN) // UNIT
 RANGE = TimeRange(FIRST * UNIT, (FIRST + TICKS) * UNIT)
+INTERVALS: dict[timedelta, Interval] = {HOUR: "hour", DAY: "day"}
 # Means are stored in thousandths, rounded once for each level.
 ROUNDING = 0.002
 
@@ -66,6 +69,10 @@ def trend(found: list[Segment]) -> PriceTrend | None:
     return trend_of(LowestPrice(*each[:6]) for each in found)
 
 
+def figures_of(found: list[Segment]) -> TrendFigures:
+    return existing(existing(trend(found)).figures)
+
+
 def points(found: list[Segment], interval: Interval) -> list[HistoryPoint]:
     return history_of(iter(found), RANGE.end, interval).points
 
@@ -87,7 +94,7 @@ def line(history: list[StoredPoint]) -> Timeline:
         (
             microseconds(each.starts_at) // UNIT,
             Offers(
-                None if each.lowest_price is None else (each.lowest_price, each.highest_price, 0),
+                None if each.lowest_price is None else (each.lowest_price, existing(each.highest_price), 0),
                 each.offers,
                 each.items_in_stock,
             ),
@@ -97,7 +104,7 @@ def line(history: list[StoredPoint]) -> Timeline:
     return plain_model.timeline(changes, FIRST, FIRST + TICKS, UNIT)
 
 
-def levelled(found: Timeline, level: timedelta, choose: type[min]) -> Timeline:
+def levelled(found: Timeline, level: timedelta, choose: Callable[[list[int]], int]) -> Timeline:
     """Every price replaced by the least or the greatest of its hour or day."""
     prices: dict[int, list[int]] = {}
     for number, tick in found.known:
@@ -109,21 +116,20 @@ def levelled(found: Timeline, level: timedelta, choose: type[min]) -> Timeline:
     return Timeline(found.start, ticks, found.unit)
 
 
-def monotone(found: TrendFigures | dict[str, object]) -> list[float]:
+def monotone(found: PlainTrend | None) -> list[Fraction]:
     """Figures that rise when prices rise."""
-    figures = (
-        found if isinstance(found, dict) else {name: getattr(found, name) for name in TrendFigures.__slots__}
-    )
-    moments = [figures[name][0] for name in ("first", "last", "highest")]
-    return [*moments, figures["median"], exact(figures["mean"])]
+    found = existing(found)
+    prices = [price for price, _ in (found.first, found.last, found.highest)]
+    return [*map(Fraction, prices), Fraction(found.median), found.mean]
 
 
 def is_between(found: TrendFigures | None, raw: Timeline, level: timedelta) -> bool:
     """Whether its prices lie between those of the least and the greatest prices of each hour or day."""
     if found is None:
         return True
-    least, greatest = (plain_model.trend(levelled(raw, level, choose)) for choose in (min, max))
-    figures = zip(monotone(least), monotone(found), monotone(greatest), strict=True)
+    least = plain_model.trend(levelled(raw, level, min))
+    greatest = plain_model.trend(levelled(raw, level, max))
+    figures = zip(monotone(least), monotone(plain(found)), monotone(greatest), strict=True)
     return all(low <= figure <= high + Fraction(ROUNDING) for low, figure, high in figures)
 
 
@@ -147,7 +153,7 @@ def test_points_of_that_length_keep_their_figures(levels: tuple[timedelta, ...])
     @random_histories
     @given(seeds)
     def holds(seed: int) -> None:
-        interval = {HOUR: "hour", DAY: "day"}[max(levels)]
+        interval = INTERVALS[max(levels)]
         before = points(segments(history(seed)), interval)
         after = points(rolled_up(history(seed), levels), interval)
 
@@ -164,7 +170,7 @@ def test_a_trend_lies_between_those_of_the_least_and_the_greatest_prices(
     @random_histories
     @given(seeds.filter(lambda seed: plain_model.trend(line(history(seed))) is not None))
     def holds(seed: int) -> None:
-        found = trend(rolled_up(history(seed), levels)).figures
+        found = figures_of(rolled_up(history(seed), levels))
 
         assert is_between(found, line(history(seed)), max(levels))
 
@@ -176,8 +182,8 @@ def test_the_lowest_price_stays_exact_and_its_time_nearly(levels: tuple[timedelt
     @random_histories
     @given(seeds.filter(lambda seed: plain_model.trend(line(history(seed))) is not None))
     def holds(seed: int) -> None:
-        price, at = plain_model.trend(line(history(seed)))["lowest"]
-        found = trend(rolled_up(history(seed), levels)).figures.lowest
+        price, at = existing(plain_model.trend(line(history(seed)))).lowest
+        found = figures_of(rolled_up(history(seed), levels)).lowest
 
         assert found.price == price
         assert abs(found.at - at) < max(levels) // timedelta(microseconds=1)
@@ -193,8 +199,8 @@ def test_since_when_the_last_price_holds_moves_by_less_than_that_length(
     @given(seeds.filter(lambda seed: plain_model.trend(line(history(seed))) is not None))
     @example(1162)  # ends with an hour that is in stock only at first
     def holds(seed: int) -> None:
-        price, at = plain_model.trend(line(history(seed)))["last"]
-        found = trend(rolled_up(history(seed), levels)).figures.last
+        price, at = existing(plain_model.trend(line(history(seed)))).last
+        found = figures_of(rolled_up(history(seed), levels)).last
 
         assert found.price != price or abs(found.at - at) < max(levels) // timedelta(microseconds=1)
 
@@ -206,7 +212,7 @@ def test_an_hour_whose_mean_is_nearly_its_lowest_price_is_none_of_that_price() -
     blip = [(BEGIN, 100), (BEGIN + TICK, 101), (BEGIN + TICK + timedelta(microseconds=1), 100)]
     history = [StoredPoint(at, 0, price, price, price * SCALE, 1, 1) for at, price in blip]
 
-    assert trend(rolled_up(history, (HOUR,))).figures.last == (100, microseconds(BEGIN + HOUR))
+    assert figures_of(rolled_up(history, (HOUR,))).last == (100, microseconds(BEGIN + HOUR))
 
 
 _in_stock = pytest.mark.parametrize(
@@ -234,9 +240,9 @@ def test_a_price_has_held_from_before_an_hour_only_if_that_hour_is_in_stock_at_f
         for minute in range(0, 60, 10)
     ]
 
-    found = trend(rolled_up([before, *hour, sold_out._replace(starts_at=BEGIN + 2 * HOUR)], (HOUR,)))
+    found = figures_of(rolled_up([before, *hour, sold_out._replace(starts_at=BEGIN + 2 * HOUR)], (HOUR,)))
 
-    assert found.figures.last == (100, microseconds(since))
+    assert found.last == (100, microseconds(since))
 
 
 def exact_figures(point: HistoryPoint) -> tuple[object, ...]:

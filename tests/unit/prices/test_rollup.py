@@ -1,6 +1,6 @@
 """Points of hours and days say what the points of changes said."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
@@ -15,6 +15,7 @@ MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC)
 SECOND, MINUTE, HOUR, DAY = (timedelta(seconds=each) for each in (1, 60, 3_600, 86_400))
 END = MIDNIGHT + 4 * DAY
 Prices = tuple[int, ...]
+RollUp = Callable[[list[StoredPoint]], list[StoredPoint]]
 
 
 def raw(after: timedelta, *prices: int) -> StoredPoint:
@@ -197,8 +198,8 @@ def holding(points: Sequence[StoredPoint], start: datetime, end: datetime) -> li
 @pytest.mark.parametrize("roll", [rolled, both])
 @settings(max_examples=150, deadline=None)
 @given(points=HISTORIES)
-def test_rolled_up_points_leave_no_gap_and_do_not_overlap(roll: object, points: list[StoredPoint]) -> None:
-    found = roll(points)  # type: ignore[operator]
+def test_rolled_up_points_leave_no_gap_and_do_not_overlap(roll: RollUp, points: list[StoredPoint]) -> None:
+    found = roll(points)
     first, *_ = found
 
     ends = [each.starts_at + each.resolution_s * SECOND for each in found]
@@ -213,15 +214,16 @@ def test_rolled_up_points_leave_no_gap_and_do_not_overlap(roll: object, points: 
 @pytest.mark.parametrize("roll", [rolled, both])
 @settings(max_examples=150, deadline=None)
 @given(points=HISTORIES)
-def test_each_rolled_up_point_says_what_the_raw_ones_said(roll: object, points: list[StoredPoint]) -> None:
-    for each in roll(points):  # type: ignore[operator]
+def test_each_rolled_up_point_says_what_the_raw_ones_said(roll: RollUp, points: list[StoredPoint]) -> None:
+    for each in roll(points):
         start, end = each.starts_at, each.starts_at + each.resolution_s * SECOND
         parts = holding(points, start, max(end, start + timedelta(microseconds=1)))
         in_stock, average, lowest = integral(points, start, end)
         assert (each.offers, each.items_in_stock) == (parts[-1].offers, parts[-1].items_in_stock)
-        priced = [part for part in parts if part.lowest_price is not None]
-        assert each.lowest_price == min((part.lowest_price for part in priced), default=None)
-        assert each.highest_price == max((part.highest_price for part in priced), default=None)
+        lowest_prices = [part.lowest_price for part in parts if part.lowest_price is not None]
+        highest_prices = [part.highest_price for part in parts if part.highest_price is not None]
+        assert each.lowest_price == min(lowest_prices, default=None)
+        assert each.highest_price == max(highest_prices, default=None)
         assert (each.in_stock_s or 0) == in_stock
         # Two roundings to a thousandth at most.
         assert abs((each.average_price or 0) * in_stock - average) <= in_stock

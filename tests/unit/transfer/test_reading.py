@@ -12,6 +12,7 @@ from productator.transfer.reading import (
     READERS,
     InvalidRecord,
     Record,
+    Records,
     csv_records,
     jsonl_records,
 )
@@ -33,6 +34,12 @@ def mistakes(records: list[Record | InvalidRecord]) -> list[tuple[int, str, str]
     return [(each.line, *error) for each in invalid for error in each.errors]
 
 
+def products(records: list[Record | InvalidRecord]) -> list[NewProduct]:
+    """Fails if any record is not a product."""
+    assert mistakes(records) == []
+    return [record.product for record in records if isinstance(record, Record)]
+
+
 def lines(records: list[Record | InvalidRecord]) -> list[int]:
     return [record.line for record in records]
 
@@ -50,7 +57,7 @@ def lines(records: list[Record | InvalidRecord]) -> list[int]:
     ],
 )
 def test_a_row_is_a_product(text: str) -> None:
-    assert [record.product for record in from_csv(text)] == [KETTLE]
+    assert products(from_csv(text)) == [KETTLE]
 
 
 def test_a_column_of_descriptions_may_be_missing() -> None:
@@ -58,9 +65,9 @@ def test_a_column_of_descriptions_may_be_missing() -> None:
 
 
 def test_quoted_texts_keep_everything() -> None:
-    (record,) = from_csv('name,description\n"Kettle, ""big""","one\r\ntwo\rthree\n"\n')
+    records = from_csv('name,description\n"Kettle, ""big""","one\r\ntwo\rthree\n"\n')
 
-    assert record.product == NewProduct('Kettle, "big"', "one\r\ntwo\rthree\n")
+    assert products(records) == [NewProduct('Kettle, "big"', "one\r\ntwo\rthree\n")]
 
 
 def test_the_line_of_a_record_is_its_first() -> None:
@@ -83,10 +90,10 @@ def test_the_line_of_a_record_is_its_first() -> None:
     ],
 )
 def test_a_header_that_does_not_name_the_columns_ends_the_file(text: str | bytes, said: str) -> None:
-    (invalid,) = from_csv(text)
+    records = from_csv(text)
 
-    assert invalid.line == 1
-    assert said in " ".join(detail for _, detail in invalid.errors)
+    assert lines(records) == [1]
+    assert said in " ".join(detail for _, _, detail in mistakes(records))
 
 
 @pytest.mark.parametrize("row", ["Kettle", "Kettle,1.7 l,7"])
@@ -146,7 +153,7 @@ def test_rows_keep_the_rules_of_the_api(text: str, field: str) -> None:
     ],
 )
 def test_an_object_is_a_product(text: str) -> None:
-    assert [record.product for record in from_jsonl(text)] == [KETTLE]
+    assert products(from_jsonl(text)) == [KETTLE]
 
 
 @pytest.mark.parametrize(
@@ -190,9 +197,9 @@ def test_a_line_of_any_length_is_skipped_in_one_piece() -> None:
 def test_the_longest_product_fits_a_line() -> None:
     name, description = ("\\ud83d\\ude00" * length for length in (450, 10_000))
 
-    (record,) = from_jsonl(f'{{"name": "{name}", "description": "{description}"}}')
+    (product,) = products(from_jsonl(f'{{"name": "{name}", "description": "{description}"}}'))
 
-    assert (len(record.product.name), len(record.product.description)) == (450, 10_000)
+    assert (len(product.name), len(product.description)) == (450, 10_000)
 
 
 def test_a_file_without_lines_holds_no_products() -> None:
@@ -200,7 +207,7 @@ def test_a_file_without_lines_holds_no_products() -> None:
 
 
 @pytest.mark.parametrize("read", READERS.values(), ids=READERS)
-def test_a_file_is_read_from_its_beginning(read: Callable[[BytesIO], object]) -> None:
+def test_a_file_is_read_from_its_beginning(read: Callable[[BytesIO], Records]) -> None:
     stream = BytesIO(b'name\n"{}"\n')
     stream.read()
 
