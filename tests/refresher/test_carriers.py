@@ -463,4 +463,5 @@ def test_calls_that_shared_a_connection_in_vain_are_the_last_to_do_so(tmp_path: 
         shared, alone = replies_to(transport, 4), replies_to(transport, 4, awaited=3)
         transport.close()
 
-    assert (shared, alone) == ([OffersUnavailable] * 4, [Answer] * 3)
+    # On a busy machine all four may be answered: the third connection was opened in the first round already.
+    assert (shared, alone[:3]) == ([OffersUnavailable] * 4, [Answer] * 3)
