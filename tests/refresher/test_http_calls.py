@@ -435,4 +435,5 @@ def test_after_a_shared_connection_hung_calls_share_none(tmp_path: Path) -> None
         shared, alone = replies_to(transport, 4), replies_to(transport, 4, awaited=3)
         transport.close()
 
-    assert (shared, alone) == ([OffersUnavailable] * 4, [OffersAnswer] * 3)
+    # On a busy machine all four may be answered: the third connection was opened in the first round already.
+    assert (shared, alone[:3]) == ([OffersUnavailable] * 4, [OffersAnswer] * 3)
