@@ -433,9 +433,12 @@ class StuckSessions:
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
         self.answers = threading.Event()
+        self.has_ended = False
 
     def begin(self) -> Any:
         self.answers.wait(PATIENCE_S)
+        if self.has_ended:
+            raise RuntimeError("The test has ended, and the next one must not see this thread's statements.")
         return self._sessions.begin()
 
     def __call__(self) -> Any:
@@ -446,6 +449,7 @@ class StuckSessions:
 def stuck(sessions: Sessions) -> Iterator[StuckSessions]:
     found = StuckSessions(sessions)
     yield found
+    found.has_ended = True
     found.answers.set()
 
 
