@@ -108,6 +108,8 @@ def test_the_simulator_is_a_wheel_of_its_own(wheels: Path) -> None:
     assert files_in(wheel) == modules
 
 
+# It compiles uWSGI, which takes a minute.
+@pytest.mark.proof
 def test_the_wheel_runs_in_an_empty_directory(
     installed: Path, simulator_address: str, tmp_path: Path
 ) -> None:
