@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import click
 from prometheus_client import CollectorRegistry
-from sqlalchemy import func, select
+from sqlalchemy import func, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -91,7 +91,12 @@ def _refresh_until_stopped(settings: Settings, stop: StopFlag) -> None:
         if max(worker.busy_s, maintenance.busy_s) < heartbeat.longest_s:
             heartbeat.beat(has_database=worker.has_database and maintenance.has_database)
 
-    log.info("refreshing every %g s from %s", settings.refresher_period_s, settings.offers_address)
+    log.info(
+        "refreshing every %g s from %s",
+        *(settings.refresher_period_s, settings.offers_address),
+        # Started in another directory without settings, the refresher has another SQLite file.
+        extra={"database": make_url(settings.database_url).render_as_string(hide_password=True)},
+    )
     worker.run(stop, on_turn=on_turn)
     worker.finish(grace_s=GRACE_S)
     log.info("stopped")

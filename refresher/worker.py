@@ -147,9 +147,9 @@ class Worker:
     def _fetch(self) -> None:
         next_batch_in_s = self._writer.next_batch_in_s
         fetched = self._fetcher.fetch(self._idle_s if next_batch_in_s is None else next_batch_in_s)
+        self._writer.add(fetched.results)
         for result in fetched.results:
             self._judge_service(result)
-        self._writer.add(fetched.results)
         self._leases.give_back(fetched.unsent)
         self._metrics.count_calls(fetched.calls)
         self._metrics.set_breaker(is_open=self._breaker.is_open)

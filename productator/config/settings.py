@@ -265,7 +265,8 @@ class Settings:
         Without a path it reads config.cfg of the working directory; if there is none, the defaults apply.
         """
         file = Path(path or _DEFAULT_FILE)
-        is_read = bool(path) or file.exists()
+        # A link that leads nowhere is a mistake to report, not a missing file.
+        is_read = bool(path) or file.exists() or file.is_symlink()
         settings = cls(**read_values(SETTINGS, file if is_read else None, env))
         _refuse_two_tokens(settings)
         _refuse_half_a_provider(settings)

@@ -67,7 +67,8 @@ class HttpCall:
             self._reads_with = None
         elif token is None or self._reads_with != token:
             self.curl.setopt(pycurl.HTTPGET, True)
-            self.curl.setopt(pycurl.HTTPHEADER, _token_header(token))
+            # Never an empty list: pycurl would keep the last one, and with it a token.
+            self.curl.setopt(pycurl.HTTPHEADER, [*_token_header(token), "Expect:"])
             self._reads_with = token
 
     def reply(self, failure: str | None) -> Reply:
@@ -102,6 +103,7 @@ class HttpCall:
 
 
 def _token_header(token: str | None) -> list[str]:
+    """libcurl sends what it is given, line ends included; settings and contract admit no such characters."""
     return [] if token is None else [f"Bearer: {token}"]
 
 

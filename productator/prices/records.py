@@ -25,7 +25,7 @@ from productator.prices.segments import (
 )
 from productator.prices.trend import PriceAt
 
-# Their text is half a megabyte long at most, which every server lets through as it is installed.
+# Their text is up to 1.7 MB long, and a session takes 3 MiB (`LONGEST_TEXT_BYTES`).
 RECORDS_A_READ = 10_000
 
 # A third of the time that calling the class takes, for very many records.

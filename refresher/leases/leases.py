@@ -114,6 +114,11 @@ class Leases:
         except (DBAPIError, RowsLocked) as error:
             self._fail(error.error if isinstance(error, RowsLocked) else error)
             return None
+        except Exception:
+            # Nobody foresaw it: nothing of the run counts as done.
+            self._backoff.failed()
+            self._keep_running_work()
+            raise
         if found is None:
             return None
         self._backoff.succeeded()
@@ -145,6 +150,10 @@ class Leases:
             log.error("the database refuses a statement", exc_info=error)
             return
         log.warning("the database is not available", extra={"error": str(error.orig)})
+        self._keep_running_work()
+
+    def _keep_running_work(self) -> None:
+        """The next run does what the last one did not."""
         self._next.returned = self._running.returned + self._next.returned
         self._next.makes_delayed_due |= self._running.makes_delayed_due
 

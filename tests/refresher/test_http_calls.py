@@ -253,6 +253,14 @@ def test_the_token_travels_in_the_header_bearer(sender: Sender, recorder: Record
     assert "Authorization" not in headers
 
 
+def test_a_call_without_a_token_sends_none_of_an_earlier_call(recorder: Recorder) -> None:
+    call = HttpCall(recorder.address, timeout_s=PATIENCE_S)
+    for token in ("token", None):
+        call.send(contract.reading("7"), token=token)
+
+    assert ["Bearer" in request.headers for request in recorder.requests] == [True, False]
+
+
 def test_a_registration_is_json(sender: Sender, recorder: Recorder) -> None:
     request = contract.registration("7", "Lamp ☀", "Gives light")
     sender(recorder.address, PATIENCE_S)(request, "token")

@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
 from productator.domain import utc_now
 from refresher.leases.claims import Claim
@@ -113,6 +115,32 @@ def test_claims_that_could_not_be_given_back_are_given_back_later(sessions: Sess
     run(leases)
     assert [is_claimed(sessions, each) for each in (first, second)] == [False, False]
     assert (leases.failures, leases.has_database) == (0, True)
+
+
+class BrokenSessions:
+    """Raises an error that nobody foresaw, for the first transaction."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+        self._is_broken = True
+
+    def begin(self) -> AbstractContextManager[Session]:
+        if self._is_broken:
+            self._is_broken = False
+            raise RuntimeError("nobody foresaw this")
+        return self._sessions.begin()
+
+
+def test_claims_are_given_back_after_an_error_that_nobody_foresaw(sessions: Sessions) -> None:
+    (product_id,) = stored_products(sessions, 1)
+    leases = leases_on(BrokenSessions(sessions))
+    leases.give_back(claimed(sessions))
+    with pytest.raises(RuntimeError):
+        run(leases)
+
+    until(lambda: leases.is_ready)
+    run(leases)
+    assert not is_claimed(sessions, product_id)
 
 
 def delayed_product(sessions: Sessions) -> int:
