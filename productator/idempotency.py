@@ -1,4 +1,7 @@
-"""Stored answers for repeated requests; an answer is stored in the same transaction as its effect."""
+"""The rows of idempotency keys: a key and its answer are stored in the transaction of the effect.
+
+It knows no HTTP: `api/conventions/idempotency.py` reads the header and replays answers.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

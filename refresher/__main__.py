@@ -88,7 +88,7 @@ def _refresh_until_stopped(settings: Settings, stop: StopFlag) -> None:
     def on_turn() -> None:
         maintenance.turn()
         # A loop that turns while a thread does not get on has stalled as well.
-        if max(worker.busy_s, maintenance.busy_s) < heartbeat.longest_s:
+        if max(worker.waits_for_database_s, maintenance.busy_s) < heartbeat.longest_s:
             heartbeat.beat(has_database=worker.has_database and maintenance.has_database)
 
     log.info(

@@ -1,7 +1,10 @@
-"""The loop: claim what is due, fetch it, store it.
+"""The loop: starts to fetch what was claimed, claims more, takes results, stores a batch.
 
 Each turn moves every step on and waits for none of them: claims and batches have a thread each, calls have
 libcurl. The turn ends when something has arrived, or after a fraction of a second.
+
+`fetching/journey.py` has the calls of one product, registration included. `storing/due_policy.py` counts its
+failures and decides when it is due next; `storing/batch.py` writes both and ends the claim.
 """
 
 import logging
@@ -61,7 +64,7 @@ class Worker:
         self._has_claimed_all = False
 
     @property
-    def busy_s(self) -> float:
+    def waits_for_database_s(self) -> float:
         """For how long the database has kept one of the threads waiting."""
         return max(self._leases.busy_s, self._writer.busy_s)
 
@@ -141,7 +144,7 @@ class Worker:
         limit, now = 0, time.monotonic()
         # Few claims of many products cost less than many claims of few.
         if now >= self._claim_at and room >= max(1, capacity // 4):
-            limit = self._breaker.allowed(min(room, _MOST_CLAIMS), now=now)
+            limit = self._breaker.allow(min(room, _MOST_CLAIMS), now=now)
         self._leases.start(limit, due_by=due_by, is_probe=self._breaker.is_open)
 
     def _fetch(self) -> None:
@@ -166,7 +169,7 @@ class Worker:
         was_open = self._breaker.is_open
         recovered = self._breaker.record(
             result.claim.product_id,
-            succeeded=error is None or result.is_unknown,
+            succeeded=error is None or result.is_product_unknown,
             # A service that rejects the token answers nothing else either.
             answered=not isinstance(error, OffersUnavailable | TokenRejected),
             sent_at=result.sent_at,

@@ -50,7 +50,7 @@ def ours(address: str, products: Sequence[str], in_flight: int) -> None:
     waiting = list(products)
     read = 0
     while read < len(products):
-        while waiting and transport.room:
+        while waiting and transport.free_calls:
             product = waiting.pop()
             transport.send(product, contract.reading(product), token="token")
         for _, reply in transport.receive(1):
@@ -124,7 +124,7 @@ def register(address: str, products: Sequence[str], in_flight: int) -> None:
     transport = Transport(address, concurrency=in_flight, timeout_s=30)
     waiting, done = list(products), 0
     while done < len(products):
-        while waiting and transport.room:
+        while waiting and transport.free_calls:
             product = waiting.pop()
             transport.send(product, contract.registration(product, "Lamp", ""), token="token")
         done += len(transport.receive(1))

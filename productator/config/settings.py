@@ -77,7 +77,8 @@ class Settings:
         "offers_service.token",
         "OFFERS_MS_TOKEN",
         parsers.token,
-        "An access token of generation 1. Empty, without a refresh token: the refresher requests one, once.",
+        "An access token of generation 1, which is never renewed. Empty, without a refresh token: the"
+        " refresher requests one, and another each time the service rejects it.",
         empty=None,
         secret=True,
     )
@@ -100,7 +101,8 @@ class Settings:
         "refresher.period",
         "REFRESHER_PERIOD",
         parsers.seconds,
-        "Seconds between two refreshes of a product, at least 0.1.",
+        "Seconds between two refreshes of a product, at least 0.1. The API needs the same value: by it offers"
+        " count as stale.",
         default="30",
     )
     refresher_concurrency: int = setting(

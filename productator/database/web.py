@@ -1,4 +1,4 @@
-"""The web application's database: sessions for writes, single statements for reads, and retries of views."""
+"""The web application's database, not its pages: sessions to write, statements to read, retries of views."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -13,9 +13,9 @@ from productator.database.column_types import UtcDateTime, exact_text
 class IdempotencyKey(Base):
     __tablename__ = "idempotency_keys"
 
-    # A digest of caller, path and key.
+    # A digest of caller, method, path and key.
     scope: Mapped[str] = mapped_column(exact_text(64), primary_key=True)
-    # A digest of the request: the key must not serve another request.
+    # A digest of the request: the key must not serve another query or body.
     fingerprint: Mapped[str] = mapped_column(exact_text(64))
     status: Mapped[int] = mapped_column(SmallInteger)
     headers: Mapped[str] = mapped_column(Text)

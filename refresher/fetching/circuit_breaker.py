@@ -6,15 +6,17 @@ from dataclasses import dataclass
 
 # Failures in a row, without an answer between them, that open the circuit.
 _OPENS_AFTER = 5
-# Of so many recent calls, so large a share and so many products failing is the service's fault.
-_RECENT_CALLS = 50
+# Of so many recent results, so large a share and so many products failing is the service's fault.
+_RECENT_RESULTS = 50
 _FAILING_SHARE = 0.2
 _FAILING_PRODUCTS = 5
 LONGEST_PAUSE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class _RecentCall:
+class _RecentResult:
+    """How fetching a product ended, however many calls it took."""
+
     product_id: int
     succeeded: bool
 
@@ -25,7 +27,7 @@ class CircuitBreaker:
     def __init__(self, *, probe_every_s: float) -> None:
         self._probe_every_s = probe_every_s
         self._answered_at = -math.inf
-        self._recent: deque[_RecentCall] = deque(maxlen=_RECENT_CALLS)
+        self._recent: deque[_RecentResult] = deque(maxlen=_RECENT_RESULTS)
         self._failed_in_row = 0
         self._paused_until = 0.0
         # True at first: before the start products may have been delayed by failures of the service.
@@ -39,14 +41,14 @@ class CircuitBreaker:
     @property
     def is_failing(self) -> bool:
         """So many products fail that it is the service's fault, not theirs."""
-        failed = [call for call in self._recent if not call.succeeded]
+        failed = [result for result in self._recent if not result.succeeded]
         return self.is_open or (
             len(failed) >= _FAILING_SHARE * len(self._recent)
-            and len({call.product_id for call in failed}) >= _FAILING_PRODUCTS
+            and len({result.product_id for result in failed}) >= _FAILING_PRODUCTS
         )
 
-    def allowed(self, wanted: int, *, now: float) -> int:
-        """How many of the `wanted` products may be fetched now."""
+    def allow(self, wanted: int, *, now: float) -> int:
+        """How many of the `wanted` products may be fetched now; while open, one probe in its interval."""
         if now < self._paused_until:
             return 0
         if not self.is_open:
@@ -62,12 +64,13 @@ class CircuitBreaker:
     def record(
         self, product_id: int, *, succeeded: bool, sent_at: float, now: float, answered: bool = False
     ) -> bool:
-        """Records how a call has ended; returns whether the service has just recovered.
+        """Records how fetching a product has ended; returns whether the service has just recovered.
 
-        A service that `answered`, though not as it should, is not down: the product may be at fault.
+        `sent_at` is when its last call was sent. A service that `answered`, though not as it should, is not
+        down: the product may be at fault.
         """
         was_open = self.is_open
-        self._recent.append(_RecentCall(product_id, succeeded))
+        self._recent.append(_RecentResult(product_id, succeeded))
         if succeeded or answered:
             self._failed_in_row = 0
             self._answered_at = now

@@ -26,7 +26,7 @@ class CurrentToken:
         self._token: AccessToken | None = None
         self._rejected: str | None = None
         # A product whose offers were read with this token, so the token is good; None: there is none yet.
-        self.good_for: str | None = None
+        self.accepted_for_product: str | None = None
 
     @property
     def value(self) -> str:
@@ -46,18 +46,19 @@ class CurrentToken:
     def accepted(self, value: str, *, product: str) -> None:
         """The service has accepted this token for a product."""
         if value == self.value:
-            self.good_for = product
+            self.accepted_for_product = product
 
     def reject(self) -> None:
         """The service does not accept the token any more."""
-        self._rejected, self._token, self.good_for = self.value or None, None, None
+        self._rejected, self._token, self.accepted_for_product = self.value or None, None, None
 
-    def renew(self, *, is_wanted: bool) -> bool:
-        """Whether there is a new token now; asks for one if it `is_wanted`. Raises OffersServiceError."""
+    def start_renewal(self) -> None:
+        """Asks for a new token, unless one was asked for that `take_renewed` has not returned yet."""
         if not self._renewal.is_busy:
-            if is_wanted:
-                self._renewal.start(partial(_obtain, self._tokens, self._rejected))
-            return False
+            self._renewal.start(partial(_obtain, self._tokens, self._rejected))
+
+    def take_renewed(self) -> bool:
+        """Whether a renewal has ended, so that there is a new token. Raises OffersServiceError."""
         try:
             token = self._renewal.take()
         except OffersServiceError:
@@ -67,8 +68,9 @@ class CurrentToken:
         if token is None or token.value == self._rejected:
             # There is no result yet, or the renewal began before the token was rejected.
             return False
-        is_other = token.value != self.value
-        self._token, self.good_for = token, None if is_other else self.good_for
+        if token.value != self.value:
+            self.accepted_for_product = None
+        self._token = token
         return True
 
 

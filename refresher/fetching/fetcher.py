@@ -1,4 +1,7 @@
-"""Fetches the offers of many products at once: sends requests with the access token, and takes replies."""
+"""Fetches the offers of many products at once: sends requests with the access token, and takes replies.
+
+Which requests a product needs, registration included, is in `journey.py`.
+"""
 
 import time
 from collections import Counter, deque
@@ -45,7 +48,7 @@ class Fetcher:
         self, transport: Transport, tokens: TokenSource, *, rejection_wait_s: float = _REJECTION_WAIT_S
     ) -> None:
         self._transport = transport
-        self._limit = ConcurrencyLimit(transport.room)
+        self._limit = ConcurrencyLimit(transport.free_calls)
         self._token = CurrentToken(tokens, wake=transport.wake)
         self._rejections: Rejections[Journey] = Rejections(wait_s=rejection_wait_s)
         self._waiting: deque[Journey] = deque()
@@ -77,7 +80,7 @@ class Fetcher:
             self._take(call, reply)
         self._send_waiting()
         if not self._waiting:
-            self._renew_token()
+            self._take_renewed_token()
         fetched, self._fetched = self._fetched, Fetched()
         return fetched
 
@@ -87,7 +90,7 @@ class Fetcher:
         return self.drop_waiting()
 
     def drop_waiting(self) -> list[Claim]:
-        """Ends the journeys without a call under way; returns their claims."""
+        """Ends the journeys without a call under way, also those that wait after a 401; returns claims."""
         dropped = [*self._waiting, *self._rejections.take()]
         self._waiting.clear()
         return [journey.claim for journey in dropped]
@@ -117,7 +120,9 @@ class Fetcher:
         if self._rejections:
             return not self._rejections.is_checking
         limit = self._limit.value
-        return len(self._under_way) < (limit if self._token.good_for else min(limit, _WITH_A_NEW_TOKEN))
+        if not self._token.accepted_for_product:
+            limit = min(limit, _WITH_A_NEW_TOKEN)
+        return len(self._under_way) < limit
 
     def _take(self, call: object, reply: Reply) -> None:
         answer = reply if isinstance(reply, OffersAnswer) else None
@@ -157,8 +162,8 @@ class Fetcher:
             self._send_again(journey)
 
     def _check_token(self) -> None:
-        """Reads a product again that the token was good for. Without one, the next call is the check."""
-        product = self._token.good_for
+        """Reads a product again that the token was accepted for. Without one, the next call is the check."""
+        product = self._token.accepted_for_product
         if product is not None and self._rejections.can_check_with(product):
             self._rejections.check_with(_TOKEN_CHECK)
             self._transport.send(_TOKEN_CHECK, contract.reading(product), token=self._token.value)
@@ -181,9 +186,17 @@ class Fetcher:
         self._waiting.appendleft(journey)
 
     def _renew_token(self) -> bool:
+        """Whether there is a new token already; else it is being obtained."""
+        if self._take_renewed_token():
+            return True
+        if self._waiting:
+            self._token.start_renewal()
+        return False
+
+    def _take_renewed_token(self) -> bool:
         """Whether there is a new token. A failure ends the journeys that wait now, not later ones."""
         try:
-            return self._token.renew(is_wanted=bool(self._waiting))
+            return self._token.take_renewed()
         except OffersServiceError as error:
             waiting, self._waiting = self._waiting, deque()
             for journey in waiting:

@@ -30,7 +30,7 @@ class FetchResult:
     sent_at: float = field(default=0.0, compare=False)
 
     @property
-    def is_unknown(self) -> bool:
+    def is_product_unknown(self) -> bool:
         """The service does not know the product: its registration is pending again."""
         return isinstance(self.error, ProductNotRegistered)
 

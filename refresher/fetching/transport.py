@@ -33,7 +33,7 @@ class Transport:
         self._loop = CurlLoop(connections=concurrency)
 
     @property
-    def room(self) -> int:
+    def free_calls(self) -> int:
         """How many more calls can be made now."""
         return self._concurrency - len(self._under_way)
 

@@ -97,7 +97,10 @@ class Leases:
         self._next.makes_delayed_due = True
 
     def start(self, limit: int, *, due_by: datetime | None, is_probe: bool) -> None:
-        """Starts a run, if there is anything to do; it claims up to `limit` products due by then or now."""
+        """Starts a run, if there is anything to do; it claims up to `limit` products due by then or now.
+
+        With a limit of 0 it only gives claims back and makes delayed products due.
+        """
         collected = self._next
         is_too_soon = time.monotonic() - self._delayed_due_at < self._rhythm.period.total_seconds()
         makes_delayed_due = collected.makes_delayed_due and not is_too_soon

@@ -1,4 +1,7 @@
-"""When a product is due next. Pure."""
+"""Computes due times: slots, and pauses after failures. Pure.
+
+`storing/due_policy.py` decides which of them a product gets.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass

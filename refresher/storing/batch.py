@@ -1,4 +1,8 @@
-"""Stores the results of a batch of claims in one transaction."""
+"""The transaction that stores a batch: offers, registrations, failures and due times, and the end of claims.
+
+`storing/due_policy.py` decides when a product is due next. `storing/fallback.py` runs the transaction, and
+stores products one by one if it fails.
+"""
 
 from collections import defaultdict
 from collections.abc import Container, Sequence
@@ -106,9 +110,11 @@ def _store_digests(session: Session, results: Sequence[FetchResult], changed: Co
 def _store_registrations(
     session: Session, ours: Sequence[FetchResult], stored: StoreResult, *, now: datetime
 ) -> None:
-    unknown = [result.claim.product_id for result in ours if result.is_unknown]
+    unknown = [result.claim.product_id for result in ours if result.is_product_unknown]
     registered = [
-        result.claim.product_id for result in ours if result.newly_registered and not result.is_unknown
+        result.claim.product_id
+        for result in ours
+        if result.newly_registered and not result.is_product_unknown
     ]
     stored.registered = len(registered)
     for product_ids, registered_at in ((registered, now), (unknown, None)):
@@ -174,7 +180,7 @@ def _next_refresh(
         schedule.on_grid(now) if is_due_again else due_at,
         failures,
         _message(result.error) if result.error else None,
-        True if result.is_unknown else False if result.newly_registered else None,
+        True if result.is_product_unknown else False if result.newly_registered else None,
         is_due_again,
     )
 

@@ -1,4 +1,7 @@
-"""When a product is due after it was fetched, and how many failures in a row it has then. Pure."""
+"""Decides by a result when its product is due next, and how many failures in a row it has then. Pure.
+
+`leases/schedule.py` computes the times; `storing/batch.py` writes them.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +23,7 @@ class DuePolicy:
         claim = result.claim
         if result.error is None:
             return schedule.next_slot(claim.product_id, now=now, period=self.period), 0
-        if result.is_unknown and not claim.failures:
+        if result.is_product_unknown and not claim.failures:
             return schedule.soon(now), 1
         if self.service_failing:
             return schedule.next_slot(claim.product_id, now=now, period=self.period), claim.failures

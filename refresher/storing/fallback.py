@@ -1,4 +1,4 @@
-"""Stores a batch in one transaction. If that fails, stores as many of its products as possible."""
+"""Stores a batch: in the one transaction of `batch.py`, or, if that fails, as many products as possible."""
 
 import logging
 import time

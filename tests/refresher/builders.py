@@ -84,11 +84,11 @@ class FakeTransport:
         self.sent: list[tuple[str, str]] = []
 
     @property
-    def room(self) -> int:
+    def free_calls(self) -> int:
         return self._concurrency - len(self.under_way)
 
     def send(self, key: object, request: OffersRequest, *, token: str) -> None:
-        assert self.room > 0
+        assert self.free_calls > 0
         self.under_way.append((key, request, token))
         self.sent.append((request.path, token))
 

@@ -318,10 +318,10 @@ def test_many_calls_share_few_connections(transport: Transport, recorder: Record
 
 def test_room_is_taken_by_a_call_and_given_back_with_its_reply(transport: Transport) -> None:
     transport.send("key", contract.reading("7"), token="token")
-    assert transport.room == 3
+    assert transport.free_calls == 3
 
     replies_of(transport, 1)
-    assert transport.room == 4
+    assert transport.free_calls == 4
 
 
 def test_nothing_under_way_is_no_replies(transport: Transport) -> None:
@@ -358,7 +358,7 @@ def test_a_slow_call_does_not_delay_the_others(simulator: RunningSimulator, cust
         transport.send(key, contract.reading(customer.product), token=customer.token)
     replies = replies_of(transport, 3)
 
-    assert transport.room == 3
+    assert transport.free_calls == 3
     assert all(isinstance(reply, OffersAnswer) for _, reply in replies)
     transport.close()
 
@@ -369,7 +369,7 @@ def test_a_call_that_cannot_be_made_fails_alone(transport: Transport) -> None:
     replies = dict(replies_of(transport, 2))
 
     assert isinstance(replies["bad"], OffersUnavailable)
-    assert (replies["good"].status, transport.room) == (200, 4)
+    assert (replies["good"].status, transport.free_calls) == (200, 4)
 
 
 def test_a_call_that_cannot_be_made_is_reported_at_once(transport: Transport) -> None:

@@ -458,7 +458,7 @@ def test_while_the_database_does_not_answer_the_loop_turns_and_says_how_long(stu
     worker = worker_with(stuck, {})
     turn(worker, 20)
 
-    assert 0 < worker.busy_s < PATIENCE_S
+    assert 0 < worker.waits_for_database_s < PATIENCE_S
 
 
 @SENDS_NO_SQL

@@ -1,4 +1,7 @@
-"""`Idempotency-Key`: a POST that is sent again has its effect once, and gets the same answer."""
+"""`Idempotency-Key`: a POST that is sent again has its effect once, and gets the same answer.
+
+This reads the header and replays answers; `productator/idempotency.py` stores them.
+"""
 
 import hashlib
 import json

@@ -205,7 +205,7 @@ KEY_REUSED = _declare(
     422,
     "key-reused",
     "The key was used for another request",
-    meaning="The `Idempotency-Key` was sent before with another path, method or body.",
+    meaning="The `Idempotency-Key` was sent before to the same path with another body or query.",
     advice="Use a new key for each new request.",
     example=errors.KeyReused(),
 )

@@ -46,6 +46,7 @@ class Operation:
     success: Success
     query: type[BaseModel] | None = None
     body: RequestBody | None = None
+    # Which header it takes: If-None-Match, If-Match or Idempotency-Key.
     conditional: Literal["read", "change", "once"] | None = None
     problems: tuple[ProblemType, ...] = ()
 

@@ -36,7 +36,7 @@ def fail(
 def test_a_new_service_counts_as_up(breaker: CircuitBreaker) -> None:
     assert not breaker.is_open
     assert not breaker.is_failing
-    assert breaker.allowed(100, now=0.0) == 100
+    assert breaker.allow(100, now=0.0) == 100
 
 
 def test_the_first_answer_counts_as_a_recovery_once() -> None:
@@ -74,20 +74,20 @@ def test_a_malformed_answer_to_a_probe_says_that_it_is_up_again(breaker: Circuit
     breaker.record(6, succeeded=False, answered=True, sent_at=30.0, now=30.0)
 
     assert not breaker.is_open
-    assert breaker.allowed(50, now=30.0) == 50
+    assert breaker.allow(50, now=30.0) == 50
 
 
 def test_nothing_is_asked_right_after_it_went_down(breaker: CircuitBreaker) -> None:
     fail(breaker, 1, 2, 3, 4, 5, now=100.0)
 
-    assert breaker.allowed(50, now=100.0) == 0
-    assert breaker.allowed(50, now=129.9) == 0
+    assert breaker.allow(50, now=100.0) == 0
+    assert breaker.allow(50, now=129.9) == 0
 
 
 def test_a_service_that_is_down_is_probed_once_a_period(breaker: CircuitBreaker) -> None:
     fail(breaker, 1, 2, 3, 4, 5)
 
-    allowed = [breaker.allowed(50, now=float(now)) for now in range(91)]
+    allowed = [breaker.allow(50, now=float(now)) for now in range(91)]
 
     assert [now for now, count in enumerate(allowed) if count] == [30, 60, 90]
     assert max(allowed) == 1
@@ -95,21 +95,21 @@ def test_a_service_that_is_down_is_probed_once_a_period(breaker: CircuitBreaker)
 
 def test_a_failed_probe_leaves_it_down(breaker: CircuitBreaker) -> None:
     fail(breaker, 1, 2, 3, 4, 5)
-    breaker.allowed(50, now=30.0)
+    breaker.allow(50, now=30.0)
 
     assert fail(breaker, 1, now=31.0) == [False]
     assert breaker.is_open
-    assert breaker.allowed(50, now=31.0) == 0
+    assert breaker.allow(50, now=31.0) == 0
 
 
 def test_a_success_ends_the_pause_at_once(breaker: CircuitBreaker) -> None:
     fail(breaker, 1, 2, 3, 4, 5)
-    breaker.allowed(50, now=30.0)
+    breaker.allow(50, now=30.0)
 
     succeed(breaker, 1, now=31.0)
 
     assert not breaker.is_open
-    assert breaker.allowed(50, now=31.0) == 50
+    assert breaker.allow(50, now=31.0) == 50
 
 
 def test_a_recovery_is_reported_once(breaker: CircuitBreaker) -> None:
@@ -145,7 +145,7 @@ def test_a_service_that_fails_in_part_is_still_asked_for_everything(breaker: Cir
         fail(breaker, product)
         succeed(breaker, 100 + product)
 
-    assert breaker.allowed(50, now=0.0) == 50
+    assert breaker.allow(50, now=0.0) == 50
 
 
 def test_few_failures_among_many_successes_are_not_the_services_fault(breaker: CircuitBreaker) -> None:
@@ -169,21 +169,21 @@ def test_the_end_of_partial_failures_is_reported_once(breaker: CircuitBreaker) -
 def test_a_pause_that_the_service_asks_for_is_kept(breaker: CircuitBreaker) -> None:
     breaker.pause(10, now=100.0)
 
-    assert breaker.allowed(50, now=109.9) == 0
-    assert breaker.allowed(50, now=110.0) == 50
+    assert breaker.allow(50, now=109.9) == 0
+    assert breaker.allow(50, now=110.0) == 50
 
 
 def test_a_pause_is_capped(breaker: CircuitBreaker) -> None:
     breaker.pause(86_400, now=100.0)
 
-    assert breaker.allowed(50, now=100.0 + LONGEST_PAUSE_S) == 50
+    assert breaker.allow(50, now=100.0 + LONGEST_PAUSE_S) == 50
 
 
 def test_a_shorter_pause_does_not_end_a_longer_one(breaker: CircuitBreaker) -> None:
     breaker.pause(50, now=100.0)
     breaker.pause(1, now=100.0)
 
-    assert breaker.allowed(50, now=140.0) == 0
+    assert breaker.allow(50, now=140.0) == 0
 
 
 def test_products_that_hang_while_others_are_served_do_not_take_it_down(breaker: CircuitBreaker) -> None:
@@ -203,7 +203,7 @@ def test_failures_of_calls_that_were_sent_after_the_last_answer_take_it_down(bre
 
 def test_a_probe_without_a_due_product_may_be_repeated_at_once(breaker: CircuitBreaker) -> None:
     fail(breaker, 1, 2, 3, 4, 5)
-    breaker.allowed(50, now=30.0)
+    breaker.allow(50, now=30.0)
     breaker.return_probe(now=30.0)
 
-    assert breaker.allowed(50, now=31.0) == 1
+    assert breaker.allow(50, now=31.0) == 1

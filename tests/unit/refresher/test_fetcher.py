@@ -121,7 +121,7 @@ def test_no_more_calls_are_under_way_than_there_is_room() -> None:
     fetcher.start(claim(product_id) for product_id in range(10))
     until_sent(fetcher, narrow, 3)
 
-    assert (fetcher.unfinished, narrow.room) == (10, 0)
+    assert (fetcher.unfinished, narrow.free_calls) == (10, 0)
 
 
 @pytest.mark.parametrize(

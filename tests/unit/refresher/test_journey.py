@@ -113,7 +113,7 @@ def test_a_404_on_reading_says_that_the_product_is_unknown() -> None:
     result = ended(REGISTERED, answer({"detail": "Product does not exist"}, status=404))
 
     assert isinstance(result.error, ProductNotRegistered)
-    assert result.is_unknown
+    assert result.is_product_unknown
     assert result.offers is None
 
 
