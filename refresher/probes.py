@@ -37,7 +37,7 @@ def serve(host: str, port: int, *, heartbeat: Heartbeat, registry: CollectorRegi
         "/metrics": lambda: (HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(registry)),
     }
 
-    class Handler(BaseHTTPRequestHandler):
+    class ProbeHandler(BaseHTTPRequestHandler):
         timeout = 10
 
         def do_GET(self) -> None:
@@ -51,7 +51,7 @@ def serve(host: str, port: int, *, heartbeat: Heartbeat, registry: CollectorRegi
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
             """Probes come every second and are not worth a line."""
 
-    server = ThreadingHTTPServer((host, port), Handler)
+    server = ThreadingHTTPServer((host, port), ProbeHandler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, name="probes", daemon=True).start()
     return server

@@ -58,7 +58,7 @@ class Jwks(ThreadingHTTPServer):
     """The provider's JWKS address."""
 
     def __init__(self, *keys: SigningKey) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(("127.0.0.1", 0), _KeysHandler)
         self.asked = 0
         self.status = 200
         self.body = b""
@@ -81,7 +81,7 @@ class Jwks(ThreadingHTTPServer):
             self.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _KeysHandler(BaseHTTPRequestHandler):
     server: Jwks
 
     def do_GET(self) -> None:

@@ -12,7 +12,7 @@ from productator.prices.changes import Aggregate, OfferState, aggregate
 OfferStates = dict[int, OfferState]
 
 
-class RecordedChange(NamedTuple):
+class ReplayedChange(NamedTuple):
     changed_at: datetime
     offer_id: int
     kind: int
@@ -33,7 +33,7 @@ class ReplayedHistory(NamedTuple):
     errors: list[str]
 
 
-def replay(changes: Iterable[RecordedChange]) -> ReplayedHistory:
+def replay(changes: Iterable[ReplayedChange]) -> ReplayedHistory:
     offers: OfferStates = {}
     history = ReplayedHistory([], [])
     for at, together in groupby(sorted(changes), key=lambda change: change.changed_at):
@@ -47,7 +47,7 @@ def replay(changes: Iterable[RecordedChange]) -> ReplayedHistory:
     return history
 
 
-def _errors(before: OfferState | None, change: RecordedChange) -> Iterator[str]:
+def _errors(before: OfferState | None, change: ReplayedChange) -> Iterator[str]:
     after = (change.remote_id, change.price, change.items_in_stock)
     if (before is None) != (change.kind == ChangeKind.APPEARED):
         yield f"offer {change.offer_id} was {before} before {change}"
@@ -58,7 +58,7 @@ def _errors(before: OfferState | None, change: RecordedChange) -> Iterator[str]:
 
 
 def history_errors(
-    changes: Iterable[RecordedChange], points: Sequence[RecordedPoint], stored: Mapping[int, OfferState]
+    changes: Iterable[ReplayedChange], points: Sequence[RecordedPoint], stored: Mapping[int, OfferState]
 ) -> list[str]:
     """Everything that is wrong with one product's history."""
     history = replay(changes)

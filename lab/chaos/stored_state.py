@@ -9,8 +9,8 @@ from sqlalchemy import Engine, select
 from lab.chaos.offer_writers import OfferWrites
 from lab.chaos.plan import Findings
 from lab.chaos.replay import (
-    RecordedChange,
     RecordedPoint,
+    ReplayedChange,
     external_listings,
     history_errors,
     replay,
@@ -48,7 +48,7 @@ def check_stored_state(
 
 
 def _check_writes(
-    changes: Mapping[int, list[RecordedChange]], writes: Sequence[OfferWrites], findings: Findings
+    changes: Mapping[int, list[ReplayedChange]], writes: Sequence[OfferWrites], findings: Findings
 ) -> None:
     recorded = Counter(
         change.price
@@ -88,11 +88,11 @@ def _truth(product: str, tick: int) -> Listing:
     return frozenset((str(each.id), each.price, each.items_in_stock) for each in MARKET.offers(product, tick))
 
 
-def _changes(engine: Engine) -> dict[int, list[RecordedChange]]:
-    found: dict[int, list[RecordedChange]] = defaultdict(list)
-    columns = [getattr(OfferChange, name) for name in RecordedChange._fields]
+def _changes(engine: Engine) -> dict[int, list[ReplayedChange]]:
+    found: dict[int, list[ReplayedChange]] = defaultdict(list)
+    columns = [getattr(OfferChange, name) for name in ReplayedChange._fields]
     for product_id, *values in _rows(engine, select(OfferChange.product_id, *columns)):
-        found[product_id].append(RecordedChange(*values))
+        found[product_id].append(ReplayedChange(*values))
     return found
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Event
 
 from lab.processes.api import Api
-from lab.proofs.wire import AnswerLost, HttpAnswer, HttpCall
+from lab.proofs.wire import AnswerLost, HttpAnswer, WireCall
 from lab.waiting import eventually
 
 _ESTABLISHED, _CLOSED_BY_CLIENT = "01", "08"
@@ -82,7 +82,7 @@ class _ClientLoad:
         return any(each.name and each.answer for each in list(self.requests))
 
     def _send(self, request: SentRequest) -> None:
-        call = HttpCall(self.api)
+        call = WireCall(self.api)
         self.requests.append(request)
         try:
             if request.name:

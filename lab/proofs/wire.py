@@ -28,7 +28,7 @@ class HttpAnswer:
         return json.loads(self.body)
 
 
-class HttpCall:
+class WireCall:
     """One request on a connection of its own, in two steps."""
 
     def __init__(self, api: Api) -> None:
@@ -63,6 +63,6 @@ class HttpCall:
 
 
 def exchange(api: Api, method: str, path: str, body: Any = None, **headers: str) -> HttpAnswer:
-    call = HttpCall(api)
+    call = WireCall(api)
     call.send(method, path, body, **headers)
     return call.receive()

@@ -34,7 +34,7 @@ class TlsService(ThreadingHTTPServer):
     def __init__(
         self, certificate: Path, protocol: str, hanging: Collection[int], brief: Collection[int]
     ) -> None:
-        super().__init__((_HOST, 0), _Handler)
+        super().__init__((_HOST, 0), _TlsHandler)
         self.address = f"https://{_HOST}:{self.server_port}/api/v1"
         self.ca_file = str(certificate)
         self.connections: list[ssl.SSLSocket] = []
@@ -65,7 +65,7 @@ class TlsService(ThreadingHTTPServer):
         """Clients close connections without notice."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _TlsHandler(BaseHTTPRequestHandler):
     server: TlsService
     request: ssl.SSLSocket
     protocol_version = "HTTP/1.1"

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lab.chaos.replay import (
-    RecordedChange,
     RecordedPoint,
+    ReplayedChange,
     external_listings,
     history_errors,
     replay,
@@ -18,9 +18,9 @@ from productator.prices.changes import OfferState, aggregate
 BEGIN = datetime(2026, 11, 24, tzinfo=UTC)
 
 
-def change(second: int, offer_id: int, kind: int, price: int | None = None) -> RecordedChange:
+def change(second: int, offer_id: int, kind: int, price: int | None = None) -> ReplayedChange:
     stock = None if price is None else 5
-    return RecordedChange(BEGIN + timedelta(seconds=second), offer_id, kind, f"r{offer_id}", price, stock)
+    return ReplayedChange(BEGIN + timedelta(seconds=second), offer_id, kind, f"r{offer_id}", price, stock)
 
 
 def state(offer_id: int, price: int) -> OfferState:
@@ -53,7 +53,7 @@ def test_a_true_history_has_no_errors() -> None:
     ],
     ids=["no appearance", "no change", "no removal", "change of nothing", "two appearances", "gone before"],
 )
-def test_missing_and_double_changes_are_found(wrong: list[RecordedChange]) -> None:
+def test_missing_and_double_changes_are_found(wrong: list[ReplayedChange]) -> None:
     assert history_errors(wrong, POINTS, STORED)
 
 
@@ -94,7 +94,7 @@ def test_offers_that_the_service_did_not_show_at_that_time_are_found(
 
 
 def test_own_offers_are_not_the_services() -> None:
-    own = RecordedChange(BEGIN, 7, 1, None, 50, 1)
+    own = ReplayedChange(BEGIN, 7, 1, None, 50, 1)
 
     assert external_listings(replay([own, *CHANGES]).states) == [
         frozenset(),
