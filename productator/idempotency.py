@@ -76,9 +76,16 @@ def store_answer(session: Session, request: KeyedRequest, answer: StoredAnswer) 
 
 
 def prune(session: Session, *, now: datetime, most: int) -> int:
-    """Deletes up to `most` expired keys; returns how many."""
-    expired = select(IdempotencyKey.scope).where(IdempotencyKey.created_at <= now - STORED_FOR).limit(most)
-    scopes = session.scalars(expired).all()
+    """Deletes up to `most` expired keys, the oldest first; returns how many."""
+    expired = (
+        select(IdempotencyKey.scope)
+        .where(IdempotencyKey.created_at <= now - STORED_FOR)
+        # By the index, however many of all keys have expired.
+        .order_by(IdempotencyKey.created_at)
+        .limit(most)
+    )
+    # In one order, so that two workers wait for each other instead of deadlocking.
+    scopes = sorted(session.scalars(expired))
     if scopes:
         session.execute(delete(IdempotencyKey).where(IdempotencyKey.scope.in_(scopes)))
     return len(scopes)

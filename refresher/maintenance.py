@@ -1,21 +1,19 @@
-"""Small tasks beside refreshing: measures the backlog, repairs due times, deletes what has expired."""
+"""Small tasks beside refreshing: measures the backlog, repairs wrong times, deletes what has expired."""
 
 import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 
-from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator import idempotency
-from productator.database.column_types import ServerTime
 from productator.database.failures import is_row_locked, is_transient
 from productator.database.transactions import run_transaction
 from productator.domain import Retention, utc_now
+from productator.prices import clock_jumps
 from productator.prices.retention import apply_retention
 from refresher.background import Background
 from refresher.leases import claims
@@ -31,8 +29,12 @@ _LONG_S = 60.0
 # part in so many of the time. That is some thousand changes a second.
 _BETWEEN_STEPS_S = 0.1
 _SHARE = 10
+# While it looks at a thousand products after the other.
+_BETWEEN_PRODUCTS_S = 1.0
 # So few that no lock lasts long.
 _KEYS_A_TIME = 500
+# How long expired keys may keep the other tasks waiting.
+_LONGEST_DELETING_S = 5.0
 
 
 @dataclass
@@ -55,10 +57,13 @@ class Maintenance:
         self._tasks = [
             _Task(self._delete_idempotency_keys),
             _Task(self._recall_products_due_too_late),
+            _Task(self._move_future_prices_to_now),
             _Task(self._measure_waiting),
             _Task(self._measure_age),
             _Task(self._shorten_history),
         ]
+        # The last product whose times were looked at.
+        self._product_id = 0
         self._thread: Background[bool] = Background("maintenance", wake=lambda: None)
         # Whether the last run succeeded.
         self.has_database = True
@@ -82,8 +87,17 @@ class Maintenance:
             self._thread.start(partial(_run, due))
 
     def _delete_idempotency_keys(self) -> float:
-        run_transaction(self._sessions, partial(idempotency.prune, now=utc_now(), most=_KEYS_A_TIME))
-        return _EVERY_S
+        """Hundreds in a commit, for half of the time: the API adds one in a commit, so it adds fewer."""
+        work = partial(idempotency.prune, now=utc_now(), most=_KEYS_A_TIME)
+        until = time.monotonic() + _LONGEST_DELETING_S
+        while True:
+            began = time.monotonic()
+            if run_transaction(self._sessions, work) < _KEYS_A_TIME:
+                return _EVERY_S
+            # SQLite has one writer at a time, and the API wants to be it.
+            time.sleep(time.monotonic() - began)
+            if time.monotonic() > until:
+                return 0.0
 
     def _recall_products_due_too_late(self) -> float:
         work = partial(claims.recall_products_due_too_late, now=utc_now(), rhythm=self._rhythm)
@@ -93,6 +107,11 @@ class Maintenance:
                 "products were due too late, as if a clock was set back", extra={"products": recalled}
             )
         return _EVERY_S
+
+    def _move_future_prices_to_now(self) -> float:
+        work = partial(clock_jumps.move_some_to_now, after=self._product_id)
+        self._product_id = run_transaction(self._sessions, work)
+        return _BETWEEN_PRODUCTS_S if self._product_id else _EVERY_S
 
     def _measure_waiting(self) -> float:
         run_transaction(self._sessions, partial(self._backlog.measure_waiting, now=utc_now()))
@@ -106,7 +125,8 @@ class Maintenance:
         began = time.monotonic()
         # Not repeated after a failure: another worker does it now, or it can wait.
         with self._sessions.begin() as session:
-            has_more = apply_retention(session, self._retention, now=_earliest_now(session))
+            # A clock that is wrongly ahead must not make everything old.
+            has_more = apply_retention(session, self._retention, now=clock_jumps.clocks(session).earliest)
         took_s = time.monotonic() - began
         return max(_BETWEEN_STEPS_S, _SHARE * took_s) if has_more else _EVERY_S
 
@@ -117,8 +137,3 @@ def _run(due: Sequence[_Task]) -> bool:
         task.due_at = time.monotonic() + _EVERY_S
         task.due_at = time.monotonic() + task.work()
     return True
-
-
-def _earliest_now(session: Session) -> datetime:
-    """A clock that is wrongly ahead, ours or the server's, must not make everything old."""
-    return min(utc_now(), session.scalar(select(ServerTime())) or datetime.max.replace(tzinfo=UTC))

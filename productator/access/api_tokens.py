@@ -77,13 +77,17 @@ def find_valid(connection: Connection, secret: str, *, now: datetime) -> ValidTo
 
 
 def is_use_due(token: ValidToken, *, now: datetime) -> bool:
-    """Whether the last recorded use is old enough to record this one."""
-    return token.last_used_at is None or token.last_used_at <= now - USE_RECORDED_EVERY
+    """Whether the last recorded use is old enough to record this one, or a clock was ahead then."""
+    return token.last_used_at is None or abs(now - token.last_used_at) >= USE_RECORDED_EVERY
 
 
 def record_use(connection: Connection, token_id: int, *, now: datetime) -> None:
     """Updates the last use in one statement; of several at once, only the first changes anything."""
-    is_due = or_(ApiToken.last_used_at.is_(None), ApiToken.last_used_at <= now - USE_RECORDED_EVERY)
+    is_due = or_(
+        ApiToken.last_used_at.is_(None),
+        ApiToken.last_used_at <= now - USE_RECORDED_EVERY,
+        ApiToken.last_used_at >= now + USE_RECORDED_EVERY,
+    )
     statement = update(ApiToken).where(ApiToken.id == token_id, is_due)
     connection.execute(statement.values(last_used_at=now))
 

@@ -1,25 +1,16 @@
 """Records changes of offers, in the transaction that makes them."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple, cast
+from datetime import datetime
+from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, CompoundSelect, Table, bindparam, func, select, union_all
 from sqlalchemy.orm import Session
 
 from productator.database.bulk import insert_rows
-from productator.database.column_types import ServerTime
-from productator.models import OfferChange, PricePoint
-from productator.prices import changes
+from productator.prices import changes, clock_jumps
 from productator.prices.changes import Offers
-
-_CHANGES = cast("Table", OfferChange.__table__)
-_POINTS = cast("Table", PricePoint.__table__)
-_CHANGE_COLUMNS = ("product_id", "changed_at", *changes.OfferEvent._fields)
-_POINT_COLUMNS = ("product_id", "starts_at", "resolution_s", *changes.Aggregate._fields)
-_TICK = timedelta(microseconds=1)
-# The clocks of healthy machines differ by less.
-_CLOCKS_DIFFER = timedelta(seconds=2)
+from productator.prices.clock_jumps import CLOCKS_DIFFER, TICK
+from productator.prices.history_tables import CHANGE_COLUMNS, CHANGES, POINT_COLUMNS, POINTS, recorded_since
 
 
 class Observation(NamedTuple):
@@ -39,44 +30,27 @@ def record(session: Session, observations: Iterable[Observation]) -> None:
         return
     times = _times(session, (each for each, _ in changed))
     rows = [(each.product_id, times[each.product_id], *event) for each, events in changed for event in events]
-    insert_rows(session.connection(), _CHANGES, _CHANGE_COLUMNS, rows)
+    insert_rows(session.connection(), CHANGES, CHANGE_COLUMNS, rows)
     points = [row for each, _ in changed for row in _point_rows(each, times)]
-    insert_rows(session.connection(), _POINTS, _POINT_COLUMNS, points)
+    insert_rows(session.connection(), POINTS, POINT_COLUMNS, points)
 
 
 def _times(session: Session, observations: Iterable[Observation]) -> dict[int, datetime]:
-    """When each product's changes happened: after all earlier ones, whatever the clocks say.
+    """When each product's changes happened: after all earlier ones, and not ahead of any clock.
 
-    A clock that is far ahead is ignored: until then nobody would see such a change, nor any later one.
+    Until the time of a change has come nobody would see it, nor any later one.
     """
-    now = session.connection().scalar(select(ServerTime()))
+    now = clock_jumps.clocks(session)
     times = {
-        each.product_id: each.at if now is None or each.at <= now + _CLOCKS_DIFFER else now
+        each.product_id: each.at if each.at <= now.earliest + CLOCKS_DIFFER else now.earliest
         for each in observations
     }
-    found = session.connection().execute(_not_before(min(times.values()), times))
+    found = session.connection().execute(recorded_since(min(times.values()), times)).all()
+    ahead = {product_id for product_id, recorded_at, _ in found if recorded_at > now.future}
+    moved = clock_jumps.move_to_now(session, ahead, now) if ahead else {}
     for product_id, recorded_at, _ in found:
-        times[product_id] = max(times[product_id], recorded_at + _TICK)
+        times[product_id] = max(times[product_id], moved.get(product_id, recorded_at) + TICK)
     return times
-
-
-def _not_before(time: datetime, product_ids: Iterable[int]) -> CompoundSelect[int, datetime, int]:
-    """The products that have a record of that time or later, and its time; there is hardly ever one."""
-    # The ids are part of the statement: the driver looks at each of hundreds of parameters.
-    ids = bindparam("product_ids", sorted(product_ids), BigInteger, expanding=True, literal_execute=True)
-    # Nobody reads the number. Without it MySQL skips from product to product through the whole table.
-    number = func.count()
-    return union_all(
-        *(
-            select(product_id, func.max(recorded_at), number)
-            .where(product_id.in_(ids), recorded_at >= time)
-            .group_by(product_id)
-            for product_id, recorded_at in (
-                (OfferChange.product_id, OfferChange.changed_at),
-                (PricePoint.product_id, PricePoint.starts_at),
-            )
-        )
-    )
 
 
 def _point_rows(each: Observation, times: dict[int, datetime]) -> Iterator[tuple[Any, ...]]:

@@ -37,6 +37,9 @@ def apply_retention(session: Session, retention: Retention, *, now: datetime) ->
     progress = _locked_progress(session, now=now)
     for task in _tasks(retention):
         done = progress[task.name]
+        if done.done_until > now:
+            # A clock was ahead. What it made old too early stays as it is.
+            done.done_until, done.product_id = _midnight(now - timedelta(days=task.kept_days)), 0
         if task.is_due(done.done_until, now=now):
             _advance(session, task, done)
             return True
@@ -59,7 +62,7 @@ def _locked_progress(session: Session, *, now: datetime) -> dict[str, RetentionP
     if not progress:
         # Not the oldest point: no index leads to it, and nothing was recorded before a product was there.
         oldest = session.scalar(select(func.min(Product.created_at))) or now
-        since = (oldest - _CLOCKS_DIFFER).replace(hour=0, minute=0, second=0, microsecond=0)
+        since = _midnight(oldest - _CLOCKS_DIFFER)
         names = ("hours", "days", "points", "changes")
         progress = {name: RetentionProgress(name=name, done_until=since, product_id=0) for name in names}
         session.add_all(progress.values())
@@ -73,3 +76,7 @@ def _advance(session: Session, task: _RetentionTask, done: RetentionProgress) ->
         done.product_id = task.work(session, product_ids, done.done_until)
     else:
         done.done_until, done.product_id = done.done_until + DAY, 0
+
+
+def _midnight(time: datetime) -> datetime:
+    return time.replace(hour=0, minute=0, second=0, microsecond=0)

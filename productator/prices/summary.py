@@ -38,11 +38,12 @@ def percentile(trend: PriceTrend, price: int) -> Ratio:
 
 
 def reference_range(trend: PriceTrend) -> TimeRange | None:
-    """The 30 days before the current price; their lowest price is what a reduction is measured by.
+    """The 30 days before the current price was applied; a reduction is measured by their lowest price.
 
-    None: there is no current price, or it has held for the 90 days.
+    Running out of stock does not end a reduction: what is sold at the same price again within 30 days is part
+    of it. None: there is no current price, or it was applied before the 90 days.
     """
-    now = current_price(trend)
-    if now is None or now.at <= trend.end - LENGTH:
+    since = trend.applied_at
+    if current_price(trend) is None or since <= trend.end - LENGTH:
         return None
-    return TimeRange(now.at - _REFERENCE, now.at)
+    return TimeRange(since - _REFERENCE, since)

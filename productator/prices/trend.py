@@ -8,7 +8,10 @@ from typing import Literal, NamedTuple
 
 from productator.prices.changes import SCALE, rounded
 from productator.prices.ratio import Ratio
-from productator.prices.segments import LowestPrice
+from productator.prices.segments import DAY, LowestPrice
+
+# A price that comes back after a shorter time without stock was applied all the time.
+LONGEST_BREAK = 30 * DAY
 
 
 class PriceAt(NamedTuple):
@@ -56,6 +59,8 @@ class PriceTrend:
     times: Mapping[int, int]
     # When anything was last in stock; None: never.
     stocked_until: int | None
+    # When the last price was applied, if there is one: stock may have run out since, but not for long.
+    applied_at: int
     # None: nothing was ever in stock.
     figures: TrendFigures | None
 
@@ -67,9 +72,9 @@ class PriceTrend:
 def trend_of(prices: Iterable[LowestPrice]) -> PriceTrend | None:
     """Looks at each segment once, since there may be very many; None: nothing is known."""
     start = end = stocked_until = first = lowest = highest = None
-    in_stock = weighted = last_price = last_at = 0
+    in_stock = weighted = last_price = last_at = applied_at = 0
     times: defaultdict[int, int] = defaultdict(int)
-    was_steady = False
+    was_steady = was_one_price = False
     for begins, end, low, mean, stocked, is_unbroken in prices:
         if start is None:
             start = begins
@@ -80,7 +85,11 @@ def trend_of(prices: Iterable[LowestPrice]) -> PriceTrend | None:
         times[price] += stocked
         in_stock += stocked
         weighted += mean * stocked
+        is_one_price = is_unbroken or mean == low * SCALE
         if price != last_price or begins != stocked_until or not (is_unbroken and was_steady):
+            is_same = price == last_price and is_one_price and was_one_price
+            is_applied = is_same and stocked_until is not None and begins - stocked_until < LONGEST_BREAK
+            applied_at = applied_at if is_applied else begins
             last_price, last_at = price, begins
         # Of equal prices the first.
         if lowest is None or low < lowest.price:
@@ -90,13 +99,14 @@ def trend_of(prices: Iterable[LowestPrice]) -> PriceTrend | None:
         if first is None:
             first = PriceAt(price, begins)
         stocked_until, was_steady = end, is_unbroken and stocked == end - begins
+        was_one_price = is_one_price
     if start is None or end is None:
         return None
     figures = None
     if first and lowest and highest:
         last, mean_price = PriceAt(last_price, last_at), Ratio(weighted, in_stock * SCALE)
         figures = TrendFigures(first, last, lowest, highest, mean_price, _median(times))
-    return PriceTrend(start, end, in_stock, times, stocked_until, figures)
+    return PriceTrend(start, end, in_stock, times, stocked_until, applied_at, figures)
 
 
 def _median(times: Mapping[int, int]) -> int:

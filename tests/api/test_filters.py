@@ -108,7 +108,9 @@ def test_offers_never_fetched_are_stale(client: FlaskClient, product: Json) -> N
     }
 
 
-@pytest.mark.parametrize(("age_s", "stale"), [(0, False), (60, False), (95, True), (86_400, True)])
+@pytest.mark.parametrize(
+    ("age_s", "stale"), [(0, False), (60, False), (95, True), (86_400, True), (-86_400, True)]
+)
 def test_offers_are_stale_after_three_periods_of_thirty_seconds(
     client: FlaskClient, sessions: sessionmaker[Session], product: Json, age_s: int, stale: bool
 ) -> None:

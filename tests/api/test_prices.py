@@ -400,6 +400,36 @@ def test_a_summary_compares_the_price_with_its_past(client: FlaskClient, product
     assert summary["reason"] is None
 
 
+# (days ago, price; None: sold out), and what a reduction to the price now is measured by.
+_REDUCTIONS: dict[str, tuple[list[tuple[int, int | None]], int | None]] = {
+    "still in stock": ([(40, 100), (10, 80)], 100),
+    "sold out for a day": ([(40, 100), (10, 80), (5, None), (4, 80)], 100),
+    "sold out twice": ([(40, 100), (10, 80), (8, None), (7, 80), (5, None), (4, 80)], 100),
+    "sold out for 29 days": ([(60, 100), (35, 80), (33, None), (4, 80)], 100),
+    "sold out for 30 days": ([(60, 100), (35, 80), (34, None), (4, 80)], None),
+    "the old price in between": ([(40, 100), (10, 80), (5, 100), (4, 80)], 80),
+    "a lower price after it was sold out": ([(40, 100), (10, 80), (5, None), (4, 70)], 80),
+    "a higher price after it was sold out": ([(40, 100), (10, 80), (5, None), (4, 90)], 80),
+    "sold out before the reduction": ([(40, 100), (10, None), (5, 80)], 100),
+    "reduced before the 90 days": ([(120, 100), (100, 80), (50, None), (40, 80)], None),
+}
+
+
+@pytest.mark.parametrize(("history", "reference"), _REDUCTIONS.values(), ids=_REDUCTIONS)
+def test_running_out_of_stock_does_not_end_a_reduction(
+    client: FlaskClient,
+    product: Json,
+    store: Store,
+    history: list[tuple[int, int | None]],
+    reference: int | None,
+) -> None:
+    now = utc_now()
+    store(*((now - days * DAY, price) for days, price in history))
+    found = read(client, product, "price-summary")["reference"]
+
+    assert (found and found["price"]) == reference
+
+
 def test_a_summary_of_a_sold_out_product_says_so(client: FlaskClient, product: Json, store: Store) -> None:
     now = utc_now()
     store((now - 5 * DAY, 100), (now - HOUR, None))

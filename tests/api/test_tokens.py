@@ -131,6 +131,15 @@ def test_the_use_is_recorded_once_a_minute(sessions: Sessions, after: timedelta,
     assert stored(sessions, token_id).last_used_at == noted
 
 
+def test_a_use_that_a_clock_recorded_ahead_of_time_is_put_right_by_the_next(sessions: Sessions) -> None:
+    token_id, _ = factories.token(sessions, "read")
+    for now in (NOW + timedelta(days=2_000), NOW):
+        with sessions.begin() as session:
+            api_tokens.record_use(session.connection(), token_id, now=now)
+
+    assert stored(sessions, token_id).last_used_at == NOW
+
+
 def test_a_request_is_answered_although_the_use_cannot_be_recorded(
     guarded: Guarded, sessions: Sessions
 ) -> None:

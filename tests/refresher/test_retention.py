@@ -257,6 +257,18 @@ def test_history_begins_on_the_day_of_the_oldest_product(
     assert begins == [MIDNIGHT + days * DAY]
 
 
+def test_after_a_clock_was_ahead_what_becomes_old_is_rolled_up_again(
+    sessions: Sessions, product: int
+) -> None:
+    ten_days = Retention(0, 10, 0, 0)
+    do_all(sessions, ten_days, days_later=40)
+    step(sessions, ten_days, MIDNIGHT)
+    keep(sessions, product, *busy([5]), raw(3 * DAY, 1))
+    do_all(sessions, ten_days, days_later=12)
+
+    assert (MIDNIGHT + 5 * HOUR, 3_600) in points(sessions, product)
+
+
 def test_a_step_that_was_rolled_back_is_done_again(sessions: Sessions, product: int) -> None:
     keep(sessions, product, *busy([0]))
     with sessions() as session:

@@ -112,6 +112,6 @@ def _currency() -> str | None:
 
 
 def _is_stale(refreshed_at: datetime | None, *, now: datetime) -> bool:
-    """Offers never fetched, or not for three periods."""
+    """Offers never fetched, not for three periods, or by a clock that was ahead."""
     age = timedelta(seconds=STALE_AFTER_PERIODS * current_app.config["REFRESHER_PERIOD_S"])
-    return refreshed_at is None or now - refreshed_at > age
+    return refreshed_at is None or abs(now - refreshed_at) > age

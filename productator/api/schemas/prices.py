@@ -106,7 +106,8 @@ class PriceSummaryJson(_OfProductJson):
         ),
     ]
     reference: Annotated[
-        PriceAtJson | None, Field(description="The lowest in the 30 days before the current price.")
+        PriceAtJson | None,
+        Field(description="The lowest in the 30 days before the current price was applied."),
     ]
     reason: Annotated[SummaryReason | None, _WHY_NULL]
 

@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+DAY = 86_400_000_000
 
 
 class Offers(NamedTuple):
@@ -132,6 +133,16 @@ def last_price_since(line: Timeline) -> int:
     return time
 
 
+def last_price_applied(line: Timeline) -> int:
+    """When the last price was applied, if less than 30 days without stock do not count."""
+    since, price = line.priced[-1]
+    for time, other in reversed(line.priced):
+        if other != price or since - (time + line.unit) >= 30 * DAY:
+            break
+        since = time
+    return since
+
+
 def lowest(line: Timeline, start: int, end: int) -> tuple[int, int] | None:
     """Price and time of the lowest in [start, end), in microseconds."""
     return min(((price, time) for time, price in line.priced if start <= time < end), default=None)
@@ -142,8 +153,8 @@ def standing(line: Timeline, now: int) -> PlainStanding:
     last = line.ticks[-1]
     if last is None or last.prices is None:
         return PlainStanding(None, None, None)
-    day = 86_400_000_000
     price, since = last.prices[0], last_price_since(line)
+    applied = last_price_applied(line)
     percentile = Fraction(100 * sum(each < price for _, each in line.priced), len(line.priced))
-    reference = (since - 30 * day, since) if since > now - 90 * day else None
+    reference = (applied - 30 * DAY, applied) if applied > now - 90 * DAY else None
     return PlainStanding((price, since), percentile, reference)
