@@ -26,6 +26,21 @@ class StaleVersion(ProductatorError):
         super().__init__("It was changed meanwhile: none of the tags in If-Match is its current one.")
 
 
+class WeakTagSent(ProductatorError):
+    def __init__(self, current: int) -> None:
+        self.current = current
+        super().__init__(
+            "If-Match has a weak tag, and weak tags never match: send the tag without its W/, which a proxy"
+            " may have added."
+        )
+
+
+class VersionExcluded(ProductatorError):
+    def __init__(self, current: int) -> None:
+        self.current = current
+        super().__init__("If-None-Match excludes the current version: it names its tag, or it is *.")
+
+
 class PreconditionRequired(ProductatorError):
     def __init__(self) -> None:
         super().__init__(

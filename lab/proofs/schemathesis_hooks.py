@@ -28,6 +28,8 @@ _OF_THE_SERVER = {"connection", "content-length", "content-type"}
 # is not the current one, a cursor that is not ours, a key that another request has used.
 _DEPEND_ON_STORED_DATA = {
     problem_types.STALE_VERSION.type,
+    problem_types.VERSION_EXCLUDED.type,
+    problem_types.WEAK_TAG_SENT.type,
     problem_types.CURSOR_REJECTED.type,
     problem_types.KEY_REUSED.type,
 }

@@ -116,6 +116,8 @@ REFUSED: list[tuple[str, str, str, dict[str, Any]]] = [
     ("offer-not-found", "DELETE", "/{id}/offers/999999999", {}),
     ("length-required", "POST", "", {"headers": {"Transfer-Encoding": "gzip"}, "json": {"name": "x"}}),
     ("stale-version", "PATCH", "/{id}", {"json": {"name": "Kettle"}, "headers": {"If-Match": '"99"'}}),
+    ("weak-tag-sent", "DELETE", "/{id}", {"headers": {"If-Match": 'W/"1"'}}),
+    ("version-excluded", "DELETE", "/{id}", {"headers": {"If-None-Match": "*"}}),
     ("body-too-large", "POST", "", {"data": b" " * (2**20 + 1), "content_type": "application/json"}),
     ("uri-too-long", "GET", "?q=" + 9_000 * "x", {}),
     ("headers-too-large", "GET", "", {"headers": {"X-Long": 33_000 * "x"}}),

@@ -168,6 +168,26 @@ STALE_VERSION = _declare(
     example=errors.StaleVersion(8),
     headers=("ETag",),
 )
+WEAK_TAG_SENT = _declare(
+    412,
+    "weak-tag-sent",
+    "Weak tags never match",
+    meaning="`If-Match` has a weak tag (`W/...`) and no other one that is current; nothing was changed."
+    " Proxies that compress answers make tags weak.",
+    advice="Send the tag without its `W/`, and let the proxy leave tags alone.",
+    example=errors.WeakTagSent(8),
+    headers=("ETag",),
+)
+VERSION_EXCLUDED = _declare(
+    412,
+    "version-excluded",
+    "The current version is excluded",
+    meaning="`If-None-Match` names the current tag, which is in `ETag`, or is `*`; nothing was changed.",
+    advice="Omit `If-None-Match`: only a POST creates anything. `If-Match` is for a change of what you have"
+    " read.",
+    example=errors.VersionExcluded(8),
+    headers=("ETag",),
+)
 BODY_TOO_LARGE = _declare(
     413,
     "body-too-large",

@@ -89,7 +89,7 @@ def _answer_our_error(error: errors.ProductatorError) -> Response:
 
 
 def _headers(error: errors.ProductatorError, problem_type: ProblemType) -> dict[str, str]:
-    if isinstance(error, errors.StaleVersion):
+    if isinstance(error, errors.StaleVersion | errors.WeakTagSent | errors.VersionExcluded):
         return {"ETag": f'"{error.current}"'}
     if isinstance(error, errors.TooManyRequests):
         return {"Retry-After": str(error.seconds_left)}

@@ -96,7 +96,7 @@ PARAMETERS: Json = {
     "If-None-Match": {
         "name": "If-None-Match",
         "in": "header",
-        "description": 'The tags that the reader has, such as `"7"`; 304 while one is current.',
+        "description": 'Tags such as `"7"`, or `*`: while one is current, reads answer 304, changes 412.',
         "schema": TEXT,
     },
     "Idempotency-Key": {
