@@ -70,6 +70,13 @@ class MalformedRequest(ProductatorError):
     """A request that cannot be read; the reason is a sentence for the caller."""
 
 
+class BodyEncoded(ProductatorError):
+    """A body in a coding that the API does not decode."""
+
+    def __init__(self, header: str, coding: str) -> None:
+        super().__init__(f"The API does not decode `{header}: {coding}`: send the body as it is.")
+
+
 class CursorRejected(ProductatorError):
     """A cursor that cannot be used; the reason is a sentence for the caller."""
 

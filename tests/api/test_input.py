@@ -1,5 +1,6 @@
 """Requests that cannot be parsed, and requests with unacceptable values."""
 
+import gzip
 import json
 from typing import Any
 
@@ -45,6 +46,63 @@ def test_a_body_that_is_not_json_is_refused(client: FlaskClient, body: bytes) ->
     problem(client.post(PRODUCTS, data=body, content_type="application/json"), 400)
 
     assert client.get(PRODUCTS).get_json()["items"] == []
+
+
+def test_a_byte_order_mark_before_json_is_ignored(client: FlaskClient) -> None:
+    # Editors and PowerShell write it, and curl sends their files as they are.
+    body = b'\xef\xbb\xbf{"name": "Kettle"}'
+    response = client.post(PRODUCTS, data=body, content_type="application/json")
+
+    assert response.get_json()["name"] == "Kettle"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32", "utf-32-be"])
+@SENDS_NO_SQL
+def test_a_byte_order_mark_of_another_encoding_is_named(client: FlaskClient, encoding: str) -> None:
+    body = '\ufeff{"name": "Kettle"}'.encode(encoding)
+    response = client.post(PRODUCTS, data=body, content_type="application/json")
+
+    assert "UTF-16" in problem(response, 400)["detail"]
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "br", "deflate", "identity, gzip", "x"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+@SENDS_NO_SQL
+def test_an_encoded_body_is_refused_by_the_name_of_its_header(
+    client: FlaskClient, product: Json, method: str, encoding: str
+) -> None:
+    url = PRODUCTS if method == "POST" else f"{PRODUCTS}/{product['id']}"
+    body = gzip.compress(b'{"name": "Kettle"}')
+    headers = {"Content-Encoding": encoding, "Content-Type": "application/json"}
+    refused = client.open(url, method=method, data=body, headers=headers)
+
+    assert problem(refused, 415)["type"] == "/problems/body-encoded"
+    assert f"Content-Encoding: {encoding}" in refused.get_json()["detail"]
+    assert refused.headers["Accept-Encoding"] == "identity"
+
+
+def test_a_body_that_is_not_encoded_may_say_so(client: FlaskClient) -> None:
+    headers = {"Content-Encoding": "identity"}
+
+    assert client.post(PRODUCTS, json={"name": "Kettle"}, headers=headers).status_code == 201
+
+
+@pytest.mark.parametrize("coding", ["gzip, chunked", "gzip", "identity", "chunked, chunked", "xchunked", ""])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@SENDS_NO_SQL
+def test_another_transfer_coding_than_chunked_is_refused_by_its_name(
+    client: FlaskClient, method: str, coding: str
+) -> None:
+    refused = client.open(
+        PRODUCTS,
+        method=method,
+        data=b"{}",
+        headers={"Transfer-Encoding": coding, "Content-Type": "application/json"},
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+
+    assert problem(refused, 415)["type"] == "/problems/body-encoded"
+    assert f"Transfer-Encoding: {coding}" in refused.get_json()["detail"]
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])

@@ -1,6 +1,7 @@
 """Parses every request: its id, path, query and body."""
 
 import re
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE
 from typing import TypeVar
 from uuid import uuid4
 
@@ -19,7 +20,7 @@ from werkzeug.routing import ValidationError as NoMatch
 
 from productator.catalogue.validation import Location, wrong_fields
 from productator.domain import MAX_ID
-from productator.errors import InvalidInput, MalformedRequest
+from productator.errors import BodyEncoded, InvalidInput, MalformedRequest
 from productator.ops.uwsgi_requests import UNREADABLE
 
 Schema = TypeVar("Schema", bound=BaseModel)
@@ -72,6 +73,10 @@ def _refuse_unreadable() -> None:
         raise RequestURITooLarge(f"Path and query may have up to {MAX_TARGET_LENGTH} characters together.")
     if sum(len(name) + len(value) for name, value in request.headers) > MAX_HEADERS_LENGTH:
         raise RequestHeaderFieldsTooLarge(f"The headers may have up to {MAX_HEADERS_LENGTH} bytes together.")
+    # Of `gzip, chunked` a server decodes the chunks at most.
+    coding = request.headers.get("Transfer-Encoding", "chunked")
+    if coding.strip().lower() != "chunked":
+        raise BodyEncoded("Transfer-Encoding", coding)
     length = request.environ.get("CONTENT_LENGTH") or "0"
     if not (length.isascii() and length.isdigit()):
         raise MalformedRequest("The Content-Length is not a number.")
@@ -90,12 +95,21 @@ def read_body(schema: type[Schema], *, types: tuple[str, ...] = JSON_TYPES) -> S
     """The JSON body as a `schema`; raises if it is not JSON, or not valid."""
     if request.mimetype not in types:
         raise UnsupportedMediaType(f"Send the body as {' or '.join(types)}.")
+    encoding = request.headers.get("Content-Encoding", "")
+    if encoding.strip().lower() not in {"", "identity"}:
+        raise BodyEncoded("Content-Encoding", encoding)
+    return checked(schema, _document())
+
+
+def _document() -> object:
+    body = _bytes()
+    if body.startswith((BOM_UTF16_LE, BOM_UTF16_BE, BOM_UTF32_BE)):  # UTF-32 LE begins like UTF-16 LE
+        raise MalformedRequest("The body is not in UTF-8: its byte order mark is that of UTF-16 or UTF-32.")
     try:
         # Pydantic's own JSON parsing would accept NaN and Infinity, which are not JSON.
-        document = from_json(_bytes(), allow_inf_nan=False)
+        return from_json(body.removeprefix(BOM_UTF8), allow_inf_nan=False)
     except ValueError as exc:
         raise MalformedRequest(f"The body is not JSON: {exc}.") from exc
-    return checked(schema, document)
 
 
 def checked(schema: type[Schema], value: object, *, within: Location = ()) -> Schema:

@@ -155,8 +155,8 @@ LENGTH_REQUIRED = _declare(
     411,
     "length-required",
     "The length of the body is not known",
-    meaning="The body has a transfer coding that this server cannot read.",
-    advice="Send the body with a `Content-Length`, or `chunked` if the server is uWSGI.",
+    meaning="The body is `chunked`, which this server cannot read.",
+    advice="Send the body with a `Content-Length`; uWSGI reads `chunked`, too.",
     example="Send the body with a Content-Length.",
 )
 STALE_VERSION = _declare(
@@ -211,6 +211,15 @@ UNSUPPORTED_MEDIA_TYPE = _declare(
     meaning="This call does not accept the `Content-Type`.",
     advice="Send the body in a media type that `detail` names, with that `Content-Type`.",
     example="Send the body as application/json.",
+)
+BODY_ENCODED = _declare(
+    415,
+    "body-encoded",
+    "The body is encoded",
+    meaning="The body has a `Content-Encoding`, or a `Transfer-Encoding` other than `chunked`.",
+    advice="Send the body as it is, without the header that `detail` names.",
+    example=errors.BodyEncoded("Content-Encoding", "gzip"),
+    headers=("Accept-Encoding",),
 )
 INVALID_INPUT = _declare(
     422,

@@ -93,6 +93,8 @@ def _headers(error: errors.ProductatorError, problem_type: ProblemType) -> dict[
         return {"ETag": f'"{error.current}"'}
     if isinstance(error, errors.TooManyRequests):
         return {"Retry-After": str(error.seconds_left)}
+    if isinstance(error, errors.BodyEncoded):
+        return {"Accept-Encoding": "identity"}  # RFC 9110, for requests
     if "WWW-Authenticate" in problem_type.headers:
         return {"WWW-Authenticate": _challenge(error)}
     return _retry_after(problem_type)

@@ -152,6 +152,11 @@ _HEADERS: Json = {
         "description": "Seconds after which to try again.",
         "schema": {"type": "integer", "minimum": 0},
     },
+    "Accept-Encoding": {
+        "description": "The encodings of bodies that the API reads, where it is the encoding that is refused.",
+        "required": False,
+        "schema": {"type": "string", "const": "identity"},
+    },
     "Allow": {"description": "The methods of the path.", "schema": TEXT, "example": "GET, HEAD, OPTIONS"},
     "Cache-Control": {"description": "How long the answer may be cached.", "schema": TEXT},
     "X-Content-Type-Options": {

@@ -62,6 +62,7 @@ _PROBLEMS_OF_ALL = {
     problem_types.MALFORMED_REQUEST,
     problem_types.METHOD_NOT_ALLOWED,
     problem_types.URI_TOO_LONG,
+    problem_types.BODY_ENCODED,
     problem_types.HEADERS_TOO_LARGE,
     problem_types.INTERNAL_ERROR,
 }
