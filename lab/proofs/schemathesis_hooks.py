@@ -71,11 +71,12 @@ def filter_failure(context: HookContext, failure: Failure, case: AnyCase, respon
 
 
 def _is_about_a_range(problem: Any) -> bool:
-    """Whether two valid times make no valid range: a schema cannot relate one parameter to another."""
+    """Whether two valid values make no valid range: a schema cannot relate one parameter to another."""
     if problem["type"] != problem_types.INVALID_INPUT.type:
         return False
     return all(
-        error["pointer"] in {"/from", "/interval"} and re.search(r"after `to`|more than", error["detail"])
+        error["pointer"] in {"/from", "/interval", "/min_price"}
+        and re.search(r"after `to`|more than|above `max_price`", error["detail"])
         for error in problem["errors"]
     )
 

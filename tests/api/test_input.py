@@ -365,6 +365,9 @@ WRONG_FILTERS = [
     ("sort=price,id", {"/sort"}),
     ("sort=price&sort=-price", {"/sort"}),
     ("sort=stock&min_price=x&color=red", {"/sort", "/min_price", "/color"}),
+    ("min_price=30&max_price=10", {"/min_price"}),
+    ("min_price=30&max_price=10&sort=x&color=red", {"/min_price", "/sort", "/color"}),
+    ("min_price=30&max_price=10&max_price=40", {"/max_price"}),
 ]
 
 
@@ -395,3 +398,61 @@ def test_the_list_of_all_offers_refuses_wrong_and_unknown_parameters(
 @SENDS_NO_SQL
 def test_wrong_input_is_reported_before_an_unknown_product(client: FlaskClient) -> None:
     wrong_fields(client.put(f"{PRODUCTS}/1", json={}))
+
+
+FROM_AFTER_TO = "from=2026-11-02T00:00:00Z&to=2026-11-01T00:00:00Z"
+
+
+@pytest.mark.parametrize("path", ["offers/history", "offers/7/history"])
+@pytest.mark.parametrize(
+    ("query", "pointers"),
+    [
+        (FROM_AFTER_TO, {"/from"}),
+        (f"{FROM_AFTER_TO}&limit=0", {"/from", "/limit"}),
+        (f"{FROM_AFTER_TO}&cursor=x", {"/from", "/cursor"}),
+        (f"{FROM_AFTER_TO}&cursor=x&limit=0&color=red", {"/from", "/cursor", "/limit", "/color"}),
+        ("from=x&to=x&cursor=x", {"/from", "/to", "/cursor"}),
+    ],
+)
+@SENDS_NO_SQL
+def test_a_history_names_all_that_is_wrong_at_once(
+    client: FlaskClient, product: Json, path: str, query: str, pointers: set[str]
+) -> None:
+    assert wrong_fields(client.get(f"{PRODUCTS}/{product['id']}/{path}?{query}")) == pointers
+
+
+@pytest.mark.parametrize(
+    ("path", "pointers"),
+    [
+        (f"price-history?{FROM_AFTER_TO}&interval=x&color=red", {"/from", "/interval", "/color"}),
+        (f"price-trend?{FROM_AFTER_TO}&color=red", {"/from", "/color"}),
+    ],
+)
+@SENDS_NO_SQL
+def test_figures_name_all_that_is_wrong_at_once(
+    client: FlaskClient, product: Json, path: str, pointers: set[str]
+) -> None:
+    assert wrong_fields(client.get(f"{PRODUCTS}/{product['id']}/{path}")) == pointers
+
+
+@pytest.mark.parametrize(
+    ("url", "pointers"),
+    [
+        (f"{PRODUCTS}?cursor=x&limit=0", {"/cursor", "/limit"}),
+        (f"{OFFERS}?cursor=x&min_price=2&max_price=1", {"/cursor", "/min_price"}),
+        (f"{OFFERS}?cursor=x&cursor=y", {"/cursor"}),
+    ],
+)
+@SENDS_NO_SQL
+def test_a_cursor_that_cannot_be_used_hides_no_other_error(
+    client: FlaskClient, url: str, pointers: set[str]
+) -> None:
+    assert wrong_fields(client.get(url)) == pointers
+
+
+def test_a_cursor_that_can_be_used_is_not_named_beside_other_errors(
+    client: FlaskClient, product: Json, other_product: Json
+) -> None:
+    following = client.get(f"{PRODUCTS}?limit=1").get_json()["next"]
+
+    assert wrong_fields(client.get(following.replace("limit=1", "limit=0"))) == {"/limit"}

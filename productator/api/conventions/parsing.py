@@ -18,12 +18,15 @@ from werkzeug.exceptions import (
 from werkzeug.routing import BaseConverter
 from werkzeug.routing import ValidationError as NoMatch
 
+from productator.api.conventions.cursors import position_of
+from productator.api.schemas.queries import Query
 from productator.catalogue.validation import Location, wrong_fields
 from productator.domain import MAX_ID
-from productator.errors import BodyEncoded, InvalidInput, MalformedRequest
+from productator.errors import BodyEncoded, CursorRejected, InvalidInput, MalformedRequest
 from productator.ops.uwsgi_requests import UNREADABLE
 
 Schema = TypeVar("Schema", bound=BaseModel)
+QuerySchema = TypeVar("QuerySchema", bound=Query)
 
 MAX_BODY_BYTES = 1024 * 1024
 # Well below uWSGI's buffer-size; uWSGI closes the connection of a larger request without an answer.
@@ -128,18 +131,38 @@ def _bytes() -> bytes:
     return request.get_data()
 
 
-def read_query(schema: type[Schema]) -> Schema:
-    """The query as a `schema`; a name that is given twice is a wrong value."""
-    errors = [
-        (_pointer((name,)), "Must be given once.") for name, values in request.args.lists() if len(values) > 1
+def read_query(schema: type[QuerySchema]) -> QuerySchema:
+    """The query as a `schema`; raises InvalidInput with everything that is wrong with it.
+
+    A name that is given twice is a wrong value. A cursor that cannot be used is listed beside other errors;
+    alone it is refused later, as CursorRejected.
+    """
+    given = request.args.to_dict()
+    wrong: list[tuple[Location, str]] = [
+        ((name,), "Must be given once.") for name, values in request.args.lists() if len(values) > 1
     ]
     try:
-        query = schema.model_validate_strings(request.args.to_dict())
+        query = schema.model_validate_strings(given)
     except ValidationError as exc:
-        raise InvalidInput(errors + _wrong_fields(exc)) from exc
-    if errors:
-        raise InvalidInput(errors)
+        wrong += wrong_fields(exc)
+    if wrong:
+        # The other values may still contradict each other.
+        names = {location[0] for location, _ in wrong}
+        query = schema.model_validate_strings({name: given[name] for name in given if name not in names})
+    wrong += query.contradictions()
+    if wrong and "cursor" in schema.model_fields:
+        wrong += _wrong_cursor(given.get("cursor"))
+    if wrong:
+        raise InvalidInput([(_pointer(location), detail) for location, detail in wrong])
     return query
+
+
+def _wrong_cursor(cursor: str | None) -> list[tuple[Location, str]]:
+    try:
+        position_of(cursor)
+    except CursorRejected as error:
+        return [(("cursor",), str(error))]
+    return []
 
 
 def _wrong_fields(error: ValidationError, within: Location = ()) -> list[tuple[str, str]]:
