@@ -1,5 +1,8 @@
 """Our errors, as types. This module knows no HTTP: `api/conventions/problem_types.py` gives each a status."""
 
+# Of one request: an error takes more room in the answer than a wrong value in the request.
+MOST_ERRORS = 100
+
 
 class ProductatorError(Exception):
     """Base of the errors that the API answers to a caller."""
@@ -52,8 +55,9 @@ class InvalidInput(ProductatorError):
     """A readable request with wrong values: each wrong field as (JSON pointer, sentence)."""
 
     def __init__(self, errors: list[tuple[str, str]]) -> None:
-        self.errors = errors
-        super().__init__("The request names values that are not acceptable; `errors` lists each.")
+        self.errors = errors[:MOST_ERRORS]
+        named = "each" if len(errors) <= MOST_ERRORS else f"the first {MOST_ERRORS}"
+        super().__init__(f"The request names values that are not acceptable; `errors` lists {named}.")
 
 
 class KeyReused(ProductatorError):

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -461,3 +462,35 @@ def test_a_cursor_that_can_be_used_is_not_named_beside_other_errors(
     following = client.get(f"{PRODUCTS}?limit=1").get_json()["next"]
 
     assert wrong_fields(client.get(following.replace("limit=1", "limit=0"))) == {"/limit"}
+
+
+@pytest.mark.parametrize("path", [PRODUCTS, f"{PRODUCTS}/batch"])
+@SENDS_NO_SQL
+def test_of_very_many_errors_the_first_hundred_are_listed(client: FlaskClient, path: str) -> None:
+    body = {f"{number:x}": 0 for number in range(80_000)}
+    tracemalloc.start()
+    refused = client.post(path, json=body)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    errors = problem(refused, 422)["errors"]
+    assert len(errors) == 100
+    assert errors[0]["pointer"] in {"/name", "/items"}, "what the API knows comes first"
+    assert refused.get_json()["detail"].endswith("`errors` lists the first 100.")
+    # The request itself, which the client encodes and the API decodes, takes most of it.
+    assert peak < 60 * 2**20
+
+
+@SENDS_NO_SQL
+def test_of_very_many_unknown_parameters_the_first_hundred_are_listed(client: FlaskClient) -> None:
+    query = "&".join(f"{number:x}" for number in range(1_000))
+
+    assert len(problem(client.get(f"{PRODUCTS}?{query}"), 422)["errors"]) == 100
+
+
+@SENDS_NO_SQL
+def test_a_hundred_errors_are_all_that_there_are(client: FlaskClient) -> None:
+    refused = client.post(PRODUCTS, json={"name": "Kettle"} | dict.fromkeys(map(str, range(100)), 0))
+
+    assert len(problem(refused, 422)["errors"]) == 100
+    assert refused.get_json()["detail"].endswith("`errors` lists each.")

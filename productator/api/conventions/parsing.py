@@ -2,6 +2,7 @@
 
 import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE
+from itertools import islice
 from typing import TypeVar
 from uuid import uuid4
 
@@ -22,7 +23,7 @@ from productator.api.conventions.cursors import position_of
 from productator.api.schemas.queries import Query
 from productator.catalogue.validation import Location, wrong_fields
 from productator.domain import MAX_ID
-from productator.errors import BodyEncoded, CursorRejected, InvalidInput, MalformedRequest
+from productator.errors import MOST_ERRORS, BodyEncoded, CursorRejected, InvalidInput, MalformedRequest
 from productator.ops.uwsgi_requests import UNREADABLE
 
 Schema = TypeVar("Schema", bound=BaseModel)
@@ -32,6 +33,8 @@ MAX_BODY_BYTES = 1024 * 1024
 # Well below uWSGI's buffer-size; uWSGI closes the connection of a larger request without an answer.
 MAX_TARGET_LENGTH = 8 * 1024
 MAX_HEADERS_LENGTH = 32 * 1024
+# Addresses in answers repeat the host, up to a thousand times. The longest name with a port is shorter.
+MAX_HOST_LENGTH = 260
 JSON_TYPES = ("application/json",)
 PATCH_TYPES = ("application/merge-patch+json", "application/json")
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
@@ -76,6 +79,8 @@ def _refuse_unreadable() -> None:
         raise RequestURITooLarge(f"Path and query may have up to {MAX_TARGET_LENGTH} characters together.")
     if sum(len(name) + len(value) for name, value in request.headers) > MAX_HEADERS_LENGTH:
         raise RequestHeaderFieldsTooLarge(f"The headers may have up to {MAX_HEADERS_LENGTH} bytes together.")
+    if len(request.headers.get("Host", "")) > MAX_HOST_LENGTH:
+        raise MalformedRequest(f"The Host header may have up to {MAX_HOST_LENGTH} characters.")
     # Of `gzip, chunked` a server decodes the chunks at most.
     coding = request.headers.get("Transfer-Encoding", "chunked")
     if coding.strip().lower() != "chunked":
@@ -115,12 +120,23 @@ def _document() -> object:
         raise MalformedRequest(f"The body is not JSON: {exc}.") from exc
 
 
-def checked(schema: type[Schema], value: object, *, within: Location = ()) -> Schema:
+def checked(
+    schema: type[Schema], value: object, *, within: Location = (), most_errors: int = MOST_ERRORS
+) -> Schema:
     """The value as a `schema`; `within` is its location in the body."""
     try:
-        return schema.model_validate(value)
+        return schema.model_validate(_without_most_unknown(schema, value, most_errors + 1))
     except ValidationError as exc:
         raise InvalidInput(_wrong_fields(exc, within)) from exc
+
+
+def _without_most_unknown(schema: type[Schema], value: object, most: int) -> object:
+    """The value with up to `most` unknown members: Pydantic needs 2 s and 300 MB for those of a full body."""
+    known = schema.model_fields.keys()
+    if not isinstance(value, dict) or len(value) <= len(known) + most:
+        return value
+    unknown = islice((name for name in value if name not in known), most)
+    return {name: value[name] for name in (*(value.keys() & known), *unknown)}
 
 
 def _bytes() -> bytes:

@@ -225,8 +225,8 @@ INVALID_INPUT = _declare(
     422,
     "invalid-input",
     "Some values are not acceptable",
-    meaning="Fields or query parameters are unknown, missing or unacceptable; `errors` lists each with a JSON"
-    " pointer.",
+    meaning="Fields or query parameters are unknown, missing or unacceptable; `errors` lists each, up to"
+    " 100, with a JSON pointer.",
     advice="Fix everything that `errors` lists; the same request would be refused again.",
     example=errors.InvalidInput([("/price", "Input should be greater than or equal to 0.")]),
 )
