@@ -75,7 +75,6 @@ def tagged_content(response: Response) -> Response:
 def tagged_file(content: str | bytes, content_type: str, *, cache_control: str) -> Response:
     response = tagged_content(current_app.response_class(content, content_type=content_type))
     response.headers["Cache-Control"] = cache_control
-    response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
 

@@ -57,7 +57,7 @@ _PRODUCT = Success("Product", examples.PRODUCT, headers=_TAGGED)
 _OFFER = Success("Offer", examples.OWN_OFFER, headers=_TAGGED)
 _CHANGES = Success("OfferChangePage", examples.OFFER_CHANGES, headers=_LISTED)
 _DELETED = Success(None, status=204)
-_KEPT = ("ETag", "Cache-Control", "X-Content-Type-Options")
+_KEPT = ("ETag", "Cache-Control")
 _A_PAGE = Success(
     "Html", "<!doctype html>", headers=(*_KEPT, "Content-Security-Policy"), media_type="text/html"
 )

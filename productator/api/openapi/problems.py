@@ -8,7 +8,7 @@ from productator.api.openapi import examples
 from productator.api.openapi.parts import Json
 
 # The headers of every answer; the first two only where requests are limited.
-ALWAYS = ("RateLimit", "RateLimit-Policy", "X-Request-Id")
+ALWAYS = ("RateLimit", "RateLimit-Policy", "X-Content-Type-Options", "X-Request-Id")
 
 
 def shared_examples() -> Json:
