@@ -158,7 +158,10 @@ _HEADERS: Json = {
         "schema": {"type": "string", "const": "identity"},
     },
     "Allow": {"description": "The methods of the path.", "schema": TEXT, "example": "GET, HEAD, OPTIONS"},
-    "Cache-Control": {"description": "How long the answer may be cached.", "schema": TEXT},
+    "Cache-Control": {
+        "description": "How long the answer may be cached; `private` where a token was needed or sent.",
+        "schema": TEXT,
+    },
     "X-Content-Type-Options": {
         "description": "Browsers must not guess another type than `Content-Type`.",
         "schema": {"type": "string", "const": "nosniff"},
