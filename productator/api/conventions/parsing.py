@@ -59,8 +59,12 @@ def init_app(app: Flask) -> None:
     app.url_map.redirect_defaults = False
     app.url_map.merge_slashes = False
     app.before_request(_name_request)
-    app.before_request(_refuse_unreadable)
     app.after_request(_echo_request_id)
+
+
+def refuse_unreadable(app: Flask) -> None:
+    """Call this after rate limits and access control are set up: refusals are counted, too."""
+    app.before_request(_refuse_unreadable)
 
 
 def _name_request() -> None:
@@ -72,7 +76,7 @@ def _name_request() -> None:
 
 
 def _refuse_unreadable() -> None:
-    """Refuses, before anything else, requests that servers pass on although nobody can answer them."""
+    """Refuses requests that servers pass on although nobody can answer them."""
     if request.environ.get(UNREADABLE):
         raise MalformedRequest(request.environ[UNREADABLE])
     if len(request.full_path) > MAX_TARGET_LENGTH:
