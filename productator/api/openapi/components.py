@@ -153,7 +153,7 @@ _HEADERS: Json = {
         "schema": {"type": "integer", "minimum": 0},
     },
     "Accept-Encoding": {
-        "description": "The encodings of bodies that the API reads, where it is the encoding that is refused.",
+        "description": "The encodings of bodies that the API reads, where one is refused for another.",
         "required": False,
         "schema": {"type": "string", "const": "identity"},
     },
