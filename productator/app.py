@@ -7,7 +7,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from productator.access.identity_provider import IdentityProvider
 from productator.access.jwt_keys import KeySet
-from productator.api.conventions import auth, cors, cursors, parsing, problems, rate_limits
+from productator.api.conventions import auth, cors, cursors, parsing, problems, rate_limits, responses
 from productator.api.openapi.routes import openapi_document
 from productator.api.probes import probes
 from productator.api.resources.offer_history import history
@@ -28,12 +28,14 @@ def create_app(settings: Settings) -> Flask:
     app.config["REFRESHER_PERIOD_S"] = settings.refresher_period_s
     app.config["REQUIRE_IF_MATCH"] = settings.require_if_match
     web.init_app(app, settings.database_url)
+    responses.init_app(app)
     parsing.init_app(app)
     rate_limits.init_app(app, settings.rate_limit, make_counters())
     auth.init_app(
         app, mode=settings.auth, admin_token=settings.admin_token, provider=_identity_provider(settings)
     )
     rate_limits.count_callers(app)
+    parsing.refuse_unreadable(app)
     cors.init_app(app, settings.cors_origins)
     problems.init_app(app)
     cursors.init_app(app, settings.secret_key)

@@ -1,5 +1,8 @@
 """Our errors, as types. This module knows no HTTP: `api/conventions/problem_types.py` gives each a status."""
 
+# Of one request: an error takes more room in the answer than a wrong value in the request.
+MOST_ERRORS = 100
+
 
 class ProductatorError(Exception):
     """Base of the errors that the API answers to a caller."""
@@ -26,6 +29,21 @@ class StaleVersion(ProductatorError):
         super().__init__("It was changed meanwhile: none of the tags in If-Match is its current one.")
 
 
+class WeakTagSent(ProductatorError):
+    def __init__(self, current: int) -> None:
+        self.current = current
+        super().__init__(
+            "If-Match has a weak tag, and weak tags never match: send the tag without its W/, which a proxy"
+            " may have added."
+        )
+
+
+class VersionExcluded(ProductatorError):
+    def __init__(self, current: int) -> None:
+        self.current = current
+        super().__init__("If-None-Match excludes the current version: it names its tag, or it is *.")
+
+
 class PreconditionRequired(ProductatorError):
     def __init__(self) -> None:
         super().__init__(
@@ -37,8 +55,9 @@ class InvalidInput(ProductatorError):
     """A readable request with wrong values: each wrong field as (JSON pointer, sentence)."""
 
     def __init__(self, errors: list[tuple[str, str]]) -> None:
-        self.errors = errors
-        super().__init__("The request names values that are not acceptable; `errors` lists each.")
+        self.errors = errors[:MOST_ERRORS]
+        named = "each" if len(errors) <= MOST_ERRORS else f"the first {MOST_ERRORS}"
+        super().__init__(f"The request names values that are not acceptable; `errors` lists {named}.")
 
 
 class KeyReused(ProductatorError):
@@ -53,6 +72,13 @@ class KeyInUse(ProductatorError):
 
 class MalformedRequest(ProductatorError):
     """A request that cannot be read; the reason is a sentence for the caller."""
+
+
+class BodyEncoded(ProductatorError):
+    """A body in a coding that the API does not decode."""
+
+    def __init__(self, header: str, coding: str) -> None:
+        super().__init__(f"The API does not decode `{header}: {coding}`: send the body as it is.")
 
 
 class CursorRejected(ProductatorError):

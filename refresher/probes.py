@@ -48,6 +48,10 @@ def serve(host: str, port: int, *, heartbeat: Heartbeat, registry: CollectorRegi
             self.end_headers()
             self.wfile.write(body)
 
+        def end_headers(self) -> None:
+            self.send_header("X-Content-Type-Options", "nosniff")
+            super().end_headers()
+
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
             """Probes come every second and are not worth a line."""
 

@@ -28,6 +28,8 @@ _OF_THE_SERVER = {"connection", "content-length", "content-type"}
 # is not the current one, a cursor that is not ours, a key that another request has used.
 _DEPEND_ON_STORED_DATA = {
     problem_types.STALE_VERSION.type,
+    problem_types.VERSION_EXCLUDED.type,
+    problem_types.WEAK_TAG_SENT.type,
     problem_types.CURSOR_REJECTED.type,
     problem_types.KEY_REUSED.type,
 }
@@ -61,7 +63,7 @@ def headers_are_described(ctx: CheckContext, response: Response, case: AnyCase) 
     described = case.operation.responses.find_by_status_code(response.status_code)
     names = {name.lower() for name, _ in described.headers.items()} if described else set()
     if response.request.method == "OPTIONS":
-        names |= {"allow", "x-request-id"}
+        names |= {"allow", "cache-control", "x-content-type-options", "x-request-id"}
     unknown = response.headers.keys() - names - _OF_THE_SERVER
     assert not unknown, f"{response.status_code} is not described with {sorted(unknown)}"
 
@@ -76,11 +78,12 @@ def filter_failure(context: HookContext, failure: Failure, case: AnyCase, respon
 
 
 def _is_about_a_range(problem: Any) -> bool:
-    """Whether two valid times make no valid range: a schema cannot relate one parameter to another."""
+    """Whether two valid values make no valid range: a schema cannot relate one parameter to another."""
     if problem["type"] != problem_types.INVALID_INPUT.type:
         return False
     return all(
-        error["pointer"] in {"/from", "/interval"} and re.search(r"after `to`|more than", error["detail"])
+        error["pointer"] in {"/from", "/interval", "/min_price"}
+        and re.search(r"after `to`|more than|above `max_price`", error["detail"])
         for error in problem["errors"]
     )
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, and_, bindparam
 from sqlalchemy.orm import Session
 
 from productator.catalogue import versions
-from productator.catalogue.versions import Expected
+from productator.catalogue.versions import ANY_VERSION, Expected
 from productator.database.keyset import Page, Position, orders, read_page
 from productator.database.transactions import changed_rows
 from productator.domain import OwnOffer
@@ -152,7 +152,7 @@ def change(
     offer_id: int,
     changes: Mapping[str, int],
     *,
-    expected: Expected = None,
+    expected: Expected = ANY_VERSION,
     now: datetime,
 ) -> OfferRow:
     """Sets the named fields of an own offer."""
@@ -165,7 +165,7 @@ def change(
 
 
 def remove(
-    session: Session, product_id: int, offer_id: int, *, expected: Expected = None, now: datetime
+    session: Session, product_id: int, offer_id: int, *, expected: Expected = ANY_VERSION, now: datetime
 ) -> None:
     before = _lock_offers(session, product_id) or {}
     session.delete(_own_offer(session, product_id, offer_id, expected))

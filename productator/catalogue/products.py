@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from productator.catalogue import search, versions
-from productator.catalogue.versions import Expected
+from productator.catalogue.versions import ANY_VERSION, Expected
 from productator.database.column_types import UtcDateTime
 from productator.database.keyset import Page, Position, orders, read_page
 from productator.database.transactions import changed_rows
@@ -149,7 +149,12 @@ def count(session: Session) -> int:
 
 
 def change(
-    session: Session, product_id: int, changes: Mapping[str, str], *, expected: Expected = None, now: datetime
+    session: Session,
+    product_id: int,
+    changes: Mapping[str, str],
+    *,
+    expected: Expected = ANY_VERSION,
+    now: datetime,
 ) -> ProductRow:
     """Sets the named fields.
 
@@ -160,7 +165,7 @@ def change(
     return _row(product)
 
 
-def remove(session: Session, product_id: int, *, expected: Expected = None) -> None:
+def remove(session: Session, product_id: int, *, expected: Expected = ANY_VERSION) -> None:
     """Deletes the product with its offers and all of its history."""
     _check(session.get(Product, product_id), product_id, expected)
     # This may take long, so it happens before the locks that others wait for.

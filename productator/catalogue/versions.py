@@ -1,20 +1,42 @@
 """Changing a row that others may change at the same time."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from productator.errors import StaleVersion
+from productator.errors import StaleVersion, VersionExcluded, WeakTagSent
 from productator.models import Offer, Product
 
-# The versions that a writer agrees to change; None: any.
-Expected = frozenset[int] | None
+
+class _Every(Container[int]):
+    """Contains every version."""
+
+    def __contains__(self, version: object) -> bool:
+        return True
+
+
+EVERY = _Every()
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The versions that a writer agrees to change, and those that it does not."""
+
+    allowed: Container[int] = EVERY
+    excluded: Container[int] = frozenset()
+    has_weak_tags: bool = False
+
+
+ANY_VERSION = Expected()
 
 
 def check(row: Product | Offer, expected: Expected) -> None:
-    if expected is not None and row.version not in expected:
-        raise StaleVersion(row.version)
+    if row.version not in expected.allowed:
+        raise WeakTagSent(row.version) if expected.has_weak_tags else StaleVersion(row.version)
+    if row.version in expected.excluded:
+        raise VersionExcluded(row.version)
 
 
 def apply(session: Session, row: Product | Offer, changes: Mapping[str, str | int], *, now: datetime) -> None:

@@ -18,10 +18,6 @@ _PACKED = struct.Struct("dQ")
 _MOST_CALLERS = 20_000
 
 
-class CountersFailed(Exception):
-    """A request could not be counted."""
-
-
 class Counters(Protocol):
     def add(self, key: str, amount: int, *, now: float, length_s: int) -> RateWindow:
         """The key's window after `amount` more requests; a new one begins when the last one has ended.
@@ -35,7 +31,7 @@ def make_counters() -> Counters:
 
 
 class ProcessCounters:
-    """For one process; as bounded as the shared ones."""
+    """For one process. The caller that has not been counted for the longest time makes room for a new one."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -43,24 +39,22 @@ class ProcessCounters:
 
     def add(self, key: str, amount: int, *, now: float, length_s: int) -> RateWindow:
         with self._lock:
-            window = _counted(self._windows.get(key), amount, now=now, length_s=length_s)
-            if key not in self._windows:
-                self._make_room(now)
+            window = _counted(self._windows.pop(key, None), amount, now=now, length_s=length_s)
+            if len(self._windows) >= _MOST_CALLERS:
+                del self._windows[next(iter(self._windows))]
             self._windows[key] = window
             return window
 
-    def _make_room(self, now: float) -> None:
-        if len(self._windows) >= _MOST_CALLERS:
-            self._windows = {key: window for key, window in self._windows.items() if window.ends_at > now}
-        if len(self._windows) >= _MOST_CALLERS:
-            raise CountersFailed("too many callers at the same time")
-
 
 class SharedCounters:
-    """In uWSGI's cache. The lock is needed because the cache cannot add and read in one step.
+    """In uWSGI's cache, which makes room in the same way. Adding and reading in one step needs a lock.
 
-    The kernel releases the lock of a killed worker, and a new worker finds all counts.
+    The kernel releases the lock of a killed worker, and a new worker finds all counts. Where uWSGI has no
+    such cache, each worker counts alone.
     """
+
+    def __init__(self) -> None:
+        self._own = ProcessCounters()
 
     def add(self, key: str, amount: int, *, now: float, length_s: int) -> RateWindow:
         name = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
@@ -70,13 +64,11 @@ class SharedCounters:
             before = RateWindow(*_PACKED.unpack(stored)) if stored else None
             window = _counted(before, amount, now=now, length_s=length_s)
             packed = _PACKED.pack(window.ends_at, window.count)
-            # uWSGI removes it when the window has ended.
-            is_kept = uwsgi.cache_update(name, packed, length_s + 1, _CACHE)
+            # It never expires: a window has its own end, and `purge_lru` excludes expiry.
+            is_kept = uwsgi.cache_update(name, packed, 0, _CACHE)
         finally:
             uwsgi.unlock()
-        if not is_kept:
-            raise CountersFailed("uWSGI's cache is full or missing")
-        return window
+        return window if is_kept else self._own.add(key, amount, now=now, length_s=length_s)
 
 
 def _counted(window: RateWindow | None, amount: int, *, now: float, length_s: int) -> RateWindow:

@@ -24,7 +24,7 @@ class RequestCorrection:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if "REQUEST_METHOD" not in environ:
             environ |= {"REQUEST_METHOD": "GET", "PATH_INFO": "/", UNREADABLE: "This is not HTTP."}
-        elif uwsgi is not None and "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower():
+        elif uwsgi is not None and environ.get("HTTP_TRANSFER_ENCODING", "").strip().lower() == "chunked":
             self._decode_chunks(environ)
         return self._application(environ, start_response)  # type: ignore[no-any-return]
 

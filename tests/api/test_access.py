@@ -215,3 +215,38 @@ def test_keys_of_one_caller_serve_no_other(guarded: Guarded, sessions: Sessions)
     ]
 
     assert ids[0] == ids[1] != ids[2]
+
+
+@pytest.mark.parametrize(
+    ("asked", "who", "expected"),
+    [
+        (("all", PRODUCTS), "read", "private, no-cache"),
+        (("all", PRODUCTS), "none", "private, no-cache"),
+        (("all", PRODUCTS), "unknown", "private, no-cache"),
+        (("all", f"{PRODUCTS}?limit=0"), "read", "private, no-cache"),
+        (("all", f"{PRODUCTS}/7"), "read", "private, no-cache"),
+        (("all", "/api/v1/nothing"), "read", "private, no-cache"),
+        (("write", PRODUCTS), "read", "private, no-cache"),
+        (("write", PRODUCTS), "none", "no-cache"),
+        (("off", PRODUCTS), "unknown", "private, no-cache"),
+        (("off", PRODUCTS), "none", "no-cache"),
+        (("all", "/livez"), "none", "no-cache"),
+        (("all", "/docs/swagger-ui.css"), "none", "public, max-age=31536000, immutable"),
+    ],
+)
+def test_no_shared_cache_keeps_what_needs_or_has_a_token(
+    guarded: Guarded, sessions: Sessions, asked: tuple[str, str], who: str, expected: str
+) -> None:
+    mode, path = asked
+    response = guarded(mode).get(path, headers=headers_of(who, sessions))
+
+    assert response.headers["Cache-Control"] == expected
+
+
+def test_an_answer_without_a_body_may_not_be_shared_either(guarded: Guarded, sessions: Sessions) -> None:
+    client, headers = guarded("all"), headers_of("read", sessions)
+    tag = client.get(PRODUCTS, headers=headers).headers["ETag"]
+
+    unchanged = client.get(PRODUCTS, headers=headers | {"If-None-Match": tag})
+
+    assert (unchanged.status_code, unchanged.headers["Cache-Control"]) == (304, "private, no-cache")

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from werkzeug.test import TestResponse
 
 from productator.catalogue import products
-from productator.models import Product, Refresh
+from productator.models import IdempotencyKey, Product, Refresh
 from tests import factories
 from tests.api.checks import PRODUCTS, failure, items, problem, wrong_fields
 from tests.api.test_concurrency import at_once, statuses
@@ -77,7 +77,7 @@ def test_invalid_items_do_not_keep_the_others_from_being_created(client: FlaskCl
     [
         ({}, ["/items/1/name"]),
         (
-            {"name": "", "description": None, "a/b": 1},
+            {"name": "", "description": 7, "a/b": 1},
             ["/items/1/name", "/items/1/description", "/items/1/a~1b"],
         ),
         ({"name": "x" * 451}, ["/items/1/name"]),
@@ -164,6 +164,22 @@ def test_the_longest_answer_can_be_stored(client: FlaskClient) -> None:
 
     assert (first.status_code, second.status_code) == (207, 207)
     assert second.get_json() == first.get_json()
+
+
+def test_what_a_key_keeps_is_bounded_whatever_the_host(
+    client: FlaskClient, sessions: sessionmaker[Session]
+) -> None:
+    # A host of 24 KB made 24.6 MB out of 15 KB.
+    for labels in (12_000, 131):
+        refused = post(client, *named("Kettle") * 1_000, headers=KEY | {"Host": "h." * labels})
+        assert "Host" in problem(refused, 400)["detail"]
+
+    longest = ".".join(["h" * 62] * 4) + ":65535"
+    kept = post(client, *named("Kettle") * 1_000, headers=KEY | {"Host": longest})
+
+    assert kept.status_code == 207, kept.text
+    with sessions() as session:
+        assert session.scalars(select(func.length(IdempotencyKey.body))).one() < MIB
 
 
 def test_a_batch_without_a_key_creates_again(client: FlaskClient) -> None:

@@ -138,6 +138,58 @@ def test_a_refusal_has_the_current_tag(client: FlaskClient, offer: Json) -> None
 
 
 @each_change
+def test_a_weak_tag_is_named_as_the_reason(client: FlaskClient, product: Json, change: Any) -> None:
+    # A proxy that compresses answers weakens their tags.
+    response = change(client, url_of(product), {"If-Match": f"W/{tag(client, url_of(product))}"})
+
+    assert problem(response, 412)["type"] == "/problems/weak-tag-sent"
+    assert "weak tags never match" in response.get_json()["detail"]
+    assert response.headers["ETag"].strip('"') in tag(client, url_of(product))
+
+
+@each_change
+def test_a_strong_tag_beside_a_weak_one_matches(client: FlaskClient, product: Json, change: Any) -> None:
+    url = url_of(product)
+
+    assert change(client, url, {"If-Match": f'W/"9", {tag(client, url)}'}).status_code in {200, 204}
+
+
+@each_change
+@pytest.mark.parametrize("given", ["*", "{tag}", "W/{tag}", '"99", {tag}'])
+def test_a_change_of_a_version_that_the_writer_excludes_is_refused(
+    client: FlaskClient, product: Json, change: Any, given: str
+) -> None:
+    url = url_of(product)
+    response = change(client, url, {"If-None-Match": given.format(tag=tag(client, url))})
+
+    assert problem(response, 412)["type"] == "/problems/version-excluded"
+    assert client.get(url).get_json() == product
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+def test_a_change_of_an_offer_that_the_writer_excludes_is_refused(
+    client: FlaskClient, offer: Json, method: str
+) -> None:
+    body = {"price": 1, "items_in_stock": 1}
+    response = client.open(offer_url(offer), method=method, json=body, headers={"If-None-Match": "*"})
+
+    assert problem(response, 412)["type"] == "/problems/version-excluded"
+    assert client.get(offer_url(offer)).get_json() == offer
+
+
+@each_change
+def test_a_change_of_a_version_that_is_not_excluded_is_made(
+    client: FlaskClient, product: Json, change: Any
+) -> None:
+    assert change(client, url_of(product), {"If-None-Match": '"99"'}).status_code in {200, 204}
+
+
+def test_a_post_ignores_tags(client: FlaskClient) -> None:
+    for name in ("If-Match", "If-None-Match"):
+        assert client.post(PRODUCTS, json={"name": "Hand mill"}, headers={name: "*"}).status_code == 201
+
+
+@each_change
 def test_an_unknown_product_is_not_found_whatever_was_expected(client: FlaskClient, change: Any) -> None:
     problem(change(client, f"{PRODUCTS}/999999999", {"If-Match": '"1"'}), 404)
 

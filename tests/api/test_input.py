@@ -1,6 +1,8 @@
 """Requests that cannot be parsed, and requests with unacceptable values."""
 
+import gzip
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -45,6 +47,63 @@ def test_a_body_that_is_not_json_is_refused(client: FlaskClient, body: bytes) ->
     problem(client.post(PRODUCTS, data=body, content_type="application/json"), 400)
 
     assert client.get(PRODUCTS).get_json()["items"] == []
+
+
+def test_a_byte_order_mark_before_json_is_ignored(client: FlaskClient) -> None:
+    # Editors and PowerShell write it, and curl sends their files as they are.
+    body = b'\xef\xbb\xbf{"name": "Kettle"}'
+    response = client.post(PRODUCTS, data=body, content_type="application/json")
+
+    assert response.get_json()["name"] == "Kettle"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32", "utf-32-be"])
+@SENDS_NO_SQL
+def test_a_byte_order_mark_of_another_encoding_is_named(client: FlaskClient, encoding: str) -> None:
+    body = '\ufeff{"name": "Kettle"}'.encode(encoding)
+    response = client.post(PRODUCTS, data=body, content_type="application/json")
+
+    assert "UTF-16" in problem(response, 400)["detail"]
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "br", "deflate", "identity, gzip", "x"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+@SENDS_NO_SQL
+def test_an_encoded_body_is_refused_by_the_name_of_its_header(
+    client: FlaskClient, product: Json, method: str, encoding: str
+) -> None:
+    url = PRODUCTS if method == "POST" else f"{PRODUCTS}/{product['id']}"
+    body = gzip.compress(b'{"name": "Kettle"}')
+    headers = {"Content-Encoding": encoding, "Content-Type": "application/json"}
+    refused = client.open(url, method=method, data=body, headers=headers)
+
+    assert problem(refused, 415)["type"] == "/problems/body-encoded"
+    assert f"Content-Encoding: {encoding}" in refused.get_json()["detail"]
+    assert refused.headers["Accept-Encoding"] == "identity"
+
+
+def test_a_body_that_is_not_encoded_may_say_so(client: FlaskClient) -> None:
+    headers = {"Content-Encoding": "identity"}
+
+    assert client.post(PRODUCTS, json={"name": "Kettle"}, headers=headers).status_code == 201
+
+
+@pytest.mark.parametrize("coding", ["gzip, chunked", "gzip", "identity", "chunked, chunked", "xchunked", ""])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@SENDS_NO_SQL
+def test_another_transfer_coding_than_chunked_is_refused_by_its_name(
+    client: FlaskClient, method: str, coding: str
+) -> None:
+    refused = client.open(
+        PRODUCTS,
+        method=method,
+        data=b"{}",
+        headers={"Transfer-Encoding": coding, "Content-Type": "application/json"},
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+
+    assert problem(refused, 415)["type"] == "/problems/body-encoded"
+    assert f"Transfer-Encoding: {coding}" in refused.get_json()["detail"]
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
@@ -145,9 +204,13 @@ def test_a_chunked_body_is_read_where_the_server_decodes_it(client: FlaskClient)
         ({"name": ""}, {"/name"}),
         ({"name": " \t\n"}, {"/name"}),
         ({"name": "\u3000\u2003"}, {"/name"}),
+        ({"name": "\u200b"}, {"/name"}),
+        ({"name": " \u2060\ufeff\u00ad"}, {"/name"}),
+        ({"name": "\x01\x7f\u0085"}, {"/name"}),
+        ({"name": "\u3164\u115f\u2800"}, {"/name"}),
+        ({"name": "\ufe0f\U000e0041"}, {"/name"}),
         ({"name": "x" * 451}, {"/name"}),
         ({"name": "Ket\0tle"}, {"/name"}),
-        ({"name": "Kettle", "description": None}, {"/description"}),
         ({"name": "Kettle", "description": 1.5}, {"/description"}),
         ({"name": "Kettle", "description": "x" * 10_001}, {"/description"}),
         ({"name": "Kettle", "description": "\0"}, {"/description"}),
@@ -239,8 +302,9 @@ TEXTS = {
     "SQL": "Robert'); DROP TABLE products;--",
     "backslashes and quotes": "\\ \" ' \\' %s %(name)s {0} :name",
     "an accent alone": "\N{COMBINING ACUTE ACCENT}",
-    "a control character": "\x01",
-    "what has no weight in sorting": "\N{SOFT HYPHEN}",
+    "a control character": "a\x01",
+    "a visible character among invisible ones": "\u200bx\N{SOFT HYPHEN}",
+    "an emoji with a variation": "\N{HEAVY BLACK HEART}\ufe0f",
     "Czech": "Příliš žluťoučký kůň",
     "right to left": "\N{RIGHT-TO-LEFT OVERRIDE}elttek",
     "line ends": "a\nb\r\nc",
@@ -307,6 +371,9 @@ WRONG_FILTERS = [
     ("sort=price,id", {"/sort"}),
     ("sort=price&sort=-price", {"/sort"}),
     ("sort=stock&min_price=x&color=red", {"/sort", "/min_price", "/color"}),
+    ("min_price=30&max_price=10", {"/min_price"}),
+    ("min_price=30&max_price=10&sort=x&color=red", {"/min_price", "/sort", "/color"}),
+    ("min_price=30&max_price=10&max_price=40", {"/max_price"}),
 ]
 
 
@@ -337,3 +404,93 @@ def test_the_list_of_all_offers_refuses_wrong_and_unknown_parameters(
 @SENDS_NO_SQL
 def test_wrong_input_is_reported_before_an_unknown_product(client: FlaskClient) -> None:
     wrong_fields(client.put(f"{PRODUCTS}/1", json={}))
+
+
+FROM_AFTER_TO = "from=2026-11-02T00:00:00Z&to=2026-11-01T00:00:00Z"
+
+
+@pytest.mark.parametrize("path", ["offers/history", "offers/7/history"])
+@pytest.mark.parametrize(
+    ("query", "pointers"),
+    [
+        (FROM_AFTER_TO, {"/from"}),
+        (f"{FROM_AFTER_TO}&limit=0", {"/from", "/limit"}),
+        (f"{FROM_AFTER_TO}&cursor=x", {"/from", "/cursor"}),
+        (f"{FROM_AFTER_TO}&cursor=x&limit=0&color=red", {"/from", "/cursor", "/limit", "/color"}),
+        ("from=x&to=x&cursor=x", {"/from", "/to", "/cursor"}),
+    ],
+)
+@SENDS_NO_SQL
+def test_a_history_names_all_that_is_wrong_at_once(
+    client: FlaskClient, product: Json, path: str, query: str, pointers: set[str]
+) -> None:
+    assert wrong_fields(client.get(f"{PRODUCTS}/{product['id']}/{path}?{query}")) == pointers
+
+
+@pytest.mark.parametrize(
+    ("path", "pointers"),
+    [
+        (f"price-history?{FROM_AFTER_TO}&interval=x&color=red", {"/from", "/interval", "/color"}),
+        (f"price-trend?{FROM_AFTER_TO}&color=red", {"/from", "/color"}),
+    ],
+)
+@SENDS_NO_SQL
+def test_figures_name_all_that_is_wrong_at_once(
+    client: FlaskClient, product: Json, path: str, pointers: set[str]
+) -> None:
+    assert wrong_fields(client.get(f"{PRODUCTS}/{product['id']}/{path}")) == pointers
+
+
+@pytest.mark.parametrize(
+    ("url", "pointers"),
+    [
+        (f"{PRODUCTS}?cursor=x&limit=0", {"/cursor", "/limit"}),
+        (f"{OFFERS}?cursor=x&min_price=2&max_price=1", {"/cursor", "/min_price"}),
+        (f"{OFFERS}?cursor=x&cursor=y", {"/cursor"}),
+    ],
+)
+@SENDS_NO_SQL
+def test_a_cursor_that_cannot_be_used_hides_no_other_error(
+    client: FlaskClient, url: str, pointers: set[str]
+) -> None:
+    assert wrong_fields(client.get(url)) == pointers
+
+
+def test_a_cursor_that_can_be_used_is_not_named_beside_other_errors(
+    client: FlaskClient, product: Json, other_product: Json
+) -> None:
+    following = client.get(f"{PRODUCTS}?limit=1").get_json()["next"]
+
+    assert wrong_fields(client.get(following.replace("limit=1", "limit=0"))) == {"/limit"}
+
+
+@pytest.mark.parametrize("path", [PRODUCTS, f"{PRODUCTS}/batch"])
+@SENDS_NO_SQL
+def test_of_very_many_errors_the_first_hundred_are_listed(client: FlaskClient, path: str) -> None:
+    body = {f"{number:x}": 0 for number in range(80_000)}
+    tracemalloc.start()
+    refused = client.post(path, json=body)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    errors = problem(refused, 422)["errors"]
+    assert len(errors) == 100
+    assert errors[0]["pointer"] in {"/name", "/items"}, "what the API knows comes first"
+    assert refused.get_json()["detail"].endswith("`errors` lists the first 100.")
+    # The request itself, which the client encodes and the API decodes, takes most of it.
+    assert peak < 60 * 2**20
+
+
+@SENDS_NO_SQL
+def test_of_very_many_unknown_parameters_the_first_hundred_are_listed(client: FlaskClient) -> None:
+    query = "&".join(f"{number:x}" for number in range(1_000))
+
+    assert len(problem(client.get(f"{PRODUCTS}?{query}"), 422)["errors"]) == 100
+
+
+@SENDS_NO_SQL
+def test_a_hundred_errors_are_all_that_there_are(client: FlaskClient) -> None:
+    refused = client.post(PRODUCTS, json={"name": "Kettle"} | dict.fromkeys(map(str, range(100)), 0))
+
+    assert len(problem(refused, 422)["errors"]) == 100
+    assert refused.get_json()["detail"].endswith("`errors` lists each.")

@@ -70,3 +70,21 @@ def test_a_token_where_none_is_checked_counts_for_its_address(limited: FlaskClie
     answers = [limited.get("/problems", headers={"Authorization": WRONG}).status_code for _ in range(4)]
 
     assert answers == [200, 200, 200, 429]
+
+
+def test_options_with_a_token_are_counted_like_other_requests(limited: FlaskClient) -> None:
+    # Otherwise they would try any number of tokens.
+    for authorization, status in ((WRONG, 401), (ADMIN, 200)):
+        address = {"REMOTE_ADDR": f"192.0.2.{status % 7}"}
+        headers = {"Authorization": authorization}
+        answers = [
+            limited.options(PRODUCTS, headers=headers, environ_overrides=address).status_code
+            for _ in range(4)
+        ]
+        assert answers == [status, status, status, 429]
+
+
+def test_wrong_tokens_in_requests_that_cannot_be_read_are_counted(limited: FlaskClient) -> None:
+    headers = {"Authorization": WRONG, "X-Long": 33_000 * "x"}
+
+    assert [limited.get(PRODUCTS, headers=headers).status_code for _ in range(4)] == [401, 401, 401, 429]

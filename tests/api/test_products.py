@@ -79,6 +79,14 @@ def test_patch_changes_what_it_names(client: FlaskClient, content_type: str) -> 
     assert client.get(url(product)).get_json() == response.get_json()
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+def test_a_description_of_null_is_none_for_every_method(client: FlaskClient, method: str) -> None:
+    path = PRODUCTS if method == "POST" else url(factories.posted_product(client, description="1.7 l"))
+    response = client.open(path, method=method, json={"name": "Kettle", "description": None})
+
+    assert response.get_json()["description"] == ""
+
+
 def test_patch_with_null_removes_the_description(client: FlaskClient) -> None:
     product = factories.posted_product(client, description="1.7 l")
 

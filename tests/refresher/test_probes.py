@@ -66,3 +66,10 @@ def test_metrics_are_served(address: str, registry: CollectorRegistry) -> None:
 
 def test_nothing_else_is_served(address: str) -> None:
     assert requests.get(address + "/secrets", timeout=10).status_code == 404
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/livez", 200), ("POST", "/nothing", 501)])
+def test_no_answer_may_be_taken_for_another_type(address: str, method: str, path: str, status: int) -> None:
+    response = requests.request(method, address + path, timeout=10)
+
+    assert (response.status_code, response.headers["X-Content-Type-Options"]) == (status, "nosniff")

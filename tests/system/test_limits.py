@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import requests
 
 from lab.processes.api import Api
 from lab.processes.program import HOST, free_port
@@ -16,6 +17,7 @@ from lab.processes.system import REPOSITORY, System
 from lab.waiting import eventually
 
 QUOTA = 100
+INI = REPOSITORY / "productator/ops/uwsgi.ini"
 
 
 @pytest.fixture
@@ -31,19 +33,48 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     assert not left
 
 
-def four_workers(system: System) -> Api:
+def four_workers(system: System, ini: Path = INI) -> Api:
     """uWSGI as in production, but the number of workers does not depend on the machine."""
     port = free_port()
     api = system.start(
         Api,
         str(Path(sys.executable).parent / "uwsgi"),
-        *("--ini", str(REPOSITORY / "productator/ops/uwsgi.ini"), "--virtualenv", sys.prefix),
+        *("--ini", str(ini), "--virtualenv", sys.prefix),
         *("--http-socket", f"{HOST}:{port}", "--processes", "4"),
         port=port,
         environment=system.environment(),
     )
     eventually(lambda: api.answers("/livez"))
     return api
+
+
+@pytest.fixture
+def small_api(tmp_path: Path) -> Iterator[Api]:
+    """Has room for the counts of 40 callers; takes their addresses from a proxy."""
+    settings = {"PRODUCTATOR_RATE_LIMIT": "3/3600", "PRODUCTATOR_TRUSTED_PROXIES": "1"}
+    system = System(f"sqlite:///{tmp_path / 'products.db'}", tmp_path, settings)
+    assert system.productator("migrate").end() == 0
+    ini = tmp_path / "uwsgi.ini"
+    shipped = INI.read_text(encoding="utf-8")
+    ini.write_text(shipped.replace("items=20000", "items=40"), encoding="utf-8")
+    assert ini.read_text(encoding="utf-8") != shipped
+    yield four_workers(system, ini)
+    left = system.stop_all()
+    print(system.report())  # noqa: T201 - pytest shows it with a failure
+    assert not left
+
+
+def status_for(api: Api, address: str) -> int:
+    return requests.get(api.url("/problems"), headers={"X-Forwarded-For": address}, timeout=10).status_code
+
+
+def test_more_callers_than_there_is_room_for_are_limited_all_the_same(small_api: Api) -> None:
+    for number in range(100):
+        assert status_for(small_api, f"198.51.100.{number}") == 200
+        # One that goes on sending keeps its count.
+        assert status_for(small_api, "192.0.2.1") == (200 if number < 3 else 429)
+
+    assert [status_for(small_api, "203.0.113.1") for _ in range(5)] == [200, 200, 200, 429, 429]
 
 
 def statuses(api: Api, count: int) -> Counter[int]:

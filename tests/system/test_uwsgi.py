@@ -77,6 +77,13 @@ def test_a_chunked_body_beyond_a_mebibyte_is_refused(api: Api) -> None:
     assert "application/problem+json" in answer
 
 
+def test_a_chunked_body_that_is_compressed_is_refused(api: Api) -> None:
+    answer = answer_to(api, f"{PLAIN_POST}\nTransfer-Encoding: gzip, chunked", chunked(b'{"name": "Kettle"}'))
+
+    assert answer.startswith("HTTP/1.1 415 ")
+    assert "Transfer-Encoding: gzip, chunked" in answer
+
+
 def test_a_chunked_body_that_breaks_off_creates_nothing(api: Api) -> None:
     before = api.request("GET", "/products").json()["items"]
 

@@ -1,17 +1,17 @@
 """Rate limits as a caller sees them."""
 
+import copy
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
-from productator.api.conventions import rate_limits
 from productator.app import create_app
-from productator.domain import Rate, RateWindow
-from productator.ops.shared_counters import CountersFailed
+from productator.domain import Rate
+from productator.ops import uwsgi_requests
 from tests import factories
 from tests.api.checks import problem
 from tests.servers import dispose_of
@@ -83,11 +83,38 @@ def test_probes_are_never_refused(limited: MakeClient, path: str) -> None:
     assert "RateLimit" not in client.get(path).headers
 
 
-def test_options_are_never_refused(limited: MakeClient) -> None:
+def test_options_without_a_token_are_never_refused(limited: MakeClient) -> None:
     client = limited()
     statuses(client, 4, address="127.0.0.1")
 
     assert client.options(PATH).status_code == 200
+
+
+UNREADABLE = {
+    "414": {"query_string": 9_000 * "x"},
+    "431": {"headers": {"X-Long": 33_000 * "x"}},
+    "400 for the length": {"environ_overrides": {"CONTENT_LENGTH": "x"}},
+    "400 for the host": {"headers": {"Host": 300 * "x"}},
+    "400 of the server": {"environ_overrides": {uwsgi_requests.UNREADABLE: "This is not HTTP."}},
+    "415": {"headers": {"Transfer-Encoding": "gzip, chunked"}},
+}
+
+
+@pytest.mark.parametrize("request_", UNREADABLE.values(), ids=UNREADABLE.keys())
+@pytest.mark.parametrize("path", [PATH, "/api/v1/products"])
+@pytest.mark.parametrize("token", [None, "the-admins-own-token"])
+def test_requests_that_cannot_be_read_are_counted(
+    limited: MakeClient, request_: dict[str, Any], path: str, token: str | None
+) -> None:
+    client = limited(admin_token="the-admins-own-token")
+    request_ = copy.deepcopy(request_)
+    if token:
+        request_["headers"] = request_.get("headers", {}) | {"Authorization": f"Bearer {token}"}
+
+    answers = [client.get(path, **request_).status_code for _ in range(5)]
+
+    assert answers[0] in {400, 414, 415, 431}
+    assert answers == [answers[0]] * 3 + [429] * 2
 
 
 def test_each_address_is_counted_separately(limited: MakeClient) -> None:
@@ -104,29 +131,20 @@ def test_each_address_is_counted_separately(limited: MakeClient) -> None:
         ("2001:db8:1:1::1", "2001:db8:1:2::1", False),
         ("::ffff:192.0.2.1", "192.0.2.1", True),
         ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("[2001:db8:1:1::1]:4711", "2001:db8:1:1::2", True),
+        ("[2001:db8:1:1::1]", "[2001:db8:1:1::2]:80", True),
+        ("192.0.2.1:4711", "192.0.2.1:4712", True),
+        ("192.0.2.1:4711", "192.0.2.1", True),
+        ("192.0.2.1:4711", "192.0.2.2:4711", False),
     ],
 )
-def test_of_ipv6_a_network_is_one_caller(limited: MakeClient, one: str, other: str, is_same: bool) -> None:
+def test_a_caller_is_an_address_without_its_port_and_of_ipv6_a_network(
+    limited: MakeClient, one: str, other: str, is_same: bool
+) -> None:
     client = limited()
     statuses(client, 3, address=one)
 
     assert statuses(client, 1, address=other) == [429 if is_same else 200]
-
-
-class NoCounters:
-    """Counters that fail."""
-
-    def add(self, key: str, amount: int, *, now: float, length_s: int) -> RateWindow:
-        raise CountersFailed(f"{key}, {amount}, {now}, {length_s}")
-
-
-def test_a_request_that_cannot_be_counted_is_served_and_logged(caplog: pytest.LogCaptureFixture) -> None:
-    app = Flask("a")
-    rate_limits.init_app(app, Rate(1, 3600), NoCounters())
-    app.add_url_rule(PATH, view_func=lambda: "served")
-
-    assert statuses(app.test_client(), 3) == [200, 200, 200]
-    assert [record.message for record in caplog.records] == 3 * ["a request was not counted"]
 
 
 def test_forwarded_addresses_are_not_believed(limited: MakeClient) -> None:

@@ -248,7 +248,10 @@ def test_the_pattern_of_idempotency_keys_matches_valid_ones_only(
 
 
 @given(
-    st.text(st.sampled_from("\0 a\t\n\x1c\x1f\x85\ufeff\u200b\u2003\u3000") | st.characters(codec="utf-8"))
+    st.text(
+        st.sampled_from("\0 a\t\n\x1c\x1f\x85\xad\ufeff\u200b\u2003\u3000\U000e0041")
+        | st.characters(codec="utf-8")
+    )
 )
 def test_the_pattern_of_names_matches_valid_ones_only(name: str) -> None:
     try:

@@ -107,3 +107,23 @@ def test_the_endpoints_document_lists_every_problem_type() -> None:
 )
 def test_an_error_names_what_it_is_about(error: errors.ProductatorError, words: list[str]) -> None:
     assert all(word in str(error) for word in words)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/livez", 200),
+        ("GET", "/docs/swagger-ui.css", 200),
+        ("OPTIONS", "/api/v1/products", 200),
+        ("GET", "/nowhere", 404),
+        ("POST", "/livez", 405),
+        ("POST", "/api/v1/products", 415),
+        ("GET", "/api/v1/products?limit=0", 422),
+    ],
+)
+def test_no_answer_may_be_taken_for_another_type(
+    client: FlaskClient, method: str, path: str, status: int
+) -> None:
+    response = client.open(path, method=method)
+
+    assert (response.status_code, response.headers["X-Content-Type-Options"]) == (status, "nosniff")

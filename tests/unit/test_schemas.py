@@ -1,5 +1,7 @@
 """Bodies: acceptable values are taken exactly, and no other value is converted."""
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,9 +12,11 @@ from productator.catalogue.validation import ProductIn
 from productator.domain import MAX_AMOUNT, NAME_LENGTH, NewProduct, OwnOffer
 
 AMOUNTS = st.integers(0, MAX_AMOUNT)
-NAMES = st.text(
-    st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=NAME_LENGTH
-).filter(str.strip)
+ANY_TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=NAME_LENGTH // 2 - 1)
+NAMES = st.tuples(ANY_TEXT, st.sampled_from("x!\u00e9\u0301\u8336\U0001f697"), ANY_TEXT).map("".join)
+HIDDEN = {"Cc", "Cf", "Zs", "Zl", "Zp"}
+# These have a shape of their own, or give others one.
+SHOWN_FORMATS = ("ARABIC ", "SYRIAC ABBREVIATION", "KAITHI ", "EGYPTIAN ")
 NO_AMOUNTS = st.one_of(
     st.integers(max_value=-1),
     st.integers(min_value=MAX_AMOUNT + 1),
@@ -48,8 +52,8 @@ def test_no_name_holds_a_nul(before: str, after: str) -> None:
         ProductIn.model_validate({"name": f"{before}\0{after}"})
 
 
-@given(st.text(alphabet=" \t\r\n\u00a0\u2003\u3000", max_size=20))
-def test_blanks_are_no_name(blanks: str) -> None:
+@given(st.text(alphabet=" \t\r\n\x01\u00a0\u00ad\u2003\u200b\u3000\u3164\ufeff\U000e0041", max_size=20))
+def test_invisible_characters_are_no_name(blanks: str) -> None:
     with pytest.raises(ValidationError):
         ProductIn.model_validate({"name": blanks})
 
@@ -62,3 +66,18 @@ def test_a_patch_changes_just_what_it_names(patch: dict[str, int]) -> None:
 def test_a_patch_distinguishes_null_and_absent() -> None:
     assert ProductPatch.model_validate({"description": None}).changes() == {"description": ""}
     assert ProductPatch.model_validate({}).changes() == {}
+
+
+def test_every_character_that_nothing_shows_is_invisible() -> None:
+    hidden = [chr(code) for code in range(1, 0x11_0000) if unicodedata.category(chr(code)) in HIDDEN]
+
+    shown = {character for character in hidden if not _is_refused(character)}
+    assert all(unicodedata.name(character).startswith(SHOWN_FORMATS) for character in shown)
+
+
+def _is_refused(name: str) -> bool:
+    try:
+        ProductIn.model_validate({"name": name})
+    except ValidationError:
+        return True
+    return False

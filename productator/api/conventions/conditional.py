@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask import Response, current_app, request
@@ -10,7 +10,7 @@ from flask import Response, current_app, request
 from productator.api.conventions.responses import json_response
 from productator.catalogue.offers import OfferRow
 from productator.catalogue.products import ProductRow
-from productator.catalogue.versions import Expected
+from productator.catalogue.versions import EVERY, Expected
 from productator.errors import PreconditionRequired
 
 ASK_EACH_TIME = "no-cache"
@@ -30,16 +30,21 @@ def offer_tag(offer: OfferRow) -> str:
 
 
 def expected_version() -> Expected:
-    """The versions that `If-Match` allows to change; weak tags never match."""
-    tags = request.if_match
-    if "If-Match" not in request.headers:
-        if current_app.config["REQUIRE_IF_MATCH"]:
-            raise PreconditionRequired
-        return None
-    if tags.star_tag:
-        return None
+    """What `If-Match` and `If-None-Match` allow to change; a weak tag matches only in the latter."""
+    given, unwanted = request.if_match, request.if_none_match
+    if "If-Match" not in request.headers and current_app.config["REQUIRE_IF_MATCH"]:
+        raise PreconditionRequired
+    is_any = given.star_tag or "If-Match" not in request.headers
+    return Expected(
+        allowed=EVERY if is_any else _versions(given.as_set()),
+        excluded=EVERY if unwanted.star_tag else _versions(unwanted.as_set(include_weak=True)),
+        has_weak_tags=bool(given.as_set(include_weak=True) - given.as_set()),
+    )
+
+
+def _versions(tags: Iterable[str | None]) -> frozenset[int]:
     # Werkzeug reads an empty tag as None.
-    found = (_TAG.fullmatch(tag or "") for tag in tags.as_set())
+    found = (_TAG.fullmatch(tag or "") for tag in tags)
     return frozenset(int(match[1]) for match in found if match)
 
 
@@ -70,7 +75,6 @@ def tagged_content(response: Response) -> Response:
 def tagged_file(content: str | bytes, content_type: str, *, cache_control: str) -> Response:
     response = tagged_content(current_app.response_class(content, content_type=content_type))
     response.headers["Cache-Control"] = cache_control
-    response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
 

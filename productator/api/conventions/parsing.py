@@ -1,6 +1,8 @@
 """Parses every request: its id, path, query and body."""
 
 import re
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE
+from itertools import islice
 from typing import TypeVar
 from uuid import uuid4
 
@@ -17,17 +19,22 @@ from werkzeug.exceptions import (
 from werkzeug.routing import BaseConverter
 from werkzeug.routing import ValidationError as NoMatch
 
+from productator.api.conventions.cursors import position_of
+from productator.api.schemas.queries import Query
 from productator.catalogue.validation import Location, wrong_fields
 from productator.domain import MAX_ID
-from productator.errors import InvalidInput, MalformedRequest
+from productator.errors import MOST_ERRORS, BodyEncoded, CursorRejected, InvalidInput, MalformedRequest
 from productator.ops.uwsgi_requests import UNREADABLE
 
 Schema = TypeVar("Schema", bound=BaseModel)
+QuerySchema = TypeVar("QuerySchema", bound=Query)
 
 MAX_BODY_BYTES = 1024 * 1024
 # Well below uWSGI's buffer-size; uWSGI closes the connection of a larger request without an answer.
 MAX_TARGET_LENGTH = 8 * 1024
 MAX_HEADERS_LENGTH = 32 * 1024
+# Addresses in answers repeat the host, up to a thousand times. The longest name with a port is shorter.
+MAX_HOST_LENGTH = 260
 JSON_TYPES = ("application/json",)
 PATCH_TYPES = ("application/merge-patch+json", "application/json")
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
@@ -52,8 +59,12 @@ def init_app(app: Flask) -> None:
     app.url_map.redirect_defaults = False
     app.url_map.merge_slashes = False
     app.before_request(_name_request)
-    app.before_request(_refuse_unreadable)
     app.after_request(_echo_request_id)
+
+
+def refuse_unreadable(app: Flask) -> None:
+    """Call this after rate limits and access control are set up: refusals are counted, too."""
+    app.before_request(_refuse_unreadable)
 
 
 def _name_request() -> None:
@@ -65,13 +76,19 @@ def _name_request() -> None:
 
 
 def _refuse_unreadable() -> None:
-    """Refuses, before anything else, requests that servers pass on although nobody can answer them."""
+    """Refuses requests that servers pass on although nobody can answer them."""
     if request.environ.get(UNREADABLE):
         raise MalformedRequest(request.environ[UNREADABLE])
     if len(request.full_path) > MAX_TARGET_LENGTH:
         raise RequestURITooLarge(f"Path and query may have up to {MAX_TARGET_LENGTH} characters together.")
     if sum(len(name) + len(value) for name, value in request.headers) > MAX_HEADERS_LENGTH:
         raise RequestHeaderFieldsTooLarge(f"The headers may have up to {MAX_HEADERS_LENGTH} bytes together.")
+    if len(request.headers.get("Host", "")) > MAX_HOST_LENGTH:
+        raise MalformedRequest(f"The Host header may have up to {MAX_HOST_LENGTH} characters.")
+    # Of `gzip, chunked` a server decodes the chunks at most.
+    coding = request.headers.get("Transfer-Encoding", "chunked")
+    if coding.strip().lower() != "chunked":
+        raise BodyEncoded("Transfer-Encoding", coding)
     length = request.environ.get("CONTENT_LENGTH") or "0"
     if not (length.isascii() and length.isdigit()):
         raise MalformedRequest("The Content-Length is not a number.")
@@ -90,20 +107,40 @@ def read_body(schema: type[Schema], *, types: tuple[str, ...] = JSON_TYPES) -> S
     """The JSON body as a `schema`; raises if it is not JSON, or not valid."""
     if request.mimetype not in types:
         raise UnsupportedMediaType(f"Send the body as {' or '.join(types)}.")
+    encoding = request.headers.get("Content-Encoding", "")
+    if encoding.strip().lower() not in {"", "identity"}:
+        raise BodyEncoded("Content-Encoding", encoding)
+    return checked(schema, _document())
+
+
+def _document() -> object:
+    body = _bytes()
+    if body.startswith((BOM_UTF16_LE, BOM_UTF16_BE, BOM_UTF32_BE)):  # UTF-32 LE begins like UTF-16 LE
+        raise MalformedRequest("The body is not in UTF-8: its byte order mark is that of UTF-16 or UTF-32.")
     try:
         # Pydantic's own JSON parsing would accept NaN and Infinity, which are not JSON.
-        document = from_json(_bytes(), allow_inf_nan=False)
+        return from_json(body.removeprefix(BOM_UTF8), allow_inf_nan=False)
     except ValueError as exc:
         raise MalformedRequest(f"The body is not JSON: {exc}.") from exc
-    return checked(schema, document)
 
 
-def checked(schema: type[Schema], value: object, *, within: Location = ()) -> Schema:
+def checked(
+    schema: type[Schema], value: object, *, within: Location = (), most_errors: int = MOST_ERRORS
+) -> Schema:
     """The value as a `schema`; `within` is its location in the body."""
     try:
-        return schema.model_validate(value)
+        return schema.model_validate(_without_most_unknown(schema, value, most_errors + 1))
     except ValidationError as exc:
         raise InvalidInput(_wrong_fields(exc, within)) from exc
+
+
+def _without_most_unknown(schema: type[Schema], value: object, most: int) -> object:
+    """The value with up to `most` unknown members: Pydantic needs 2 s and 300 MB for those of a full body."""
+    known = schema.model_fields.keys()
+    if not isinstance(value, dict) or len(value) <= len(known) + most:
+        return value
+    unknown = islice((name for name in value if name not in known), most)
+    return {name: value[name] for name in (*(value.keys() & known), *unknown)}
 
 
 def _bytes() -> bytes:
@@ -114,18 +151,38 @@ def _bytes() -> bytes:
     return request.get_data()
 
 
-def read_query(schema: type[Schema]) -> Schema:
-    """The query as a `schema`; a name that is given twice is a wrong value."""
-    errors = [
-        (_pointer((name,)), "Must be given once.") for name, values in request.args.lists() if len(values) > 1
+def read_query(schema: type[QuerySchema]) -> QuerySchema:
+    """The query as a `schema`; raises InvalidInput with everything that is wrong with it.
+
+    A name that is given twice is a wrong value. A cursor that cannot be used is listed beside other errors;
+    alone it is refused later, as CursorRejected.
+    """
+    given = request.args.to_dict()
+    wrong: list[tuple[Location, str]] = [
+        ((name,), "Must be given once.") for name, values in request.args.lists() if len(values) > 1
     ]
     try:
-        query = schema.model_validate_strings(request.args.to_dict())
+        query = schema.model_validate_strings(given)
     except ValidationError as exc:
-        raise InvalidInput(errors + _wrong_fields(exc)) from exc
-    if errors:
-        raise InvalidInput(errors)
+        wrong += wrong_fields(exc)
+    if wrong:
+        # The other values may still contradict each other.
+        names = {location[0] for location, _ in wrong}
+        query = schema.model_validate_strings({name: given[name] for name in given if name not in names})
+    wrong += query.contradictions()
+    if wrong and "cursor" in schema.model_fields:
+        wrong += _wrong_cursor(given.get("cursor"))
+    if wrong:
+        raise InvalidInput([(_pointer(location), detail) for location, detail in wrong])
     return query
+
+
+def _wrong_cursor(cursor: str | None) -> list[tuple[Location, str]]:
+    try:
+        position_of(cursor)
+    except CursorRejected as error:
+        return [(("cursor",), str(error))]
+    return []
 
 
 def _wrong_fields(error: ValidationError, within: Location = ()) -> list[tuple[str, str]]:

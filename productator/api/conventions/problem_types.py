@@ -155,8 +155,8 @@ LENGTH_REQUIRED = _declare(
     411,
     "length-required",
     "The length of the body is not known",
-    meaning="The body has a transfer coding that this server cannot read.",
-    advice="Send the body with a `Content-Length`, or `chunked` if the server is uWSGI.",
+    meaning="The body is `chunked`, which this server cannot read.",
+    advice="Send the body with a `Content-Length`; uWSGI reads `chunked`, too.",
     example="Send the body with a Content-Length.",
 )
 STALE_VERSION = _declare(
@@ -166,6 +166,26 @@ STALE_VERSION = _declare(
     meaning="No tag in `If-Match` is the current one, which is in `ETag`; nothing was changed.",
     advice="Read it again, and send the change with the new tag if you still want it.",
     example=errors.StaleVersion(8),
+    headers=("ETag",),
+)
+WEAK_TAG_SENT = _declare(
+    412,
+    "weak-tag-sent",
+    "Weak tags never match",
+    meaning="`If-Match` has a weak tag (`W/...`) and no other one that is current; nothing was changed."
+    " Proxies that compress answers make tags weak.",
+    advice="Send the tag without its `W/`, and let the proxy leave tags alone.",
+    example=errors.WeakTagSent(8),
+    headers=("ETag",),
+)
+VERSION_EXCLUDED = _declare(
+    412,
+    "version-excluded",
+    "The current version is excluded",
+    meaning="`If-None-Match` names the current tag, which is in `ETag`, or is `*`; nothing was changed.",
+    advice="Omit `If-None-Match`: only a POST creates anything. `If-Match` is for a change of what you have"
+    " read.",
+    example=errors.VersionExcluded(8),
     headers=("ETag",),
 )
 BODY_TOO_LARGE = _declare(
@@ -192,12 +212,21 @@ UNSUPPORTED_MEDIA_TYPE = _declare(
     advice="Send the body in a media type that `detail` names, with that `Content-Type`.",
     example="Send the body as application/json.",
 )
+BODY_ENCODED = _declare(
+    415,
+    "body-encoded",
+    "The body is encoded",
+    meaning="The body has a `Content-Encoding`, or a `Transfer-Encoding` other than `chunked`.",
+    advice="Send the body as it is, without the header that `detail` names.",
+    example=errors.BodyEncoded("Content-Encoding", "gzip"),
+    headers=("Accept-Encoding",),
+)
 INVALID_INPUT = _declare(
     422,
     "invalid-input",
     "Some values are not acceptable",
-    meaning="Fields or query parameters are unknown, missing or unacceptable; `errors` lists each with a JSON"
-    " pointer.",
+    meaning="Fields or query parameters are unknown, missing or unacceptable; `errors` lists each, up to"
+    " 100, with a JSON pointer.",
     advice="Fix everything that `errors` lists; the same request would be refused again.",
     example=errors.InvalidInput([("/price", "Input should be greater than or equal to 0.")]),
 )

@@ -89,10 +89,12 @@ def _answer_our_error(error: errors.ProductatorError) -> Response:
 
 
 def _headers(error: errors.ProductatorError, problem_type: ProblemType) -> dict[str, str]:
-    if isinstance(error, errors.StaleVersion):
+    if isinstance(error, errors.StaleVersion | errors.WeakTagSent | errors.VersionExcluded):
         return {"ETag": f'"{error.current}"'}
     if isinstance(error, errors.TooManyRequests):
         return {"Retry-After": str(error.seconds_left)}
+    if isinstance(error, errors.BodyEncoded):
+        return {"Accept-Encoding": "identity"}  # RFC 9110, for requests
     if "WWW-Authenticate" in problem_type.headers:
         return {"WWW-Authenticate": _challenge(error)}
     return _retry_after(problem_type)

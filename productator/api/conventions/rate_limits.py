@@ -3,8 +3,8 @@
 An address may try as many wrong tokens; then all its tokens are refused until the window ends.
 """
 
-import logging
 import math
+import re
 import time
 from http import HTTPStatus
 from ipaddress import IPv6Address, ip_address
@@ -14,12 +14,12 @@ from flask import Flask, Response, g, request
 from productator.api.conventions.auth import caller
 from productator.domain import Rate, RateWindow
 from productator.errors import TooManyRequests
-from productator.ops.shared_counters import Counters, CountersFailed
-
-log = logging.getLogger(__name__)
+from productator.ops.shared_counters import Counters
 
 # Monitoring must get answers under load, too.
 EXEMPT = {"/livez", "/readyz", "/metrics"}
+# Some proxies write 192.0.2.1:4711 or [2001:db8::1]:4711 into X-Forwarded-For.
+_WITH_PORT = re.compile(r"\[([^]]+)\](?::[0-9]+)?|([^:]+):[0-9]+")
 _NETWORK_BITS = 64  # of an IPv6 address: the network of one customer
 
 
@@ -72,19 +72,15 @@ class _RateLimits:
             raise TooManyRequests(_seconds_left(g.window))
 
     def _add(self, key: str, amount: int) -> RateWindow:
-        """The window after `amount` more; a request that cannot be counted is served."""
-        now = time.monotonic()
-        try:
-            g.window = self._counters.add(key, amount, now=now, length_s=self._rate.window_s)
-        except CountersFailed as error:
-            log.warning("a request was not counted", extra={"error": str(error)})
-            g.window = None
-        return g.window or RateWindow(now, 0)
+        """The window after `amount` more."""
+        window = self._counters.add(key, amount, now=time.monotonic(), length_s=self._rate.window_s)
+        g.window = window
+        return window
 
 
 def _is_exempt() -> bool:
-    # Browsers send OPTIONS before the request itself.
-    return request.path in EXEMPT or request.method == "OPTIONS"
+    # Browsers send OPTIONS before the request itself, and without a token.
+    return request.path in EXEMPT or (request.method == "OPTIONS" and not _has_token())
 
 
 def _has_token() -> bool:
@@ -94,6 +90,8 @@ def _has_token() -> bool:
 def _network() -> str:
     """The address of the caller; with IPv6, the network of one customer."""
     given = request.remote_addr or ""
+    if with_port := _WITH_PORT.fullmatch(given):
+        given = with_port[1] or with_port[2]
     try:
         address = ip_address(given)
     except ValueError:  # a proxy may send another name

@@ -1,10 +1,10 @@
-"""JSON responses, and responses without a body."""
+"""JSON responses, responses without a body, and a header of all responses."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Response, current_app
+from flask import Flask, Response, current_app
 
 
 def json_response(
@@ -16,6 +16,14 @@ def json_response(
 ) -> Response:
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     return current_app.response_class(text, status=status, headers=headers, content_type=content_type)
+
+
+def init_app(app: Flask) -> None:
+    @app.after_request
+    def forbid_guesses(response: Response) -> Response:
+        """Keeps browsers from taking texts that clients wrote for scripts or pages."""
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
 
 
 def no_content() -> Response:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
-from productator.errors import InvalidInput
+from productator.catalogue.validation import Location
 
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 # Nothing is recorded outside of these, so a time outside counts as one of them. Some have no time in UTC.
@@ -29,7 +29,8 @@ def moment(text: object) -> datetime:
 Moment = Annotated[datetime, BeforeValidator(moment)]
 
 
-def check_order(since: datetime | None, until: datetime | None) -> None:
-    """Raises InvalidInput for a range that ends before it begins; a range of no length is empty."""
+def wrong_order(since: datetime | None, until: datetime | None) -> list[tuple[Location, str]]:
+    """What is wrong with a range that ends before it begins; a range of no length is empty."""
     if since is not None and until is not None and since > until:
-        raise InvalidInput([("/from", "Must not be after `to`.")])
+        return [(("from",), "Must not be after `to`.")]
+    return []

@@ -96,7 +96,7 @@ PARAMETERS: Json = {
     "If-None-Match": {
         "name": "If-None-Match",
         "in": "header",
-        "description": 'The tags that the reader has, such as `"7"`; 304 while one is current.',
+        "description": 'Tags such as `"7"`, or `*`: while one is current, reads answer 304, changes 412.',
         "schema": TEXT,
     },
     "Idempotency-Key": {
@@ -152,8 +152,16 @@ _HEADERS: Json = {
         "description": "Seconds after which to try again.",
         "schema": {"type": "integer", "minimum": 0},
     },
+    "Accept-Encoding": {
+        "description": "The encodings of bodies that the API reads, where one is refused for another.",
+        "required": False,
+        "schema": {"type": "string", "const": "identity"},
+    },
     "Allow": {"description": "The methods of the path.", "schema": TEXT, "example": "GET, HEAD, OPTIONS"},
-    "Cache-Control": {"description": "How long the answer may be cached.", "schema": TEXT},
+    "Cache-Control": {
+        "description": "How long the answer may be cached; `private` where a token was needed or sent.",
+        "schema": TEXT,
+    },
     "X-Content-Type-Options": {
         "description": "Browsers must not guess another type than `Content-Type`.",
         "schema": {"type": "string", "const": "nosniff"},

@@ -41,17 +41,28 @@ _PROBLEMS_OF_A_BODY = {
     problem_types.INVALID_INPUT,
 }
 _PROBLEMS_OF_A_QUERY = {problem_types.INVALID_INPUT, problem_types.CURSOR_REJECTED}
-_PROBLEMS_OF_A_CHANGE = {problem_types.STALE_VERSION, problem_types.PRECONDITION_REQUIRED}
+_PROBLEMS_OF_A_CHANGE = {
+    problem_types.STALE_VERSION,
+    problem_types.WEAK_TAG_SENT,
+    problem_types.VERSION_EXCLUDED,
+    problem_types.PRECONDITION_REQUIRED,
+}
 _PROBLEMS_OF_A_KEY = {problem_types.MALFORMED_KEY, problem_types.KEY_IN_USE, problem_types.KEY_REUSED}
 _PROBLEMS_OF_AN_ID = {
     "product_id": problem_types.PRODUCT_NOT_FOUND,
     "offer_id": problem_types.OFFER_NOT_FOUND,
 }
-_HEADER_OF = {None: [], "read": ["If-None-Match"], "change": ["If-Match"], "once": ["Idempotency-Key"]}
+_HEADER_OF = {
+    None: [],
+    "read": ["If-None-Match"],
+    "change": ["If-Match", "If-None-Match"],
+    "once": ["Idempotency-Key"],
+}
 _PROBLEMS_OF_ALL = {
     problem_types.MALFORMED_REQUEST,
     problem_types.METHOD_NOT_ALLOWED,
     problem_types.URI_TOO_LONG,
+    problem_types.BODY_ENCODED,
     problem_types.HEADERS_TOO_LARGE,
     problem_types.INTERNAL_ERROR,
 }

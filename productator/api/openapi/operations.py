@@ -58,9 +58,8 @@ _PRODUCT = Success("Product", examples.PRODUCT, headers=_TAGGED)
 _OFFER = Success("Offer", examples.OWN_OFFER, headers=_TAGGED)
 _CHANGES = Success("OfferChangePage", examples.OFFER_CHANGES, headers=_LISTED)
 _DELETED = Success(None, status=204)
-_KEPT = ("ETag", "Cache-Control", "X-Content-Type-Options")
 _A_PAGE = Success(
-    "Html", "<!doctype html>", headers=(*_KEPT, "Content-Security-Policy"), media_type="text/html"
+    "Html", "<!doctype html>", headers=(*_TAGGED, "Content-Security-Policy"), media_type="text/html"
 )
 
 # By endpoint: the name of the blueprint, and of the view.
@@ -215,7 +214,7 @@ OPERATIONS: dict[str, Operation] = {
         summary="This document",
         tag="Documentation",
         conditional="read",
-        success=Success("OpenApi", {"openapi": "3.1.0"}, headers=_KEPT),
+        success=Success("OpenApi", {"openapi": "3.1.0"}, headers=_TAGGED),
     ),
     "docs.page": Operation(
         summary="This document as a page to read and try",
@@ -239,6 +238,6 @@ OPERATIONS: dict[str, Operation] = {
         summary="A file of the page /docs",
         tag="Documentation",
         conditional="read",
-        success=Success("File", "body{}", headers=_KEPT, media_type="*/*"),
+        success=Success("File", "body{}", headers=_TAGGED, media_type="*/*"),
     ),
 }

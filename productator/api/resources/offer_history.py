@@ -7,9 +7,10 @@ from pydantic import Field
 
 from productator.api.conventions.cursors import page_answer, position_of
 from productator.api.conventions.parsing import read_query
-from productator.api.conventions.time_ranges import Moment, check_order
+from productator.api.conventions.time_ranges import Moment, wrong_order
 from productator.api.schemas.price_json import change_json
 from productator.api.schemas.queries import Cursor, Limit, Query
+from productator.catalogue.validation import Location
 from productator.database.keyset import Page
 from productator.database.web import reading
 from productator.prices import offer_history
@@ -24,9 +25,11 @@ class OfferChangesQuery(Query):
     limit: Limit = 50
     cursor: Cursor | None = None
 
+    def contradictions(self) -> list[tuple[Location, str]]:
+        return wrong_order(self.since, self.until)
+
     @property
     def span(self) -> Span:
-        check_order(self.since, self.until)
         return Span(self.since, self.until)
 
 

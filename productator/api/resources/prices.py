@@ -9,9 +9,10 @@ from pydantic import Field
 from productator.api.conventions.conditional import tagged_list
 from productator.api.conventions.cursors import listed
 from productator.api.conventions.parsing import read_query
-from productator.api.conventions.time_ranges import Moment, check_order
+from productator.api.conventions.time_ranges import Moment, wrong_order
 from productator.api.schemas.price_json import history_json, moment_json, summary_json, trend_json
 from productator.api.schemas.queries import Query
+from productator.catalogue.validation import Location
 from productator.database.web import reading_one_state
 from productator.domain import utc_now
 from productator.errors import InvalidInput
@@ -32,9 +33,11 @@ class PriceRangeQuery(Query):
         Moment | None, Field(alias="to", description="RFC 3339, exclusive; now if not given.")
     ] = None
 
+    def contradictions(self) -> list[tuple[Location, str]]:
+        return wrong_order(self.since, self.until)
+
     def past(self, now: datetime) -> TimeRange:
         """The range without the future."""
-        check_order(self.since, self.until)
         end = min(self.until or now, now)
         start = min(self.since or end - DEFAULT_LENGTH, end)
         return TimeRange(microseconds(start), microseconds(end))

@@ -27,7 +27,8 @@ def read_items() -> list[Item]:
 
 def _item(position: int, value: object) -> Item:
     try:
-        return checked(ProductIn, value, within=("items", position)).new_product()
+        item = checked(ProductIn, value, within=("items", position), most_errors=_ERRORS_AN_ITEM)
+        return item.new_product()
     except InvalidInput as error:
         return InvalidInput(error.errors[:_ERRORS_AN_ITEM])
 

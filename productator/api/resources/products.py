@@ -72,8 +72,8 @@ def get_product(product_id: int) -> Response:
 
 @products.put("/<id:product_id>")
 def replace_product(product_id: int) -> Response:
-    body = read_body(ProductIn)
-    return _change(product_id, {"name": body.name, "description": body.description})
+    new = read_body(ProductIn).new_product()
+    return _change(product_id, {"name": new.name, "description": new.description})
 
 
 @products.patch("/<id:product_id>")

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from productator.catalogue.offers import Filter
-from productator.catalogue.validation import STORABLE, storable
+from productator.catalogue.validation import STORABLE, Location, storable
 from productator.domain import MAX_AMOUNT, MAX_ID, NAME_LENGTH
 
 MAX_PAGE = 200
@@ -14,7 +14,13 @@ _MAX_DIGITS = 30
 
 
 class Query(BaseModel):
+    """Every parameter may be left out."""
+
     model_config = ConfigDict(extra="forbid")
+
+    def contradictions(self) -> list[tuple[Location, str]]:
+        """What is wrong with values that are acceptable alone."""
+        return []
 
 
 def _plain_digits(text: object) -> object:
@@ -59,6 +65,11 @@ class _OfferFilters(Query):
     in_stock: Literal["true", "false"] | None = None
     min_price: _Price | None = None
     max_price: _Price | None = None
+
+    def contradictions(self) -> list[tuple[Location, str]]:
+        if self.min_price is not None and self.max_price is not None and self.min_price > self.max_price:
+            return [(("min_price",), "Must not be above `max_price`.")]
+        return []
 
     def filter(self) -> Filter:
         in_stock = None if self.in_stock is None else self.in_stock == "true"

@@ -170,7 +170,8 @@ def test_an_object_is_a_product(text: str) -> None:
         ('{"name": 7}', "name"),
         ('{"name": "\\u0000"}', "name"),
         ('{"name": "Kettle", "price": 7}', "price"),
-        ('{"name": "Kettle", "description": null}', "description"),
+        ('{"name": "Kettle", "description": 7}', "description"),
+        ('{"name": "\\u200b"}', "name"),
     ],
 )
 def test_a_line_that_is_not_a_product_is_reported_and_the_next_is_read(line: str, field: str) -> None:

@@ -16,7 +16,8 @@ from productator.transfer.writing import WRITERS
 CHARACTERS = st.sampled_from(",;\"'\n\r\t\\\ufeff\u2028=+@{}") | st.characters(
     codec="utf-8", exclude_characters="\0"
 )
-NAMES = st.text(CHARACTERS, min_size=1, max_size=30).filter(lambda name: name.strip())
+SOME = st.text(CHARACTERS, max_size=15)
+NAMES = st.tuples(SOME, st.sampled_from("x!\u00e9\u8336"), SOME).map("".join)
 COLUMNS = tuple(ProductJson.__annotations__)
 PRODUCTS = st.builds(NewProduct, NAMES, st.text(CHARACTERS, max_size=30))
 
