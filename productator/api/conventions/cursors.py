@@ -6,32 +6,40 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from flask import Flask, Response, current_app, request, url_for
-from itsdangerous import BadData, URLSafeSerializer
+from itsdangerous import BadData, Signer
+from itsdangerous.encoding import base64_decode, base64_encode
 
 from productator.api.conventions.conditional import tagged_content
 from productator.api.conventions.responses import json_response
 from productator.api.schemas.answers import PageJson
-from productator.database.keyset import Page, Position
+from productator.database.keyset import Order, Page, Position
 from productator.errors import CursorRejected
 
 Item = TypeVar("Item")
 _EXTENSION = "productator-cursors"
+_NOT_OURS = "The cursor is not one of ours: start again from the first page."
 
 
 def init_app(app: Flask, secret_key: str) -> None:
-    app.extensions[_EXTENSION] = URLSafeSerializer(secret_key, salt="cursor")
+    app.extensions[_EXTENSION] = Signer(secret_key, salt="cursor")
 
 
-def position_of(cursor: str | None) -> Position | None:
+def position_of(cursor: str | None, order: Order) -> Position | None:
+    """The position in the order that the cursor names; its content is checked although it is signed."""
     if cursor is None:
         return None
     try:
-        position, bound_to = _cursors().loads(cursor)
-    except (BadData, ValueError) as exc:
-        raise CursorRejected("The cursor is not one of ours: start again from the first page.") from exc
-    if bound_to != _requested_list():
-        raise CursorRejected("The cursor belongs to a list with other filters: start from the first page.")
-    return list(position)
+        content = json.loads(base64_decode(_signer().unsign(cursor)))
+    except (BadData, ValueError, RecursionError) as exc:
+        raise CursorRejected(_NOT_OURS) from exc
+    match content:
+        case [_, str(bound_to)] if bound_to != _requested_list():
+            raise CursorRejected(
+                "The cursor belongs to a list with other filters: start from the first page."
+            )
+        case [position, str()] if order.accepts(position):
+            return position
+    raise CursorRejected(_NOT_OURS)
 
 
 def page_answer(page: Page[Any], items: Iterable[Item]) -> Response:
@@ -47,8 +55,14 @@ def listed(body: Mapping[str, Any], next_url: str | None) -> Response:
 
 def _next_url(position: Position) -> str:
     # Not `request.base_url`, which may contain letters that a header cannot.
-    arguments = request.args.to_dict() | {"cursor": _cursors().dumps([position, _requested_list()])}
+    arguments = request.args.to_dict() | {"cursor": _cursor(position)}
     return url_for(str(request.endpoint), _external=True, **(request.view_args or {}), **arguments)
+
+
+def _cursor(position: Position) -> str:
+    # Not compressed: a small cursor could unpack to a very large one.
+    content = json.dumps([position, _requested_list()], ensure_ascii=False, separators=(",", ":"))
+    return _signer().sign(base64_encode(content)).decode()
 
 
 def _requested_list() -> str:
@@ -57,6 +71,6 @@ def _requested_list() -> str:
     return hashlib.sha256(json.dumps([request.path, filters]).encode()).hexdigest()[:32]
 
 
-def _cursors() -> URLSafeSerializer:
-    cursors: URLSafeSerializer = current_app.extensions[_EXTENSION]
-    return cursors
+def _signer() -> Signer:
+    signer: Signer = current_app.extensions[_EXTENSION]
+    return signer

@@ -28,6 +28,7 @@ STALE_AFTER_PERIODS = 3
 def list_offers() -> Response:
     """Offers of all products, in pages."""
     query = read_query(OffersQuery)
+    position = position_of(query.cursor, catalogue.ORDERS[query.sort])
     with reading() as connection:
         page = catalogue.page(
             connection,
@@ -35,7 +36,7 @@ def list_offers() -> Response:
             product_id=query.product_id,
             sort=query.sort,
             limit=query.limit,
-            position=position_of(query.cursor),
+            position=position,
         )
     return page_answer(page, _items(page.rows))
 

@@ -24,13 +24,14 @@ products = Blueprint("products", __name__, url_prefix="/api/v1/products")
 def list_products() -> Response:
     """Products in pages, by id unless `sort` says otherwise."""
     query = read_query(ProductsQuery)
+    position = position_of(query.cursor, catalogue.ORDERS[query.sort])
     with reading() as connection:
         page = catalogue.page(
             connection,
             text=query.q,
             sort=query.sort,
             limit=query.limit,
-            position=position_of(query.cursor),
+            position=position,
         )
     return page_answer(page, map(product_json, page.rows))
 
