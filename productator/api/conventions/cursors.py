@@ -9,10 +9,12 @@ from flask import Flask, Response, current_app, request, url_for
 from itsdangerous import BadData, Signer
 from itsdangerous.encoding import base64_decode, base64_encode
 
+from productator.access import installation_keys
 from productator.api.conventions.conditional import tagged_content
 from productator.api.conventions.responses import json_response
 from productator.api.schemas.answers import PageJson
 from productator.database.keyset import Order, Page, Position
+from productator.database.web import reading
 from productator.errors import CursorRejected
 
 Item = TypeVar("Item")
@@ -20,8 +22,10 @@ _EXTENSION = "productator-cursors"
 _NOT_OURS = "The cursor is not one of ours: start again from the first page."
 
 
-def init_app(app: Flask, secret_key: str) -> None:
-    app.extensions[_EXTENSION] = Signer(secret_key, salt="cursor")
+def init_app(app: Flask, secret_key: str | None) -> None:
+    """Without a key, the first request that needs one takes the installation's from the database."""
+    if secret_key is not None:
+        app.extensions[_EXTENSION] = _signer_of(secret_key)
 
 
 def position_of(cursor: str | None, order: Order) -> Position | None:
@@ -72,5 +76,13 @@ def _requested_list() -> str:
 
 
 def _signer() -> Signer:
+    if _EXTENSION not in current_app.extensions:
+        with reading() as connection:
+            secret_key = installation_keys.find_or_make(connection, installation_keys.CURSORS)
+        current_app.extensions[_EXTENSION] = _signer_of(secret_key)
     signer: Signer = current_app.extensions[_EXTENSION]
     return signer
+
+
+def _signer_of(secret_key: str) -> Signer:
+    return Signer(secret_key, salt="cursor")
