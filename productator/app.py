@@ -34,6 +34,7 @@ def create_app(settings: Settings) -> Flask:
         app, mode=settings.auth, admin_token=settings.admin_token, provider=_identity_provider(settings)
     )
     rate_limits.count_callers(app)
+    parsing.refuse_unreadable(app)
     cors.init_app(app, settings.cors_origins)
     problems.init_app(app)
     cursors.init_app(app, settings.secret_key)
