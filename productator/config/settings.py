@@ -223,9 +223,19 @@ class Settings:
         "api.trusted_proxies",
         "PRODUCTATOR_TRUSTED_PROXIES",
         parsers.whole(0, 10),
-        "Number of proxies in front of the API that write `X-Forwarded-For` and `X-Forwarded-Proto`. The API"
-        " takes the caller's address and https from them, and ignores what further proxies wrote.",
+        "Number of proxies in front of the API, each of which adds `X-Forwarded-For` and may add"
+        " `X-Forwarded-Proto` (the scheme) and `X-Forwarded-Prefix` (the path before the API's). The API"
+        " believes nobody else. They must drop header names with underscores.",
         default="0",
+    )
+    public_url: str | None = setting(
+        "api.public_url",
+        "PRODUCTATOR_PUBLIC_URL",
+        parsers.public_address,
+        "Address at which clients reach the API, with the path that a proxy puts before the API's:"
+        " `https://shop.example/productator`. Addresses in answers begin with it. Empty: they begin with the"
+        " scheme and `Host` of the request.",
+        empty=None,
     )
     secret_key: str | None = setting(
         "api.secret_key",

@@ -5,11 +5,12 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from flask import Flask, Response, current_app, request, url_for
+from flask import Flask, Response, current_app, request
 from itsdangerous import BadData, Signer
 from itsdangerous.encoding import base64_decode, base64_encode
 
 from productator.access import installation_keys
+from productator.api.conventions.addresses import address_of
 from productator.api.conventions.conditional import tagged_content
 from productator.api.conventions.responses import json_response
 from productator.api.schemas.answers import PageJson
@@ -29,20 +30,29 @@ def init_app(app: Flask, secret_key: str | None) -> None:
 
 
 def position_of(cursor: str | None, order: Order) -> Position | None:
-    """The position in the order that the cursor names; its content is checked although it is signed."""
+    """The position in the order; raises CursorRejected."""
     if cursor is None:
         return None
+    position = signed_position(cursor)
+    # What comes from outside is checked, signed or not.
+    if not order.accepts(position):
+        raise CursorRejected(_NOT_OURS)
+    return position
+
+
+def signed_position(cursor: str) -> object:
+    """The position, of any type, in a cursor that we signed for the requested list; raises CursorRejected."""
     try:
         content = json.loads(base64_decode(_signer().unsign(cursor)))
     except (BadData, ValueError, RecursionError) as exc:
         raise CursorRejected(_NOT_OURS) from exc
     match content:
-        case [_, str(bound_to)] if bound_to != _requested_list():
+        case [position, str(bound_to)]:
+            if bound_to == _requested_list():
+                return position
             raise CursorRejected(
                 "The cursor belongs to a list with other filters: start from the first page."
             )
-        case [position, str()] if order.accepts(position):
-            return position
     raise CursorRejected(_NOT_OURS)
 
 
@@ -60,7 +70,7 @@ def listed(body: Mapping[str, Any], next_url: str | None) -> Response:
 def _next_url(position: Position) -> str:
     # Not `request.base_url`, which may contain letters that a header cannot.
     arguments = request.args.to_dict() | {"cursor": _cursor(position)}
-    return url_for(str(request.endpoint), _external=True, **(request.view_args or {}), **arguments)
+    return address_of(str(request.endpoint), **(request.view_args or {}), **arguments)
 
 
 def _cursor(position: Position) -> str:

@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from flask import Blueprint, Response, current_app, url_for
+from flask import Blueprint, Response, current_app
 from sqlalchemy.orm import Session
 
+from productator.api.conventions.addresses import address_of
 from productator.api.conventions.conditional import expected_version, offer_tag, tagged, tagged_list
 from productator.api.conventions.cursors import page_answer, position_of
 from productator.api.conventions.idempotency import once
@@ -63,7 +64,7 @@ def create_offer(product_id: int) -> Response:
 
     def create(session: Session) -> Response:
         offer = catalogue.create(session, product_id, new, now=utc_now())
-        location = url_for("offers.get_offer", product_id=product_id, offer_id=offer.id, _external=True)
+        location = address_of("offers.get_offer", product_id=product_id, offer_id=offer.id)
         return tagged(offer_json(offer, currency=_currency()), offer_tag(offer), 201, {"Location": location})
 
     return once(create)

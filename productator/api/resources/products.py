@@ -1,8 +1,9 @@
 """Routes of /api/v1/products."""
 
-from flask import Blueprint, Response, url_for
+from flask import Blueprint, Response
 from sqlalchemy.orm import Session
 
+from productator.api.conventions.addresses import address_of
 from productator.api.conventions.conditional import expected_version, product_tag, tagged
 from productator.api.conventions.cursors import page_answer, position_of
 from productator.api.conventions.idempotency import once
@@ -43,7 +44,7 @@ def create_product() -> Response:
 
     def create(session: Session) -> Response:
         product = catalogue.create(session, new, now=utc_now())
-        location = url_for("products.get_product", product_id=product.id, _external=True)
+        location = address_of("products.get_product", product_id=product.id)
         return tagged(product_json(product), product_tag(product), 201, {"Location": location})
 
     return once(create)
