@@ -35,6 +35,12 @@ CREATE TABLE idempotency_keys (
 
 CREATE INDEX ix_idempotency_keys_created_at ON idempotency_keys (created_at);
 
+CREATE TABLE installation_keys (
+  name VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  secret VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  CONSTRAINT pk_installation_keys PRIMARY KEY (name)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_unicode_ci;
+
 CREATE TABLE products (
   id BIGINT NOT NULL AUTO_INCREMENT,
   name VARCHAR(450) NOT NULL,
@@ -145,4 +151,4 @@ CREATE TABLE alembic_version (
   CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0011');
+INSERT INTO alembic_version (version_num) VALUES ('0012');

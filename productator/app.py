@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 
 from flask import Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from productator.access.identity_provider import IdentityProvider
 from productator.access.jwt_keys import KeySet
@@ -16,6 +15,7 @@ from productator.api.resources.prices import prices
 from productator.api.resources.products import products
 from productator.config import Settings
 from productator.database import web
+from productator.ops.forwarding import Forwarding
 from productator.ops.shared_counters import make_counters
 from productator.ops.uwsgi_requests import RequestCorrection
 from productator.web.docs import docs
@@ -39,7 +39,7 @@ def create_app(settings: Settings) -> Flask:
     cors.init_app(app, settings.cors_origins)
     problems.init_app(app)
     cursors.init_app(app, settings.secret_key)
-    app.wsgi_app = _server_side(app, trusted_proxies=settings.trusted_proxies)  # type: ignore[method-assign]
+    app.wsgi_app = _server_side(app, settings)  # type: ignore[method-assign]
     for blueprint in (products, offers, history, prices, probes, openapi_document, docs, problem_pages):
         app.register_blueprint(blueprint)
     return app
@@ -52,7 +52,7 @@ def _identity_provider(settings: Settings) -> IdentityProvider | None:
     return IdentityProvider(issuer=settings.jwt_issuer, audience=settings.jwt_audience, keys=keys)
 
 
-def _server_side(app: Flask, *, trusted_proxies: int) -> Callable[..., Iterable[bytes]]:
+def _server_side(app: Flask, settings: Settings) -> Callable[..., Iterable[bytes]]:
     """The middleware between the server and the application."""
     corrected = RequestCorrection(app.wsgi_app, max_bytes=parsing.MAX_BODY_BYTES)
-    return ProxyFix(corrected, x_for=trusted_proxies, x_proto=trusted_proxies, x_host=0)
+    return Forwarding(corrected, trusted_proxies=settings.trusted_proxies, public_url=settings.public_url)

@@ -25,7 +25,7 @@ class IdentityProvider:
         """None: the token is not valid. Raises KeysUnavailable when it cannot be checked."""
         try:
             claims = self._claims(token, now)
-        except (jwt.PyJWTError, ValueError, OverflowError):
+        except (jwt.PyJWTError, ValueError, OverflowError, RecursionError):
             return None
         subject = claims.get("sub", "")
         if not 1 <= len(subject) <= _MAX_SUBJECT or not subject.isprintable():

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import click
 
+from productator.access import installation_keys
 from productator.api.openapi import document
 from productator.app import create_app
 from productator.cli import demo
@@ -38,6 +39,9 @@ def migrate(wait: float) -> None:
     """Brings the schema to the newest version; safe to run from several places at once."""
     engine = make_engine(load_settings().database_url)
     before, after = schema.migrate(engine, wait_s=wait)
+    with engine.begin() as connection:
+        # Later no read has to write.
+        installation_keys.find_or_make(connection, installation_keys.CURSORS)
     where = engine.url.render_as_string(hide_password=True)
     click.echo(
         f"{where}: schema {after}" + (", nothing to do" if before == after else f", was {before or 'empty'}")

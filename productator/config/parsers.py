@@ -53,6 +53,18 @@ def http_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def public_address(value: str) -> str:
+    host = r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]"
+    path = r"(/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*/?"
+    try:
+        usable = re.fullmatch(rf"https?://({host})(:[0-9]+)?{path}", http_address(value))
+    except ValueError:
+        usable = None
+    if not usable:
+        raise ValueError("an http or https address without user and query, such as https://shop.example")
+    return value.rstrip("/")
+
+
 def keys_address(value: str) -> str:
     host = urlsplit(http_address(value)).hostname or ""
     is_loopback = host in {"localhost", "::1"} or re.fullmatch(r"127(\.[0-9]+){3}", host)

@@ -1,6 +1,5 @@
 """All settings, each declared once. To add one, declare it here and run `make settings`."""
 
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -226,17 +225,26 @@ class Settings:
         "api.trusted_proxies",
         "PRODUCTATOR_TRUSTED_PROXIES",
         parsers.whole(0, 10),
-        "Number of proxies in front of the API that write `X-Forwarded-For` and `X-Forwarded-Proto`. The API"
-        " takes the caller's address and https from them, and ignores what further proxies wrote.",
+        "Number of proxies in front of the API, each of which adds `X-Forwarded-For` and may add"
+        " `X-Forwarded-Proto` (the scheme) and `X-Forwarded-Prefix` (the path before the API's). The API"
+        " believes nobody else. They must drop header names with underscores.",
         default="0",
     )
-    secret_key: str = setting(
+    public_url: str | None = setting(
+        "api.public_url",
+        "PRODUCTATOR_PUBLIC_URL",
+        parsers.public_address,
+        "Address at which clients reach the API, with the path that a proxy puts before the API's:"
+        " `https://shop.example/productator`. Addresses in answers begin with it. Empty: they begin with the"
+        " scheme and `Host` of the request.",
+        empty=None,
+    )
+    secret_key: str | None = setting(
         "api.secret_key",
         "PRODUCTATOR_SECRET_KEY",
         parsers.text,
-        "Signs page cursors. Empty: derived from the database's address; set it where replicas reach the"
-        " database under different addresses.",
-        empty="",
+        "Signs page cursors. Empty: a random key, which is made once and kept in the database.",
+        empty=None,
         secret=True,
     )
     listen_host: str = setting(
@@ -274,11 +282,7 @@ class Settings:
         _refuse_half_a_provider(settings)
         _refuse_coarse_points_that_end_first(settings)
         database_url = settings.database_url or _database_url(settings, file.resolve().parent)
-        return replace(
-            settings,
-            database_url=database_url,
-            secret_key=settings.secret_key or _derived_key(database_url),
-        )
+        return replace(settings, database_url=database_url)
 
 
 # Each by the name of its field.
@@ -323,8 +327,3 @@ def _database_url(settings: Settings, folder: Path) -> str:
         port=settings.database_port,
         database=settings.database_name,
     ).render_as_string(hide_password=False)
-
-
-def _derived_key(database_url: str) -> str:
-    """A key that all processes on one database share without a setting; the address holds the password."""
-    return hashlib.sha256(b"productator signing key:" + database_url.encode()).hexdigest()

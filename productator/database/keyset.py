@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeGuard, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, Select
+from sqlalchemy import ColumnElement, Connection, Row, Select, String
 from sqlalchemy.orm import InstrumentedAttribute
 
 from productator.database.column_types import UtcDateTime
+from productator.domain import MAX_ID
 
 Item = TypeVar("Item")
 Other = TypeVar("Other")
@@ -41,8 +42,40 @@ class Order:
         key = getattr(row, self.key.key)
         return [key.isoformat() if isinstance(key, datetime) else key, getattr(row, self.unique.key)]
 
+    def accepts(self, position: object) -> TypeGuard[Position]:
+        """Whether what a client sent can be a position in this order."""
+        match position:
+            case [key, unique]:
+                return _accepts(self.key, key) and _accepts(self.unique, unique)
+        return False
+
     def _key(self, key: int | str) -> int | str | datetime:
         return datetime.fromisoformat(str(key)) if isinstance(self.key.type, UtcDateTime) else key
+
+
+def _accepts(column: InstrumentedAttribute[Any], value: object) -> bool:
+    """Whether it is a value of the column, as a position keeps it."""
+    if isinstance(column.type, UtcDateTime):
+        return isinstance(value, str) and _is_utc_time(value)
+    if isinstance(column.type, String):
+        return isinstance(value, str) and _is_unicode(value)
+    return type(value) is int and 0 <= value <= MAX_ID  # True is an int, too
+
+
+def _is_utc_time(text: str) -> bool:
+    try:
+        return text.endswith("+00:00") and datetime.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def _is_unicode(text: str) -> bool:
+    """JSON can name halves of characters, which no database takes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def orders(unique: InstrumentedAttribute[int], **keys: InstrumentedAttribute[Any]) -> dict[str, Order]:

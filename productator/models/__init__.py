@@ -3,6 +3,7 @@
 from productator.database.base import Base
 from productator.models.api_token import ApiToken
 from productator.models.idempotency_key import IdempotencyKey
+from productator.models.installation_key import InstallationKey
 from productator.models.offer import Offer
 from productator.models.price_history import OfferChange, PricePoint, RetentionProgress
 from productator.models.product import Product, Refresh
@@ -12,6 +13,7 @@ __all__ = [
     "ApiToken",
     "Base",
     "IdempotencyKey",
+    "InstallationKey",
     "Offer",
     "OfferChange",
     "PricePoint",

@@ -14,7 +14,7 @@ from productator.errors import OfferNotFound
 from productator.models import Offer, OfferChange
 
 _ROWS_A_READ = 1_000
-_IN_TIME = Order(OfferChange.changed_at, OfferChange.offer_id)
+ORDER = Order(OfferChange.changed_at, OfferChange.offer_id)
 
 
 class RecordedChange(NamedTuple):
@@ -53,7 +53,7 @@ def of_product(
 ) -> Page[RecordedChange]:
     """Changes of all the product's offers, removed ones included."""
     query = span.bound(_ALL.where(OfferChange.product_id == product_id))
-    page = read_page(connection, query, _IN_TIME, limit=limit, position=position)
+    page = read_page(connection, query, ORDER, limit=limit, position=position)
     if not page.rows:
         # Raises ProductNotFound.
         products.get(connection, product_id)
@@ -71,7 +71,7 @@ def of_offer(
 ) -> Page[RecordedChange]:
     """Changes of one offer, which may have been removed; raises OfferNotFound if there never was one."""
     changes = _ALL.where(OfferChange.product_id == product_id, OfferChange.offer_id == offer_id)
-    page = read_page(connection, span.bound(changes), _IN_TIME, limit=limit, position=position)
+    page = read_page(connection, span.bound(changes), ORDER, limit=limit, position=position)
     if not page.rows and connection.execute(changes.limit(1)).one_or_none() is None:
         # The offer may be there without a change: old changes are deleted.
         offer = select(Offer.id).where(Offer.product_id == product_id, Offer.id == offer_id)

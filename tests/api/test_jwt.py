@@ -117,6 +117,12 @@ def test_a_token_with_wrong_claims_is_refused(call: Call, key: SigningKey, wrong
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="productator", error="invalid_token"'
 
 
+def test_a_deeply_nested_token_is_refused(call: Call) -> None:
+    nested = base64.urlsafe_b64encode(b"[" * 9_000).decode()
+
+    problem(call(f"{nested}.e30.AA"), 401)
+
+
 def test_clocks_may_differ_by_some_seconds(call: Call, key: SigningKey) -> None:
     good = claims()
 

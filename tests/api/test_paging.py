@@ -1,10 +1,13 @@
 """Pages: complete, without repetition, and only with our own cursors."""
 
+import json
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask.testing import FlaskClient
+from itsdangerous import Signer
+from itsdangerous.encoding import base64_decode, base64_encode
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator.app import create_app
@@ -225,6 +228,20 @@ def test_a_tampered_cursor_is_refused(client: FlaskClient, five_products: list[J
     signs[place] = "A" if signs[place] != "A" else "Q"
 
     problem(client.get(PRODUCTS, query_string={"cursor": "".join(signs)}), 400)
+
+
+@pytest.mark.parametrize("sort", ["id", "name", "created_at"])
+def test_a_signed_cursor_with_another_position_is_refused(
+    client: FlaskClient, five_products: list[Json], sort: str
+) -> None:
+    signer = Signer("signs the cursors of tests", salt="cursor")
+    ours = cursor_of(client.get(f"{PRODUCTS}?sort={sort}&limit=2").get_json())
+    position, bound_to = json.loads(base64_decode(signer.unsign(ours)))
+    forged = signer.sign(base64_encode(json.dumps([[None, *position[1:]], bound_to]))).decode()
+
+    refused = client.get(PRODUCTS, query_string={"sort": sort, "cursor": forged})
+
+    assert problem(refused, 400)["type"] == "/problems/cursor-rejected"
 
 
 def test_a_cursor_signed_with_another_key_is_refused(client: FlaskClient, database_url: str) -> None:

@@ -36,7 +36,6 @@ Json = dict[str, Any]
         f"{PRODUCTS}/{2**63}",
         f"{PRODUCTS}/12345678901234567890",
         f"{PRODUCTS}/" + "9" * 5000,
-        f"{PRODUCTS}/%ff",
         f"{PRODUCTS}/../products",
         f"{PRODUCTS}/1/offers/",
         f"{PRODUCTS}/1/offers/01",
@@ -107,7 +106,9 @@ def test_a_sane_request_id_is_taken(client: FlaskClient, given: str) -> None:
     assert response.headers["X-Request-Id"] == given
 
 
-@pytest.mark.parametrize("given", ["", " ", "x" * 129, "a b", 'a"b', "<b>", "čaj", "a;b", "a,b", "\x7f"])
+@pytest.mark.parametrize(
+    "given", ["", " ", "x" * 129, "a b", 'a"b', "<b>", "\xc4\x8daj", "a;b", "a,b", "\x7f"]
+)
 @SENDS_NO_SQL
 def test_any_other_request_id_is_replaced(client: FlaskClient, given: str) -> None:
     response = client.get("/nowhere", headers={"X-Request-Id": given})

@@ -30,7 +30,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 def answer_to(api: Api, head: str, body: bytes = b"") -> str:
     """The answer on a connection of its own, until the server closes it."""
     with socket.create_connection((HOST, api.port), timeout=PATIENCE_S) as connection:
-        connection.sendall(head.replace("\n", "\r\n").encode() + b"\r\n\r\n")
+        connection.sendall(head.replace("\n", "\r\n").encode("latin-1") + b"\r\n\r\n")
         # The server may close the connection before it has read all of a refused request.
         with suppress(OSError):
             connection.sendall(body)
@@ -122,6 +122,37 @@ def test_many_headers_are_served(api: Api) -> None:
     headers = "".join(f"\nX-{number}: x" for number in range(400))
 
     assert answer_to(api, f"GET /livez HTTP/1.1\nHost: {HOST}{headers}").startswith("HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
+    "header", ["X-Forwarded-Proto: https", "X-Forwarded-SSL: on", "X_Forwarded_Proto: https"]
+)
+def test_a_stranger_cannot_make_addresses_https(api: Api, header: str) -> None:
+    body = b'{"name": "Grinder"}'
+
+    answer = answer_to(api, f"{PLAIN_POST}\n{header}\nContent-Length: {len(body)}", body)
+
+    assert f"\r\nLocation: http://{HOST}/api/v1/products/" in answer
+
+
+@pytest.mark.parametrize("host", ["Host: a b", "X-None: of all"])
+def test_without_a_usable_host_addresses_are_relative(api: Api, host: str) -> None:
+    body = b'{"name": "Grinder"}'
+    head = PLAIN_POST.replace(f"Host: {HOST}", host)
+
+    answer = answer_to(api, f"{head}\nContent-Length: {len(body)}", body)
+
+    assert "\r\nLocation: /api/v1/products/" in answer
+
+
+@pytest.mark.parametrize(
+    "line", ["GET /livez?\xff HTTP/1.1", "GET /%ff HTTP/1.1", "GET /livez HTTP/1.1\nCookie: \xff"]
+)
+def test_bytes_that_are_not_utf_8_are_refused(api: Api, line: str) -> None:
+    answer = answer_to(api, f"{line}\nHost: {HOST}\nConnection: close")
+
+    assert answer.startswith("HTTP/1.1 400 ")
+    assert "Traceback" not in api.printed
 
 
 def test_headers_beyond_the_servers_buffer_kill_no_worker(api: Api) -> None:

@@ -395,12 +395,42 @@ def test_no_secret_is_shown_by_the_refusal_of_an_incomplete_line(load: Load, fil
     assert "line" in sentence
 
 
-def test_the_key_of_cursors_is_derived_from_the_database_unless_set(load: Load) -> None:
-    first, second = load(DATABASE_URL="sqlite:///a.db"), load(DATABASE_URL="sqlite:///b.db")
-
-    assert first.secret_key == load(DATABASE_URL="sqlite:///a.db").secret_key
-    assert first.secret_key != second.secret_key
+def test_no_key_is_derived_from_the_address_of_the_database(load: Load) -> None:
+    assert load(DATABASE_URL="sqlite:///a.db").secret_key is None
     assert load(PRODUCTATOR_SECRET_KEY="given").secret_key == "given"
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ("https://shop.example", "https://shop.example"),
+        ("http://127.0.0.1:6606/", "http://127.0.0.1:6606"),
+        ("https://[::1]:8443/a/b/", "https://[::1]:8443/a/b"),
+    ],
+)
+def test_the_public_address_has_scheme_host_and_prefix(load: Load, given: str, taken: str) -> None:
+    assert load(PRODUCTATOR_PUBLIC_URL=given).public_url == taken
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "shop.example",
+        "//shop.example",
+        "ftp://shop.example",
+        "https://",
+        "https://user:pw@shop.example",
+        "https://shop.example?x=1",
+        "https://shop.example/#x",
+        "https://shop.example//x",
+        "https://shop.example:70000",
+        "https://shop .example",
+        "https://čaj.example",
+    ],
+)
+def test_a_public_address_of_another_form_is_refused(load: Load, address: str) -> None:
+    with pytest.raises(ConfigError, match="PRODUCTATOR_PUBLIC_URL must be an http or https address"):
+        load(PRODUCTATOR_PUBLIC_URL=address)
 
 
 def test_settings_cannot_be_changed(load: Load) -> None:

@@ -5,33 +5,55 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from flask import Flask, Response, current_app, request, url_for
-from itsdangerous import BadData, URLSafeSerializer
+from flask import Flask, Response, current_app, request
+from itsdangerous import BadData, Signer
+from itsdangerous.encoding import base64_decode, base64_encode
 
+from productator.access import installation_keys
+from productator.api.conventions.addresses import address_of
 from productator.api.conventions.conditional import tagged_content
 from productator.api.conventions.responses import json_response
 from productator.api.schemas.answers import PageJson
-from productator.database.keyset import Page, Position
+from productator.database.keyset import Order, Page, Position
+from productator.database.web import reading
 from productator.errors import CursorRejected
 
 Item = TypeVar("Item")
 _EXTENSION = "productator-cursors"
+_NOT_OURS = "The cursor is not one of ours: start again from the first page."
 
 
-def init_app(app: Flask, secret_key: str) -> None:
-    app.extensions[_EXTENSION] = URLSafeSerializer(secret_key, salt="cursor")
+def init_app(app: Flask, secret_key: str | None) -> None:
+    """Without a key, the first request that needs one takes the installation's from the database."""
+    if secret_key is not None:
+        app.extensions[_EXTENSION] = _signer_of(secret_key)
 
 
-def position_of(cursor: str | None) -> Position | None:
+def position_of(cursor: str | None, order: Order) -> Position | None:
+    """The position in the order; raises CursorRejected."""
     if cursor is None:
         return None
+    position = signed_position(cursor)
+    # What comes from outside is checked, signed or not.
+    if not order.accepts(position):
+        raise CursorRejected(_NOT_OURS)
+    return position
+
+
+def signed_position(cursor: str) -> object:
+    """The position, of any type, in a cursor that we signed for the requested list; raises CursorRejected."""
     try:
-        position, bound_to = _cursors().loads(cursor)
-    except (BadData, ValueError) as exc:
-        raise CursorRejected("The cursor is not one of ours: start again from the first page.") from exc
-    if bound_to != _requested_list():
-        raise CursorRejected("The cursor belongs to a list with other filters: start from the first page.")
-    return list(position)
+        content = json.loads(base64_decode(_signer().unsign(cursor)))
+    except (BadData, ValueError, RecursionError) as exc:
+        raise CursorRejected(_NOT_OURS) from exc
+    match content:
+        case [position, str(bound_to)]:
+            if bound_to == _requested_list():
+                return position
+            raise CursorRejected(
+                "The cursor belongs to a list with other filters: start from the first page."
+            )
+    raise CursorRejected(_NOT_OURS)
 
 
 def page_answer(page: Page[Any], items: Iterable[Item]) -> Response:
@@ -47,8 +69,14 @@ def listed(body: Mapping[str, Any], next_url: str | None) -> Response:
 
 def _next_url(position: Position) -> str:
     # Not `request.base_url`, which may contain letters that a header cannot.
-    arguments = request.args.to_dict() | {"cursor": _cursors().dumps([position, _requested_list()])}
-    return url_for(str(request.endpoint), _external=True, **(request.view_args or {}), **arguments)
+    arguments = request.args.to_dict() | {"cursor": _cursor(position)}
+    return address_of(str(request.endpoint), **(request.view_args or {}), **arguments)
+
+
+def _cursor(position: Position) -> str:
+    # Not compressed: a small cursor could unpack to a very large one.
+    content = json.dumps([position, _requested_list()], ensure_ascii=False, separators=(",", ":"))
+    return _signer().sign(base64_encode(content)).decode()
 
 
 def _requested_list() -> str:
@@ -57,6 +85,14 @@ def _requested_list() -> str:
     return hashlib.sha256(json.dumps([request.path, filters]).encode()).hexdigest()[:32]
 
 
-def _cursors() -> URLSafeSerializer:
-    cursors: URLSafeSerializer = current_app.extensions[_EXTENSION]
-    return cursors
+def _signer() -> Signer:
+    if _EXTENSION not in current_app.extensions:
+        with reading() as connection:
+            secret_key = installation_keys.find_or_make(connection, installation_keys.CURSORS)
+        current_app.extensions[_EXTENSION] = _signer_of(secret_key)
+    signer: Signer = current_app.extensions[_EXTENSION]
+    return signer
+
+
+def _signer_of(secret_key: str) -> Signer:
+    return Signer(secret_key, salt="cursor")

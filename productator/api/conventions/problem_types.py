@@ -52,8 +52,8 @@ MALFORMED_REQUEST = _declare(
     400,
     "malformed-request",
     "The request cannot be read",
-    meaning="The request is not HTTP, its body is not JSON or did not arrive, or its headers contradict each"
-    " other.",
+    meaning="The request is not HTTP, its address or a header is not UTF-8, its body is not JSON or did not"
+    " arrive, or its headers contradict each other.",
     advice="Fix what `detail` names; the same request would be refused again.",
     example=errors.MalformedRequest("The body is not JSON: EOF while parsing a value at line 1 column 0."),
 )

@@ -127,7 +127,7 @@ _HEADERS: Json = {
     },
     "Location": {
         "description": "The address of what was created.",
-        "schema": {"type": "string", "format": "uri"},
+        "schema": {"type": "string", "format": "uri-reference"},
     },
     "X-Request-Id": {
         "description": "The id of the request: its own, or one that the API made.",

@@ -89,7 +89,7 @@ def build(app: Flask) -> Json:
             "version": metadata.version("productator"),
             "description": _DESCRIPTION,
         },
-        "servers": [{"url": "/", "description": "Where this document was read."}],
+        "servers": [{"url": "./", "description": "Where this document was read."}],
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": paths,
         "components": components(),

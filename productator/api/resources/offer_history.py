@@ -37,7 +37,7 @@ class OfferChangesQuery(Query):
 def list_changes_of_product(product_id: int) -> Response:
     """Every change of the product's offers, removed ones included."""
     query = read_query(OfferChangesQuery)
-    position = position_of(query.cursor)
+    position = position_of(query.cursor, offer_history.ORDER)
     with reading() as connection:
         page = offer_history.of_product(
             connection, product_id, query.span, limit=query.limit, position=position
@@ -49,7 +49,7 @@ def list_changes_of_product(product_id: int) -> Response:
 def list_changes_of_offer(product_id: int, offer_id: int) -> Response:
     """Every change of the offer; a removed offer keeps its history."""
     query = read_query(OfferChangesQuery)
-    position = position_of(query.cursor)
+    position = position_of(query.cursor, offer_history.ORDER)
     with reading() as connection:
         page = offer_history.of_offer(
             connection,

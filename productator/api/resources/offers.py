@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from flask import Blueprint, Response, current_app, url_for
+from flask import Blueprint, Response, current_app
 from sqlalchemy.orm import Session
 
+from productator.api.conventions.addresses import address_of
 from productator.api.conventions.conditional import expected_version, offer_tag, tagged, tagged_list
 from productator.api.conventions.cursors import page_answer, position_of
 from productator.api.conventions.idempotency import once
@@ -28,6 +29,7 @@ STALE_AFTER_PERIODS = 3
 def list_offers() -> Response:
     """Offers of all products, in pages."""
     query = read_query(OffersQuery)
+    position = position_of(query.cursor, catalogue.ORDERS[query.sort])
     with reading() as connection:
         page = catalogue.page(
             connection,
@@ -35,7 +37,7 @@ def list_offers() -> Response:
             product_id=query.product_id,
             sort=query.sort,
             limit=query.limit,
-            position=position_of(query.cursor),
+            position=position,
         )
     return page_answer(page, _items(page.rows))
 
@@ -62,7 +64,7 @@ def create_offer(product_id: int) -> Response:
 
     def create(session: Session) -> Response:
         offer = catalogue.create(session, product_id, new, now=utc_now())
-        location = url_for("offers.get_offer", product_id=product_id, offer_id=offer.id, _external=True)
+        location = address_of("offers.get_offer", product_id=product_id, offer_id=offer.id)
         return tagged(offer_json(offer, currency=_currency()), offer_tag(offer), 201, {"Location": location})
 
     return once(create)

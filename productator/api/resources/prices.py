@@ -3,9 +3,10 @@
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from flask import Blueprint, Response, current_app, url_for
+from flask import Blueprint, Response, current_app
 from pydantic import Field
 
+from productator.api.conventions.addresses import address_of
 from productator.api.conventions.conditional import tagged_list
 from productator.api.conventions.cursors import listed
 from productator.api.conventions.parsing import read_query
@@ -90,4 +91,4 @@ def price_summary(product_id: int) -> Response:
 
 def _next_url(product_id: int, rest: TimeRange) -> str:
     query = {"from": moment_json(rest.start), "to": moment_json(rest.end), "interval": "raw"}
-    return url_for("prices.price_history", product_id=product_id, _external=True, **query)
+    return address_of("prices.price_history", product_id=product_id, **query)

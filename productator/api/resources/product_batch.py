@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 
-from flask import Response, url_for
+from flask import Response
 
+from productator.api.conventions.addresses import address_of
 from productator.api.conventions.conditional import product_tag
 from productator.api.conventions.parsing import checked, read_body
 from productator.api.conventions.problems import item_problem
@@ -53,7 +54,7 @@ def batch_response(items: Sequence[Item], created: Sequence[ProductRow]) -> Resp
 def _created(product: ProductRow) -> BatchCreatedJson:
     return {
         "status": 201,
-        "location": url_for("products.get_product", product_id=product.id, _external=True),
+        "location": address_of("products.get_product", product_id=product.id),
         "etag": f'"{product_tag(product)}"',
         "product": product_json(product),
     }

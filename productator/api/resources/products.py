@@ -1,8 +1,9 @@
 """Routes of /api/v1/products."""
 
-from flask import Blueprint, Response, url_for
+from flask import Blueprint, Response
 from sqlalchemy.orm import Session
 
+from productator.api.conventions.addresses import address_of
 from productator.api.conventions.conditional import expected_version, product_tag, tagged
 from productator.api.conventions.cursors import page_answer, position_of
 from productator.api.conventions.idempotency import once
@@ -24,13 +25,14 @@ products = Blueprint("products", __name__, url_prefix="/api/v1/products")
 def list_products() -> Response:
     """Products in pages, by id unless `sort` says otherwise."""
     query = read_query(ProductsQuery)
+    position = position_of(query.cursor, catalogue.ORDERS[query.sort])
     with reading() as connection:
         page = catalogue.page(
             connection,
             text=query.q,
             sort=query.sort,
             limit=query.limit,
-            position=position_of(query.cursor),
+            position=position,
         )
     return page_answer(page, map(product_json, page.rows))
 
@@ -42,7 +44,7 @@ def create_product() -> Response:
 
     def create(session: Session) -> Response:
         product = catalogue.create(session, new, now=utc_now())
-        location = url_for("products.get_product", product_id=product.id, _external=True)
+        location = address_of("products.get_product", product_id=product.id)
         return tagged(product_json(product), product_tag(product), 201, {"Location": location})
 
     return once(create)

@@ -27,7 +27,7 @@ Currency = Annotated[
 NextUrl = Annotated[
     str | None,
     Field(
-        json_schema_extra={"format": "uri"},
+        json_schema_extra={"format": "uri-reference"},
         description="The address of the next page, or null on the last one.",
     ),
 ]
@@ -126,7 +126,7 @@ class ItemProblemJson(TypedDict):
 
 class BatchCreatedJson(TypedDict):
     status: Literal[201]
-    location: Annotated[str, Field(json_schema_extra={"format": "uri"})]
+    location: Annotated[str, Field(json_schema_extra={"format": "uri-reference"})]
     etag: Annotated[str, Field(description="The product's strong entity tag, with its quotes.")]
     product: ProductJson
 
