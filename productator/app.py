@@ -7,6 +7,7 @@ from flask import Flask
 from productator.access.identity_provider import IdentityProvider
 from productator.access.jwt_keys import KeySet
 from productator.api.conventions import auth, cors, cursors, parsing, problems, rate_limits, responses
+from productator.api.conventions.forwarding import Forwarding
 from productator.api.openapi.routes import openapi_document
 from productator.api.probes import probes
 from productator.api.resources.offer_history import history
@@ -15,7 +16,6 @@ from productator.api.resources.prices import prices
 from productator.api.resources.products import products
 from productator.config import Settings
 from productator.database import web
-from productator.ops.forwarding import Forwarding
 from productator.ops.shared_counters import make_counters
 from productator.ops.uwsgi_requests import RequestCorrection
 from productator.web.docs import docs

@@ -162,7 +162,7 @@ def test_a_body_of_one_mebibyte_is_read(client: FlaskClient) -> None:
     assert client.post(PRODUCTS, data=body, content_type="application/json").status_code == 201
 
 
-@pytest.mark.parametrize("length", ["abc", "-1", "2, 2", "1.0", "\u0661"])
+@pytest.mark.parametrize("length", ["abc", "-1", "2, 2", "1.0", "\xd9\xa1"])
 @SENDS_NO_SQL
 def test_a_length_that_is_not_a_number_is_refused(client: FlaskClient, length: str) -> None:
     response = client.post(PRODUCTS, data="{}", environ_overrides={"CONTENT_LENGTH": length})

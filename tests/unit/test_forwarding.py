@@ -6,7 +6,7 @@ import pytest
 from flask import Flask, jsonify, request
 
 from productator.api.conventions.addresses import address_of
-from productator.ops.forwarding import Forwarding
+from productator.api.conventions.forwarding import Forwarding
 
 FORWARDED = {
     "X-Forwarded-For": "198.51.100.7",

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import request, url_for
 
-from productator.ops.forwarding import HOST_UNKNOWN
+from productator.api.conventions.forwarding import HOST_UNKNOWN
 
 
 def address_of(endpoint: str, **values: Any) -> str:

@@ -20,7 +20,7 @@ from werkzeug.exceptions import (
 from werkzeug.routing import BaseConverter
 from werkzeug.routing import ValidationError as NoMatch
 
-from productator.api.conventions.cursors import position_of
+from productator.api.conventions.cursors import signed_position
 from productator.api.schemas.queries import Query
 from productator.catalogue.validation import Location, wrong_fields
 from productator.domain import MAX_ID
@@ -204,8 +204,10 @@ def read_query(schema: type[QuerySchema]) -> QuerySchema:
 
 
 def _wrong_cursor(cursor: str | None) -> list[tuple[Location, str]]:
+    if cursor is None:
+        return []
     try:
-        position_of(cursor)
+        signed_position(cursor)
     except CursorRejected as error:
         return [(("cursor",), str(error))]
     return []
