@@ -78,12 +78,18 @@ def filter_failure(context: HookContext, failure: Failure, case: AnyCase, respon
 
 
 def _is_about_a_range(problem: Any) -> bool:
-    """Whether two valid values make no valid range: a schema cannot relate one parameter to another."""
+    """Whether two valid values make no valid range: a schema cannot relate one parameter to another.
+
+    A cursor that is not ours is listed beside.
+    """
     if problem["type"] != problem_types.INVALID_INPUT.type:
         return False
     return all(
-        error["pointer"] in {"/from", "/interval", "/min_price"}
-        and re.search(r"after `to`|more than|above `max_price`", error["detail"])
+        error["pointer"] == "/cursor"
+        or (
+            error["pointer"] in {"/from", "/interval", "/min_price"}
+            and re.search(r"after `to`|more than|above `max_price`", error["detail"])
+        )
         for error in problem["errors"]
     )
 

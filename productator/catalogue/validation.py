@@ -25,8 +25,12 @@ _INVISIBLE = (
 _BLANK = re.compile(f"[{_INVISIBLE}]*")
 
 
+def is_blank(text: str) -> bool:
+    return bool(_BLANK.fullmatch(text))
+
+
 def _not_blank(text: str) -> str:
-    if _BLANK.fullmatch(text):
+    if is_blank(text):
         raise ValueError("must not be blank")
     return text
 

@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator.access import api_tokens
+from productator.catalogue.validation import is_blank
 from productator.cli.plain_errors import with_plain_errors
 from productator.cli.settings import load_settings
 from productator.config import Settings
@@ -51,7 +52,7 @@ def _at(value: str) -> datetime:
 
 
 def _token_name(_context: click.Context, _parameter: click.Parameter, name: str) -> str:
-    if not name.strip() or not name.isprintable() or len(name) > TOKEN_NAME_LENGTH:
+    if is_blank(name) or not name.isprintable() or len(name) > TOKEN_NAME_LENGTH:
         raise click.BadParameter(f"A name has 1 to {TOKEN_NAME_LENGTH} printable characters.")
     return name
 

@@ -146,6 +146,7 @@ def test_the_time_of_another_zone_is_understood(run: Run, sessions: Sessions) ->
     "arguments",
     [
         ("shop",),
+        ("\u3164", "--scope", "read"),
         ("shop", "--scope", "everything"),
         ("shop", "--scope", "read,write"),
         ("shop", "--scope", "read", "--expires", "soon"),
