@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from productator.api.schemas.answers import ProductJson
 from productator.domain import NewProduct
-from productator.transfer.reading import IGNORED, READERS, Record
+from productator.transfer.reading import READERS
+from productator.transfer.records import IGNORED, Record
 from productator.transfer.writing import WRITERS
 
 # More characters with a meaning in CSV and JSON than chance would bring.
