@@ -57,7 +57,9 @@ class SqliteFiles:
     _numbers: Iterator[int] = field(default_factory=count)
 
     def new(self) -> str:
-        return f"sqlite:///{self.folder / str(next(self._numbers))}.db"
+        file = self.folder / f"{next(self._numbers)}.db"
+        file.touch()
+        return f"sqlite:///{file}"
 
     def drop_all(self) -> None:
         shutil.rmtree(self.folder)

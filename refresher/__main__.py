@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from productator.config import Settings
 from productator.database.engine import make_engine
+from productator.database.failures import reason
 from productator.domain import utc_now
 from productator.errors import ConfigError
 from productator.models import Refresh
@@ -107,7 +108,7 @@ def _refresh_once(settings: Settings, stop: StopFlag) -> int:
     try:
         due = _count_due(sessions)
     except SQLAlchemyError as error:
-        raise click.ClickException(f"The database cannot be used: {error.__cause__ or error}") from error
+        raise click.ClickException(f"The database cannot be used: {reason(error)}.") from error
     worker = make_worker(settings, sessions, CollectorRegistry())
     with click.progressbar(
         length=due, label=f"Refreshing {due} products", hidden=not sys.stdout.isatty()

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator import idempotency
-from productator.database.failures import is_row_locked, is_transient
+from productator.database.failures import is_row_locked, is_transient, is_unmigrated, reason
 from productator.database.transactions import run_transaction
 from productator.domain import Retention, utc_now
 from productator.prices import clock_jumps
@@ -79,8 +79,8 @@ class Maintenance:
         except DBAPIError as error:
             # With a locked row another worker does the task.
             if not is_row_locked(error):
-                log.warning("maintenance failed; it is repeated", extra={"error": str(error.orig)})
-                self.has_database = not is_transient(error)
+                log.warning("maintenance failed; it is repeated", extra={"error": reason(error)})
+                self.has_database = not (is_transient(error) or is_unmigrated(error))
         now = time.monotonic()
         due = [task for task in self._tasks if task.due_at <= now]
         if due and not self._thread.is_busy:

@@ -9,6 +9,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from productator.api.conventions.problems import not_ready
 from productator.api.conventions.responses import json_response
 from productator.database import migrate
+from productator.database.failures import NOT_MIGRATED, is_unmigrated, reason
 from productator.database.web import reading, retried
 
 log = logging.getLogger(__name__)
@@ -28,10 +29,12 @@ def readyz() -> Response:
     try:
         found = _revision()
     except (DBAPIError, PoolTimeout) as error:
-        log.warning("not ready", extra={"error": str(error.__cause__ or error)})
-        return not_ready("The database does not answer.")
+        log.warning("not ready", extra={"error": reason(error)})
+        return not_ready(NOT_MIGRATED if is_unmigrated(error) else "The database does not answer.")
+    if found is not None and not migrate.is_known(found):
+        return not_ready(str(migrate.SchemaUnknown(found)))
     if found != migrate.newest_revision():
-        return not_ready("The schema is not migrated.")
+        return not_ready(NOT_MIGRATED)
     return json_response({"status": "ready"})
 
 

@@ -68,7 +68,11 @@ Location = tuple[int | str, ...]
 def wrong_fields(error: ValidationError) -> list[tuple[Location, str]]:
     """The location of each wrong value, and a sentence that says what is wrong."""
     found = error.errors(include_url=False, include_input=False, include_context=False)
-    return [(each["loc"], _sentence(each["msg"])) for each in found]
+    # Pydantic's own sentence names the class.
+    return [
+        (each["loc"], "Must be an object." if each["type"] == "model_type" else _sentence(each["msg"]))
+        for each in found
+    ]
 
 
 def _sentence(message: str) -> str:

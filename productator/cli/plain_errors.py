@@ -7,7 +7,8 @@ from typing import ParamSpec
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
-from productator.database.migrate import MigrationLocked
+from productator.database.failures import reason
+from productator.database.migrate import MigrationLocked, SchemaUnknown
 from productator.errors import ConfigError, ProductNotFound, TokenNotFound
 
 Arguments = ParamSpec("Arguments")
@@ -18,9 +19,15 @@ def with_plain_errors(command: Callable[Arguments, None]) -> Callable[Arguments,
     def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
         try:
             command(*args, **kwargs)
-        except (ConfigError, MigrationLocked, ProductNotFound, TokenNotFound) as error:
+        except (ConfigError, MigrationLocked, ProductNotFound, SchemaUnknown, TokenNotFound) as error:
             raise click.ClickException(str(error)) from error
         except SQLAlchemyError as error:
-            raise click.ClickException(f"The database cannot be used: {error.__cause__ or error}") from error
+            raise click.ClickException(f"The database cannot be used: {reason(error)}.") from error
+
+        except OSError as error:
+            # Without a name it is the end of a pipe.
+            if error.filename is None:
+                raise
+            raise click.FileError(str(error.filename), error.strerror) from error
 
     return run

@@ -4,9 +4,13 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from gzip import BadGzipFile
 from io import BufferedIOBase
 from typing import cast
 
@@ -18,7 +22,15 @@ from productator.api.schemas.answers import ProductJson, product_json
 from productator.api.schemas.price_json import change_json
 from productator.api.schemas.prices import OfferChangeJson
 from productator.catalogue import products as catalogue
-from productator.cli.files import STANDARD, format_of, format_option, opened_output, output_option, writer
+from productator.cli.files import (
+    STANDARD,
+    format_option,
+    input_format,
+    opened_output,
+    output_format,
+    output_option,
+    writer,
+)
 from productator.cli.plain_errors import with_plain_errors
 from productator.cli.settings import load_settings
 from productator.database.engine import make_engine, snapshot
@@ -26,9 +38,23 @@ from productator.domain import MAX_ID
 from productator.prices import offer_history
 from productator.prices.offer_history import Span
 from productator.transfer import importing
-from productator.transfer.reading import READERS, InvalidRecord, Record, Records
+from productator.transfer.lines import unpacked
+from productator.transfer.reading import READERS
+from productator.transfer.records import InvalidRecord, Record, Records
+from productator.transfer.writing import write_excel
 
 _MOST_SHOWN = 100
+_MOST_IGNORED_SHOWN = 20
+_Read = Callable[[BufferedIOBase], Records]
+
+
+@dataclass
+class _Checked:
+    """What is in a file."""
+
+    valid: int = 0
+    invalid: int = 0
+    ignored: set[str] = field(default_factory=set)
 
 
 @click.group()
@@ -41,73 +67,99 @@ def products() -> None:
 @format_option
 @click.option("--dry-run", is_flag=True, help="Only check the file, without the database.")
 @click.option("--skip-invalid", is_flag=True, help="Import the valid records although others are invalid.")
+@click.option("--ignore-unknown", is_flag=True, help="Ignore columns and fields that products do not have.")
 @with_plain_errors
-def import_(file: str, given_format: str | None, *, dry_run: bool, skip_invalid: bool) -> None:
-    """Creates a product for each record of FILE (CSV or JSON Lines; - is the standard input).
+def import_(
+    file: str, given_format: str | None, *, dry_run: bool, skip_invalid: bool, ignore_unknown: bool
+) -> None:
+    """Creates a product for each record of FILE (CSV or JSON, perhaps gzipped; - is the standard input).
 
     The whole file is checked first. If a record is invalid, nothing is imported (see --skip-invalid), and the
     exit code is 1. Run an interrupted import again with the same file: it continues, and imports no record
     twice.
     """
-    read, name = READERS[format_of(file, given_format)], "standard input" if file == STANDARD else file
+    name = "standard input" if file == STANDARD else file
+    read = partial(READERS[input_format(file, given_format)], ignore_unknown=ignore_unknown)
     with _opened(file) as stream:
-        valid, invalid = _check(stream, read, name)
+        checked = _check(stream, read, name)
+        ignored = _about_ignored(checked.ignored)
         if dry_run:
-            click.echo(f"{name}: {valid} valid, {invalid} invalid; none imported.")
-        elif invalid and not skip_invalid:
+            click.echo(f"{name}: {checked.valid} valid, {checked.invalid} invalid; none imported.{ignored}")
+        elif checked.invalid and not skip_invalid:
             click.echo(
-                f"{name}: {valid} valid, {invalid} invalid; none imported."
+                f"{name}: {checked.valid} valid, {checked.invalid} invalid; none imported.{ignored}"
                 " Fix the file and run it again, or import the valid records with --skip-invalid."
             )
         else:
             created, existing = _import(stream, read)
-            click.echo(f"{name}: {created} imported, {existing} already there, {invalid} invalid.")
-    if invalid:
+            click.echo(
+                f"{name}: {created} imported, {existing} already there, {checked.invalid} invalid.{ignored}"
+            )
+    if checked.invalid:
         sys.exit(1)
 
 
 @contextmanager
 def _opened(file: str) -> Iterator[BufferedIOBase]:
-    """The file, readable more than once: a pipe is copied to a temporary file."""
+    """The contents of the file, readable more than once: a pipe is copied to a temporary file."""
     with click.open_file(file, "rb") as given:
         stream = cast("BufferedIOBase", given)
-        if file != STANDARD and stream.seekable():
-            yield stream
-            return
-        with tempfile.TemporaryFile() as copy:
-            shutil.copyfileobj(stream, copy)
-            yield cast("BufferedIOBase", copy)
+        try:
+            if file != STANDARD and stream.seekable():
+                yield unpacked(stream)
+                return
+            with tempfile.TemporaryFile() as copy:
+                shutil.copyfileobj(stream, copy)
+                yield unpacked(cast("BufferedIOBase", copy))
+        except (BadGzipFile, EOFError, zlib.error) as error:
+            raise click.ClickException(
+                f"{file}: the gzip file is damaged or incomplete ({error}): get it again."
+            ) from error
 
 
-def _check(stream: BufferedIOBase, read: Callable[[BufferedIOBase], Records], name: str) -> tuple[int, int]:
-    """Shows what is wrong with the file; returns how many records are valid, and how many are not."""
-    valid = invalid = 0
+def _check(stream: BufferedIOBase, read: _Read, name: str) -> _Checked:
+    """Shows what is wrong with the file."""
+    checked = _Checked()
     shown: list[InvalidRecord] = []
     with _progress("Checking", stream) as advance:
         for number, record in enumerate(read(stream)):
             if isinstance(record, Record):
-                valid += 1
+                checked.valid += 1
+                checked.ignored.update(record.ignored)
             else:
-                invalid += 1
-                shown += [record] if invalid <= _MOST_SHOWN else []
+                checked.invalid += 1
+                shown += [record] if checked.invalid <= _MOST_SHOWN else []
             if number % 1_000 == 0:
                 advance()
     # Only now: the progress bar would overwrite them.
     for record in shown:
         _show(name, record)
-    if invalid > _MOST_SHOWN:
-        click.echo(f"{name}: {invalid - _MOST_SHOWN} more invalid records.", err=True)
-    return valid, invalid
+    if checked.invalid > _MOST_SHOWN:
+        click.echo(f"{name}: {checked.invalid - _MOST_SHOWN} more invalid records.", err=True)
+    return checked
+
+
+def _about_ignored(names: Collection[str]) -> str:
+    if not names:
+        return ""
+    shown = ", ".join(map(_printable, sorted(names)[:_MOST_IGNORED_SHOWN]))
+    more = f" and {len(names) - _MOST_IGNORED_SHOWN} more" if len(names) > _MOST_IGNORED_SHOWN else ""
+    return f" Ignored: {shown}{more}."
+
+
+def _printable(name: str) -> str:
+    """A name comes from the file, and must not control the terminal."""
+    return name if name.isprintable() and name else repr(name)
 
 
 def _show(name: str, record: InvalidRecord) -> None:
-    for field, detail in record.errors[:_MOST_SHOWN]:
-        # A field's name comes from the file, and must not control the terminal.
-        in_field = f" {field if field.isprintable() else repr(field)}:" if field else ""
-        click.echo(f"{name}:{record.line}:{in_field} {detail}", err=True)
+    item = f" item {record.item}:" if record.item else ""
+    for field_name, detail in record.errors[:_MOST_SHOWN]:
+        in_field = f" {_printable(field_name)}:" if field_name else ""
+        click.echo(f"{name}:{record.line}:{item}{in_field} {detail}", err=True)
 
 
-def _import(stream: BufferedIOBase, read: Callable[[BufferedIOBase], Records]) -> tuple[int, int]:
+def _import(stream: BufferedIOBase, read: _Read) -> tuple[int, int]:
     engine = make_engine(load_settings().database_url)
     file_digest = importing.digest(stream)
     with _progress("Importing", stream) as advance:
@@ -120,9 +172,12 @@ def _import(stream: BufferedIOBase, read: Callable[[BufferedIOBase], Records]) -
 @contextmanager
 def _progress(label: str, stream: BufferedIOBase) -> Iterator[Callable[[], None]]:
     """A progress bar of the bytes read, on a terminal only."""
+    if not sys.stderr.isatty():
+        # To find the end of a gzip file takes as long as to read it.
+        yield lambda: None
+        return
     size = stream.seek(0, os.SEEK_END)
-    hidden = not sys.stderr.isatty()
-    with click.progressbar(length=size, label=label, file=sys.stderr, hidden=hidden) as bar:
+    with click.progressbar(length=size, label=label, file=sys.stderr) as bar:
         yield lambda: bar.update(stream.tell() - bar.pos)
         bar.update(size - bar.pos)
 
@@ -130,10 +185,17 @@ def _progress(label: str, stream: BufferedIOBase) -> Iterator[Callable[[], None]
 @products.command()
 @format_option
 @output_option
+@click.option("--excel", is_flag=True, help="Write CSV for spreadsheets, which take no cell for a formula.")
 @with_plain_errors
-def export(given_format: str | None, output: str | None) -> None:
-    """Writes all products, as of one moment, as CSV or JSON Lines."""
-    write = writer(output, given_format)
+def export(given_format: str | None, output: str | None, *, excel: bool) -> None:
+    """Writes all products, as of one moment, as CSV or JSON.
+
+    The file can be imported again, except with --excel: that puts an apostrophe before texts that a
+    spreadsheet would calculate.
+    """
+    if excel and output_format(output, given_format) != "csv":
+        raise click.UsageError("--excel writes CSV.")
+    write = write_excel if excel else writer(output, given_format)
     with snapshot(load_settings().database_url) as connection, opened_output(output) as stream:
         rows = map(product_json, catalogue.every(connection))
         write(stream, rows, columns=tuple(ProductJson.__annotations__))
@@ -161,6 +223,8 @@ def history(
     output: str | None,
 ) -> None:
     """Writes every change of a product's offers, removed ones included, oldest first."""
+    if since is not None and until is not None and since > until:
+        raise click.UsageError("--from must not be after --to.")
     write, settings = writer(output, given_format), load_settings()
     with snapshot(settings.database_url) as connection:
         # Fails for an unknown product before the output file exists.

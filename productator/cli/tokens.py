@@ -13,6 +13,7 @@ from productator.cli.plain_errors import with_plain_errors
 from productator.cli.settings import load_settings
 from productator.config import Settings
 from productator.database.engine import make_engine
+from productator.database.failures import reason
 from productator.domain import TOKEN_NAME_LENGTH, Scope, utc_now
 from productator.models import ApiToken
 
@@ -130,7 +131,7 @@ def first_token(settings: Settings) -> str | None:
         return None
     except SQLAlchemyError as error:
         # The API starts without its database, too; its answers then say so.
-        click.echo(f"Cannot check whether a token exists: {error.__cause__ or error}", err=True)
+        click.echo(f"Cannot check whether a token exists: {reason(error)}.", err=True)
         return None
 
 

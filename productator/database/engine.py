@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -10,10 +10,10 @@ from typing import Any
 
 from pymysql.constants import FIELD_TYPE
 from pymysql.converters import conversions
-from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url
+from sqlalchemy import Connection, Dialect, Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 
-from productator.database.failures import is_server_without_writes
+from productator.database.failures import MissingFile, is_server_without_writes
 
 CONNECT_TIMEOUT_S = 5
 # Longer than any of our statements takes, shorter than a caller waits.
@@ -65,6 +65,15 @@ def _session_settings(idle_timeout_s: int) -> str:
     )
 
 
+def absolute(url: str) -> str:
+    """The same address; a relative path to an SQLite file begins at the working directory."""
+    parsed = make_url(url)
+    file = parsed.database
+    if parsed.get_backend_name() != "sqlite" or not file or file == ":memory:" or "uri" in parsed.query:
+        return url
+    return parsed.set(database=str(Path(file).resolve())).render_as_string(hide_password=False)
+
+
 def make_engine(url: str) -> Engine:
     engine = create_engine(url, **engine_options(url))
     prepare(engine)
@@ -108,8 +117,7 @@ def prepare(engine: Engine, *, autocommit: bool = False) -> None:
     if engine.dialect.name != "sqlite":
         event.listen(engine, "handle_error", _disconnect_from_server_without_writes)
         return
-    if engine.url.database:
-        Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+    event.listen(engine, "do_connect", _refuse_missing_file)
     event.listen(engine, "connect", _set_pragmas)
     if not autocommit:
         event.listen(engine, "begin", _begin_immediate)
@@ -121,6 +129,25 @@ def _disconnect_from_server_without_writes(failure: ExceptionContext) -> None:
     error = failure.sqlalchemy_exception
     if isinstance(error, DBAPIError) and is_server_without_writes(error):
         failure.is_disconnect = True
+
+
+def create_file(engine: Engine) -> None:
+    """Creates the empty file of an SQLite database, and its folder, unless it exists."""
+    file = engine.url.database
+    if engine.dialect.name != "sqlite" or not file or file == ":memory:" or "uri" in engine.url.query:
+        return
+    Path(file).parent.mkdir(parents=True, exist_ok=True)
+    if not Path(file).exists():
+        Path(file).touch()
+
+
+def _refuse_missing_file(
+    _dialect: Dialect, _record: object, arguments: list[str], options: Mapping[str, Any]
+) -> None:
+    """SQLite would create a file of which only the name is wrong; `create_file` is the one way to get one."""
+    (file,) = arguments
+    if file != ":memory:" and "uri" not in options and not Path(file).exists():
+        raise MissingFile(file)
 
 
 def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:

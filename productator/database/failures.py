@@ -1,6 +1,9 @@
-"""Classifies database errors: transient, unreachable, or a lock of another transaction."""
+"""Classifies database errors: transient, unreachable, not migrated, or a lock of another transaction."""
 
-from sqlalchemy.exc import DBAPIError
+import re
+import sqlite3
+
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 # MySQL: connection refused, too many connections, too many of this user.
 _UNREACHABLE = {2003, 1040, 1203, 1226, "unable to open database file"}
@@ -14,6 +17,38 @@ _TRANSIENT = {1205, 1213, 2006, 2013, 1927, 1317, 1180, 1020, 1412, 1146} | _UNR
 _TRANSIENT |= {3100, 3101, 8002, 8022, 8028, 9001, 9002, 9003, 9004, 9005, 9007}
 # SQLite has messages instead of codes.
 _TRANSIENT |= {"database is locked", "no such table"}
+# The schema is missing or of another version. MySQL: no such table, no such column.
+_UNMIGRATED = {1146, 1054, "no such table", "no such column"}
+_NO_COLUMN_TO_WRITE = re.compile("table .* has no column named")
+NOT_MIGRATED = "The database is not migrated: run `productator migrate`."
+
+
+class MissingFile(sqlite3.OperationalError):
+    """The file of an SQLite database does not exist."""
+
+    def __init__(self, file: str) -> None:
+        # It begins as SQLite says it.
+        super().__init__(
+            f"unable to open database file: there is none at {file}."
+            " Correct DATABASE_URL, or create the database with `productator migrate`"
+        )
+
+
+def is_unmigrated(error: SQLAlchemyError) -> bool:
+    """Whether the database lacks the schema of this version."""
+    if not isinstance(error, DBAPIError):
+        return False
+    code = _code(error)
+    is_no_column = isinstance(code, str) and _NO_COLUMN_TO_WRITE.match(code) is not None
+    return code in _UNMIGRATED or is_no_column or isinstance(error.orig, MissingFile)
+
+
+def reason(error: SQLAlchemyError) -> str:
+    """What the database says, for an operator, and what to run if that helps."""
+    cause = error.orig if isinstance(error, DBAPIError) else None
+    if is_unmigrated(error) and not isinstance(cause, MissingFile):
+        return f"it is not migrated, run `productator migrate` ({cause})"
+    return str(cause or error)
 
 
 def is_transient(error: DBAPIError) -> bool:

@@ -12,12 +12,13 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, MetaData, text
 from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from productator.database.engine import SQLITE_BUSY_TIMEOUT_S
+from productator.database.engine import SQLITE_BUSY_TIMEOUT_S, create_file
 
 _LOCK_TIMEOUT_S = 120
 
@@ -29,15 +30,27 @@ class MigrationLocked(Exception):
         )
 
 
+class SchemaUnknown(Exception):
+    """The database was migrated by a newer version, or is not ours."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(
+            f"This version does not know the database's schema {found}: use the version that migrated it."
+        )
+
+
 def migrate(engine: Engine, *, wait_s: float = 0) -> tuple[str | None, str]:
     """Brings the schema to the newest version; waits up to `wait_s` for the database to answer.
 
     Safe to run from several places at once: one migrates, the others wait and find nothing to do.
     Returns the versions before and after.
     """
+    create_file(engine)
     _wait_for(engine, wait_s)
     with engine.connect() as connection, _migration_lock(connection):
         before = revision(connection)
+        if before is not None and not is_known(before):
+            raise SchemaUnknown(before)
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -46,6 +59,15 @@ def migrate(engine: Engine, *, wait_s: float = 0) -> tuple[str | None, str]:
 
 def revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
+
+
+@cache
+def is_known(version: str) -> bool:
+    """Whether this version has a migration to that schema."""
+    try:
+        return ScriptDirectory.from_config(_config()).get_revision(version) is not None
+    except CommandError:
+        return False
 
 
 @cache

@@ -27,6 +27,8 @@ _ATTEMPTS = 4
 
 
 def init_app(app: Flask, url: str) -> None:
+    # Flask-SQLAlchemy would look for a relative path elsewhere than all other programs.
+    url = engine.absolute(url)
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine.engine_options(url)
     app.config["SQLALCHEMY_BINDS"] = {_READER: {"url": url, **engine.autocommit_options(url)}}

@@ -1,7 +1,7 @@
 """An import that can be killed at any point and run again: each record of a file becomes one product.
 
-A product's remote id is derived from the file's contents and the record's line, so the database itself knows
-which records it has. There is no other state to lose.
+A product's remote id is derived from the file's contents and the record's place in it, so the database itself
+knows which records it has. There is no other state to lose.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from productator.catalogue import products
 from productator.database.transactions import run_transaction
 from productator.domain import NewProduct, utc_now
-from productator.transfer.reading import Record
+from productator.transfer.records import Record
 
 _NAMESPACE = UUID("5f1c8a52-6f0e-4c1e-9f8e-0f6d3c1b7a94")
 _RECORDS_A_TRANSACTION = 500
@@ -42,7 +42,7 @@ def import_records(
     """
     created = found = 0
     for batch in _batches(records):
-        added = _store(sessions, {_remote_id(file_digest, record.line): record.product for record in batch})
+        added = _store(sessions, {_remote_id(file_digest, record): record.product for record in batch})
         created, found = created + added, found + len(batch) - added
         on_commit()
     return created, found
@@ -54,8 +54,10 @@ def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
         yield batch
 
 
-def _remote_id(file_digest: str, line: int) -> str:
-    return str(uuid5(_NAMESPACE, f"{file_digest}:{line}"))
+def _remote_id(file_digest: str, record: Record) -> str:
+    # Several items of an array may share a line.
+    place = f"{record.line}.{record.item}" if record.item else f"{record.line}"
+    return str(uuid5(_NAMESPACE, f"{file_digest}:{place}"))
 
 
 def _store(sessions: sessionmaker[Session], by_remote_id: Mapping[str, NewProduct]) -> int:

@@ -7,7 +7,7 @@ from functools import partial
 
 from sqlalchemy.exc import DBAPIError
 
-from productator.database.failures import is_transient
+from productator.database.failures import is_transient, reason
 from productator.domain import utc_now
 from productator.errors import OffersServiceError, OffersUnavailable
 from productator.offers_service.access_token import TokenSource
@@ -84,7 +84,7 @@ def _obtain(tokens: TokenSource, rejected: str | None) -> AccessToken:
         except DBAPIError as error:
             if not is_transient(error):
                 raise _no_token(error) from error
-            log.warning("the database is not available", extra={"error": str(error.orig)})
+            log.warning("the database is not available", extra={"error": reason(error)})
         except Exception as error:
             log.exception("obtaining the access token failed")
             raise _no_token(error) from error

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
-from productator.database.failures import is_transient
+from productator.database.failures import is_transient, is_unmigrated, reason
 from productator.database.transactions import run_transaction
 from productator.domain import utc_now
 from refresher.background import Background
@@ -148,11 +148,11 @@ class Leases:
 
     def _fail(self, error: DBAPIError) -> None:
         self._backoff.failed()
-        if not is_transient(error):
+        if not (is_transient(error) or is_unmigrated(error)):
             # The claims that were to be given back lapse.
             log.error("the database refuses a statement", exc_info=error)
             return
-        log.warning("the database is not available", extra={"error": str(error.orig)})
+        log.warning("the database is not available", extra={"error": reason(error)})
         self._keep_running_work()
 
     def _keep_running_work(self) -> None:

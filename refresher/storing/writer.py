@@ -11,7 +11,7 @@ from functools import partial
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
-from productator.database.failures import is_transient
+from productator.database.failures import is_transient, reason
 from refresher.background import Background
 from refresher.backoff import Backoff
 from refresher.fetching.journey import FetchResult
@@ -121,7 +121,7 @@ class BatchWriter:
 
     def _fail(self, error: DBAPIError) -> StoreResult:
         if is_transient(error):
-            log.warning("the database is not available", extra={"error": str(error.orig)})
+            log.warning("the database is not available", extra={"error": reason(error)})
             self._backoff.failed()
             return StoreResult()
         # The claims lapse.

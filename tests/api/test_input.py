@@ -153,7 +153,9 @@ def test_parameters_and_case_of_the_content_type_do_not_matter(
 def test_a_body_over_one_mebibyte_is_refused(client: FlaskClient) -> None:
     body = b'{"name": "Kettle"}'.ljust(1024 * 1024 + 1)
 
-    problem(client.post(PRODUCTS, data=body, content_type="application/json"), 413)
+    found = problem(client.post(PRODUCTS, data=body, content_type="application/json"), 413)
+
+    assert found["detail"] == "The body may have up to 1 MiB (1048576 bytes)."
 
 
 def test_a_body_of_one_mebibyte_is_read(client: FlaskClient) -> None:

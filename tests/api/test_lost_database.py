@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, text
 
 from productator.app import create_app
+from productator.cli import main
 from productator.database import migrate
 from productator.database.engine import make_engine
 from productator.database.web import db
@@ -109,7 +111,7 @@ def test_a_database_without_its_schema_is_not_ready(unmigrated: FlaskClient) -> 
 
     assert unmigrated.get("/livez").status_code == 200
     assert ready.status_code == 503
-    assert problem(ready, 503)["detail"] == "The schema is not migrated."
+    assert problem(ready, 503)["detail"] == "The database is not migrated: run `productator migrate`."
 
 
 def test_the_api_gets_ready_once_the_schema_is_there(
@@ -122,11 +124,65 @@ def test_the_api_gets_ready_once_the_schema_is_there(
     assert unmigrated.get("/readyz").status_code == 200
 
 
-def test_a_missing_schema_is_a_503_that_asks_to_come_again(unmigrated: FlaskClient) -> None:
-    response = unmigrated.get(PRODUCTS)
+@pytest.mark.parametrize(("method", "path", "body"), REQUESTS)
+def test_a_missing_schema_is_a_503_that_says_what_to_run(
+    unmigrated: FlaskClient, method: str, path: str, body: Json | None
+) -> None:
+    response = unmigrated.open(path, method=method, json=body)
 
-    problem(response, 503)
+    assert problem(response, 503)["detail"] == "The database is not migrated: run `productator migrate`."
     assert int(response.headers["Retry-After"]) > 0
+
+
+def test_a_schema_of_an_older_version_is_a_503_that_says_what_to_run(
+    unmigrated: FlaskClient, empty_database_url: str
+) -> None:
+    engine = make_engine(empty_database_url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE products (id INTEGER PRIMARY KEY)"))
+    engine.dispose()
+
+    for response in (unmigrated.get(PRODUCTS), unmigrated.post(PRODUCTS, json={"name": "Kettle"})):
+        assert problem(response, 503)["detail"] == "The database is not migrated: run `productator migrate`."
+
+
+def test_a_schema_of_a_newer_version_is_not_ready_and_not_migrated(
+    unmigrated: FlaskClient, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrate.migrate(engine := make_engine(empty_database_url))
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    monkeypatch.setenv("DATABASE_URL", empty_database_url)
+
+    ready, result = unmigrated.get("/readyz"), CliRunner().invoke(main, ["migrate"])
+
+    said = "This version does not know the database's schema 9999: use the version that migrated it."
+    assert problem(ready, 503)["detail"] == said
+    assert (result.exit_code, result.output) == (1, f"Error: {said}\n")
+
+
+def test_a_missing_file_is_a_503_that_says_what_to_run_and_stays_missing(tmp_path: Path) -> None:
+    file = tmp_path / "nowhere" / "mistyped.db"
+    app = create_app(factories.settings(database_url=f"sqlite:///{file}"))
+    client = app.test_client()
+
+    for response in (client.get(PRODUCTS), client.get("/readyz")):
+        assert problem(response, 503)["detail"] == "The database is not migrated: run `productator migrate`."
+    dispose_of(app)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_relative_path_means_the_same_file_to_the_api_as_to_the_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    migrate.migrate(engine := make_engine("sqlite:///x.db"))
+    engine.dispose()
+    app = create_app(factories.settings(database_url="sqlite:///x.db"))
+
+    assert app.test_client().get("/readyz").status_code == 200
+    dispose_of(app)
 
 
 def test_a_read_survives_the_end_of_its_pooled_connection(engine: Engine, own_app: Flask) -> None:

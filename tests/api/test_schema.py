@@ -159,7 +159,9 @@ def test_eight_processes_may_migrate_at_once(empty_database_url: str, empty_engi
 
 
 def test_on_sqlite_a_migration_waits_longer_for_the_write_lock_than_a_request(tmp_path: Path) -> None:
-    engine = make_engine(f"sqlite:///{tmp_path / 'locked.db'}")
+    file = tmp_path / "locked.db"
+    file.touch()
+    engine = make_engine(f"sqlite:///{file}")
     event.listen(engine, "connect", lambda driver, _: driver.execute("PRAGMA busy_timeout = 0"))
     migrating = Thread(target=schema.migrate, args=(engine,))
     with engine.begin():

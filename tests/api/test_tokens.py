@@ -233,4 +233,5 @@ def test_a_database_without_tables_is_reported_and_stops_no_start(
     settings = factories.settings(database_url=empty_database_url, auth="write")
 
     assert first_token(settings) is None
-    assert "Cannot check whether a token exists" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "Cannot check whether a token exists: it is not migrated, run `productator migrate`" in said

@@ -8,6 +8,7 @@ import pytest
 
 from lab.processes.program import HOST, Program
 from lab.processes.system import REPOSITORY, System
+from lab.waiting import eventually
 
 Start = Callable[..., Program]
 
@@ -55,6 +56,26 @@ def test_an_unknown_key_of_the_file_is_one_sentence(start: Start, name: str, tmp
     printed = error_of(start(name, PRODUCTATOR_CONFIG=str(file), REFRESHER_CONFIG=str(file)))
 
     assert printed == f"Error: {file}: [api] has no key 'prot'.\n"
+
+
+NOT_MIGRATED = "it is not migrated, run `productator migrate` (no such table: "
+
+
+def test_a_database_without_a_schema_says_what_to_run(start: Start, empty_database_url: str) -> None:
+    printed = error_of(start("once", DATABASE_URL=empty_database_url))
+
+    assert printed == f"Error: The database cannot be used: {NOT_MIGRATED}refreshes).\n"
+
+
+def test_a_refresher_that_waits_for_the_schema_says_what_to_run(
+    start: Start, empty_database_url: str
+) -> None:
+    refresher = start("refresher", DATABASE_URL=empty_database_url, REFRESHER_METRICS_PORT="0")
+
+    eventually(lambda: f"{NOT_MIGRATED}refreshes)" in refresher.printed)
+
+    assert refresher.stop() == 0
+    assert "Traceback" not in refresher.printed
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """`productator products import` and `export`, on every database."""
 
+import gzip
 import json
 import multiprocessing
+import stat
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -147,6 +149,84 @@ def test_a_dry_run_writes_nothing(run: Run, file: Path, sessions: sessionmaker[S
     assert names(sessions) == []
 
 
+def test_the_summary_names_what_was_ignored(run: Run, file: Path, sessions: sessionmaker[Session]) -> None:
+    file.write_text("name;Price;\x1b[2J;\nKettle;7;x;\n")
+
+    result = run("import", str(file), "--ignore-unknown")
+
+    said = f"{file}: 1 imported, 0 already there, 0 invalid. Ignored: '\\x1b[2J', Price.\n"
+    assert (result.exit_code, result.output) == (0, said)
+    assert names(sessions) == ["Kettle"]
+
+
+@SENDS_NO_SQL
+def test_an_unknown_column_is_named_with_what_to_do(run: Run, file: Path) -> None:
+    file.write_text("name;Price\nKettle;7\n")
+
+    assert run("import", str(file)).stderr == (
+        f"{file}:1: The column 'Price' is unknown: rename or remove it, or ignore it with --ignore-unknown.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["a.csv", "a.CSV.gz", "a.tsv", "a.json", "a.json.gz", "a.jsonl", "a.ndjson.gz"]
+)
+def test_the_name_of_a_file_gives_its_format(run: Run, tmp_path: Path, name: str) -> None:
+    text = b"name\nKettle\n" if "a.json" not in name and "nd" not in name else b'{"name": "Kettle"}'
+    tmp_path.joinpath(name).write_bytes(gzip.compress(text) if name.endswith("gz") else text)
+
+    assert "1 imported" in run("import", str(tmp_path / name)).output
+
+
+def test_a_packed_file_and_its_contents_are_the_same_file(run: Run, file: Path) -> None:
+    file.write_text("name\nKettle\n")
+    packed = file.with_suffix(".csv.gz")
+    packed.write_bytes(gzip.compress(file.read_bytes()))
+    run("import", str(file))
+
+    assert "0 imported, 1 already there" in run("import", str(packed)).output
+    assert (
+        "0 imported, 1 already there"
+        in run("import", "-", "--format", "csv", input=packed.read_bytes()).output
+    )
+
+
+@pytest.mark.parametrize("damage", [lambda packed: packed[:-9], lambda packed: packed[:12] + b"x" * 20])
+@SENDS_NO_SQL
+def test_a_damaged_packed_file_is_one_sentence(
+    run: Run, file: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    file.write_bytes(damage(gzip.compress(rows(100).encode())))
+
+    result = run("import", str(file))
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"Error: {file}: the gzip file is damaged or incomplete")
+
+
+def test_every_item_of_an_array_is_a_product_of_its_own(
+    run: Run, tmp_path: Path, sessions: sessionmaker[Session]
+) -> None:
+    file = tmp_path / "products.json"
+    file.write_text('[{"name": "Kettle"}, {"name": "Kettle"}]')
+
+    first, second = (run("import", str(file)) for _ in range(2))
+
+    assert "2 imported, 0 already there" in first.output
+    assert "0 imported, 2 already there" in second.output
+    assert names(sessions) == ["Kettle", "Kettle"]
+
+
+@SENDS_NO_SQL
+def test_a_mistake_in_an_array_is_reported_with_line_and_item(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "products.json"
+    file.write_text('[{"name": "Kettle"},\n {"name": ""}]')
+
+    said = run("import", str(file)).stderr
+
+    assert said == f"{file}:2: item 2: name: String should have at least 1 character.\n"
+
+
 @SENDS_NO_SQL
 def test_only_the_first_hundred_mistakes_are_shown(run: Run, file: Path) -> None:
     file.write_text("name\n" + " \n" * 5_000)
@@ -222,7 +302,7 @@ def test_runs_at_the_same_time_import_each_record_once(
     assert Counter(names(sessions)) == Counter(f"Product {number}" for number in range(3_000))
 
 
-@pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
+@pytest.mark.parametrize("name", ["out.csv", "out.json", "out.jsonl", "out.csv.gz", "out.json.gz"])
 def test_what_is_exported_can_be_imported(
     run: Run, tmp_path: Path, sessions: sessionmaker[Session], name: str
 ) -> None:
@@ -254,14 +334,52 @@ def test_an_export_of_many_has_them_all_in_order(
     assert [line.split(",")[1] for line in lines[1:]] == [f'"Product {number}"' for number in range(2_500)]
 
 
+@pytest.mark.parametrize("format_", ["csv", "json", "jsonl"])
+def test_an_export_of_nothing_can_be_imported(run: Run, tmp_path: Path, format_: str) -> None:
+    file = tmp_path / f"out.{format_}"
+    run("export", "--output", str(file))
+
+    assert "0 imported" in run("import", str(file)).output
+
+
+def test_an_export_for_spreadsheets_is_harmless(run: Run, sessions: sessionmaker[Session]) -> None:
+    factories.stored_product(sessions, name="=1+1", description="Čaj")
+
+    result = run("export", "--excel")
+
+    assert result.stdout.startswith("\ufeffid,name,description,")
+    assert f"""{chr(34)}'=1+1","Čaj",""" in result.stdout
+
+
+@SENDS_NO_SQL
+def test_only_csv_is_for_spreadsheets(run: Run) -> None:
+    result = run("export", "--excel", "--format", "jsonl")
+
+    assert result.exit_code == 2
+    assert "--excel writes CSV" in result.stderr
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o666])
+def test_a_file_that_is_replaced_keeps_its_mode(run: Run, file: Path, mode: int) -> None:
+    file.touch()
+    file.chmod(mode)
+
+    run("export", "--output", str(file))
+
+    assert file.read_text() != ""
+    assert stat.S_IMODE(file.stat().st_mode) == mode
+
+
 def test_an_export_of_nothing_has_a_header(run: Run) -> None:
     assert run("export").stdout == "id,name,description,registration,created_at,updated_at\n"
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(run: Run, file: Path, tmp_path: Path) -> None:
     file.write_text("as it was")
+    empty = tmp_path / "empty.db"
+    empty.touch()
 
-    result = run("export", "--output", str(file), env={"DATABASE_URL": f"sqlite:///{tmp_path / 'empty.db'}"})
+    result = run("export", "--output", str(file), env={"DATABASE_URL": f"sqlite:///{empty}"})
 
     assert result.exit_code == 1
     assert file.read_text() == "as it was"

@@ -102,3 +102,16 @@ def test_a_time_without_a_zone_is_refused(run: Run, product: str, time: str) -> 
 
     assert result.exit_code == 2
     assert "A time has a zone" in result.output
+
+
+@SENDS_NO_SQL
+def test_a_range_that_ends_before_it_begins_is_refused(run: Run, product: str, tmp_path: Path) -> None:
+    result = run(
+        product,
+        *("--from", "2026-11-24T00:00:00Z", "--to", "2026-11-23T00:00:00Z"),
+        *("--output", str(tmp_path / "x.csv")),
+    )
+
+    assert result.exit_code == 2
+    assert "--from must not be after --to." in result.output
+    assert list(tmp_path.glob("*.csv")) == []

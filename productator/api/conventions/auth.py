@@ -21,6 +21,7 @@ from werkzeug.routing import Rule
 from productator.access import api_tokens
 from productator.access.identity_provider import IdentityProvider
 from productator.api.conventions.conditional import ASK_EACH_TIME
+from productator.database.failures import reason
 from productator.database.web import reader, reading, retried
 from productator.domain import Caller, Scope, scopes_in, utc_now
 from productator.errors import ScopeMissing, TokenInvalid, TokenRequired
@@ -138,4 +139,4 @@ def _record_use(engine: Engine, token_id: int, now: datetime) -> None:
         with engine.connect() as connection:
             api_tokens.record_use(connection, token_id, now=now)
     except SQLAlchemyError as error:
-        log.warning("the use of a token was not recorded", extra={"error": str(error.__cause__ or error)})
+        log.warning("the use of a token was not recorded", extra={"error": reason(error)})

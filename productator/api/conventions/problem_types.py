@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from productator import errors
+from productator.database.failures import NOT_MIGRATED
 
 PATH = "/problems"
 
@@ -194,7 +195,7 @@ BODY_TOO_LARGE = _declare(
     "The body is too large",
     meaning="A body may have up to 1 MiB.",
     advice="Split the body into several requests.",
-    example="The data value transmitted exceeds the capacity limit.",
+    example="The body may have up to 1 MiB (1048576 bytes).",
 )
 URI_TOO_LONG = _declare(
     414,
@@ -305,7 +306,7 @@ NOT_READY = _declare(
     "Not ready for traffic",
     meaning="The database does not answer, or its schema is not the one of this version.",
     advice="Send traffic to another replica; `productator migrate` brings the schema up to date.",
-    example="The schema is not migrated.",
+    example=NOT_MIGRATED,
     headers=("Retry-After",),
 )
 

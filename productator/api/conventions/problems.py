@@ -14,7 +14,7 @@ from productator.api.conventions.parsing import current_request_id
 from productator.api.conventions.problem_types import ProblemType
 from productator.api.conventions.responses import json_response
 from productator.api.schemas.answers import ItemProblemJson, ProblemJson, WrongValueJson
-from productator.database.failures import is_transient
+from productator.database.failures import NOT_MIGRATED, is_transient, is_unmigrated, reason
 
 log = logging.getLogger(__name__)
 
@@ -127,16 +127,20 @@ def _answer_http_error(error: HTTPException) -> Response:
         return _problem(problem_type, f"There is nothing at {request.path}.")
     if isinstance(error, ClientDisconnected):
         return _problem(problem_type, "The body ended before its Content-Length, or came too slowly.")
+    if problem_type is problem_types.BODY_TOO_LARGE:
+        return _problem(problem_type, problem_type.example)
     headers = {name: response.headers[name] for name in problem_type.headers}
     return _problem(problem_type, error.description or problem_type.title, headers)
 
 
 def _answer_database_error(error: DBAPIError | PoolTimeout) -> Response:
-    if isinstance(error, DBAPIError) and not is_transient(error):
+    unavailable, detail = problem_types.UNAVAILABLE, problem_types.UNAVAILABLE.example
+    if is_unmigrated(error):
+        detail = NOT_MIGRATED
+    elif isinstance(error, DBAPIError) and not is_transient(error):
         return _answer_unexpected_error(error)
-    log.warning("the database is not available", extra={"error": str(error.__cause__ or error)})
-    unavailable = problem_types.UNAVAILABLE
-    return _problem(unavailable, unavailable.example, _retry_after(unavailable))
+    log.warning("the database is not available", extra={"error": reason(error)})
+    return _problem(unavailable, detail, _retry_after(unavailable))
 
 
 def _answer_unexpected_error(error: Exception) -> Response:

@@ -1,6 +1,7 @@
-"""An import of an export gives the same products."""
+"""An import of an export gives the same products, and so does that of any table that keeps them."""
 
-from io import BytesIO
+import csv
+from io import BytesIO, StringIO
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 
 from productator.api.schemas.answers import ProductJson
 from productator.domain import NewProduct
-from productator.transfer.reading import IGNORED, READERS, Record
+from productator.transfer.reading import READERS
+from productator.transfer.records import IGNORED, Record
 from productator.transfer.writing import WRITERS
 
 # More characters with a meaning in CSV and JSON than chance would bring.
@@ -38,6 +40,22 @@ def test_an_export_can_be_imported(format_: str, products: list[NewProduct]) -> 
     WRITERS[format_](stream, rows, COLUMNS)
 
     records = list(READERS[format_](stream))
+    assert [isinstance(record, Record) and record.product for record in records] == products
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@given(products=st.lists(PRODUCTS, max_size=5))
+def test_a_table_can_be_imported_in_whatever_form(
+    separator: str, line_end: str, encoding: str, products: list[NewProduct]
+) -> None:
+    table = StringIO(newline="")
+    writer = csv.writer(table, delimiter=separator, lineterminator=line_end, quoting=csv.QUOTE_ALL)
+    writer.writerows([("Name", "Description"), *((each.name, each.description) for each in products)])
+
+    records = list(READERS["csv"](BytesIO(table.getvalue().encode(encoding))))
+
     assert [isinstance(record, Record) and record.product for record in records] == products
 
 
