@@ -72,6 +72,16 @@ def store_answer(session: Session, request: KeyedRequest, answer: StoredAnswer) 
     )
 
 
+def store_filler(session: Session, scope: str, *, size: int, now: datetime) -> None:
+    """Stores an expired key of this size, which shows whether the database can store anything."""
+    values = {"scope": scope, "fingerprint": "", "status": 0, "headers": "", "body": size * " "}
+    session.execute(insert(IdempotencyKey).values(created_at=now - STORED_FOR, **values))
+
+
+def delete_filler(session: Session, scope: str) -> None:
+    session.execute(delete(IdempotencyKey).where(IdempotencyKey.scope == scope))
+
+
 def prune(session: Session, *, now: datetime, most: int) -> int:
     """Deletes up to `most` expired keys; returns how many."""
     expired = select(IdempotencyKey.scope).where(IdempotencyKey.created_at <= now - STORED_FOR).limit(most)

@@ -104,9 +104,9 @@ def autocommit_options(url: str) -> dict[str, Any]:
 
 
 def prepare(engine: Engine, *, autocommit: bool = False) -> None:
-    """Makes SQLite enforce what servers do; elsewhere, drops connections to a server that takes no writes."""
+    """Makes SQLite enforce what servers do; drops connections that take no writes."""
+    event.listen(engine, "handle_error", _disconnect_without_writes)
     if engine.dialect.name != "sqlite":
-        event.listen(engine, "handle_error", _disconnect_from_server_without_writes)
         return
     if engine.url.database:
         Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
@@ -115,9 +115,10 @@ def prepare(engine: Engine, *, autocommit: bool = False) -> None:
         event.listen(engine, "begin", _begin_immediate)
 
 
-def _disconnect_from_server_without_writes(failure: ExceptionContext) -> None:
+def _disconnect_without_writes(failure: ExceptionContext) -> None:
     # All connections of the pool lead to that server and would fail until they are recycled. A proxy or name
-    # server in front leads new connections to another one.
+    # server in front leads new connections to another one. A connection to an SQLite file that was read-only
+    # when it was opened stays so.
     error = failure.sqlalchemy_exception
     if isinstance(error, DBAPIError) and is_server_without_writes(error):
         failure.is_disconnect = True
@@ -129,9 +130,9 @@ def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as error:
             # When several open a new file at once, SQLite refuses some without waiting.
-            if time.monotonic() >= deadline:
+            if "locked" not in str(error) or time.monotonic() >= deadline:
                 raise
             time.sleep(_PAUSE_S)
         else:

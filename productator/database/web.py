@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from flask import Flask
+from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -14,7 +15,7 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from productator.database import engine
 from productator.database.base import Base
-from productator.database.failures import is_transient, is_unreachable
+from productator.database.failures import is_transient, is_unreachable, why_nothing_is_stored
 from productator.errors import CommitUnknown
 
 Arguments = ParamSpec("Arguments")
@@ -22,14 +23,24 @@ Result = TypeVar("Result")
 
 db = SQLAlchemy(model_class=Base)
 
+_EXTENSION = "productator-database"
 _READER = "reader"
 _ATTEMPTS = 4
+
+
+@dataclass
+class Writes:
+    """What this process knows of its writes."""
+
+    # Whether the database refused to store something, and has stored nothing large since.
+    have_failed: bool = False
 
 
 def init_app(app: Flask, url: str) -> None:
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine.engine_options(url)
     app.config["SQLALCHEMY_BINDS"] = {_READER: {"url": url, **engine.autocommit_options(url)}}
+    app.extensions[_EXTENSION] = Writes()
     db.init_app(app)
     with app.app_context():
         engine.prepare(db.engine)
@@ -43,9 +54,16 @@ def transaction() -> Iterator[Session]:
         yield session
         session.flush()
         _commit(session)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, DBAPIError) and why_nothing_is_stored(error):
+            writes().have_failed = True
         session.rollback()
         raise
+
+
+def writes() -> Writes:
+    found: Writes = current_app.extensions[_EXTENSION]
+    return found
 
 
 def _commit(session: Session) -> None:
@@ -94,12 +112,17 @@ def retried(work: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
             except StaleDataError:
                 continue  # another node of a cluster changed the row since we read it
             except DBAPIError as error:
-                # A request that timed out waiting for a connection is not retried.
-                if not is_transient(error) or is_unreachable(error):
+                if not _may_pass(error):
                     raise
         return work(*args, **kwargs)
 
     return run
+
+
+def _may_pass(error: DBAPIError) -> bool:
+    """Whether a retry at once may succeed: the server was reached, and its disk is not full."""
+    stays = is_unreachable(error) or (why_nothing_is_stored(error) and not error.connection_invalidated)
+    return is_transient(error) and not stays
 
 
 class RetryingFlask(Flask):

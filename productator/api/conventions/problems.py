@@ -14,7 +14,7 @@ from productator.api.conventions.parsing import current_request_id
 from productator.api.conventions.problem_types import ProblemType
 from productator.api.conventions.responses import json_response
 from productator.api.schemas.answers import ItemProblemJson, ProblemJson, WrongValueJson
-from productator.database.failures import is_transient
+from productator.database.failures import is_transient, why_nothing_is_stored
 
 log = logging.getLogger(__name__)
 
@@ -133,6 +133,9 @@ def _answer_database_error(error: DBAPIError | PoolTimeout) -> Response:
     if isinstance(error, DBAPIError) and not is_transient(error):
         return _answer_unexpected_error(error)
     log.warning("the database is not available", extra={"error": str(error.__cause__ or error)})
+    if isinstance(error, DBAPIError) and (reason := why_nothing_is_stored(error)):
+        stored_nothing = problem_types.NOTHING_IS_STORED
+        return _problem(stored_nothing, f"{reason} Nothing was changed.", _retry_after(stored_nothing))
     unavailable = problem_types.UNAVAILABLE
     return _problem(unavailable, unavailable.example, _retry_after(unavailable))
 
