@@ -73,10 +73,11 @@ bench-catalogue: bootstrap ## Measures lists, searches and reads of a million pr
 bench-walk: bootstrap ## Walks all pages of 100,000 products in DATABASE_URL while products come and go
 	python -m lab.benchmarks.walk --database-url "$(DATABASE_URL)"
 
-proofs: bootstrap ## Tests the API's guarantees at length: writers, keys, stops
+proofs: bootstrap ## Tests the API's guarantees at length: writers, keys, stops, a database that hangs
 	python -m lab.proofs writers
 	python -m lab.proofs keys
 	python -m lab.proofs stops
+	python -m lab.proofs hang
 
 EXAMPLES ?= 400
 CASES ?= 20000

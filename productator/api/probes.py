@@ -12,9 +12,9 @@ from productator.api.conventions.problems import not_ready
 from productator.api.conventions.responses import json_response
 from productator.database import migrate
 from productator.database.failures import why_nothing_is_stored
-from productator.database.web import reading, retried, transaction, writes
+from productator.database.web import database, reading, retried, transaction
 from productator.domain import utc_now
-from productator.errors import CommitUnknown
+from productator.errors import CommitUnknown, DatabaseUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 # only a large one counts: a few free bytes would let the probe pass and the next request fail.
 _SMALL_BYTES = 64
 _LARGE_BYTES = 256 * 1024
+
+# A probe of its own waits no longer than three seconds.
+_BUDGET_S = 2
 
 probes = Blueprint("probes", __name__)
 
@@ -35,11 +38,12 @@ def livez() -> Response:
 @probes.get("/readyz")
 def readyz() -> Response:
     """The database answers, has the schema this version was built for, and stores what it is given."""
+    database().use.limit(_BUDGET_S)
     try:
         if _revision() != migrate.newest_revision():
             return not_ready("The schema is not migrated.")
         _try_to_write()
-    except (DBAPIError, PoolTimeout, CommitUnknown) as error:
+    except (DBAPIError, PoolTimeout, CommitUnknown, DatabaseUnavailable) as error:
         log.warning("not ready", extra={"error": str(error.__cause__ or error)})
         reason = why_nothing_is_stored(error) if isinstance(error, DBAPIError) else None
         return not_ready(reason or "The database does not answer.")
@@ -56,9 +60,9 @@ def _revision() -> str | None:
 def _try_to_write() -> None:
     """Stores a row and deletes it again, each in a transaction of its own: only a commit needs the room."""
     scope = uuid4().hex
-    size = _LARGE_BYTES if writes().have_failed else _SMALL_BYTES
+    size = _LARGE_BYTES if database().have_writes_failed else _SMALL_BYTES
     with transaction() as session:
         idempotency.store_filler(session, scope, size=size, now=utc_now())
     with transaction() as session:
         idempotency.delete_filler(session, scope)
-    writes().have_failed = False
+    database().have_writes_failed = False

@@ -126,7 +126,8 @@ def _disconnect_without_writes(failure: ExceptionContext) -> None:
 
 def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
-    deadline = time.monotonic() + SQLITE_BUSY_TIMEOUT_S
+    (timeout_ms,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    deadline = time.monotonic() + timeout_ms / 1000
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")

@@ -8,7 +8,7 @@ from typing import ParamSpec, TypeVar
 
 from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
@@ -16,6 +16,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from productator.database import engine
 from productator.database.base import Base
 from productator.database.failures import is_transient, is_unreachable, why_nothing_is_stored
+from productator.database.use import DatabaseUse, bound
 from productator.errors import CommitUnknown
 
 Arguments = ParamSpec("Arguments")
@@ -29,41 +30,50 @@ _ATTEMPTS = 4
 
 
 @dataclass
-class Writes:
-    """What this process knows of its writes."""
+class Database:
+    """What the requests of this process share."""
 
+    use: DatabaseUse
     # Whether the database refused to store something, and has stored nothing large since.
-    have_failed: bool = False
+    have_writes_failed: bool = False
 
 
-def init_app(app: Flask, url: str) -> None:
+def init_app(app: Flask, url: str, *, budget_s: float, places: int) -> None:
+    """A request may use the database for `budget_s`, and so many requests at the same time."""
     app.config["SQLALCHEMY_DATABASE_URI"] = url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine.engine_options(url)
-    app.config["SQLALCHEMY_BINDS"] = {_READER: {"url": url, **engine.autocommit_options(url)}}
-    app.extensions[_EXTENSION] = Writes()
+    # A request that has a place finds a connection in the pool.
+    options = {} if make_url(url).database is None else {"pool_size": places, "max_overflow": 1}
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine.engine_options(url) | options
+    app.config["SQLALCHEMY_BINDS"] = {_READER: {"url": url, **engine.autocommit_options(url), **options}}
+    use = DatabaseUse(budget_s=budget_s, places=places)
+    app.extensions[_EXTENSION] = Database(use)
+    app.before_request(use.begin_request)
     db.init_app(app)
     with app.app_context():
         engine.prepare(db.engine)
         engine.prepare(db.engines[_READER], autocommit=True)
+        for each in db.engines.values():
+            bound(each, use)
+
+
+def database() -> Database:
+    found: Database = current_app.extensions[_EXTENSION]
+    return found
 
 
 @contextmanager
 def transaction() -> Iterator[Session]:
-    session = db.session()
-    try:
-        yield session
-        session.flush()
-        _commit(session)
-    except BaseException as error:
-        if isinstance(error, DBAPIError) and why_nothing_is_stored(error):
-            writes().have_failed = True
-        session.rollback()
-        raise
-
-
-def writes() -> Writes:
-    found: Writes = current_app.extensions[_EXTENSION]
-    return found
+    with database().use.place():
+        session = db.session()
+        try:
+            yield session
+            session.flush()
+            _commit(session)
+        except BaseException as error:
+            if isinstance(error, DBAPIError) and why_nothing_is_stored(error):
+                database().have_writes_failed = True
+            session.rollback()
+            raise
 
 
 def _commit(session: Session) -> None:
@@ -84,7 +94,7 @@ def reader() -> Engine:
 @contextmanager
 def reading() -> Iterator[Connection]:
     """A connection for single SELECTs: each sees the newest committed state."""
-    with reader().connect() as connection:
+    with database().use.place(), reader().connect() as connection:
         yield connection
 
 
@@ -112,7 +122,7 @@ def retried(work: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
             except StaleDataError:
                 continue  # another node of a cluster changed the row since we read it
             except DBAPIError as error:
-                if not _may_pass(error):
+                if not _may_pass(error) or database().use.left_s <= 0:
                     raise
         return work(*args, **kwargs)
 

@@ -14,6 +14,11 @@ UNREADABLE = "productator.unreadable"
 CHUNK_TIMEOUT_S = 10
 
 
+def thread_count() -> int | None:
+    """How many requests a process of this server handles at the same time; None: it is not uWSGI."""
+    return None if uwsgi is None else int(uwsgi.opt.get("threads", 1))
+
+
 class RequestCorrection:
     """WSGI middleware: gives every request a method, and decodes chunked bodies."""
 

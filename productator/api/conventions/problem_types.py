@@ -247,9 +247,9 @@ UNAVAILABLE = _declare(
     503,
     "unavailable",
     "Not available at the moment",
-    meaning="The database does not answer; nothing was changed.",
+    meaning="The database does not answer, or not in time; nothing was changed.",
     advice="Send the request again after `Retry-After` seconds.",
-    example="The database is not available at the moment; nothing was changed.",
+    example=errors.DatabaseUnavailable(),
     headers=("Retry-After",),
 )
 NOTHING_IS_STORED = _declare(
