@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
+import requests
 
 from lab.processes.api import ADMIN_TOKEN, Api
 from lab.processes.program import HOST
@@ -109,6 +110,20 @@ def test_a_request_that_cannot_be_served_is_answered_with_a_problem(
     assert f" {status} " in answer.partition("\r\n")[0]
     assert "Content-Type: application/problem+json" in answer
     assert "Traceback" not in api.printed
+
+
+def test_every_answer_says_that_the_connection_ends(api: Api) -> None:
+    for head in (f"GET /livez HTTP/1.1\nHost: {HOST}", f"GET /nowhere HTTP/1.1\nHost: {HOST}", "no HTTP"):
+        assert "\r\nConnection: close\r\n" in answer_to(api, head)
+
+
+def test_a_client_that_keeps_connections_meets_no_reset(api: Api) -> None:
+    with requests.Session() as session:
+        session.headers["Authorization"] = f"Bearer {ADMIN_TOKEN}"
+        url = api.url("/api/v1/products")
+        answers = [session.post(url, json={"name": "Kettle"}).status_code for _ in range(100)]
+
+    assert answers == 100 * [201]
 
 
 def test_many_headers_are_served(api: Api) -> None:
