@@ -2,8 +2,12 @@
 
 import json
 import socket
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
+from threading import Event
 
 import pytest
 import requests
@@ -140,3 +144,87 @@ def test_headers_beyond_the_servers_buffer_kill_no_worker(api: Api) -> None:
     assert not answer
     assert api.request("GET", "/products").status_code == 200
     assert api.children == workers
+
+
+def dripping(api: Api, head: str, piece: bytes, *, for_s: float) -> tuple[str, float]:
+    """Sends a piece each second, and returns the answer and when it, or the end of the connection, came."""
+    began = time.monotonic()
+    with socket.create_connection((HOST, api.port), timeout=1) as connection:
+        connection.sendall(head.replace("\n", "\r\n").encode())
+        while time.monotonic() - began < for_s:
+            try:
+                if answer := connection.recv(65536):
+                    return answer.decode(), time.monotonic() - began
+                break
+            except TimeoutError:
+                connection.sendall(piece)
+            except ConnectionResetError:
+                break
+    return "", time.monotonic() - began
+
+
+def test_a_head_that_drips_in_ends_after_its_deadline(api: Api) -> None:
+    answer, took_s = dripping(api, "GET /livez HTTP/1.1\nX-Long: ", b"x", for_s=30)
+
+    assert not answer
+    assert took_s < 13
+
+
+@pytest.mark.parametrize(
+    "head",
+    [f"{PLAIN_POST}\nContent-Length: 1000\n\n", f"{POST}\n\n3e8\n"],
+    ids=["with a length", "one chunk"],
+)
+def test_a_body_that_drips_in_is_refused_after_its_deadline(api: Api, head: str) -> None:
+    answer, took_s = dripping(api, head, b"x", for_s=30)
+
+    assert answer.startswith("HTTP/1.1 400 ")
+    assert took_s < 13
+
+
+def test_a_body_in_chunks_is_refused_before_it_is_read(api: Api) -> None:
+    head = POST.replace(f"Bearer {ADMIN_TOKEN}", "Bearer unknown")
+
+    answer, took_s = dripping(api, f"{head}\n\n3e8\n", b"x", for_s=30)
+
+    assert answer.startswith("HTTP/1.1 401 ")
+    assert took_s < 1
+
+
+def test_a_stop_ends_in_time_although_clients_drip(tmp_path: Path) -> None:
+    system = System(f"sqlite:///{tmp_path / 'products.db'}", tmp_path)
+    assert system.productator("migrate").end() == 0
+    api = system.api()
+    with ThreadPoolExecutor(8) as clients:
+        for _ in range(8):
+            clients.submit(dripping, api, "GET /livez HTTP/1.1\nX-Long: ", b"x", for_s=40)
+        time.sleep(1)
+        began = time.monotonic()
+
+        assert api.stop() == 0
+
+        assert time.monotonic() - began < 15
+    assert not system.stop_all()
+
+
+def test_fifty_clients_that_drip_leave_liveness_and_reads_served(api: Api) -> None:
+    ended = Event()
+
+    def drip() -> None:
+        while not ended.is_set():
+            with suppress(OSError):
+                dripping(api, "GET /livez HTTP/1.1\nX-Long: ", b"x", for_s=2)
+
+    with ThreadPoolExecutor(50) as clients:
+        for _ in range(50):
+            clients.submit(drip)
+        time.sleep(1)
+        took_s = []
+        for _ in range(20):
+            began = time.monotonic()
+            assert api.answers("/livez")
+            assert api.request("GET", "/products").status_code == 200
+            took_s.append(time.monotonic() - began)
+        ended.set()
+
+    assert max(took_s) < 1

@@ -124,7 +124,9 @@ def _answer_http_error(error: HTTPException) -> Response:
     if problem_type is problem_types.NOT_FOUND:
         return _problem(problem_type, f"There is nothing at {request.path}.")
     if isinstance(error, ClientDisconnected):
-        return _problem(problem_type, "The body ended before its Content-Length, or came too slowly.")
+        return _problem(
+            problem_type, "The body ended early, came too slowly, or has a chunk of more than 8 MiB."
+        )
     headers = {name: response.headers[name] for name in problem_type.headers}
     return _problem(problem_type, error.description or problem_type.title, headers)
 
