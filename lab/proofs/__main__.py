@@ -4,6 +4,7 @@
     python -m lab.proofs keys --keys 100
     python -m lab.proofs stops --database-url mysql+pymysql://root@127.0.0.1/proofs
     python -m lab.proofs hang --seconds 60
+    python -m lab.proofs drip --clients 50
     python -m lab.proofs fuzz --examples 50
 
 The database must be empty. Without --database-url a proof creates one on the server nearest to production:
@@ -29,6 +30,7 @@ from lab.proofs.fuzzing import PHASES
 from lab.proofs.fuzzing import fuzz as run_schemathesis
 from lab.proofs.hanging_database import hang_under_load
 from lab.proofs.idempotency_keys import send_keys
+from lab.proofs.slow_clients import drip_during_reads
 from lab.proofs.stops_under_load import StopResult, stop_under_load
 from productator.database import migrate
 from productator.database.engine import make_engine
@@ -141,6 +143,17 @@ def hang(*, seconds: float, budget: int) -> None:
                 conclude(hung.is_as_promised(budget_s=budget), str(hung))
         finally:
             server.stop()
+
+
+@main.command()
+@_database_url
+@click.option("--clients", default=50, show_default=True, help="Connections that drip.")
+@click.option("--seconds", default=30.0, show_default=True)
+def drip(*, database_url: str | None, clients: int, seconds: float) -> None:
+    """Clients that send a byte at a time: /livez and reads take less than a second (p99)."""
+    with running_system(database_url) as (system, _):
+        dripped = drip_during_reads(system.api(), clients=clients, for_s=seconds)
+        conclude(dripped.is_as_promised, f"{clients} dripping connections: {dripped}")
 
 
 def _figures(seen: list[StopResult]) -> str:
