@@ -73,10 +73,12 @@ bench-catalogue: bootstrap ## Measures lists, searches and reads of a million pr
 bench-walk: bootstrap ## Walks all pages of 100,000 products in DATABASE_URL while products come and go
 	python -m lab.benchmarks.walk --database-url "$(DATABASE_URL)"
 
-proofs: bootstrap ## Tests the API's guarantees at length: writers, keys, stops
+proofs: bootstrap ## Tests the API's guarantees at length: writers, keys, stops, a database that hangs, slow clients
 	python -m lab.proofs writers
 	python -m lab.proofs keys
 	python -m lab.proofs stops
+	python -m lab.proofs hang
+	python -m lab.proofs drip
 
 EXAMPLES ?= 400
 CASES ?= 20000

@@ -6,6 +6,7 @@ Without the former a private MariaDB is started from the programs found on this 
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -183,6 +184,15 @@ class PrivateMariadb:
         assert self._server is not None
         self._server.kill()
         self._server.wait()
+
+    def pause(self) -> None:
+        """Makes it hang: it accepts connections and answers nothing."""
+        assert self._server is not None
+        self._server.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        assert self._server is not None
+        self._server.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         if self._server is not None and self._server.poll() is None:

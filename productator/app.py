@@ -17,9 +17,12 @@ from productator.api.resources.products import products
 from productator.config import Settings
 from productator.database import web
 from productator.ops.shared_counters import make_counters
-from productator.ops.uwsgi_requests import RequestCorrection
+from productator.ops.uwsgi_requests import AT_WORK, RequestCorrection, is_uwsgi
 from productator.web.docs import docs
 from productator.web.problem_pages import problem_pages
+
+# A development server starts a thread for each connection, without a limit.
+_AT_WORK_ELSEWHERE = 16
 
 
 def create_app(settings: Settings) -> Flask:
@@ -27,7 +30,9 @@ def create_app(settings: Settings) -> Flask:
     app.config["CURRENCY"] = settings.currency
     app.config["REFRESHER_PERIOD_S"] = settings.refresher_period_s
     app.config["REQUIRE_IF_MATCH"] = settings.require_if_match
-    web.init_app(app, settings.database_url)
+    # One stays free for what needs no database.
+    places = (AT_WORK if is_uwsgi() else _AT_WORK_ELSEWHERE) - 1
+    web.init_app(app, settings.database_url, budget_s=settings.request_budget_s, places=places)
     responses.init_app(app)
     parsing.init_app(app)
     rate_limits.init_app(app, settings.rate_limit, make_counters())

@@ -96,6 +96,11 @@ class TooManyRequests(ProductatorError):
         super().__init__(f"Too many requests: send the next one in {seconds_left} s.")
 
 
+class DatabaseUnavailable(ProductatorError):
+    def __init__(self) -> None:
+        super().__init__("The database is not available at the moment; nothing was changed.")
+
+
 class CommitUnknown(ProductatorError):
     def __init__(self) -> None:
         super().__init__(

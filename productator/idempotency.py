@@ -3,6 +3,7 @@
 It knows no HTTP: `api/conventions/idempotency.py` reads the header and replays answers.
 """
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,6 +16,9 @@ from productator.errors import KeyInUse, KeyReused
 from productator.models import IdempotencyKey
 
 STORED_FOR = timedelta(hours=24)
+# Of a body in one row. A statement with it stays below one MiB, the smallest max_allowed_packet in use, even
+# if each character takes four bytes.
+PIECE_LENGTH = 200_000
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,25 @@ def find_answer(connection: Connection, request: KeyedRequest, *, now: datetime)
         return None
     if row.fingerprint != request.fingerprint:
         raise KeyReused
-    return StoredAnswer(row.status, row.headers, row.body)
+    body = _whole_body(connection, request.scope, row.body)
+    return None if body is None else StoredAnswer(row.status, row.headers, body)
+
+
+def _whole_body(connection: Connection, scope: str, first: str) -> str | None:
+    """The body from the row of the key and those that continue it; None: it is expiring at this moment."""
+    pieces = [first]
+    # Bodies that older versions stored are whole, and may be longer.
+    while len(pieces[-1]) == PIECE_LENGTH:
+        query = select(IdempotencyKey.body).where(IdempotencyKey.scope == _piece_scope(scope, len(pieces)))
+        piece = connection.scalar(query)
+        if piece is None:
+            return None
+        pieces.append(piece)
+    return "".join(pieces)
+
+
+def _piece_scope(scope: str, number: int) -> str:
+    return hashlib.sha256(f"{scope}/{number}".encode()).hexdigest()
 
 
 def take_key(session: Session, request: KeyedRequest, *, now: datetime) -> bool:
@@ -67,12 +89,32 @@ def take_key(session: Session, request: KeyedRequest, *, now: datetime) -> bool:
     return True
 
 
-def store_answer(session: Session, request: KeyedRequest, answer: StoredAnswer) -> None:
+def store_answer(session: Session, request: KeyedRequest, answer: StoredAnswer, *, now: datetime) -> None:
+    """Stores a long body in several rows; the last piece is shorter than the others, and may be empty."""
+    first, *others = (
+        answer.body[start : start + PIECE_LENGTH] for start in range(0, len(answer.body) + 1, PIECE_LENGTH)
+    )
     session.execute(
         update(IdempotencyKey)
         .where(IdempotencyKey.scope == request.scope)
-        .values(status=answer.status, headers=answer.headers, body=answer.body)
+        .values(status=answer.status, headers=answer.headers, body=first)
     )
+    for number, piece in enumerate(others, 1):
+        scope = _piece_scope(request.scope, number)
+        # The pieces of an expired answer may not have been pruned.
+        session.execute(delete(IdempotencyKey).where(IdempotencyKey.scope == scope))
+        values = {"scope": scope, "fingerprint": "", "status": 0, "headers": "", "body": piece}
+        session.execute(insert(IdempotencyKey).values(created_at=now, **values))
+
+
+def store_filler(session: Session, scope: str, *, size: int, now: datetime) -> None:
+    """Stores an expired key of this size, which shows whether the database can store anything."""
+    values = {"scope": scope, "fingerprint": "", "status": 0, "headers": "", "body": size * " "}
+    session.execute(insert(IdempotencyKey).values(created_at=now - STORED_FOR, **values))
+
+
+def delete_filler(session: Session, scope: str) -> None:
+    session.execute(delete(IdempotencyKey).where(IdempotencyKey.scope == scope))
 
 
 def prune(session: Session, *, now: datetime, most: int) -> int:

@@ -3,6 +3,8 @@
     python -m lab.proofs writers
     python -m lab.proofs keys --keys 100
     python -m lab.proofs stops --database-url mysql+pymysql://root@127.0.0.1/proofs
+    python -m lab.proofs hang --seconds 60
+    python -m lab.proofs drip --clients 50
     python -m lab.proofs fuzz --examples 50
 
 The database must be empty. Without --database-url a proof creates one on the server nearest to production:
@@ -26,7 +28,9 @@ from lab.processes.system import System
 from lab.proofs.concurrent_writers import write_concurrently
 from lab.proofs.fuzzing import PHASES
 from lab.proofs.fuzzing import fuzz as run_schemathesis
+from lab.proofs.hanging_database import hang_under_load
 from lab.proofs.idempotency_keys import send_keys
+from lab.proofs.slow_clients import drip_during_reads
 from lab.proofs.stops_under_load import StopResult, stop_under_load
 from productator.database import migrate
 from productator.database.engine import make_engine
@@ -119,6 +123,37 @@ def stops(*, database_url: str | None, stops: int, clients: int, seed: int) -> N
         f"{_figures(seen)}, stored but not answered {len(unanswered)},"
         f" answered but not stored {len(missing)}",
     )
+
+
+@main.command()
+@click.option("--seconds", default=60.0, show_default=True, help="For how long the database hangs.")
+@click.option("--budget", default=8, show_default=True, help="PRODUCTATOR_REQUEST_BUDGET_S.")
+def hang(*, seconds: float, budget: int) -> None:
+    """A MariaDB of its own hangs under 20 requests a second: all end in time, and /livez goes on."""
+    with tempfile.TemporaryDirectory(prefix="productator-proofs-") as folder:
+        server = databases.PrivateMariadb(Path(folder))
+        server.start()
+        try:
+            server.wait_until_it_answers()
+            with make_engine(server.url).connect() as connection:
+                connection.exec_driver_sql("CREATE DATABASE proofs")
+            with running_system(f"{server.url}/proofs") as (system, _):
+                api = system.api(PRODUCTATOR_REQUEST_BUDGET_S=str(budget))
+                hung = hang_under_load(api, hang=server.pause, resume=server.resume, for_s=seconds)
+                conclude(hung.is_as_promised(budget_s=budget), str(hung))
+        finally:
+            server.stop()
+
+
+@main.command()
+@_database_url
+@click.option("--clients", default=50, show_default=True, help="Connections that drip.")
+@click.option("--seconds", default=30.0, show_default=True)
+def drip(*, database_url: str | None, clients: int, seconds: float) -> None:
+    """Clients that send a byte at a time: /livez and reads take less than a second (p99)."""
+    with running_system(database_url) as (system, _):
+        dripped = drip_during_reads(system.api(), clients=clients, for_s=seconds)
+        conclude(dripped.is_as_promised, f"{clients} dripping connections: {dripped}")
 
 
 def _figures(seen: list[StopResult]) -> str:

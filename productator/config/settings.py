@@ -221,6 +221,14 @@ class Settings:
         " address. Empty: no limit.",
         empty=None,
     )
+    request_budget_s: int = setting(
+        "api.request_budget",
+        "PRODUCTATOR_REQUEST_BUDGET_S",
+        parsers.whole(1, 30),
+        "Seconds that one request may use the database or wait for it, all tries together. After that"
+        " the answer is 503.",
+        default="8",
+    )
     trusted_proxies: int = setting(
         "api.trusted_proxies",
         "PRODUCTATOR_TRUSTED_PROXIES",

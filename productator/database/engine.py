@@ -113,9 +113,9 @@ def autocommit_options(url: str) -> dict[str, Any]:
 
 
 def prepare(engine: Engine, *, autocommit: bool = False) -> None:
-    """Makes SQLite enforce what servers do; elsewhere, drops connections to a server that takes no writes."""
+    """Makes SQLite enforce what servers do; drops connections that take no writes."""
+    event.listen(engine, "handle_error", _disconnect_without_writes)
     if engine.dialect.name != "sqlite":
-        event.listen(engine, "handle_error", _disconnect_from_server_without_writes)
         return
     event.listen(engine, "do_connect", _refuse_missing_file)
     event.listen(engine, "connect", _set_pragmas)
@@ -123,9 +123,10 @@ def prepare(engine: Engine, *, autocommit: bool = False) -> None:
         event.listen(engine, "begin", _begin_immediate)
 
 
-def _disconnect_from_server_without_writes(failure: ExceptionContext) -> None:
+def _disconnect_without_writes(failure: ExceptionContext) -> None:
     # All connections of the pool lead to that server and would fail until they are recycled. A proxy or name
-    # server in front leads new connections to another one.
+    # server in front leads new connections to another one. A connection to an SQLite file that was read-only
+    # when it was opened stays so.
     error = failure.sqlalchemy_exception
     if isinstance(error, DBAPIError) and is_server_without_writes(error):
         failure.is_disconnect = True
@@ -152,13 +153,14 @@ def _refuse_missing_file(
 
 def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
-    deadline = time.monotonic() + SQLITE_BUSY_TIMEOUT_S
+    (timeout_ms,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    deadline = time.monotonic() + timeout_ms / 1000
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as error:
             # When several open a new file at once, SQLite refuses some without waiting.
-            if time.monotonic() >= deadline:
+            if "locked" not in str(error) or time.monotonic() >= deadline:
                 raise
             time.sleep(_PAUSE_S)
         else:

@@ -1,4 +1,4 @@
-"""Classifies database errors: transient, unreachable, not migrated, or a lock of another transaction."""
+"""Classifies database errors: transient, unreachable, not migrated, unable to store, or a lock."""
 
 import re
 import sqlite3
@@ -9,7 +9,23 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 _UNREACHABLE = {2003, 1040, 1203, 1226, "unable to open database file"}
 # This server takes no writes now, but another may: read-only during a failover, a Galera node without the
 # others, a server that shuts down.
-_WITHOUT_WRITES = {1290, 1792, 1836, 1047, 1053}
+_WITHOUT_WRITES = {1290, 1792, 1836, 1047, 1053, "attempt to write a readonly database"}
+# What somebody has to change before anything can be stored.
+_FULL = "The disk of the database is full."
+_READ_ONLY = "The database is read-only."
+_NOTHING_IS_STORED: dict[object, str] = {
+    # MariaDB: disk full. Both servers: table full.
+    1021: _FULL,
+    1114: _FULL,
+    1290: _READ_ONLY,
+    1836: _READ_ONLY,
+    "database or disk is full": _FULL,
+    "attempt to write a readonly database": _READ_ONLY,
+    "disk I/O error": "The database cannot use its disk.",
+}
+# Errors that name the operating system's: 28 is "no space left on device".
+_FILE_ERRORS = {3, 1026, 1030}
+_NO_SPACE = re.compile(r"\b28\b")
 # Lock wait timeout, deadlock (on a cluster also at the commit), server gone, connection lost or killed,
 # statement killed, commit failed, row changed since it was read, table altered or missing (not migrated yet).
 _TRANSIENT = {1205, 1213, 2006, 2013, 1927, 1317, 1180, 1020, 1412, 1146} | _UNREACHABLE | _WITHOUT_WRITES
@@ -53,7 +69,16 @@ def reason(error: SQLAlchemyError) -> str:
 
 def is_transient(error: DBAPIError) -> bool:
     """Whether the same transaction may succeed on a retry."""
-    return error.connection_invalidated or _code(error) in _TRANSIENT
+    is_known = _code(error) in _TRANSIENT
+    return error.connection_invalidated or is_known or why_nothing_is_stored(error) is not None
+
+
+def why_nothing_is_stored(error: DBAPIError) -> str | None:
+    """A sentence, if the database can store nothing until an operator has changed something."""
+    code = _code(error)
+    if code in _FILE_ERRORS and _NO_SPACE.search(str(error.orig)):
+        return _FULL
+    return _NOTHING_IS_STORED.get(code)
 
 
 def is_server_without_writes(error: DBAPIError) -> bool:

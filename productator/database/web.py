@@ -2,19 +2,21 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from flask import Flask
+from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from productator.database import engine
 from productator.database.base import Base
-from productator.database.failures import is_transient, is_unreachable
+from productator.database.failures import is_transient, is_unreachable, why_nothing_is_stored
+from productator.database.use import DatabaseUse, bound
 from productator.errors import CommitUnknown
 
 Arguments = ParamSpec("Arguments")
@@ -22,32 +24,58 @@ Result = TypeVar("Result")
 
 db = SQLAlchemy(model_class=Base)
 
+_EXTENSION = "productator-database"
 _READER = "reader"
 _ATTEMPTS = 4
 
 
-def init_app(app: Flask, url: str) -> None:
+@dataclass
+class Database:
+    """What the requests of this process share."""
+
+    use: DatabaseUse
+    # Whether the database refused to store something, and has stored nothing large since.
+    have_writes_failed: bool = False
+
+
+def init_app(app: Flask, url: str, *, budget_s: float, places: int) -> None:
+    """A request may use the database for `budget_s`, and so many requests at the same time."""
     # Flask-SQLAlchemy would look for a relative path elsewhere than all other programs.
     url = engine.absolute(url)
     app.config["SQLALCHEMY_DATABASE_URI"] = url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine.engine_options(url)
-    app.config["SQLALCHEMY_BINDS"] = {_READER: {"url": url, **engine.autocommit_options(url)}}
+    # A request that has a place finds a connection in the pool.
+    options = {} if make_url(url).database is None else {"pool_size": places, "max_overflow": 1}
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine.engine_options(url) | options
+    app.config["SQLALCHEMY_BINDS"] = {_READER: {"url": url, **engine.autocommit_options(url), **options}}
+    use = DatabaseUse(budget_s=budget_s, places=places)
+    app.extensions[_EXTENSION] = Database(use)
+    app.before_request(use.begin_request)
     db.init_app(app)
     with app.app_context():
         engine.prepare(db.engine)
         engine.prepare(db.engines[_READER], autocommit=True)
+        for each in db.engines.values():
+            bound(each, use)
+
+
+def database() -> Database:
+    found: Database = current_app.extensions[_EXTENSION]
+    return found
 
 
 @contextmanager
 def transaction() -> Iterator[Session]:
-    session = db.session()
-    try:
-        yield session
-        session.flush()
-        _commit(session)
-    except BaseException:
-        session.rollback()
-        raise
+    with database().use.place():
+        session = db.session()
+        try:
+            yield session
+            session.flush()
+            _commit(session)
+        except BaseException as error:
+            if isinstance(error, DBAPIError) and why_nothing_is_stored(error):
+                database().have_writes_failed = True
+            session.rollback()
+            raise
 
 
 def _commit(session: Session) -> None:
@@ -68,7 +96,7 @@ def reader() -> Engine:
 @contextmanager
 def reading() -> Iterator[Connection]:
     """A connection for single SELECTs: each sees the newest committed state."""
-    with reader().connect() as connection:
+    with database().use.place(), reader().connect() as connection:
         yield connection
 
 
@@ -96,12 +124,17 @@ def retried(work: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
             except StaleDataError:
                 continue  # another node of a cluster changed the row since we read it
             except DBAPIError as error:
-                # A request that timed out waiting for a connection is not retried.
-                if not is_transient(error) or is_unreachable(error):
+                if not _may_pass(error) or database().use.left_s <= 0:
                     raise
         return work(*args, **kwargs)
 
     return run
+
+
+def _may_pass(error: DBAPIError) -> bool:
+    """Whether a retry at once may succeed: the server was reached, and its disk is not full."""
+    stays = is_unreachable(error) or (why_nothing_is_stored(error) and not error.connection_invalidated)
+    return is_transient(error) and not stays
 
 
 class RetryingFlask(Flask):

@@ -1,8 +1,15 @@
 """Requests that uWSGI passes on differently from WSGI: corrected here, or marked as unreadable."""
 
 import io
+import time
 from collections.abc import Iterable
-from typing import Any
+from contextlib import nullcontext
+from threading import Semaphore
+from typing import Any, Protocol
+
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from productator.ops.slow_clients import BODY_S, SlowClients
 
 try:
     import uwsgi
@@ -11,43 +18,94 @@ except ImportError:  # another server, which decodes chunked bodies
 
 # Key in the environ of a request that cannot be served; its value is a sentence for the caller.
 UNREADABLE = "productator.unreadable"
-CHUNK_TIMEOUT_S = 10
+# The requests that a process works on at the same time: more would get in each other's way. The other threads
+# receive what clients send.
+AT_WORK = 4
+# The longest wait for more of a chunked body.
+_CHUNK_TIMEOUT_S = 10
+
+
+def is_uwsgi() -> bool:
+    return uwsgi is not None
 
 
 class RequestCorrection:
-    """WSGI middleware: gives every request a method, and decodes chunked bodies."""
+    """WSGI middleware: gives every request a method, and decodes and times its body.
+
+    The application reads a body after it has checked the caller. While a client sends its head or its body,
+    it takes no place among the requests that the application works on.
+    """
 
     def __init__(self, application: Any, *, max_bytes: int) -> None:
         self._application = application
         self._max_bytes = max_bytes
+        self._slow_clients = SlowClients()
+        self._at_work = Semaphore(AT_WORK)
+        if uwsgi is not None:
+            self._slow_clients.start()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if uwsgi is not None:
+            self._slow_clients.head_arrived(uwsgi.connection_fd())
         if "REQUEST_METHOD" not in environ:
             environ |= {"REQUEST_METHOD": "GET", "PATH_INFO": "/", UNREADABLE: "This is not HTTP."}
         elif uwsgi is not None and environ.get("HTTP_TRANSFER_ENCODING", "").strip().lower() == "chunked":
-            self._decode_chunks(environ)
-        return self._application(environ, start_response)  # type: ignore[no-any-return]
+            if environ.get("CONTENT_LENGTH"):
+                environ[UNREADABLE] = (
+                    "Content-Length and Transfer-Encoding exclude each other: send one of them."
+                )
+            else:
+                body = _ChunkedBody(self._max_bytes)
+                environ |= {"wsgi.input": self._timed(body), "wsgi.input_terminated": True}
+        elif uwsgi is not None:
+            environ["wsgi.input"] = self._timed(environ["wsgi.input"])
+        with self._at_work if uwsgi is not None else nullcontext():
+            return self._application(environ, start_response)  # type: ignore[no-any-return]
 
-    def _decode_chunks(self, environ: dict[str, Any]) -> None:
-        if environ.get("CONTENT_LENGTH"):
-            environ[UNREADABLE] = "Content-Length and Transfer-Encoding exclude each other: send one of them."
-            return
+    def _timed(self, body: "_Readable") -> "_TimedBody":
+        return _TimedBody(body, self._slow_clients, self._at_work)
+
+
+class _Readable(Protocol):
+    def read(self, size: int = -1) -> bytes: ...
+
+
+class _TimedBody:
+    """A body with a deadline, whatever arrives in between."""
+
+    def __init__(self, body: _Readable, slow_clients: SlowClients, at_work: Semaphore) -> None:
+        self._body = body
+        self._slow_clients = slow_clients
+        self._at_work = at_work
+        self._until: float | None = None
+
+    def read(self, size: int = -1) -> bytes:
+        if self._until is None:
+            self._until = time.monotonic() + BODY_S
+        self._at_work.release()
         try:
-            body = self._read()
-        except OSError:
-            environ[UNREADABLE] = "The body ended early, came too slowly, or has a chunk of more than 8 MiB."
-            return
-        del environ["HTTP_TRANSFER_ENCODING"]
-        environ["wsgi.input"] = io.BytesIO(body)
-        # The length of a body that is too large is above the limit, and the application refuses it.
-        environ["CONTENT_LENGTH"] = str(len(body))
+            with self._slow_clients.receiving_body(uwsgi.connection_fd(), until=self._until):
+                return self._body.read(size)
+        finally:
+            self._at_work.acquire()
 
-    def _read(self) -> bytes:
-        """The body, or its beginning if it is longer than allowed."""
+
+class _ChunkedBody:
+    """A body in chunks, decoded when it is first read; uWSGI would pass it on as empty."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._decoded: io.BytesIO | None = None
+
+    def read(self, size: int = -1) -> bytes:
+        if self._decoded is None:
+            self._decoded = io.BytesIO(self._decode())
+        return self._decoded.read(size)
+
+    def _decode(self) -> bytes:
         body = bytearray()
-        while len(body) <= self._max_bytes:
-            chunk = uwsgi.chunked_read(CHUNK_TIMEOUT_S)
-            if not chunk:
-                break
+        while chunk := uwsgi.chunked_read(_CHUNK_TIMEOUT_S):
             body += chunk
+            if len(body) > self._max_bytes:
+                raise RequestEntityTooLarge
         return bytes(body)

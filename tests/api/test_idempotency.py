@@ -1,5 +1,8 @@
 """Idempotency-Key: a POST that is sent again has one effect, and gets the first answer."""
 
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 
@@ -10,10 +13,12 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session, sessionmaker
 from werkzeug.test import TestResponse
 
+from lab import databases
 from productator import idempotency
 from productator.database.transactions import run_transaction
 from productator.domain import utc_now
 from productator.models import IdempotencyKey, Product
+from tests import servers
 from tests.api.checks import PRODUCTS, items, offers_url, problem
 from tests.api.test_concurrency import at_once
 from tests.marks import SENDS_NO_SQL
@@ -192,3 +197,58 @@ def test_a_first_request_that_is_not_finished_is_a_conflict(
 
     problem(response, 409)
     assert int(response.headers["Retry-After"]) > 0
+
+
+@pytest.fixture
+def client_of_a_small_packet() -> Iterator[FlaskClient]:
+    """A client of an application on a MariaDB that takes no statement of more than one MiB."""
+    with ExitStack() as running:
+        with servers.skipped_if_missing():
+            url = running.enter_context(databases.mariadb_url("--max-allowed-packet=1M"))
+        made = databases.Server(url)
+        database = servers.MigratedDatabase(made.new)
+        yield database.app.test_client()
+        database.close()
+        made.drop_all()
+
+
+def batch(client: FlaskClient, description: str, key: str) -> TestResponse:
+    body = {"items": 100 * [{"name": "Mill", "description": description}]}
+    return client.post(f"{PRODUCTS}/batch", json=body, headers={"Idempotency-Key": key})
+
+
+@pytest.mark.parametrize("text", ['"', "\n", "x", "ž", "🙂"])
+def test_a_batch_of_long_products_fits_a_small_packet(
+    client_of_a_small_packet: FlaskClient, text: str
+) -> None:
+    description = (9_000 // len(json.dumps(text))) * text
+
+    first, second = (batch(client_of_a_small_packet, description, "key-1") for _ in range(2))
+
+    assert (first.status_code, second.status_code) == (207, 207)
+    assert first.get_json() == second.get_json()
+    assert second.headers["Idempotency-Replayed"] == "true"
+
+
+@pytest.mark.parametrize("over", [-1, 0, 1])
+def test_a_long_answer_is_replayed_whole(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, over: int
+) -> None:
+    body_length = len(post(client, key="another").get_data(as_text=True))
+    monkeypatch.setattr(idempotency, "PIECE_LENGTH", body_length // 2 + over)
+
+    first, second = post(client), post(client)
+
+    assert first.get_data() == second.get_data()
+    assert second.headers["Idempotency-Replayed"] == "true"
+
+
+def test_an_answer_that_is_half_pruned_is_not_replayed(
+    client: FlaskClient, sessions: sessionmaker[Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency, "PIECE_LENGTH", 20)
+    post(client)
+    with sessions.begin() as session:
+        session.execute(delete(IdempotencyKey).where(IdempotencyKey.fingerprint == ""))
+
+    assert problem(post(client), 409)["type"] == "/problems/key-in-use"

@@ -1,5 +1,6 @@
 """The database is down, comes back, or rolls back: probes, problems and retries."""
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 
 from productator.app import create_app
 from productator.cli import main
@@ -17,7 +18,7 @@ from productator.database.engine import make_engine
 from productator.database.web import db
 from tests import factories
 from tests.api.checks import OFFERS, PRODUCTS, failure, offer_url, problem
-from tests.servers import dispose_of
+from tests.servers import MigratedDatabase, SharedServer, dispose_of
 
 Json = dict[str, Any]
 
@@ -265,3 +266,74 @@ def test_a_commit_whose_answer_was_lost_is_reported_as_unknown_and_does_not_run_
 
     assert "may or may not" in problem(response, 503)["detail"]
     assert failures == []
+
+
+class SqliteLimit:
+    """A pragma that every connection of an application obeys from its next use on."""
+
+    def __init__(self, app: Flask) -> None:
+        self.pragma = ""
+        with app.app_context():
+            for each in db.engines.values():
+                event.listen(each, "checkout", self._set)
+
+    def _set(self, connection: sqlite3.Connection, *_: object) -> None:
+        if self.pragma:
+            connection.execute(self.pragma)
+
+
+@pytest.fixture
+def limited(sqlite_files: SharedServer) -> Iterator[tuple[FlaskClient, SqliteLimit]]:
+    database = MigratedDatabase(sqlite_files.new)
+    yield database.app.test_client(), SqliteLimit(database.app)
+    database.close()
+
+
+# What stands for a full disk and a read-only file, what ends it, and how the API calls it.
+REFUSALS = {
+    "full": (
+        "PRAGMA max_page_count = 1",
+        "PRAGMA max_page_count = 1000000",
+        "The disk of the database is full.",
+    ),
+    "read-only": ("PRAGMA query_only = ON", "PRAGMA query_only = OFF", "The database is read-only."),
+}
+
+
+@pytest.mark.parametrize(("begin", "end", "reason"), REFUSALS.values(), ids=REFUSALS.keys())
+def test_a_database_that_stores_nothing_is_a_503_that_says_why_until_it_stores_again(
+    limited: tuple[FlaskClient, SqliteLimit], begin: str, end: str, reason: str
+) -> None:
+    client, limit = limited
+    factories.posted_product(client)
+    limit.pragma = begin
+    batch = {"items": 100 * [{"name": "Kettle", "description": 5_000 * "x"}]}
+
+    refused = problem(client.post(f"{PRODUCTS}/batch", json=batch), 503)
+    assert (refused["type"], reason in refused["detail"]) == ("/problems/nothing-is-stored", True)
+    assert problem(client.get("/readyz"), 503)["detail"] == reason
+    assert (client.get("/livez").status_code, client.get(PRODUCTS).status_code) == (200, 200)
+
+    limit.pragma = end
+    assert client.get("/readyz").status_code == 200
+    assert client.post(f"{PRODUCTS}/batch", json=batch).status_code == 207
+
+
+@pytest.mark.parametrize("code", [1021, 1114])
+def test_a_server_without_room_makes_writes_and_readiness_a_503_that_says_so(
+    client: FlaskClient, failures: list[Exception], code: int
+) -> None:
+    failures += [failure(code), failure(code)]
+
+    refused = problem(client.post(PRODUCTS, json={"name": "Kettle"}), 503)
+    assert refused["type"] == "/problems/nothing-is-stored"
+    assert problem(client.get("/readyz"), 503)["detail"] == "The disk of the database is full."
+    assert client.get("/readyz").status_code == 200
+    assert client.get(PRODUCTS).get_json()["items"] == []
+
+
+def test_readiness_leaves_nothing_in_the_database(client: FlaskClient, engine: Engine) -> None:
+    assert client.get("/readyz").status_code == 200
+
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT COUNT(*) FROM idempotency_keys")) == 0

@@ -2,14 +2,19 @@
 
 import json
 import socket
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
+import requests
 
 from lab.processes.api import ADMIN_TOKEN, Api
 from lab.processes.program import HOST
 from lab.processes.system import System
+from lab.proofs.slow_clients import drip_during_reads
 from lab.waiting import PATIENCE_S
 
 MIB = 1024 * 1024
@@ -118,6 +123,20 @@ def test_a_request_that_cannot_be_served_is_answered_with_a_problem(
     assert "Traceback" not in api.printed
 
 
+def test_every_answer_says_that_the_connection_ends(api: Api) -> None:
+    for head in (f"GET /livez HTTP/1.1\nHost: {HOST}", f"GET /nowhere HTTP/1.1\nHost: {HOST}", "no HTTP"):
+        assert "\r\nConnection: close\r\n" in answer_to(api, head)
+
+
+def test_a_client_that_keeps_connections_meets_no_reset(api: Api) -> None:
+    with requests.Session() as session:
+        session.headers["Authorization"] = f"Bearer {ADMIN_TOKEN}"
+        url = api.url("/api/v1/products")
+        answers = [session.post(url, json={"name": "Kettle"}).status_code for _ in range(100)]
+
+    assert answers == 100 * [201]
+
+
 def test_many_headers_are_served(api: Api) -> None:
     headers = "".join(f"\nX-{number}: x" for number in range(400))
 
@@ -163,3 +182,70 @@ def test_headers_beyond_the_servers_buffer_kill_no_worker(api: Api) -> None:
     assert not answer
     assert api.request("GET", "/products").status_code == 200
     assert api.children == workers
+
+
+def dripping(api: Api, head: str, piece: bytes, *, for_s: float) -> tuple[str, float]:
+    """Sends a piece each second, and returns the answer and when it, or the end of the connection, came."""
+    began = time.monotonic()
+    with socket.create_connection((HOST, api.port), timeout=1) as connection:
+        connection.sendall(head.replace("\n", "\r\n").encode())
+        while time.monotonic() - began < for_s:
+            try:
+                if answer := connection.recv(65536):
+                    return answer.decode(), time.monotonic() - began
+                break
+            except TimeoutError:
+                connection.sendall(piece)
+            except ConnectionResetError:
+                break
+    return "", time.monotonic() - began
+
+
+def test_a_head_that_drips_in_ends_after_its_deadline(api: Api) -> None:
+    answer, took_s = dripping(api, "GET /livez HTTP/1.1\nX-Long: ", b"x", for_s=30)
+
+    assert not answer
+    assert took_s < 13
+
+
+@pytest.mark.parametrize(
+    "head",
+    [f"{PLAIN_POST}\nContent-Length: 1000\n\n", f"{POST}\n\n3e8\n"],
+    ids=["with a length", "one chunk"],
+)
+def test_a_body_that_drips_in_is_refused_after_its_deadline(api: Api, head: str) -> None:
+    answer, took_s = dripping(api, head, b"x", for_s=30)
+
+    assert answer.startswith("HTTP/1.1 400 ")
+    assert took_s < 13
+
+
+def test_a_body_in_chunks_is_refused_before_it_is_read(api: Api) -> None:
+    head = POST.replace(f"Bearer {ADMIN_TOKEN}", "Bearer unknown")
+
+    answer, took_s = dripping(api, f"{head}\n\n3e8\n", b"x", for_s=30)
+
+    assert answer.startswith("HTTP/1.1 401 ")
+    assert took_s < 1
+
+
+def test_a_stop_ends_in_time_although_clients_drip(tmp_path: Path) -> None:
+    system = System(f"sqlite:///{tmp_path / 'products.db'}", tmp_path)
+    assert system.productator("migrate").end() == 0
+    api = system.api()
+    with ThreadPoolExecutor(8) as clients:
+        for _ in range(8):
+            clients.submit(dripping, api, "GET /livez HTTP/1.1\nX-Long: ", b"x", for_s=40)
+        time.sleep(1)
+        began = time.monotonic()
+
+        assert api.stop() == 0
+
+        assert time.monotonic() - began < 15
+    assert not system.stop_all()
+
+
+def test_fifty_clients_that_drip_leave_liveness_and_reads_served(api: Api) -> None:
+    dripped = drip_during_reads(api, clients=50, for_s=13)
+
+    assert dripped.is_as_promised, str(dripped)

@@ -6,7 +6,7 @@ import pymysql
 import pytest
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
 
-from productator.database.failures import is_transient, is_unreachable
+from productator.database.failures import is_transient, is_unreachable, why_nothing_is_stored
 
 
 def error_of(
@@ -36,6 +36,28 @@ def test_errors_that_stay_are_not_transient(error: DBAPIError) -> None:
 
 def test_a_lost_connection_is_transient_whatever_the_code() -> None:
     assert is_transient(error_of(0, "", lost=True))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        error_of(1021, "Disk full (./test/products.ibd); waiting for someone to free some space..."),
+        error_of(1114, "The table 'products' is full"),
+        error_of(1030, 'Got error 28 "No space left on device" from storage engine InnoDB'),
+        error_of(3, "Error writing file './binlog' (Errcode: 28 - No space left on device)"),
+        OperationalError("UPDATE x", {}, sqlite3.OperationalError("database or disk is full")),
+        OperationalError("UPDATE x", {}, sqlite3.OperationalError("disk I/O error")),
+    ],
+)
+def test_a_full_disk_is_transient_and_has_a_reason(error: DBAPIError) -> None:
+    assert is_transient(error)
+    assert why_nothing_is_stored(error)
+
+
+def test_other_errors_of_a_storage_engine_have_no_such_reason() -> None:
+    error = error_of(1030, "Got error 168 from storage engine InnoDB")
+
+    assert (is_transient(error), why_nothing_is_stored(error)) == (False, None)
 
 
 @pytest.mark.parametrize(

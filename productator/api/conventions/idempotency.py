@@ -49,11 +49,12 @@ def _replay(keyed: KeyedRequest) -> Response | None:
 def _run(keyed: KeyedRequest, work: Callable[[Session], Response]) -> Response | None:
     """None: another request has taken the key since we looked."""
     with transaction() as session:
-        if not idempotency.take_key(session, keyed, now=utc_now()):
+        now = utc_now()
+        if not idempotency.take_key(session, keyed, now=now):
             session.rollback()
             return None
         response = work(session)
-        idempotency.store_answer(session, keyed, _answer(response))
+        idempotency.store_answer(session, keyed, _answer(response), now=now)
         return response
 
 

@@ -277,9 +277,19 @@ UNAVAILABLE = _declare(
     503,
     "unavailable",
     "Not available at the moment",
-    meaning="The database does not answer; nothing was changed.",
+    meaning="The database does not answer, or not in time; nothing was changed.",
     advice="Send the request again after `Retry-After` seconds.",
-    example="The database is not available at the moment; nothing was changed.",
+    example=errors.DatabaseUnavailable(),
+    headers=("Retry-After",),
+)
+NOTHING_IS_STORED = _declare(
+    503,
+    "nothing-is-stored",
+    "The database stores nothing at the moment",
+    meaning="The disk of the database is full, or the database is read-only; `detail` says which. Nothing was"
+    " changed; reading goes on.",
+    advice="Tell the operator, and send the request again after `Retry-After` seconds.",
+    example="The disk of the database is full. Nothing was changed.",
     headers=("Retry-After",),
 )
 COMMIT_UNKNOWN = _declare(
@@ -304,7 +314,8 @@ NOT_READY = _declare(
     503,
     "not-ready",
     "Not ready for traffic",
-    meaning="The database does not answer, or its schema is not the one of this version.",
+    meaning="The database does not answer or stores nothing, or its schema is not the one of this version;"
+    " `detail` says which.",
     advice="Send traffic to another replica; `productator migrate` brings the schema up to date.",
     example=NOT_MIGRATED,
     headers=("Retry-After",),

@@ -14,7 +14,13 @@ from productator.api.conventions.parsing import current_request_id
 from productator.api.conventions.problem_types import ProblemType
 from productator.api.conventions.responses import json_response
 from productator.api.schemas.answers import ItemProblemJson, ProblemJson, WrongValueJson
-from productator.database.failures import NOT_MIGRATED, is_transient, is_unmigrated, reason
+from productator.database.failures import (
+    NOT_MIGRATED,
+    is_transient,
+    is_unmigrated,
+    reason,
+    why_nothing_is_stored,
+)
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +132,9 @@ def _answer_http_error(error: HTTPException) -> Response:
     if problem_type is problem_types.NOT_FOUND:
         return _problem(problem_type, f"There is nothing at {request.path}.")
     if isinstance(error, ClientDisconnected):
-        return _problem(problem_type, "The body ended before its Content-Length, or came too slowly.")
+        return _problem(
+            problem_type, "The body ended early, came too slowly, or has a chunk of more than 8 MiB."
+        )
     if problem_type is problem_types.BODY_TOO_LARGE:
         return _problem(problem_type, problem_type.example)
     headers = {name: response.headers[name] for name in problem_type.headers}
@@ -140,6 +148,9 @@ def _answer_database_error(error: DBAPIError | PoolTimeout) -> Response:
     elif isinstance(error, DBAPIError) and not is_transient(error):
         return _answer_unexpected_error(error)
     log.warning("the database is not available", extra={"error": reason(error)})
+    if isinstance(error, DBAPIError) and (why := why_nothing_is_stored(error)):
+        stored_nothing = problem_types.NOTHING_IS_STORED
+        return _problem(stored_nothing, f"{why} Nothing was changed.", _retry_after(stored_nothing))
     return _problem(unavailable, detail, _retry_after(unavailable))
 
 

@@ -182,6 +182,8 @@ def _problems_of(rule: Rule, operation: Operation) -> set[ProblemType]:
         found |= _PROBLEMS_OF_A_CHANGE
     if operation.conditional == "once":
         found |= _PROBLEMS_OF_A_KEY
+    if problem_types.UNAVAILABLE in found:
+        found |= {problem_types.NOTHING_IS_STORED}
     if problem_types.UNAVAILABLE in found and "GET" not in (rule.methods or set()):
         found |= {problem_types.COMMIT_UNKNOWN}
     return found

@@ -1,0 +1,132 @@
+"""How long a request may use the database, and how many requests of a process may use it at the same time.
+
+A database that hangs must not hold up everything. A request ends when its time is used up. While all places
+are taken and nobody gives one back, further requests are refused at once, so that a thread stays free for
+those that need no database.
+"""
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pymysql.cursors import Cursor
+from sqlalchemy import Connection, Engine, event
+
+from productator.database.engine import CONNECT_TIMEOUT_S
+from productator.errors import DatabaseUnavailable
+
+log = logging.getLogger(__name__)
+
+# A place is given back far more often, unless the database hangs.
+STUCK_S = 0.5
+
+
+class DatabaseUse:
+    """The places of a process, and what each thread's request has left of its budget."""
+
+    def __init__(self, *, budget_s: float, places: int) -> None:
+        self._budget_s = budget_s
+        self._places = places
+        self._taken = 0
+        self._changed_at = 0.0
+        self._changed = threading.Condition()
+        self._own = _OwnUse(budget_s)
+
+    def begin_request(self) -> None:
+        self._own.left_s = self._budget_s
+
+    def limit(self, most_s: float) -> None:
+        """Leaves this much of the request's budget, at most."""
+        self._own.left_s = min(self._own.left_s, most_s)
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Keeps a place for this thread, whose time counts; within another one it is the same place."""
+        if self._own.since is not None:
+            yield
+            return
+        self._own.since = time.monotonic()
+        try:
+            self._take()
+            try:
+                yield
+            finally:
+                self._give_back()
+        finally:
+            self._own.left_s = self.left_s
+            self._own.since = None
+
+    @property
+    def left_s(self) -> float:
+        """What is left of the request's budget: only its time with the database counts."""
+        used_s = 0.0 if self._own.since is None else time.monotonic() - self._own.since
+        return self._own.left_s - used_s
+
+    @property
+    def left_whole_s(self) -> int:
+        """At least one, since drivers take 0 for no limit; whole, since setting another number takes time."""
+        return max(1, math.ceil(self.left_s))
+
+    def _take(self) -> None:
+        with self._changed:
+            while self._taken >= self._places:
+                wait_s = min(self._changed_at + STUCK_S - time.monotonic(), self.left_s)
+                if wait_s <= 0:
+                    raise DatabaseUnavailable
+                self._changed.wait(wait_s)
+            self._taken += 1
+            self._changed_at = time.monotonic()
+
+    def _give_back(self) -> None:
+        with self._changed:
+            self._taken -= 1
+            self._changed_at = time.monotonic()
+            self._changed.notify()
+
+
+class _OwnUse(threading.local):
+    def __init__(self, budget_s: float) -> None:
+        self.left_s = budget_s
+        # When it began to use the database; None: it does not.
+        self.since: float | None = None
+
+
+def bound(engine: Engine, use: DatabaseUse) -> None:
+    """Makes every wait of this engine end when the request's budget is used up."""
+    if engine.dialect.name == "sqlite":
+        _bound_file(engine, use)
+    else:
+        _bound_server(engine, use)
+
+
+def _bound_file(engine: Engine, use: DatabaseUse) -> None:
+    @event.listens_for(engine, "checkout")
+    def limit_waiting(connection: Any, *_: object) -> None:
+        connection.execute(f"PRAGMA busy_timeout = {max(1, int(use.left_s * 1000))}")
+
+
+def _bound_server(engine: Engine, use: DatabaseUse) -> None:
+    @event.listens_for(engine, "do_connect")
+    def limit_connecting(
+        _dialect: object, _record: object, _arguments: object, given: dict[str, Any]
+    ) -> None:
+        left_s = use.left_whole_s
+        given |= {"connect_timeout": min(CONNECT_TIMEOUT_S, left_s)}
+        given |= {"read_timeout": left_s, "write_timeout": left_s}
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def limit_statement(_connection: object, cursor: Cursor, *_: object) -> None:
+        _limit_answer(cursor.connection, use.left_whole_s)
+
+    @event.listens_for(engine, "commit")
+    def limit_commit(connection: Connection) -> None:
+        _limit_answer(connection.connection.dbapi_connection, use.left_whole_s)
+
+
+def _limit_answer(connection: Any, left_s: int) -> None:
+    # PyMySQL has no public way to change this for one statement; it reads the values before each wait.
+    connection._read_timeout = connection._write_timeout = left_s  # noqa: SLF001 - see above

@@ -1,0 +1,96 @@
+"""The places for requests that use the database, and the time that each may use it."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import pytest
+
+from productator.database import use as database_use
+from productator.database.use import DatabaseUse
+from productator.errors import DatabaseUnavailable
+
+
+def in_another_thread(work: Callable[[], None]) -> None:
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(work).result()
+
+
+def take_place(use: DatabaseUse) -> None:
+    use.begin_request()
+    with use.place():
+        pass
+
+
+def test_only_the_time_with_the_database_counts() -> None:
+    use = DatabaseUse(budget_s=5, places=1)
+
+    time.sleep(0.02)
+    assert use.left_s == 5
+    with use.place():
+        time.sleep(0.02)
+        assert use.left_s < 4.99
+    left_s = use.left_s
+    time.sleep(0.02)
+
+    assert use.left_s == left_s < 4.99
+
+
+def test_each_request_has_the_whole_budget() -> None:
+    use = DatabaseUse(budget_s=5, places=1)
+    with use.place():
+        time.sleep(0.02)
+
+    use.begin_request()
+
+    assert use.left_s == 5
+
+
+def test_a_place_within_a_place_is_the_same() -> None:
+    use = DatabaseUse(budget_s=5, places=1)
+
+    with use.place(), use.place():
+        pass
+
+    in_another_thread(lambda: take_place(use))
+
+
+def test_requests_are_refused_at_once_while_nobody_gives_a_place_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(database_use, "STUCK_S", 0.05)
+    use = DatabaseUse(budget_s=5, places=1)
+    with use.place():
+        time.sleep(0.1)
+        began = time.monotonic()
+        with pytest.raises(DatabaseUnavailable):
+            in_another_thread(lambda: take_place(use))
+        assert time.monotonic() - began < 0.05
+
+    in_another_thread(lambda: take_place(use))
+
+
+def test_a_request_waits_for_a_place_that_is_given_back() -> None:
+    use = DatabaseUse(budget_s=5, places=1)
+    waits = Event()
+
+    def take() -> None:
+        use.begin_request()
+        waits.set()
+        with use.place():
+            pass
+
+    with ThreadPoolExecutor(1) as thread:
+        with use.place():
+            waiting = thread.submit(take)
+            waits.wait()
+        waiting.result()
+
+
+def test_a_driver_is_never_given_a_timeout_of_zero() -> None:
+    use = DatabaseUse(budget_s=5, places=1)
+
+    use.limit(0)
+
+    assert use.left_whole_s == 1
