@@ -31,7 +31,7 @@ class Forwarding:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         forwarded = _taken_out(environ)
         if _PROTO in forwarded or "HTTP_X_FORWARDED_SSL" in forwarded:
-            # uWSGI has taken the scheme from them, whoever sent them.
+            # uWSGI has taken the scheme from them, no matter who sent them.
             environ["wsgi.url_scheme"] = "http"
         self._believe_proxies(environ, forwarded)
         if self._public_url is not None:
