@@ -1,5 +1,6 @@
 """Products and offers as the database holds them, read without any of the programs."""
 
+from collections.abc import Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeVarTuple
@@ -7,7 +8,7 @@ from typing import TypeVarTuple
 from sqlalchemy import Engine, Row, Select, select
 from sqlalchemy.orm import sessionmaker
 
-from lab.processes.simulator import Listing, Simulator
+from lab.processes.simulator import Listing, ShownListing, Simulator
 from productator.catalogue import products
 from productator.domain import NewProduct, utc_now
 from productator.models import Offer, Product, Refresh
@@ -59,7 +60,13 @@ class Catalogue:
 
 
 def wrongly_stored(simulator: Simulator, catalogue: Catalogue) -> dict[str, Listing]:
-    """Products whose stored offers were never a correct answer of the service."""
+    """Products whose stored offers no answer of the service can have left."""
     stored = catalogue.listings()
     shown = simulator.shown()
-    return {product: offers for product, offers in stored.items() if offers not in shown[product]}
+    return {product: offers for product, offers in stored.items() if not _is_possible(offers, shown[product])}
+
+
+def _is_possible(stored: Listing, shown: Set[ShownListing]) -> bool:
+    """Whether one answer leaves them: what it says nothing of must have been shown by another one."""
+    once_shown = {offer for each in shown for offer in each.offers}
+    return any(stored == each.after(stored) and stored - each.offers <= once_shown for each in shown)

@@ -53,7 +53,7 @@ def create_app(settings: Settings) -> Flask:
 def _identity_provider(settings: Settings) -> IdentityProvider | None:
     if not (settings.jwt_issuer and settings.jwt_audience and settings.jwt_jwks_url):
         return None
-    keys = KeySet(settings.jwt_jwks_url)
+    keys = KeySet(settings.jwt_jwks_url, ca_file=settings.ca_file)
     return IdentityProvider(issuer=settings.jwt_issuer, audience=settings.jwt_audience, keys=keys)
 
 

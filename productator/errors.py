@@ -147,6 +147,10 @@ class ConfigError(Exception):
     """A setting is wrong; the message is one sentence for the operator."""
 
 
+class CallFailed(Exception):
+    """A call to somebody else's server brought no usable answer; the message is a part of a sentence."""
+
+
 class OffersServiceError(Exception):
     """Base of the errors of the external Offers service."""
 
@@ -157,6 +161,13 @@ class OffersUnavailable(OffersServiceError):
     def __init__(self, reason: str, *, retry_after_s: float | None = None) -> None:
         self.retry_after_s = retry_after_s
         super().__init__(reason)
+
+
+class TooMuchAtOnce(OffersServiceError):
+    """The answers of all calls together take too much memory of ours; the call is to be made again."""
+
+    def __init__(self) -> None:
+        super().__init__("Answers of the Offers service take too much memory.")
 
 
 class AnotherTokenIsValid(OffersUnavailable):

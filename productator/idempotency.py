@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
-from productator.database.failures import is_lock_timeout
+from productator.database.failures import is_row_locked
 from productator.errors import KeyInUse, KeyReused
 from productator.models import IdempotencyKey
 
@@ -83,7 +83,8 @@ def take_key(session: Session, request: KeyedRequest, *, now: datetime) -> bool:
     except IntegrityError:
         return False
     except DBAPIError as error:
-        if is_lock_timeout(error):
+        # On SQLite somebody may have locked the whole database, which says nothing about the key.
+        if is_row_locked(error):
             raise KeyInUse from error
         raise
     return True

@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sys
+from collections import Counter
 from datetime import timedelta
 
 import click
@@ -22,6 +23,7 @@ from productator.models import Refresh
 from productator.offers_service.access_token import FixedTokenSource, SharedTokenSource, TokenSource
 from productator.offers_service.http_call import HttpCall
 from productator.ops import logging as log_lines
+from productator.outgoing import without_user
 from refresher import probes
 from refresher.fetching.circuit_breaker import CircuitBreaker
 from refresher.fetching.fetcher import Fetcher
@@ -31,14 +33,14 @@ from refresher.leases.schedule import Rhythm
 from refresher.maintenance import Maintenance
 from refresher.metrics import Backlog, Metrics
 from refresher.storing.writer import BatchWriter
-from refresher.worker import StopFlag, Worker
+from refresher.worker import OnceReport, StopFlag, Worker
 
 log = logging.getLogger("refresher")
 
-# Of the ten seconds that a stop may take; the rest is for storing and giving claims back.
-GRACE_S = 5.0
 _STALLED_AFTER_PERIODS = 2
 _SWITCH_INTERVAL_S = 0.0005
+# With `--once`: how many reasons of failures it prints.
+_MOST_REASONS = 5
 
 
 @click.command()
@@ -94,12 +96,12 @@ def _refresh_until_stopped(settings: Settings, stop: StopFlag) -> None:
 
     log.info(
         "refreshing every %g s from %s",
-        *(settings.refresher_period_s, settings.offers_address),
+        *(settings.refresher_period_s, without_user(settings.offers_address)),
         # Started in another directory without settings, the refresher has another SQLite file.
         extra={"database": make_url(settings.database_url).render_as_string(hide_password=True)},
     )
     worker.run(stop, on_turn=on_turn)
-    worker.finish(grace_s=GRACE_S)
+    worker.finish()
     log.info("stopped")
 
 
@@ -113,9 +115,27 @@ def _refresh_once(settings: Settings, stop: StopFlag) -> int:
     with click.progressbar(
         length=due, label=f"Refreshing {due} products", hidden=not sys.stdout.isatty()
     ) as bar:
-        succeeded = worker.run_once(stop, on_progress=bar.update)
-    worker.finish(grace_s=GRACE_S)
-    return 0 if succeeded else 1
+        report = worker.run_once(stop, on_progress=bar.update)
+    report.stored.add(worker.finish())
+    _print(report, address=without_user(settings.offers_address))
+    return 0 if report.is_success else 1
+
+
+def _print(report: OnceReport, *, address: str) -> None:
+    """Says what failed, for how many products and why; logs may be read by nobody."""
+    stored = report.stored
+    click.echo(f"Products refreshed: {stored.refreshed}; failed: {stored.failed}.")
+    for message, times in Counter(message for _, message in stored.errors).most_common(_MOST_REASONS):
+        click.echo(f"Failed for {times} products at {address}: {message}", err=True)
+    if stored.refused_offers:
+        product_id, note = stored.incomplete[0]
+        click.echo(
+            f"Refused {stored.refused_offers} offers of {len(stored.incomplete)} products;"
+            f" product {product_id}: {note}",
+            err=True,
+        )
+    if report.ended_early:
+        click.echo(f"Other products that are due were not tried: {report.ended_early}.", err=True)
 
 
 def _count_due(sessions: sessionmaker[Session]) -> int:
@@ -140,10 +160,11 @@ def make_worker(settings: Settings, sessions: sessionmaker[Session], registry: C
         settings.offers_address,
         concurrency=settings.refresher_concurrency,
         timeout_s=settings.offers_timeout_s,
+        ca_file=settings.ca_file,
     )
     return Worker(
         Leases(sessions, rhythm, wake=transport.wake),
-        Fetcher(transport, _token_source(settings, sessions)),
+        Fetcher(transport, _token_source(settings, sessions), most_offers=settings.max_offers),
         BatchWriter(sessions, period=rhythm.period, wake=transport.wake),
         CircuitBreaker(probe_every_s=settings.refresher_period_s),
         Metrics(registry),
@@ -162,7 +183,7 @@ def _token_source(settings: Settings, sessions: sessionmaker[Session]) -> TokenS
     if settings.offers_token is not None:
         return FixedTokenSource(settings.offers_token)
     return SharedTokenSource(
-        HttpCall(settings.offers_address, timeout_s=settings.offers_timeout_s),
+        HttpCall(settings.offers_address, timeout_s=settings.offers_timeout_s, ca_file=settings.ca_file),
         sessions,
         address=settings.offers_address,
         refresh_token=settings.offers_refresh_token,

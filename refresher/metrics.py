@@ -37,8 +37,12 @@ class StoreResult:
     added: int = 0
     changed: int = 0
     removed: int = 0
+    # Wrong offers in lists whose other offers were stored.
+    refused_offers: int = 0
     # Product and reason.
     errors: list[tuple[int, str]] = field(default_factory=list)
+    # Products with refused offers, and which.
+    incomplete: list[tuple[int, str]] = field(default_factory=list)
     # How long each transaction took.
     batches_s: list[float] = field(default_factory=list)
     # How long after its slot the latest product was stored.
@@ -65,6 +69,11 @@ class Metrics:
         )
         self._changes = Counter(
             f"{_PREFIX}_offer_changes_total", "Changes of offers by kind", ["kind"], registry=registry
+        )
+        self._refused_offers = Counter(
+            f"{_PREFIX}_refused_offers_total",
+            "Wrong offers in lists whose other offers were stored",
+            registry=registry,
         )
         self._last_success = Gauge(
             f"{_PREFIX}_last_success_timestamp_seconds",
@@ -95,6 +104,7 @@ class Metrics:
             self._products.labels(outcome).inc(getattr(stored, outcome))
         for kind in ("added", "changed", "removed"):
             self._changes.labels(kind).inc(getattr(stored, kind))
+        self._refused_offers.inc(stored.refused_offers)
         for seconds in stored.batches_s:
             self._batches.observe(seconds)
         if stored.refreshed:
@@ -134,7 +144,7 @@ class _Cycle:
     def _is_news(self) -> bool:
         """Work is spread over the period: a little at any time, and each of it is not worth a line."""
         is_calm = time.monotonic() - self._logged_at < _CALM_S
-        return not is_calm or bool(self._total.registered or self._total.errors)
+        return not is_calm or bool(self._total.registered or self._total.errors or self._total.incomplete)
 
 
 def _log(total: StoreResult, took_s: float) -> None:
@@ -150,6 +160,17 @@ def _log(total: StoreResult, took_s: float) -> None:
             "seconds": round(took_s, 1),
         },
     )
+    if total.incomplete:
+        product_id, reason = total.incomplete[0]
+        log.warning(
+            "offers refused",
+            extra={
+                "offers": total.refused_offers,
+                "products": len(total.incomplete),
+                "for_example": product_id,
+                "reason": reason,
+            },
+        )
     reasons = Tally(reason for _, reason in total.errors)
     for reason, times in reasons.most_common(_MOST_ERRORS_NAMED):
         example = next(product_id for product_id, each in total.errors if each == reason)

@@ -10,12 +10,12 @@ failures and decides when it is due next; `storing/batch.py` writes both and end
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from productator.domain import utc_now
 from productator.errors import OffersUnavailable, TokenRejected
-from refresher.fetching.circuit_breaker import CircuitBreaker
+from refresher.fetching.circuit_breaker import CircuitBreaker, Outcome
 from refresher.fetching.fetcher import Fetcher
 from refresher.fetching.journey import FetchResult
 from refresher.leases.leases import Leases
@@ -33,6 +33,8 @@ _PAUSE_S = 1.0
 _MOST_DATABASE_FAILURES = 3
 # Of a stop, after the calls: to store results, and to give back the other claims, twice if rows are locked.
 _STORING_S, _GIVING_BACK_S = 2.0, 2.6
+# For calls under way. The three together are less than the ten seconds that a stop may take.
+_GRACE_S = 5.0
 
 
 @dataclass
@@ -40,6 +42,19 @@ class StopFlag:
     """A plain flag: setting a threading.Event in a signal handler can deadlock."""
 
     requested: bool = False
+
+
+@dataclass
+class OnceReport:
+    """What `run_once` did."""
+
+    stored: StoreResult = field(default_factory=StoreResult)
+    # Why products that were due may not have been tried; None: all were.
+    ended_early: str | None = None
+
+    @property
+    def is_success(self) -> bool:
+        return not (self.stored.failed or self.ended_early)
 
 
 class Worker:
@@ -82,17 +97,18 @@ class Worker:
                 log.exception("a turn of the loop failed")
                 time.sleep(_PAUSE_S)
 
-    def run_once(self, stop: StopFlag, *, on_progress: Callable[[int], None]) -> bool:
-        """Refreshes everything that is due now, once; returns whether all of it succeeded."""
-        due_by, failed = utc_now(), 0
+    def run_once(self, stop: StopFlag, *, on_progress: Callable[[int], None]) -> OnceReport:
+        """Refreshes everything that is due now, once."""
+        due_by, report = utc_now(), OnceReport()
         self._claim_at, self._has_claimed_all = 0.0, False
         while not (stop.requested or self._is_hopeless or (self._has_claimed_all and self._is_idle)):
             stored = self.turn(due_by=due_by)
-            failed += stored.failed
+            report.stored.add(stored)
             # Never idle: a line of the log would tear the progress bar.
             self._metrics.count_stored(stored, idle=False)
             on_progress(stored.refreshed + stored.failed)
-        return not (stop.requested or self._is_hopeless or self._leases.avoided or failed)
+        report.ended_early = self._reason_to_end(stop)
+        return report
 
     def turn(self, *, due_by: datetime | None) -> StoreResult:
         """One turn: claims products due by then (None: now), moves the others on; returns what was stored."""
@@ -101,8 +117,8 @@ class Worker:
         self._fetch()
         return self._store()
 
-    def finish(self, *, grace_s: float) -> None:
-        """Stores what arrives within `grace_s`, and gives the other claims back."""
+    def finish(self, *, grace_s: float = _GRACE_S) -> StoreResult:
+        """Stores what arrives within `grace_s`, and gives the other claims back; returns what was stored."""
         deadline = time.monotonic() + grace_s
         self._leases.give_back(self._fetcher.drop_waiting())
         while (left_s := deadline - time.monotonic()) > 0 and self._fetcher.is_busy:
@@ -115,6 +131,7 @@ class Worker:
         self._metrics.count_stored(stored, idle=True)
         self._leases.give_back(self._writer.drop())
         self._leases.finish(until=time.monotonic() + _GIVING_BACK_S)
+        return stored
 
     @property
     def _is_idle(self) -> bool:
@@ -123,6 +140,15 @@ class Worker:
     @property
     def _is_hopeless(self) -> bool:
         return self._breaker.is_open or self._leases.failures >= _MOST_DATABASE_FAILURES
+
+    def _reason_to_end(self, stop: StopFlag) -> str | None:
+        if stop.requested:
+            return "the refresher was stopped"
+        if self._breaker.is_open:
+            return "the Offers service is down"
+        if self._leases.failures >= _MOST_DATABASE_FAILURES:
+            return "the database is not available"
+        return "somebody keeps their rows locked" if self._leases.avoided else None
 
     def _start_claimed(self) -> None:
         claimed = self._leases.take()
@@ -149,7 +175,10 @@ class Worker:
 
     def _fetch(self) -> None:
         next_batch_in_s = self._writer.next_batch_in_s
-        fetched = self._fetcher.fetch(self._idle_s if next_batch_in_s is None else next_batch_in_s)
+        fetched = self._fetcher.fetch(
+            self._idle_s if next_batch_in_s is None else next_batch_in_s,
+            unstored_bytes=self._writer.unstored_bytes,
+        )
         self._writer.add(fetched.results)
         for result in fetched.results:
             self._judge_service(result)
@@ -168,12 +197,7 @@ class Worker:
         now, error = time.monotonic(), result.error
         was_open = self._breaker.is_open
         recovered = self._breaker.record(
-            result.claim.product_id,
-            succeeded=error is None or result.is_product_unknown,
-            # A service that rejects the token answers nothing else either.
-            answered=not isinstance(error, OffersUnavailable | TokenRejected),
-            sent_at=result.sent_at,
-            now=now,
+            result.claim.product_id, _outcome(result), sent_at=result.sent_at, now=now
         )
         if isinstance(error, OffersUnavailable) and error.retry_after_s is not None:
             self._breaker.pause(error.retry_after_s, now=now)
@@ -184,3 +208,13 @@ class Worker:
             log.info("the Offers service is up again")
             self._leases.make_delayed_products_due()
             self._claim_at = 0.0
+
+
+def _outcome(result: FetchResult) -> Outcome:
+    if result.error is None:
+        return Outcome.REFRESHED
+    if result.is_product_unknown:
+        return Outcome.UNKNOWN_PRODUCT
+    # A service that rejects the token answers nothing else either.
+    is_unanswered = isinstance(result.error, OffersUnavailable | TokenRejected)
+    return Outcome.UNANSWERED if is_unanswered else Outcome.REFUSED

@@ -22,14 +22,23 @@ class ServiceCall(NamedTuple):
     body: bytes = b""
 
 
+class SpoiltOffer(NamedTuple):
+    """The one offer of a list that a fault has made wrong."""
+
+    id: str
+    # Whether the answer still says which offer it is.
+    has_id: bool
+
+
 class ServiceAnswer(NamedTuple):
-    """A complete answer; `tick` is set when the body shows the market of that tick."""
+    """A complete answer; `tick` is set when the body shows the market of that tick, but for a spoilt offer."""
 
     status: int
     body: bytes
     content_type: str = "application/json"
     headers: tuple[tuple[str, str], ...] = ()
     tick: int | None = None
+    spoilt: SpoiltOffer | None = None
 
 
 def json_answer(status: int, content: Any) -> ServiceAnswer:

@@ -5,12 +5,14 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Protocol
 
-from simulator.calls import ServiceAnswer, ServiceCall, json_answer, reason_of
+from simulator.calls import ServiceAnswer, ServiceCall, SpoiltOffer, json_answer, reason_of
 from simulator.faults import FaultRule
 
 _HUGE = 2**70
 _WRONG: dict[str, Any] = {"string": "12", "float": 12.5, "bool": True, "null": None}
 _HTML = "text/html"
+# With fewer offers, a list with a bad one has no good one.
+_GOOD_AND_BAD = 2
 
 
 class ErrorShapes(Protocol):
@@ -65,7 +67,11 @@ def distort(rule: FaultRule, call: ServiceCall, answer: ServiceAnswer) -> Servic
         return json_answer(answer.status, wrong)
     if rule.kind == "empty":
         return json_answer(answer.status, [])
-    return json_answer(answer.status, _with_one_bad_offer(rule, content))
+    wrong_answer = json_answer(answer.status, _with_one_bad_offer(rule, content))
+    if rule.kind == "duplicate_ids" or len(content) < _GOOD_AND_BAD:
+        return wrong_answer
+    spoilt = SpoiltOffer(str(content[-1]["id"]), has_id=rule.settings["field"] != "id")
+    return wrong_answer._replace(tick=answer.tick, spoilt=spoilt)
 
 
 def _with_extra_fields(content: Any) -> Any:

@@ -6,6 +6,8 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from simulator.calls import SpoiltOffer
+
 _NOTHING = -1
 
 
@@ -15,6 +17,7 @@ class RequestOutcome(NamedTuple):
     call: str
     status: int | None
     fault: str | None
+    spoilt: SpoiltOffer | None = None
 
 
 class _Numbers:
@@ -101,4 +104,7 @@ class RequestLog:
             "status": outcome.status,
             "fault": outcome.fault,
         }
-        return entry if tick == _NOTHING else entry | {"tick": tick}
+        if tick == _NOTHING:
+            return entry
+        spoilt = {} if outcome.spoilt is None else {"spoilt": outcome.spoilt._asdict()}
+        return entry | {"tick": tick} | spoilt

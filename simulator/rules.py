@@ -32,7 +32,9 @@ unregistered                                     offers: 404 although registered
 
 With `arrives`, the service performs the call before the fault: a registration is made. Kinds that change the
 content apply to successful answers only. They change the last offer of a product, so that a client that
-stores offers one by one has stored the others by then.
+stores offers one by one has stored the others by then. A good client stores the good offers of wrong_types,
+negative, huge and missing_field, and leaves the wrong one as it was; with all other wrong content (two offers
+of one id included) it leaves everything as it was.
 """
 
 from collections.abc import Callable

@@ -103,11 +103,12 @@ def _outcome(call: ServiceCall, answer: ServiceAnswer, rule: FaultRule | None) -
         return RequestOutcome(call.name, answer.status, None)
     if rule.family is Family.SILENCE:
         return RequestOutcome(call.name, None, rule.kind)
-    return RequestOutcome(call.name, 200 if rule.kind == "oversized" else answer.status, rule.kind)
+    status = 200 if rule.kind == "oversized" else answer.status
+    return RequestOutcome(call.name, status, rule.kind, answer.spoilt)
 
 
 def _tick_shown(answer: ServiceAnswer, rule: FaultRule | None) -> int | None:
-    return answer.tick if rule is None or rule.kind in HARMLESS else None
+    return answer.tick if rule is None or rule.kind in HARMLESS or answer.spoilt else None
 
 
 def _same_address_by_another_name(request: web.BaseRequest) -> str:

@@ -35,7 +35,7 @@ def main() -> None:
             refreshed += more
 
         before, began = _processor_s(), time.monotonic()
-        succeeded = worker.run_once(StopFlag(), on_progress=count)
+        succeeded = worker.run_once(StopFlag(), on_progress=count).is_success
         cost = {
             "seconds": time.monotonic() - began,
             "processor_s": _processor_s() - before,

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
-from lab.processes.simulator import Listing
+from lab.processes.simulator import Listing, ShownListing
 from productator.domain import ChangeKind
 from productator.prices.changes import Aggregate, OfferState, aggregate
 
@@ -94,16 +94,16 @@ def external_listings(states: Iterable[tuple[datetime, OfferStates]]) -> list[Li
     return [listing for listing, _ in groupby(listings)]
 
 
-def wrong_listings(listings: Iterable[Listing], shown: Sequence[tuple[int, Listing]]) -> list[Listing]:
-    """Listings that the service never showed, or only before a later one; `shown` is in order of its ticks.
+def wrong_listings(listings: Sequence[Listing], shown: Sequence[ShownListing]) -> list[Listing]:
+    """Listings that no answer left, or only one before a later one; `shown` is in order of its ticks.
 
     An empty listing may come at any time: a fault answers with one, which the contract allows.
     """
     wrong, earliest = [], -1
-    for listing in filter(None, listings):
-        ticks = [tick for tick, each in shown if each == listing and tick >= earliest]
+    for before, listing in pairwise([frozenset(), *listings]):
+        ticks = [each.tick for each in shown if each.tick >= earliest and each.after(before) == listing]
         if ticks:
             earliest = ticks[0]
-        else:
+        elif listing:
             wrong.append(listing)
     return wrong

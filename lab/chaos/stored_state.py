@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Engine, select
@@ -16,7 +17,7 @@ from lab.chaos.replay import (
     replay,
     wrong_listings,
 )
-from lab.processes.simulator import Listing, Simulator
+from lab.processes.simulator import Listing, ShownListing, Simulator, shown_by
 from productator.models import Offer, OfferChange, PricePoint, Product
 from productator.prices.changes import Aggregate, OfferState
 from simulator.market import Market
@@ -75,15 +76,17 @@ def _expect_none(findings: Findings, found: list[str], name: str) -> None:
     findings.expect(not found, f"{len(found)} {name}")
 
 
-def _shown(log: Iterable[Mapping[str, Any]]) -> dict[str, list[tuple[int, Listing]]]:
-    """Each product's listings, by tick, that were correct answers, from the simulator's own log."""
-    ticks: dict[str, set[int]] = defaultdict(set)
+def _shown(log: Iterable[Mapping[str, Any]]) -> dict[str, list[ShownListing]]:
+    """What answers have shown of each product's offers, by tick, from the simulator's own log."""
+    shown: dict[str, set[ShownListing]] = defaultdict(set)
     for entry in log:
         if "tick" in entry:
-            ticks[entry["product"]].add(entry["tick"])
-    return {product: [(tick, _truth(product, tick)) for tick in sorted(of)] for product, of in ticks.items()}
+            product = entry["product"]
+            shown[product].add(shown_by(entry, _truth(product, entry["tick"])))
+    return {product: sorted(each, key=lambda listing: listing.tick) for product, each in shown.items()}
 
 
+@cache
 def _truth(product: str, tick: int) -> Listing:
     return frozenset((str(each.id), each.price, each.items_in_stock) for each in MARKET.offers(product, tick))
 

@@ -2,8 +2,9 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import requests
 
@@ -12,6 +13,25 @@ from lab.waiting import PATIENCE_S
 
 # A product's offers: (id at the Offers service, price, items in stock).
 Listing = frozenset[tuple[str, int, int]]
+
+
+class ShownListing(NamedTuple):
+    """What an answer showed of a product's offers, and which offers it said nothing readable about."""
+
+    tick: int
+    offers: Listing
+    # The id of an offer that was spoilt; None: there is none.
+    spared: str | None = None
+    # The spoilt offer had no id: it may be any.
+    spares_all: bool = False
+
+    def after(self, before: Listing) -> Listing:
+        """What must be stored after this answer, if `before` was stored until then."""
+        named = {offer_id for offer_id, _, _ in self.offers}
+        spared = {
+            each for each in before if each[0] not in named and (self.spares_all or each[0] == self.spared)
+        }
+        return self.offers | spared
 
 
 @dataclass
@@ -53,15 +73,22 @@ class Simulator(Program):
             )
         return self._listings[remote_id, tick]
 
-    def shown(self) -> dict[str, set[Listing]]:
-        """Every listing of each product that was a correct answer to a call so far."""
-        ticks: dict[str, set[int]] = defaultdict(set)
-        shown: dict[str, set[Listing]] = defaultdict(set)
+    def shown(self) -> dict[str, set[ShownListing]]:
+        """Every listing of each product that an answer has shown so far."""
+        shown: dict[str, set[ShownListing]] = defaultdict(set)
         for entry in self.log("offers"):
             if "tick" in entry:
-                ticks[entry["product"]].add(entry["tick"])
+                truth = self.truth(entry["product"], entry["tick"])
+                shown[entry["product"]].add(shown_by(entry, truth))
             elif entry["fault"] == "empty":
-                shown[entry["product"]].add(frozenset())
-        for remote_id, of_product in ticks.items():
-            shown[remote_id] |= {self.truth(remote_id, tick) for tick in of_product}
+                shown[entry["product"]].add(ShownListing(0, frozenset()))
         return shown
+
+
+def shown_by(entry: Mapping[str, Any], truth: Listing) -> ShownListing:
+    """What the answer of an entry of the log showed, if this was the market at its tick."""
+    if "spoilt" not in entry:
+        return ShownListing(entry["tick"], truth)
+    spoilt, has_id = entry["spoilt"]["id"], entry["spoilt"]["has_id"]
+    good = frozenset(each for each in truth if each[0] != spoilt)
+    return ShownListing(entry["tick"], good, spared=spoilt, spares_all=not has_id)

@@ -2,17 +2,15 @@
 
 import json
 import logging
-import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any
 
 import jwt
-import requests
-import urllib3
 
-from productator.errors import KeysUnavailable
+from productator import outgoing
+from productator.errors import CallFailed, KeysUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +24,6 @@ VALID_FOR = timedelta(hours=1)
 PAUSE = timedelta(seconds=10)
 _TIMEOUT_S = 3.0
 _MAX_BYTES = 256 * 1024
-_PIECE = 16 * 1024
 
 
 @dataclass(frozen=True)
@@ -38,8 +35,10 @@ class Key:
 class KeySet:
     """The key set of a process; its threads share it."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, ca_file: str | None = None) -> None:
+        """`ca_file`: the authorities that certificates are checked against; None: those of `certifi`."""
         self._address = address
+        self._ca_file = ca_file
         self._lock = Lock()
         self._keys: dict[str, Key] = {}
         self._read_at: datetime | None = None
@@ -64,24 +63,14 @@ class KeySet:
     def _read(self, now: datetime) -> None:
         self._tried_at = now
         try:
-            self._keys = _usable(json.loads(_document(self._address)))
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            document = outgoing.read(
+                self._address, timeout_s=_TIMEOUT_S, max_bytes=_MAX_BYTES, ca_file=self._ca_file
+            )
+            self._keys = _usable(json.loads(document))
+        except (CallFailed, ValueError, RecursionError) as error:
             log.warning("the identity provider's keys were not read", extra={"error": str(error)})
         else:
             self._read_at = now
-
-
-def _document(address: str) -> bytes:
-    deadline = time.monotonic() + _TIMEOUT_S
-    body = bytearray()
-    with requests.get(address, timeout=_TIMEOUT_S, allow_redirects=False, stream=True) as response:
-        if response.status_code != requests.codes.ok:
-            raise ValueError(f"answered with status {response.status_code}")
-        while piece := response.raw.read1(_PIECE, decode_content=True):
-            body += piece
-            if len(body) > _MAX_BYTES or time.monotonic() > deadline:
-                raise ValueError(f"did not answer within {_TIMEOUT_S:g} s and {_MAX_BYTES} bytes")
-    return bytes(body)
 
 
 def _usable(document: Any) -> dict[str, Key]:

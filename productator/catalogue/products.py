@@ -57,6 +57,20 @@ ORDERS = orders(
     created_at=Product.created_at,
     updated_at=Product.updated_at,
 )
+
+
+class RefreshState(NamedTuple):
+    """How keeping a product's offers fresh goes."""
+
+    due_at: datetime
+    refreshed_at: datetime | None
+    failures: int
+    last_error: str | None
+
+
+_REFRESH_OF_ONE = select(*[_REFRESHES.c[name] for name in RefreshState._fields]).where(
+    _REFRESHES.c.product_id == bindparam("product_id")
+)
 _ROWS_A_READ = 1_000
 _ROWS_A_DELETE = 10_000
 
@@ -196,6 +210,13 @@ def _delete_history(session: Session, product_id: int) -> None:
 
 def _time_of_later_row(time: InstrumentedAttribute[datetime], rest: list[ColumnElement[bool]]) -> Select[Any]:
     return select(time).where(*rest).order_by(time).offset(_ROWS_A_DELETE).limit(1)
+
+
+def refresh_state(connection: Connection, product_id: int) -> RefreshState:
+    row = connection.execute(_REFRESH_OF_ONE, {"product_id": product_id}).one_or_none()
+    if row is None:
+        raise ProductNotFound(product_id)
+    return RefreshState._make(row)
 
 
 def refresh_now(session: Session, product_id: int, *, now: datetime) -> None:

@@ -26,6 +26,8 @@ class Setting:
     # The value where the file leaves the setting empty.
     empty: Any
     secret: bool
+    # An address: shown without its password, and nowhere where that cannot be found.
+    may_hold_password: bool
 
     @property
     def is_required(self) -> bool:
@@ -41,15 +43,16 @@ def setting(
     default: str = "",
     empty: Value = _REQUIRED,
     secret: bool = False,
+    may_hold_password: bool = False,
 ) -> Value:
     """Declares a dataclass field as a setting; `place` is "section.key".
 
-    Without `empty`, a file must give a value. `repr` shows no secret.
+    Without `empty`, a file must give a value. `repr` shows no secret and no password.
     """
     section, key = place.split(".")
-    declared = Setting(section, key, variable, parse, meaning, default, empty, secret)
+    declared = Setting(section, key, variable, parse, meaning, default, empty, secret, may_hold_password)
     value = parse(default) if default or declared.is_required else empty
-    return field(default=value, repr=not secret, metadata={_METADATA_KEY: declared})
+    return field(default=value, repr=not (secret or may_hold_password), metadata={_METADATA_KEY: declared})
 
 
 def declared_in(settings: type) -> dict[str, Setting]:

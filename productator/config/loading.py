@@ -89,5 +89,6 @@ def _parsed(setting: Setting, source: str, text: str) -> Any:
     try:
         return setting.parse(text)
     except ValueError as exc:
-        shown = "the given value" if setting.secret else repr(text)
+        hidden = setting.secret or (setting.may_hold_password and "@" in text)
+        shown = "the given value" if hidden else repr(text)
         raise ConfigError(f"{source} must be {exc}, not {shown}.") from exc

@@ -2,6 +2,7 @@
 
 import math
 import re
+import ssl
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -51,6 +52,21 @@ def http_address(value: str) -> str:
     if not usable or not re.fullmatch(r"[!-~]+", value):
         raise ValueError("an http or https address in ASCII without spaces")
     return value.rstrip("/")
+
+
+def service_address(value: str) -> str:
+    """The paths of calls are written behind it."""
+    if not {"?", "#"}.isdisjoint(http_address(value)):
+        raise ValueError("an http or https address without query (?) and fragment (#)")
+    return value.rstrip("/")
+
+
+def certificates(value: str) -> str:
+    try:
+        ssl.create_default_context(cafile=value)
+    except OSError:  # as ssl.SSLError is
+        raise ValueError("a file with certificates of authorities in PEM") from None
+    return value
 
 
 def public_address(value: str) -> str:

@@ -67,10 +67,12 @@ class Settings:
     offers_address: str = setting(
         "offers_service.address",
         "OFFERS_MS_ADDRESS",
-        parsers.http_address,
+        parsers.service_address,
         "Base address of the Offers service. Write letters outside ASCII as they are sent: `xn--...`,"
-        " `%C3%AD`. The default is the simulator's address.",
+        " `%C3%AD`. It may name a user and password: `https://user:password@host/api/v1`. The default is the"
+        " simulator's address.",
         default="http://127.0.0.1:6607/api/v1",
+        may_hold_password=True,
     )
     offers_token: str | None = setting(
         "offers_service.token",
@@ -95,6 +97,24 @@ class Settings:
         parsers.seconds,
         "Seconds that one call may take as a whole, at least 0.1.",
         default="10",
+    )
+    ca_file: str | None = setting(
+        "offers_service.ca_file",
+        "OFFERS_MS_CA_FILE",
+        parsers.certificates,
+        "File with the authorities (PEM) that every outgoing call trusts, to the Offers service and to the"
+        " identity provider alike, instead of the public ones. Empty: the public ones. All outgoing calls"
+        " use the proxies of the environment: `HTTPS_PROXY`, `http_proxy` (in small letters only),"
+        " `ALL_PROXY`, `NO_PROXY`.",
+        empty=None,
+    )
+    max_offers: int = setting(
+        "offers_service.max_offers",
+        "PRODUCTATOR_MAX_OFFERS",
+        parsers.whole(1, 20_000),
+        "Most offers that one product may have at the Offers service. A longer list is refused, and its"
+        " product says so in `last_error`.",
+        default="5000",
     )
     refresher_period_s: float = setting(
         "refresher.period",
@@ -204,6 +224,7 @@ class Settings:
         parsers.keys_address,
         "Address of the identity provider's keys: https, or http on loopback.",
         empty=None,
+        may_hold_password=True,
     )
     cors_origins: frozenset[str] = setting(
         "api.cors_origins",

@@ -91,11 +91,6 @@ def is_unreachable(error: DBAPIError) -> bool:
     return _code(error) in _UNREACHABLE
 
 
-def is_lock_timeout(error: DBAPIError) -> bool:
-    """Whether another transaction kept a lock for longer than the timeout."""
-    return is_row_locked(error) or _code(error) == "database is locked"
-
-
 def is_row_locked(error: DBAPIError) -> bool:
     """Whether another transaction had locked single rows: with NOWAIT at all, else beyond the timeout."""
     return _code(error) in {1205, 3572}

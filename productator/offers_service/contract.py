@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
-from productator.domain import MAX_AMOUNT, OfferData
 from productator.errors import (
     AnotherTokenIsValid,
     OffersProtocolError,
@@ -21,14 +20,17 @@ from productator.errors import (
     ProductNotRegistered,
     TokenRejected,
 )
+from productator.offers_service import offer_list
+from productator.offers_service.offer_list import OfferList
 
 # An answer of 10,000 offers takes about 1 MiB; a far longer one cannot be a list of offers.
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
+# The default of PRODUCTATOR_MAX_OFFERS.
+MAX_OFFERS = 5_000
 DEFAULT_TOKEN_LIFETIME = timedelta(minutes=5)
 
 _STATUSES = frozenset(HTTPStatus)
 _TRY_LATER = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
-_OFFER_ID = re.compile(r"[!-~]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class OffersAnswer:
     status: int
     body: bytes
     retry_after_s: float | None = None
+    redirects_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +83,12 @@ def check_registered(answer: OffersAnswer) -> None:
         raise _failure(answer, "registering")
 
 
-def offers(answer: OffersAnswer) -> list[OfferData]:
-    """The offers of a well-formed answer; any other answer raises, so it cannot change stored offers."""
+def offers(answer: OffersAnswer, *, most: int = MAX_OFFERS) -> OfferList:
+    """The offers of a well-formed answer; any other answer raises, so it cannot change stored offers.
+
+    A wrong offer is refused alone. The list is refused as a whole where nobody can know what it means: it is
+    no list, it is too long, it contradicts itself, or all its offers are wrong.
+    """
     if answer.status == HTTPStatus.NOT_FOUND:
         raise ProductNotRegistered("The Offers service does not know the product.")
     if answer.status != HTTPStatus.OK:
@@ -89,10 +96,11 @@ def offers(answer: OffersAnswer) -> list[OfferData]:
     listed = _json(answer)
     if not isinstance(listed, list):
         raise OffersProtocolError("The offers are not a list.")
-    found = [_offer(item) for item in listed]
-    if len({offer.id for offer in found}) != len(found):
-        raise OffersProtocolError("An offer is listed twice.")
-    return found
+    if len(listed) > most:
+        raise OffersProtocolError(
+            f"The list has {len(listed)} offers; PRODUCTATOR_MAX_OFFERS allows {most} for a product."
+        )
+    return offer_list.read(listed)
 
 
 def digest(answer: OffersAnswer) -> str | None:
@@ -128,7 +136,8 @@ def status_label(answer: OffersAnswer) -> str:
 def _failure(answer: OffersAnswer, doing: str) -> Exception:
     if answer.status == HTTPStatus.UNAUTHORIZED:
         return TokenRejected("The Offers service does not accept our token.")
-    reason = f"The Offers service answered {answer.status} when {doing}."
+    target = "" if answer.redirects_to is None else f", a redirect to {answer.redirects_to},"
+    reason = f"The Offers service answered {answer.status}{target} when {doing}."
     if is_overload(answer):
         return OffersUnavailable(reason, retry_after_s=answer.retry_after_s)
     return OffersProtocolError(reason)
@@ -136,32 +145,19 @@ def _failure(answer: OffersAnswer, doing: str) -> Exception:
 
 def _json(answer: OffersAnswer) -> Any:
     try:
-        return json.loads(answer.body)
+        return _decoded(answer.body)
     except (ValueError, RecursionError) as exc:
         raise OffersProtocolError("The answer is not JSON.") from exc
 
 
-def _offer(item: Any) -> OfferData:
-    """Reads fields by name; unknown fields and the order of fields do not matter."""
-    if not isinstance(item, dict):
-        raise OffersProtocolError("An offer is not an object.")
-    return OfferData(_offer_id(item.get("id")), _amount(item, "price"), _amount(item, "items_in_stock"))
-
-
-def _offer_id(value: Any) -> str:
-    # Integers in generation 1, UUIDs in generation 2: both are stored as text.
-    text = str(value) if type(value) is int else value
-    if not isinstance(text, str) or not _OFFER_ID.fullmatch(text):
-        raise OffersProtocolError("An offer's id is neither an integer nor a short text.")
-    return text
-
-
-def _amount(item: dict[str, Any], key: str) -> int:
-    value = item.get(key)
-    # Not isinstance: True is an int as well.
-    if type(value) is not int or not 0 <= value <= MAX_AMOUNT:
-        raise OffersProtocolError(f"An offer's {key} is not a whole number from 0 to {MAX_AMOUNT}.")
-    return value
+def _decoded(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise
+    except ValueError:
+        # Python converts no number of thousands of digits; the one offer that has it is wrong, not the list.
+        return json.loads(body, parse_int=float)
 
 
 def _expiry(token: str, now: datetime) -> datetime:

@@ -1,44 +1,44 @@
-"""One HTTP call to the Offers service over libcurl, which bounds a call as a whole: its time and its size.
-
-Certificates are verified, redirects are not followed. `requests` starts its timeout anew with each byte that
-arrives, so a service that sends its answer in drips could hold a call for ever.
-"""
+"""One HTTP call to the Offers service: `outgoing.py` bounds its time, this file its size."""
 
 import re
 from http import HTTPStatus
 from typing import cast
 
-import certifi
 import pycurl
 
-from productator.errors import OffersProtocolError, OffersServiceError, OffersUnavailable
+from productator import outgoing
+from productator.errors import OffersProtocolError, OffersServiceError, OffersUnavailable, TooMuchAtOnce
 from productator.offers_service import contract
+from productator.offers_service.answer_memory import AnswerMemory
 from productator.offers_service.contract import MAX_ANSWER_BYTES, OffersAnswer, OffersRequest
+from productator.outgoing import CurlFailure
 
 Reply = OffersAnswer | OffersServiceError
 
-_CONNECT_TIMEOUT_MS = 3_000
-_RETRY_AFTER = re.compile(rb"^retry-after:(.*)$", re.IGNORECASE | re.MULTILINE)
+_RETRY_AFTER = re.compile(rb"retry-after:(.*)", re.IGNORECASE)
 
 
 class HttpCall:
     """A libcurl handle that makes one call after the other, over the same connection where it can."""
 
-    def __init__(self, base_url: str, *, timeout_s: float, ca_file: str | None = None) -> None:
-        """`ca_file`: the authorities that certificates are checked against; None: those of `certifi`."""
-        self.curl = pycurl.Curl()
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        timeout_s: float,
+        ca_file: str | None = None,
+        memory: AnswerMemory | None = None,
+    ) -> None:
+        """`memory`: what this call and others share; None: it has its own."""
+        self.curl = outgoing.new_handle(timeout_s=timeout_s, ca_file=ca_file)
         self._base_url = base_url
-        self._head: list[bytes] = []
+        self._retry_after: str | None = None
         self._body = bytearray()
+        self._memory = memory or AnswerMemory()
+        self._has_room = True
         # The access token that the handle is set to read with; None: it is set to something else.
         self._reads_with: str | None = None
-        self.curl.setopt(pycurl.NOSIGNAL, True)
-        self.curl.setopt(pycurl.FOLLOWLOCATION, False)
-        self.curl.setopt(pycurl.CONNECTTIMEOUT_MS, _CONNECT_TIMEOUT_MS)
-        self.curl.setopt(pycurl.TIMEOUT_MS, int(timeout_s * 1000))
-        self.curl.setopt(pycurl.CAINFO, ca_file or certifi.where())
-        self.curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
-        self.curl.setopt(pycurl.HEADERFUNCTION, self._head.append)
+        self.curl.setopt(pycurl.HEADERFUNCTION, self._receive_header)
         self.curl.setopt(pycurl.WRITEFUNCTION, self._receive)
 
     def send(self, request: OffersRequest, *, token: str | None) -> OffersAnswer:
@@ -48,7 +48,7 @@ class HttpCall:
             self.prepare(request, token=token)
             self.curl.perform()
         except pycurl.error as error:
-            failure = str(error.args[-1])
+            failure = CurlFailure(*error.args)
         reply = self.reply(failure)
         if isinstance(reply, OffersServiceError):
             raise reply
@@ -71,17 +71,25 @@ class HttpCall:
             self.curl.setopt(pycurl.HTTPHEADER, [*_token_header(token), "Expect:"])
             self._reads_with = token
 
-    def reply(self, failure: str | None) -> Reply:
-        """The reply to the call that has ended; `failure`: what libcurl says if it failed."""
+    def reply(self, failure: CurlFailure | None) -> Reply:
+        """The reply to the call that has ended."""
         # Nothing of it is kept: answers are long, and hundreds of handles may then be idle.
-        head, body, self._body = b"".join(self._head), bytes(self._body), bytearray()
-        self._head.clear()
+        body, self._body = bytes(self._body), bytearray()
+        retry_after, self._retry_after = self._retry_after, None
+        has_room, self._has_room = self._has_room, True
+        self._memory.give_back(len(body))
         if len(body) > MAX_ANSWER_BYTES:
             return OffersProtocolError(f"The answer is longer than {MAX_ANSWER_BYTES} bytes.")
+        if not has_room:
+            return TooMuchAtOnce()
         if failure is not None:
-            return OffersUnavailable(f"The Offers service did not answer: {_without_figures(failure)}.")
+            return _error(failure)
         status = cast("int", self.curl.getinfo(pycurl.RESPONSE_CODE))
-        return OffersAnswer(status, body, None if status == HTTPStatus.OK else self._retry_after_s(head))
+        if status == HTTPStatus.OK:
+            return OffersAnswer(status, body)
+        return OffersAnswer(
+            status, body, self._retry_after_s(retry_after), outgoing.redirect_target(self.curl)
+        )
 
     @property
     def used_http2(self) -> bool:
@@ -90,23 +98,28 @@ class HttpCall:
 
     def _receive(self, piece: bytes) -> int | None:
         self._body += piece
+        self._has_room = self._memory.take(len(piece))
         # Any other number than the piece's length makes libcurl end the call.
-        return 0 if len(self._body) > MAX_ANSWER_BYTES else None
+        return None if self._has_room and len(self._body) <= MAX_ANSWER_BYTES else 0
 
-    def _retry_after_s(self, head: bytes) -> float | None:
-        found = _RETRY_AFTER.search(head)
+    def _receive_header(self, line: bytes) -> None:
+        if found := _RETRY_AFTER.match(line):
+            self._retry_after = found[1].decode("latin-1")
+
+    def _retry_after_s(self, value: str | None) -> float | None:
         # libcurl ignores numbers of more than 64 bits, and takes some numbers of eight digits for dates.
-        if found and (seconds := contract.retry_after(found[1].decode("latin-1"))) is not None:
+        if (seconds := contract.retry_after(value)) is not None:
             return seconds
         # 0: there is no date, or it has passed.
         return self.curl.getinfo(pycurl.RETRY_AFTER) or None
 
 
+def _error(failure: CurlFailure) -> OffersServiceError:
+    if failure.code == pycurl.E_BAD_CONTENT_ENCODING:
+        return OffersProtocolError("The answer cannot be unpacked: it is no gzip, though it says so.")
+    return OffersUnavailable(f"The Offers service did not answer: {failure.reason}.")
+
+
 def _token_header(token: str | None) -> list[str]:
     """libcurl sends what it is given, line ends included; settings and contract admit no such characters."""
     return [] if token is None else [f"Bearer: {token}"]
-
-
-def _without_figures(reason: str) -> str:
-    """Equal failures read the same, though libcurl names figures that differ from call to call."""
-    return re.sub(r" after \d+ ms.*| \d+ (milliseconds|bytes|out of).*", "", reason) or "no reason given"

@@ -3,6 +3,7 @@
 import math
 from collections import deque
 from dataclasses import dataclass
+from enum import Enum, auto
 
 # Failures in a row, without an answer between them, that open the circuit.
 _OPENS_AFTER = 5
@@ -13,12 +14,24 @@ _FAILING_PRODUCTS = 5
 LONGEST_PAUSE_S = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class _RecentResult:
+class Outcome(Enum):
     """How fetching a product ended, however many calls it took."""
 
+    REFRESHED = auto()
+    # A good answer, but the service does not know the product.
+    UNKNOWN_PRODUCT = auto()
+    # It answered, though not as it should: the service is not down, the product may be at fault.
+    REFUSED = auto()
+    UNANSWERED = auto()
+
+
+_FAILURES = {Outcome.REFUSED, Outcome.UNANSWERED}
+
+
+@dataclass(frozen=True, slots=True)
+class _RecentResult:
     product_id: int
-    succeeded: bool
+    outcome: Outcome
 
 
 class CircuitBreaker:
@@ -41,7 +54,7 @@ class CircuitBreaker:
     @property
     def is_failing(self) -> bool:
         """So many products fail that it is the service's fault, not theirs."""
-        failed = [result for result in self._recent if not result.succeeded]
+        failed = [result for result in self._recent if result.outcome in _FAILURES]
         return self.is_open or (
             len(failed) >= _FAILING_SHARE * len(self._recent)
             and len({result.product_id for result in failed}) >= _FAILING_PRODUCTS
@@ -61,17 +74,15 @@ class CircuitBreaker:
         """No product was due to probe with: the next one that is due may be the probe at once."""
         self._paused_until = now
 
-    def record(
-        self, product_id: int, *, succeeded: bool, sent_at: float, now: float, answered: bool = False
-    ) -> bool:
+    def record(self, product_id: int, outcome: Outcome, *, sent_at: float, now: float) -> bool:
         """Records how fetching a product has ended; returns whether the service has just recovered.
 
-        `sent_at` is when its last call was sent. A service that `answered`, though not as it should, is not
-        down: the product may be at fault.
+        `sent_at` is when its last call was sent. Any answer closes the circuit, but only a product that was
+        refreshed shows that the service has recovered.
         """
         was_open = self.is_open
-        self._recent.append(_RecentResult(product_id, succeeded))
-        if succeeded or answered:
+        self._recent.append(_RecentResult(product_id, outcome))
+        if outcome is not Outcome.UNANSWERED:
             self._failed_in_row = 0
             self._answered_at = now
         elif sent_at >= self._answered_at:
@@ -82,7 +93,7 @@ class CircuitBreaker:
         if was_open and not self.is_open:
             self._recent.clear()
             self._paused_until = 0.0
-        recovered = (succeeded or answered) and self._was_failing and not self.is_failing
+        recovered = outcome is Outcome.REFRESHED and self._was_failing and not self.is_failing
         self._was_failing = self.is_failing or (self._was_failing and not recovered)
         return recovered
 

@@ -8,6 +8,8 @@ from contextlib import suppress
 
 import pycurl
 
+from productator.outgoing import CurlFailure
+
 
 class CurlLoop:
     def __init__(self, *, connections: int) -> None:
@@ -51,13 +53,13 @@ class CurlLoop:
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
         return is_woken
 
-    def ended(self) -> Iterator[tuple[pycurl.Curl, str | None]]:
+    def ended(self) -> Iterator[tuple[pycurl.Curl, CurlFailure | None]]:
         """The handles whose calls have ended, and the reason of a failure."""
         more = True
         while more:
             more, succeeded, failed = self._multi.info_read()
             yield from ((curl, None) for curl in succeeded)
-            yield from ((curl, reason) for curl, _code, reason in failed)
+            yield from ((curl, CurlFailure(code, reason)) for curl, code, reason in failed)
 
     def wake(self) -> None:
         """Ends `wait`, this one or the next; any thread may call it."""

@@ -83,6 +83,7 @@ def _obtain(tokens: TokenSource, rejected: str | None) -> AccessToken:
             raise
         except DBAPIError as error:
             if not is_transient(error):
+                log.exception("obtaining the access token failed")
                 raise _no_token(error) from error
             log.warning("the database is not available", extra={"error": reason(error)})
         except Exception as error:
@@ -92,4 +93,6 @@ def _obtain(tokens: TokenSource, rejected: str | None) -> AccessToken:
 
 
 def _no_token(error: Exception) -> OffersUnavailable:
-    return OffersUnavailable(f"There is no access token: obtaining it failed with {type(error).__name__}.")
+    """The message is for everybody: `last_error` is part of the API's answers."""
+    cause = "the database refused to keep it" if isinstance(error, DBAPIError) else "a mistake of our own"
+    return OffersUnavailable(f"There is no access token: {cause}, see the log ({type(error).__name__}).")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from productator.domain import utc_now
-from productator.errors import OffersProtocolError, OffersServiceError
+from productator.errors import OffersProtocolError, OffersServiceError, TooMuchAtOnce
 from productator.offers_service import contract
 from productator.offers_service.access_token import TokenSource
 from productator.offers_service.contract import OffersAnswer
@@ -45,9 +45,16 @@ class Fetched:
 
 class Fetcher:
     def __init__(
-        self, transport: Transport, tokens: TokenSource, *, rejection_wait_s: float = _REJECTION_WAIT_S
+        self,
+        transport: Transport,
+        tokens: TokenSource,
+        *,
+        most_offers: int = contract.MAX_OFFERS,
+        rejection_wait_s: float = _REJECTION_WAIT_S,
     ) -> None:
+        """`most_offers`: of one product; a longer list is refused."""
         self._transport = transport
+        self._most_offers = most_offers
         self._limit = ConcurrencyLimit(transport.free_calls)
         self._token = CurrentToken(tokens, wake=transport.wake)
         self._rejections: Rejections[Journey] = Rejections(wait_s=rejection_wait_s)
@@ -71,10 +78,14 @@ class Fetcher:
         return self.unfinished > 0 or self._token.is_renewing
 
     def start(self, claims: Iterable[Claim]) -> None:
-        self._waiting.extend(map(Journey, claims))
+        self._waiting.extend(Journey(claim, most_offers=self._most_offers) for claim in claims)
 
-    def fetch(self, wait_s: float) -> Fetched:
-        """Sends what may be sent, and takes replies; waits up to `wait_s` for the first, or to be woken."""
+    def fetch(self, wait_s: float, *, unstored_bytes: int = 0) -> Fetched:
+        """Sends what may be sent, and takes replies; waits up to `wait_s` for the first, or to be woken.
+
+        `unstored_bytes`: of answers whose offers still wait to be stored.
+        """
+        self._transport.memory.unstored = unstored_bytes
         self._send_waiting()
         for call, reply in self._transport.receive(wait_s):
             self._take(call, reply)
@@ -119,6 +130,8 @@ class Fetcher:
     def _may_send(self) -> bool:
         if self._rejections:
             return not self._rejections.is_checking
+        if self._transport.memory.is_scarce:
+            return False
         limit = self._limit.value
         if not self._token.accepted_for_product:
             limit = min(limit, _WITH_A_NEW_TOKEN)
@@ -138,6 +151,9 @@ class Fetcher:
             self._limit.refused(sent_at=call.sent_at, now=time.monotonic())
         else:
             self._limit.answered(sent_at=call.sent_at, now=time.monotonic())
+        if isinstance(reply, TooMuchAtOnce):
+            self._waiting.append(call)
+            return
         if status == HTTPStatus.UNAUTHORIZED and not call.is_second_try:
             self._reject(call)
             return

@@ -10,8 +10,10 @@ from functools import partial
 import pycurl
 
 from productator.errors import OffersUnavailable
+from productator.offers_service.answer_memory import AnswerMemory
 from productator.offers_service.contract import OffersRequest
 from productator.offers_service.http_call import HttpCall, Reply
+from productator.outgoing import CurlFailure
 from refresher.fetching.curl_loop import CurlLoop
 
 
@@ -21,7 +23,8 @@ class Transport:
     ) -> None:
         """`ca_file`: the authorities that certificates are checked against; None: those of `certifi`."""
         self.timeout_s = timeout_s
-        self._new_call = partial(HttpCall, base_url, timeout_s=timeout_s, ca_file=ca_file)
+        self.memory = AnswerMemory()
+        self._new_call = partial(HttpCall, base_url, timeout_s=timeout_s, ca_file=ca_file, memory=self.memory)
         self._concurrency = concurrency
         self._under_way: dict[pycurl.Curl, tuple[object, HttpCall]] = {}
         self._idle: list[HttpCall] = []
@@ -75,7 +78,7 @@ class Transport:
         self._idle.clear()
         self._loop.close()
 
-    def _end(self, curl: pycurl.Curl, failure: str | None) -> tuple[object, Reply]:
+    def _end(self, curl: pycurl.Curl, failure: CurlFailure | None) -> tuple[object, Reply]:
         key, call = self._under_way.pop(curl)
         self._may_share = call.used_http2
         self._loop.remove(curl)

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from productator.database.bulk import update_each
 from productator.models import Product, Refresh
 from productator.models.product import LAST_ERROR_LENGTH
+from productator.offers_service import offer_list
 from productator.prices import recording
 from productator.prices.recording import Observation
 from refresher.fetching.journey import FetchResult
@@ -34,12 +35,15 @@ def store(
     """Stores the results of claims that are still ours; writes nothing for the others."""
     ours, due_again = _lock_claims(session, results)
     late_s = max(((now - result.claim.slot).total_seconds() for result in ours), default=0.0)
-    errors = [(result.claim.product_id, _message(result.error)) for result in ours if result.error]
+    errors = [(result.claim.product_id, _note(result) or "") for result in ours if result.error]
+    incomplete = [(result.claim.product_id, _note(result) or "") for result in ours if result.refused]
     stored = StoreResult(
         refreshed=len(ours) - len(errors),
         failed=len(errors),
         lost=len(results) - len(ours),
         errors=errors,
+        refused_offers=sum(len(result.refused) for result in ours),
+        incomplete=incomplete,
         late_s=late_s,
     )
     _store_offers(session, ours, stored, now=now)
@@ -79,7 +83,9 @@ def _store_offers(
     before = offers.stored(session, [result.claim.product_id for result in results])
     found = {
         result.claim.product_id: reconcile(
-            offers.external(before[result.claim.product_id]), result.offers or []
+            offers.external(before[result.claim.product_id]),
+            result.offers or [],
+            refused={each.id for each in result.refused},
         )
         for result in results
     }
@@ -102,7 +108,7 @@ def _store_digests(session: Session, results: Sequence[FetchResult], changed: Co
     rows = [
         (result.claim.product_id, result.answer_digest)
         for result in results
-        if result.claim.product_id in changed or result.claim.answer_digest is None
+        if result.claim.product_id in changed or (result.answer_digest and not result.claim.answer_digest)
     ]
     update_each(session.connection(), _REFRESHES, ("product_id", "answer_digest"), rows)
 
@@ -129,7 +135,8 @@ class _NextRefresh(NamedTuple):
 
     due_at: datetime
     failures: int
-    error: str | None
+    last_error: str | None
+    is_refreshed: bool
     pending: bool | None  # None: as it was
     is_due_again: bool
 
@@ -138,11 +145,11 @@ class _NextRefresh(NamedTuple):
             "claim_token": None,
             "due_at": self.due_at,
             "failures": self.failures,
-            "last_error": self.error,
+            "last_error": self.last_error,
         }
         if self.pending is not None:
             values["pending"] = self.pending
-        if self.error is None:
+        if self.is_refreshed:
             values["refreshed_at"] = refreshed_at
         if self.is_due_again:
             # The refresh that was asked for comes next; without a digest it compares the offers.
@@ -179,11 +186,15 @@ def _next_refresh(
     return _NextRefresh(
         schedule.on_grid(now) if is_due_again else due_at,
         failures,
-        _message(result.error) if result.error else None,
+        _note(result),
+        result.error is None,
         True if result.is_product_unknown else False if result.newly_registered else None,
         is_due_again,
     )
 
 
-def _message(error: Exception) -> str:
-    return str(error)[:LAST_ERROR_LENGTH]
+def _note(result: FetchResult) -> str | None:
+    """What `last_error` says: why it failed, or which of its offers were refused."""
+    if result.error is not None:
+        return str(result.error)[:LAST_ERROR_LENGTH]
+    return offer_list.summary(result.refused)[:LAST_ERROR_LENGTH] if result.refused else None

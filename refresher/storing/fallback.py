@@ -87,4 +87,4 @@ def _store_alone(sessions: Sessions, result: FetchResult, policy: DuePolicy) -> 
         if is_transient(error):
             raise
         refused = OffersProtocolError("The database refuses what the Offers service answered.")
-        return _store_together(sessions, [replace(result, offers=None, error=refused)], policy)
+        return _store_together(sessions, [replace(result, offers=None, refused=(), error=refused)], policy)

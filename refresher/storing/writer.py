@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 # A batch is stored when it has so many results, or its first one has waited for so long.
 _BATCH = 500
+# It takes results until it has so many offers: on SQLite nobody else writes while they are stored.
+_OFFERS_A_BATCH = 5_000
 _LONGEST_COLLECTED_S = 0.2
 _POLL_S = 0.05
 
@@ -40,6 +42,7 @@ class BatchWriter:
         self._backoff = Backoff()
         self._collected: list[FetchResult] = []
         self._collected_since = 0.0
+        self._unstored_bytes = 0
         # The batch that is being stored, or waits for the database, and how its products are rescheduled.
         self._batch: Sequence[FetchResult] = ()
         self._policy = DuePolicy(period, random.uniform)
@@ -48,6 +51,11 @@ class BatchWriter:
     def unstored(self) -> int:
         """How many results are not stored yet."""
         return len(self._collected) + len(self._batch)
+
+    @property
+    def unstored_bytes(self) -> int:
+        """How long the answers were that the unstored offers come from."""
+        return self._unstored_bytes
 
     @property
     def busy_s(self) -> float:
@@ -64,7 +72,9 @@ class BatchWriter:
     def add(self, results: Iterable[FetchResult]) -> None:
         if not self._collected:
             self._collected_since = time.monotonic()
-        self._collected += results
+        added = list(results)
+        self._collected += added
+        self._unstored_bytes += _bytes_of(added)
 
     def has_batch(self, *, is_complete: bool) -> bool:
         """Whether it is time to store what was collected; `is_complete`: no more results come for now."""
@@ -73,8 +83,9 @@ class BatchWriter:
         return is_complete or len(self._collected) >= _BATCH or self.next_batch_in_s == 0.0
 
     def start(self, *, service_failing: bool) -> None:
-        """Starts to store what was collected; only while no batch is being stored."""
-        self._batch, self._collected = self._collected, []
+        """Starts to store what was collected, or a part of it; only while no batch is being stored."""
+        length = _batch_length(self._collected)
+        self._batch, self._collected = self._collected[:length], self._collected[length:]
         self._policy = replace(self._policy, service_failing=service_failing)
         self._start_thread()
 
@@ -109,12 +120,14 @@ class BatchWriter:
         self._collected = []
         if not self._thread.is_busy:
             self._batch = ()
+        self._unstored_bytes = _bytes_of(self._batch)
         return [result.claim for result in dropped]
 
     def _start_thread(self) -> None:
         self._thread.start(partial(store_batch, self._sessions, self._batch, self._policy))
 
     def _end(self, stored: StoreResult) -> StoreResult:
+        self._unstored_bytes -= _bytes_of(self._batch)
         self._batch = ()
         self._backoff.succeeded()
         return stored
@@ -128,3 +141,17 @@ class BatchWriter:
         log.error("the database refuses a batch", exc_info=error)
         errors = [(result.claim.product_id, "The database refuses the batch.") for result in self._batch]
         return self._end(StoreResult(failed=len(errors), errors=errors))
+
+
+def _bytes_of(results: Iterable[FetchResult]) -> int:
+    return sum(result.answer_bytes for result in results)
+
+
+def _batch_length(results: Sequence[FetchResult]) -> int:
+    """How many of the results make a batch: at least one, however many offers it has."""
+    offers = 0
+    for length, result in enumerate(results):
+        offers += len(result.offers or ())
+        if length and offers > _OFFERS_A_BATCH:
+            return length
+    return len(results)

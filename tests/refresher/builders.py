@@ -8,6 +8,7 @@ from typing import Any
 
 from productator.domain import OfferData
 from productator.errors import OffersServiceError
+from productator.offers_service.answer_memory import AnswerMemory
 from productator.offers_service.contract import AccessToken, OffersAnswer, OffersRequest
 from productator.offers_service.http_call import Reply
 from refresher.fetching.journey import FetchResult
@@ -79,6 +80,7 @@ class FakeTransport:
 
     def __init__(self, *, concurrency: int = 100) -> None:
         self._concurrency = concurrency
+        self.memory = AnswerMemory()
         self._replies: list[tuple[object, Reply]] = []
         self.under_way: list[tuple[object, OffersRequest, str]] = []
         self.sent: list[tuple[str, str]] = []

@@ -79,7 +79,7 @@ class Installation:
     def refresh_once(self, *, timeout_s: float = PATIENCE_S) -> bool:
         """What `python -m refresher --once` does; whether all succeeded."""
         with self.worker(timeout_s=timeout_s) as worker:
-            return worker.run_once(StopFlag(), on_progress=lambda _: None)
+            return worker.run_once(StopFlag(), on_progress=lambda _: None).is_success
 
     def new_products(self, count: int) -> list[int]:
         return stored_products(self.sessions, count, now=utc_now())

@@ -54,16 +54,14 @@ ANSWERED: dict[str, type[OffersServiceError]] = {
     "invalid_json": OffersProtocolError,
     "html": OffersProtocolError,
     "wrong_shape": OffersProtocolError,
-    "wrong_types": OffersProtocolError,
-    "negative": OffersProtocolError,
-    "huge": OffersProtocolError,
-    "missing_field": OffersProtocolError,
     "duplicate_ids": OffersProtocolError,
     "oversized": OffersProtocolError,
     "redirect": OffersProtocolError,
     "unauthorized": TokenRejected,
     "unregistered": ProductNotRegistered,
 }
+# One offer of the list is wrong, and refused alone.
+SPOILING = ("wrong_types", "negative", "huge", "missing_field")
 LEGAL = {"empty", "extra_fields"}
 
 
@@ -122,14 +120,14 @@ def true_offers(simulator: RunningSimulator, product: str) -> set[OfferData]:
 
 
 def offers_read(send: Send, customer: Customer) -> set[OfferData]:
-    return set(contract.offers(send(contract.reading(customer.product), customer.token)))
+    return set(contract.offers(send(contract.reading(customer.product), customer.token)).offers)
 
 
 # --- with the simulator
 
 
 def test_every_fault_of_the_simulator_is_tested() -> None:
-    assert {*SILENT, *ANSWERED, *LEGAL} == set(FAULT_KINDS)
+    assert {*SILENT, *ANSWERED, *SPOILING, *LEGAL} == set(FAULT_KINDS)
 
 
 def test_offers_are_read(sender: Sender, simulator: RunningSimulator, customer: Customer) -> None:
@@ -155,6 +153,15 @@ def test_a_wrong_answer_is_a_typed_error(
         offers_read(sender(simulator.address, PATIENCE_S), customer)
 
     assert caught.type is error
+
+
+@pytest.mark.parametrize("kind", SPOILING)
+def test_a_wrong_offer_takes_no_other_with_it(
+    sender: Sender, simulator: RunningSimulator, customer: Customer, kind: str
+) -> None:
+    simulator.set_faults({"kind": kind})
+
+    assert len(customer.offers - offers_read(sender(simulator.address, PATIENCE_S), customer)) == 1
 
 
 @pytest.mark.timeout(30)
@@ -345,7 +352,7 @@ def test_replies_arrive_under_the_key_of_their_call(simulator: RunningSimulator)
     transport = Transport(simulator.address, concurrency=20, timeout_s=PATIENCE_S)
     for product in products:
         transport.send(product, contract.reading(product), token=token)
-    found = {key: set(contract.offers(reply)) for key, reply in replies_of(transport, 20)}
+    found = {key: set(contract.offers(reply).offers) for key, reply in replies_of(transport, 20)}
     transport.close()
 
     assert found == {product: true_offers(simulator, product) for product in products}

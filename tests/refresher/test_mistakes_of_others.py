@@ -110,11 +110,11 @@ def test_an_error_is_not_swallowed_before_the_retry(installation: Installation) 
 def test_the_order_of_keys_does_not_matter() -> None:
     body = b'[{"items_in_stock": 1, "id": "a", "price": 2}]'
 
-    assert contract.offers(answer(body)) == [OfferData("a", price=2, items_in_stock=1)]
+    assert contract.offers(answer(body)).offers == [OfferData("a", price=2, items_in_stock=1)]
 
 
 def test_an_unknown_field_does_not_matter() -> None:
-    assert contract.offers(answer([listed(rating=5)])) == [offer()]
+    assert contract.offers(answer([listed(rating=5)])).offers == [offer()]
 
 
 def test_ids_are_not_taken_for_integers(sessions: Sessions) -> None:

@@ -424,7 +424,7 @@ def test_what_was_read_while_the_database_was_away_is_stored_when_it_is_back(ses
 def test_once_ends_if_the_database_stays_away(sessions: Sessions) -> None:
     worker = worker_with(LostSessions(sessions, lost=1_000), {})
 
-    assert not worker.run_once(StopFlag(), on_progress=lambda _: None)
+    assert not worker.run_once(StopFlag(), on_progress=lambda _: None).is_success
 
 
 class StuckSessions:

@@ -18,6 +18,7 @@ from productator.api.schemas.answers import (
     ProductOffersJson,
     ReadyJson,
     RefreshJson,
+    RefreshStateJson,
     WrongValueJson,
 )
 from productator.api.schemas.bodies import OfferIn, OfferPatch, ProductBatch, ProductPatch
@@ -60,6 +61,7 @@ _ANSWERS: dict[str, Any] = {
     "BatchCreated": BatchCreatedJson,
     "BatchRefused": BatchRefusedJson,
     "Refresh": RefreshJson,
+    "RefreshState": RefreshStateJson,
     "Alive": AliveJson,
     "Ready": ReadyJson,
     "Problem": ProblemJson,

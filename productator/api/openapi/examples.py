@@ -74,6 +74,13 @@ _CHANGE: dict[str, Any] = {
 _REMOVAL = {"change": "removed", "price": None, "items_in_stock": None, "changed_at": _UPDATED}
 OFFER_CHANGES = {"items": [_CHANGE, _CHANGE | _REMOVAL], "next": None}
 REFRESH = {"product_id": 13, "due_at": _UPDATED}
+REFRESH_STATE = {
+    "product_id": 13,
+    "due_at": "2026-11-23T20:36:11.500000Z",
+    "refreshed_at": None,
+    "failures": 4,
+    "last_error": "The Offers service answered 422 when registering.",
+}
 ALIVE = {"status": "alive"}
 READY = {"status": "ready"}
 

@@ -111,6 +111,12 @@ OPERATIONS: dict[str, Operation] = {
         conditional="change",
         success=_DELETED,
     ),
+    "products.get_refresh": Operation(
+        summary="Read how keeping a product's offers fresh goes",
+        tag="Products",
+        conditional="read",
+        success=Success("RefreshState", examples.REFRESH_STATE, headers=_TAGGED),
+    ),
     "products.refresh_product": Operation(
         summary="Refresh a product now",
         tag="Products",

@@ -4,13 +4,13 @@ from flask import Blueprint, Response
 from sqlalchemy.orm import Session
 
 from productator.api.conventions.addresses import address_of
-from productator.api.conventions.conditional import expected_version, product_tag, tagged
+from productator.api.conventions.conditional import expected_version, product_tag, tagged, tagged_content
 from productator.api.conventions.cursors import page_answer, position_of
 from productator.api.conventions.idempotency import once
 from productator.api.conventions.parsing import PATCH_TYPES, read_body, read_query
 from productator.api.conventions.responses import json_response, no_content
 from productator.api.resources import product_batch
-from productator.api.schemas.answers import RefreshJson, product_json, time_json
+from productator.api.schemas.answers import RefreshJson, product_json, refresh_state_json, time_json
 from productator.api.schemas.bodies import ProductPatch
 from productator.api.schemas.queries import ProductsQuery
 from productator.catalogue import products as catalogue
@@ -90,6 +90,14 @@ def delete_product(product_id: int) -> Response:
     with transaction() as session:
         catalogue.remove(session, product_id, expected=expected_version())
     return no_content()
+
+
+@products.get("/<id:product_id>/refresh")
+def get_refresh(product_id: int) -> Response:
+    """How keeping a product's offers fresh goes; it changes with every try, unlike the product."""
+    with reading() as connection:
+        state = catalogue.refresh_state(connection, product_id)
+    return tagged_content(json_response(refresh_state_json(product_id, state)))
 
 
 @products.post("/<id:product_id>/refresh")

@@ -11,8 +11,9 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from productator.catalogue.offers import OfferRow
-from productator.catalogue.products import ProductRow
+from productator.catalogue.products import ProductRow, RefreshState
 from productator.domain import DESCRIPTION_LENGTH, MAX_AMOUNT, MAX_ID, NAME_LENGTH, REMOTE_ID_LENGTH
+from productator.models.product import LAST_ERROR_LENGTH
 
 Item = TypeVar("Item")
 
@@ -72,6 +73,23 @@ class ProductOffersJson(TypedDict):
     next: Annotated[None, Field(description="All offers of a product stand on one page.")]
     refreshed_at: Annotated[Time | None, Field(description="When the Offers service was last read.")]
     stale: Annotated[bool, Field(description="Whether that was more than three periods ago, or never.")]
+
+
+class RefreshStateJson(TypedDict):
+    product_id: Id
+    due_at: Annotated[
+        Time,
+        Field(description="When the refresher tries next, at the latest: while it tries, when it gives up."),
+    ]
+    refreshed_at: Annotated[Time | None, Field(description="When the Offers service was last read.")]
+    failures: Annotated[Count, Field(description="How many tries in a row have failed.")]
+    last_error: Annotated[
+        str | None,
+        Field(
+            max_length=LAST_ERROR_LENGTH,
+            description="Why the last try failed, or which offers it refused; null: all is well.",
+        ),
+    ]
 
 
 class RefreshJson(TypedDict):
@@ -143,6 +161,16 @@ class BatchAnswerJson(TypedDict):
     ]
     created: Count
     failed: Count
+
+
+def refresh_state_json(product_id: int, state: RefreshState) -> RefreshStateJson:
+    return {
+        "product_id": product_id,
+        "due_at": time_json(state.due_at),
+        "refreshed_at": time_json(state.refreshed_at) if state.refreshed_at else None,
+        "failures": state.failures,
+        "last_error": state.last_error,
+    }
 
 
 def product_json(product: ProductRow) -> ProductJson:

@@ -12,7 +12,7 @@ from lab.chaos.replay import (
     replay,
     wrong_listings,
 )
-from lab.processes.simulator import Listing
+from lab.processes.simulator import Listing, ShownListing
 from productator.prices.changes import OfferState, aggregate
 
 BEGIN = datetime(2026, 11, 24, tzinfo=UTC)
@@ -74,7 +74,13 @@ def listing(*prices: int) -> Listing:
     return frozenset((str(number), price, 5) for number, price in enumerate(prices))
 
 
-SHOWN = [(1, listing(10)), (2, listing(20)), (3, listing(10, 11)), (4, listing(20)), (5, listing())]
+SHOWN = [
+    ShownListing(1, listing(10)),
+    ShownListing(2, listing(20)),
+    ShownListing(3, listing(10, 11)),
+    ShownListing(4, listing(20)),
+    ShownListing(5, listing()),
+]
 
 
 @pytest.mark.parametrize(
@@ -91,6 +97,27 @@ def test_offers_that_the_service_did_not_show_at_that_time_are_found(
     stored: list[Listing], wrong: list[Listing]
 ) -> None:
     assert wrong_listings(stored, SHOWN) == wrong
+
+
+@pytest.mark.parametrize(
+    ("after", "is_wrong"),
+    [(listing(11, 20, 30), False), (listing(11, 21, 30), True), (listing(11, 20), True), (listing(11), True)],
+    ids=["it stays, others are new", "it has changed", "another is missing", "it was removed"],
+)
+def test_a_spoilt_offer_must_stay_as_it_was(after: Listing, is_wrong: bool) -> None:
+    before = listing(10, 20, 29)
+    good = listing(11, 20, 30) - listing(10, 20)
+    answer = ShownListing(2, good, spared="1")
+
+    assert wrong_listings([before, after], [ShownListing(1, before), answer]) == [after] * is_wrong
+
+
+def test_an_offer_without_id_may_be_any_so_all_must_stay() -> None:
+    before, answer = listing(10, 20, 30), ShownListing(2, listing(11), spares_all=True)
+    shown = [ShownListing(1, before), answer]
+
+    assert wrong_listings([before, listing(11, 20, 30)], shown) == []
+    assert wrong_listings([before, listing(11, 20)], shown) == [listing(11, 20)]
 
 
 def test_own_offers_are_not_the_services() -> None:

@@ -21,6 +21,7 @@ from productator.errors import (
 )
 from productator.offers_service import contract
 from productator.offers_service.contract import AccessToken, OffersAnswer, OffersRequest
+from productator.offers_service.offer_list import OfferList, RefusedOffer, summary
 from tests.refresher.builders import NOW, REMOTE_ID, answer, listed, offer
 
 UUID_TEXT = "0f3a2c1e-9e3b-4a58-8a5b-3f1d0a1b2c3d"
@@ -69,63 +70,116 @@ def test_reading_names_the_product_in_the_path() -> None:
 # --- offers
 
 
+def offers_in(content: Any) -> list[OfferData]:
+    """Of a list without wrong offers."""
+    found = contract.offers(answer(content))
+    assert not found.refused
+    return found.offers
+
+
 def test_offers_of_generation_1_have_integer_ids_that_are_kept_as_text() -> None:
-    found = contract.offers(answer([listed(id=2**60), listed(id=7)]))
+    found = offers_in([listed(id=2**60), listed(id=7)])
 
     assert [each.id for each in found] == [str(2**60), "7"]
 
 
 def test_offers_of_generation_2_have_uuids() -> None:
-    assert contract.offers(answer([listed(id=UUID_TEXT)])) == [offer(UUID_TEXT)]
+    assert offers_in([listed(id=UUID_TEXT)]) == [offer(UUID_TEXT)]
 
 
 def test_an_empty_list_is_legal() -> None:
-    assert contract.offers(answer([])) == []
+    assert contract.offers(answer([])) == OfferList([])
 
 
 def test_price_and_stock_are_read_by_name_in_any_order() -> None:
     body = b'[{"items_in_stock": 9, "price": 250, "id": 1}]'
 
-    assert contract.offers(answer(body)) == [OfferData("1", price=250, items_in_stock=9)]
+    assert offers_in(body) == [OfferData("1", price=250, items_in_stock=9)]
 
 
 def test_unknown_fields_do_not_matter() -> None:
-    assert contract.offers(answer([listed(seller={"name": "x"}, tags=["new"], discount=None)])) == [offer()]
+    assert offers_in([listed(seller={"name": "x"}, tags=["new"], discount=None)]) == [offer()]
 
 
 @pytest.mark.parametrize("amount", [0, 1, MAX_AMOUNT])
 @pytest.mark.parametrize("field", ["price", "items_in_stock"])
 def test_amounts_from_0_to_the_largest_are_taken(field: str, amount: int) -> None:
-    (found,) = contract.offers(answer([listed(**{field: amount})]))
+    (found,) = offers_in([listed(**{field: amount})])
 
     assert getattr(found, field) == amount
 
 
-@pytest.mark.parametrize("amount", ["12", 12.5, 12.0, True, None, -1, MAX_AMOUNT + 1, 2**70, [1], {}])
 @pytest.mark.parametrize("field", ["price", "items_in_stock"])
-def test_an_invalid_amount_makes_the_whole_answer_malformed(field: str, amount: Any) -> None:
-    with pytest.raises(OffersProtocolError, match=field):
-        contract.offers(answer([listed(), listed(id=2) | {field: amount}]))
+def test_a_whole_number_may_be_written_with_a_fraction(field: str) -> None:
+    (found,) = offers_in(f'[{{"price": 1, "items_in_stock": 1, "id": 7.0, "{field}": 1990.0}}]'.encode())
+
+    assert (found.id, getattr(found, field)) == ("7", 1990)
+    assert isinstance(getattr(found, field), int)
 
 
-@pytest.mark.parametrize("field", ["id", "price", "items_in_stock"])
-def test_a_missing_field_makes_the_whole_answer_malformed(field: str) -> None:
-    with pytest.raises(OffersProtocolError):
-        contract.offers(answer([listed(id=2), without(field)]))
+@pytest.mark.parametrize("amount", ["12", 12.5, True, None, -1, -2.0, MAX_AMOUNT + 1, 2**70, 1e300, [1], {}])
+@pytest.mark.parametrize("field", ["price", "items_in_stock"])
+def test_an_invalid_amount_refuses_one_offer(field: str, amount: Any) -> None:
+    found = contract.offers(answer([listed(), listed(id=2) | {field: amount}]))
+
+    assert (found.offers, [each.id for each in found.refused]) == ([offer()], ["2"])
+    assert f"offer 2: its {field} is" in summary(found.refused)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "9" * 10_000, "1e999"])
+def test_a_number_beyond_all_numbers_refuses_one_offer(number: str) -> None:
+    body = f'[{{"id":1,"price":100,"items_in_stock":5}},{{"id":2,"price":{number},"items_in_stock":1}}]'
+    found = contract.offers(answer(body.encode()))
+
+    assert (found.offers, [each.id for each in found.refused]) == ([offer()], ["2"])
+
+
+@pytest.mark.parametrize(("field", "refused"), [("id", None), ("price", "1"), ("items_in_stock", "1")])
+def test_a_missing_field_refuses_one_offer(field: str, refused: str | None) -> None:
+    found = contract.offers(answer([listed(id=2), without(field)]))
+
+    assert (found.offers, [each.id for each in found.refused]) == ([offer("2")], [refused])
 
 
 @pytest.mark.parametrize(
-    "offer_id", [None, True, 1.0, "", "a" * 65, 10**70, "a b", " a", "a\n", "é", "\x00", ["a"], {"id": 1}]
+    "offer_id",
+    [None, True, 1.5, 1e300, "", "a" * 65, 10**70, "a b", " a", "a\n", "é", "\x00", ["a"], {"id": 1}],
 )
-def test_an_invalid_id_makes_the_whole_answer_malformed(offer_id: Any) -> None:
-    with pytest.raises(OffersProtocolError, match="id"):
-        contract.offers(answer([listed(id="good"), listed(id=offer_id)]))
+def test_an_invalid_id_refuses_one_offer(offer_id: Any) -> None:
+    found = contract.offers(answer([listed(id="good"), listed(id=offer_id)]))
+
+    assert (found.offers, [each.id for each in found.refused]) == ([offer("good")], [None])
 
 
-@pytest.mark.parametrize("ids", [(1, 1), ("a", "a"), (1, "1")])
-def test_two_offers_with_one_id_make_the_answer_malformed(ids: tuple[Any, Any]) -> None:
-    with pytest.raises(OffersProtocolError, match="twice"):
-        contract.offers(answer([listed(id=each) for each in ids]))
+@pytest.mark.parametrize("entry", [1, None, [], "offer"])
+def test_what_is_no_offer_at_all_is_refused_alone(entry: Any) -> None:
+    assert contract.offers(answer([entry, listed()])) == OfferList(
+        [offer()], [RefusedOffer(None, "it is not an object")]
+    )
+
+
+@pytest.mark.parametrize("ids", [(1, 1), ("a", "a"), (1, "1"), (1, 1.0)])
+def test_an_offer_that_is_listed_twice_counts_once(ids: tuple[Any, Any]) -> None:
+    assert len(offers_in([listed(id=each) for each in ids])) == 1
+
+
+@pytest.mark.parametrize("other", [{"price": 101}, {"items_in_stock": 4}, {"price": None}])
+def test_an_offer_that_is_listed_twice_with_different_values_refuses_the_list(other: dict[str, Any]) -> None:
+    with pytest.raises(OffersProtocolError, match="Offer 1 is listed twice"):
+        contract.offers(answer([listed(), listed() | other, listed(id=2)]))
+
+
+def test_a_list_of_wrong_offers_only_is_an_error() -> None:
+    with pytest.raises(OffersProtocolError, match=r"4 of its offers refused .*; 1 more"):
+        contract.offers(answer([listed(id=each, price=None) for each in range(4)]))
+
+
+def test_a_list_of_more_offers_than_allowed_is_an_error_that_names_the_setting() -> None:
+    content = [listed(id=each) for each in range(3)]
+
+    assert len(contract.offers(answer(content), most=3).offers) == 3
+    with pytest.raises(OffersProtocolError, match="3 offers; PRODUCTATOR_MAX_OFFERS allows 2"):
+        contract.offers(answer(content), most=2)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +210,7 @@ def test_a_malformed_answer_is_an_error_and_never_no_offers(body: bytes) -> None
 @given(content=json_values)
 def test_any_content_leads_to_offers_or_a_typed_error(content: Any) -> None:
     try:
-        found = contract.offers(answer(content))
+        found = contract.offers(answer(content)).offers
     except OffersServiceError:
         found = []
 
@@ -166,7 +220,7 @@ def test_any_content_leads_to_offers_or_a_typed_error(content: Any) -> None:
 @given(body=st.binary(max_size=200))
 def test_any_bytes_lead_to_a_typed_error(body: bytes) -> None:
     try:
-        found = contract.offers(answer(body))
+        found = contract.offers(answer(body)).offers
     except OffersServiceError:
         found = []
 

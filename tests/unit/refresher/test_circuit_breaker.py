@@ -2,7 +2,7 @@
 
 import pytest
 
-from refresher.fetching.circuit_breaker import LONGEST_PAUSE_S, CircuitBreaker
+from refresher.fetching.circuit_breaker import LONGEST_PAUSE_S, CircuitBreaker, Outcome
 
 PROBE_EVERY_S = 30.0
 
@@ -20,7 +20,8 @@ def record(
 ) -> list[bool]:
     """Whether each call made the service recover; calls are sent now unless `sent_at` is given."""
     sent_at = now if sent_at is None else sent_at
-    return [breaker.record(each, succeeded=succeeded, sent_at=sent_at, now=now) for each in products]
+    outcome = Outcome.REFRESHED if succeeded else Outcome.UNANSWERED
+    return [breaker.record(each, outcome, sent_at=sent_at, now=now) for each in products]
 
 
 def succeed(breaker: CircuitBreaker, *products: int, now: float = 0.0) -> list[bool]:
@@ -63,18 +64,34 @@ def test_a_success_between_failures_keeps_it_up(breaker: CircuitBreaker) -> None
 
 def test_malformed_answers_do_not_mean_that_it_is_down(breaker: CircuitBreaker) -> None:
     for product in range(20):
-        breaker.record(product, succeeded=False, answered=True, sent_at=0.0, now=0.0)
+        breaker.record(product, Outcome.REFUSED, sent_at=0.0, now=0.0)
 
     assert not breaker.is_open
     assert breaker.is_failing
 
 
-def test_a_malformed_answer_to_a_probe_says_that_it_is_up_again(breaker: CircuitBreaker) -> None:
+@pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.UNKNOWN_PRODUCT])
+def test_any_answer_to_a_probe_closes_the_circuit_but_is_no_recovery(
+    breaker: CircuitBreaker, outcome: Outcome
+) -> None:
     fail(breaker, 1, 2, 3, 4, 5)
-    breaker.record(6, succeeded=False, answered=True, sent_at=30.0, now=30.0)
+    recovered = breaker.record(6, outcome, sent_at=30.0, now=30.0)
 
-    assert not breaker.is_open
+    assert (recovered, breaker.is_open) == (False, False)
     assert breaker.allow(50, now=30.0) == 50
+
+
+def test_after_an_answer_the_first_refreshed_product_is_the_recovery(breaker: CircuitBreaker) -> None:
+    fail(breaker, 1, 2, 3, 4, 5)
+    breaker.record(6, Outcome.REFUSED, sent_at=30.0, now=30.0)
+
+    assert succeed(breaker, 7, 8, now=31.0) == [True, False]
+
+
+def test_a_service_that_refuses_everything_from_the_start_never_recovers() -> None:
+    breaker = CircuitBreaker(probe_every_s=PROBE_EVERY_S)
+
+    assert not any(breaker.record(each, Outcome.REFUSED, sent_at=0.0, now=0.0) for each in range(50))
 
 
 def test_nothing_is_asked_right_after_it_went_down(breaker: CircuitBreaker) -> None:

@@ -1,6 +1,7 @@
 """One product's journey; the test gives the replies."""
 
 import json
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from productator.errors import (
     TokenRejected,
 )
 from productator.offers_service import contract
-from productator.offers_service.contract import OffersRequest
+from productator.offers_service.contract import OffersAnswer, OffersRequest
 from productator.offers_service.http_call import Reply
 from refresher.fetching.journey import FetchResult, Journey
 from refresher.leases.claims import Claim
@@ -125,10 +126,35 @@ def test_a_call_without_an_answer_ends_the_journey(start: Claim) -> None:
 
 
 def test_a_malformed_answer_is_an_error_and_no_offers() -> None:
-    result = ended(REGISTERED, answer([listed(), listed(id=2, price="12")]))
+    result = ended(REGISTERED, answer({"offers": [listed()]}))
 
     assert isinstance(result.error, OffersProtocolError)
     assert result.offers is None
+
+
+def test_wrong_offers_of_a_list_are_part_of_the_result_and_it_has_no_digest() -> None:
+    result = ended(REGISTERED, answer([listed(), listed(id=2, price="12")]))
+
+    assert (result.error, result.offers, [each.id for each in result.refused]) == (None, [offer()], ["2"])
+    assert result.answer_digest is None
+
+
+@pytest.mark.parametrize("body", [b"[" + b" " * 1_000_000, b"[" + b"1," * 1_000_000 + b"1]"])
+def test_an_error_keeps_nothing_of_the_answer(body: bytes) -> None:
+    tracemalloc.start()
+    result = ended(REGISTERED, OffersAnswer(200, body))
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert result.error is not None
+    assert kept < 100_000
+
+
+def test_a_list_of_more_offers_than_allowed_is_an_error() -> None:
+    result = Journey(REGISTERED, most_offers=1).advance(answer([listed(), listed(id=2)]))
+
+    assert result is not None
+    assert isinstance(result.error, OffersProtocolError)
 
 
 def test_a_result_says_when_its_last_call_was_sent() -> None:

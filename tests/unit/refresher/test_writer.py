@@ -7,9 +7,10 @@ import pytest
 from pymysql.err import OperationalError as DriverError
 from sqlalchemy.exc import OperationalError
 
+from refresher.fetching.journey import FetchResult
 from refresher.metrics import StoreResult
 from refresher.storing.writer import BatchWriter
-from tests.refresher.builders import PERIOD, claim, result
+from tests.refresher.builders import PERIOD, claim, offer, result
 
 PATIENCE_S = 20
 AWAY, REFUSED = 2003, 1142
@@ -108,3 +109,34 @@ def test_a_batch_that_the_database_is_away_for_can_be_given_up(writer: BatchWrit
         time.sleep(0.01)
 
     assert dropped == [2, 1]
+
+
+# --- memory and length of a batch
+
+
+def large(product_id: int, offers: int) -> FetchResult:
+    found = result(claim(product_id), *[offer(str(number)) for number in range(offers)])
+    found.answer_bytes = 10 * offers
+    return found
+
+
+def test_a_batch_ends_before_it_has_more_than_5000_offers() -> None:
+    writer = writer_on(REFUSED)
+    writer.add([large(1, 3_000), large(2, 2_000), large(3, 1), large(4, 9_000)])
+    batches = []
+    while writer.unstored:
+        writer.start(service_failing=False)
+        batches.append([product_id for product_id, _ in writer.take(wait_s=PATIENCE_S).errors])
+
+    assert batches == [[1, 2], [3], [4]]
+
+
+def test_bytes_of_answers_count_until_their_offers_are_stored_or_given_up(writer: BatchWriter) -> None:
+    writer.add([large(1, 100), large(2, 100)])
+    collected = writer.unstored_bytes
+    writer.start(service_failing=False)
+    being_stored = writer.unstored_bytes
+    writer.take(wait_s=PATIENCE_S)
+    writer.drop()
+
+    assert (collected, being_stored, writer.unstored_bytes) == (2_000, 2_000, 0)
