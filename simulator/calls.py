@@ -31,7 +31,7 @@ class SpoiltOffer(NamedTuple):
 
 
 class ServiceAnswer(NamedTuple):
-    """A complete answer; `tick` is set when the body shows the market of that tick, but for a spoilt offer."""
+    """A complete answer; `tick` is set when the body shows that tick's market, except a `spoilt` offer."""
 
     status: int
     body: bytes

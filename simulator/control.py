@@ -14,8 +14,8 @@ DELETE /control/log                   clears log and counts (204); numbering con
 GET    /control/counts                {"auth": {"201": 1}, "register": {}, "offers": {"200": 7, "none": 1}}
 
 An entry of the log: {"n", "time", "call", "product", "status", "fault"}. The status is null when none was
-sent; "tick" is there when the answer shows the market of that tick, all of
-it but the "spoilt" offer, if it names one: {"id", "has_id": whether the answer says whose it is}. The entry is written before the answer is
+sent; "tick" is there when the answer shows the market of that tick, and "spoilt" names the offer that it
+shows wrongly: {"id", "has_id": whether the answer says whose it is}. The entry is written before the answer is
 sent.
 """
 

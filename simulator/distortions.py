@@ -67,7 +67,13 @@ def distort(rule: FaultRule, call: ServiceCall, answer: ServiceAnswer) -> Servic
         return json_answer(answer.status, wrong)
     if rule.kind == "empty":
         return json_answer(answer.status, [])
-    wrong_answer = json_answer(answer.status, _with_one_bad_offer(rule, content))
+    return _with_one_bad_offer(rule, answer, content)
+
+
+def _with_one_bad_offer(
+    rule: FaultRule, answer: ServiceAnswer, content: list[dict[str, Any]]
+) -> ServiceAnswer:
+    wrong_answer = json_answer(answer.status, _one_spoilt(rule, content))
     if rule.kind == "duplicate_ids" or len(content) < _GOOD_AND_BAD:
         return wrong_answer
     spoilt = SpoiltOffer(str(content[-1]["id"]), has_id=rule.settings["field"] != "id")
@@ -80,7 +86,7 @@ def _with_extra_fields(content: Any) -> Any:
     return {"seller": {"name": "Ours", "rating": 4.5}, **dict(reversed(content.items())), "tags": ["new"]}
 
 
-def _with_one_bad_offer(rule: FaultRule, offers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _one_spoilt(rule: FaultRule, offers: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Only the last offer is bad: a client that stores one by one has stored the others by then."""
     # A product without offers gets one, so that every fault that fires is visible.
     *good, last = offers or [{"id": 1, "price": 100, "items_in_stock": 1}]

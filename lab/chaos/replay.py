@@ -101,9 +101,11 @@ def wrong_listings(listings: Sequence[Listing], shown: Sequence[ShownListing]) -
     """
     wrong, earliest = [], -1
     for before, listing in pairwise([frozenset(), *listings]):
+        if not listing:
+            continue
         ticks = [each.tick for each in shown if each.tick >= earliest and each.after(before) == listing]
         if ticks:
             earliest = ticks[0]
-        elif listing:
+        else:
             wrong.append(listing)
     return wrong

@@ -71,7 +71,7 @@ def test_a_held_write_lock_is_a_503_when_the_budget_is_spent_and_stops_no_read(l
 def test_a_held_write_lock_is_no_idempotency_key_in_use(locked: FlaskClient) -> None:
     response = locked.post(PRODUCTS, json={"name": "Kettle"}, headers={"Idempotency-Key": "nobody-uses-it"})
 
-    assert problem(response, 503)["type"] == "/problems/database-unavailable"
+    assert problem(response, 503)["type"] == "/problems/unavailable"
 
 
 def test_a_held_write_lock_makes_readiness_red_within_three_seconds(locked: FlaskClient) -> None:

@@ -119,6 +119,10 @@ class Installation:
         """What the Offers service would answer now."""
         return {key: self._truth(remote_id) for key, remote_id in self._remote_ids().items()}
 
+    def truth_in_order(self, product_id: int) -> list[OfferData]:
+        """What the Offers service would answer now, in its order."""
+        return self._listed(self._remote_ids()[product_id])
+
     def is_fresh(self) -> bool:
         return self.offers() == self.true_offers()
 
@@ -140,8 +144,11 @@ class Installation:
             return dict(session.execute(select(Product.id, Product.remote_id)).all())
 
     def _truth(self, remote_id: str) -> set[OfferData]:
+        return set(self._listed(remote_id))
+
+    def _listed(self, remote_id: str) -> list[OfferData]:
         found: list[dict[str, Any]] = self.simulator.control("GET", f"products/{remote_id}/offers")["offers"]
-        return {OfferData(str(each["id"]), each["price"], each["items_in_stock"]) for each in found}
+        return [OfferData(str(each["id"]), each["price"], each["items_in_stock"]) for each in found]
 
 
 def turn_until(worker: Worker, condition: Callable[[], bool]) -> None:

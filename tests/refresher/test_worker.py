@@ -49,6 +49,8 @@ from tests.simulator.conftest import RunningSimulator
 PRODUCTS = 20
 QUICK = timedelta(seconds=0.5)
 LEGAL = {"empty", "extra_fields"}
+# One offer is wrong, and refused alone.
+SPOILING = ("wrong_types", "negative", "huge", "missing_field")
 
 
 @pytest.fixture
@@ -144,7 +146,7 @@ def test_two_workers_share_the_products(installation2: Installation) -> None:
 # --- when the service has a fault
 
 
-@in_turn(*sorted(set(FAULT_KINDS) - LEGAL - {"latency"}))
+@in_turn(*sorted(set(FAULT_KINDS) - LEGAL - set(SPOILING) - {"latency"}))
 def test_no_fault_touches_a_stored_offer_and_without_it_all_is_fresh(
     installation: Installation, kind: str
 ) -> None:
@@ -160,6 +162,54 @@ def test_no_fault_touches_a_stored_offer_and_without_it_all_is_fresh(
     installation.forget_failed_renewals()
     with installation.worker() as worker:
         turn_until(worker, installation.is_fresh)
+
+
+@in_turn(*[f"{kind} {field}" for kind in SPOILING for field in ("price", "items_in_stock")])
+def test_a_spoilt_offer_stays_as_it_was_while_the_others_are_fresh(
+    installation: Installation, kind: str
+) -> None:
+    fault, field = kind.split()
+    product_ids = installation.refreshed_products(PRODUCTS)
+    before = installation.offers()
+    installation.simulator.control("POST", "tick", {"ticks": 40})
+    installation.simulator.set_faults({"kind": fault, "field": field})
+    installation.refresh_once()
+
+    truths = {each: installation.truth_in_order(each) for each in product_ids}
+    assert installation.offers() == {
+        each: before[each] if len(truth) < 2 else {*truth[:-1], *of_id(before[each], truth[-1].id)}
+        for each, truth in truths.items()
+    }
+    refresh = next(refresh_of(installation.sessions, each) for each in product_ids if len(truths[each]) > 1)
+    assert (refresh.failures, refresh.answer_digest) == (0, None)
+    assert f"its {field} is not a whole number" in (refresh.last_error or "")
+
+    installation.simulator.set_faults()
+    installation.make_due()
+    assert installation.refresh_once()
+    assert installation.is_fresh()
+    assert {refresh_of(installation.sessions, each).last_error for each in product_ids} == {None}
+
+
+def test_while_an_offer_has_no_id_no_offer_is_removed(installation2: Installation) -> None:
+    product_ids = installation2.refreshed_products(PRODUCTS)
+    before = installation2.offers()
+    installation2.simulator.control("POST", "tick", {"ticks": 40})
+    installation2.simulator.set_faults({"kind": "missing_field", "field": "id"})
+    installation2.refresh_once()
+
+    stored = installation2.offers()
+    assert all(ids_of(stored[each]) >= ids_of(before[each]) for each in product_ids)
+    assert all(stored[each] >= set(installation2.truth_in_order(each)[:-1]) for each in product_ids)
+    assert stored != before
+
+
+def of_id(offers: Iterable[OfferData], offer_id: str) -> set[OfferData]:
+    return {each for each in offers if each.id == offer_id}
+
+
+def ids_of(offers: Iterable[OfferData]) -> set[str]:
+    return {each.id for each in offers}
 
 
 @pytest.mark.parametrize("calls", [["register"], ["auth"]])
@@ -244,7 +294,7 @@ def test_one_malformed_product_leaves_the_others_alone(installation2: Installati
     bad = product_ids[0]
     kept = offer_rows(installation2.sessions, bad)
     installation2.simulator.control("POST", "tick", {"ticks": 40})
-    strike(installation2, "wrong_types", [bad])
+    strike(installation2, "wrong_shape", [bad])
     assert not installation2.refresh_once()
 
     assert offer_rows(installation2.sessions, bad) == kept
@@ -253,7 +303,7 @@ def test_one_malformed_product_leaves_the_others_alone(installation2: Installati
 
 def test_many_malformed_products_in_a_row_do_not_stop_the_others(installation2: Installation) -> None:
     product_ids = installation2.refreshed_products(PRODUCTS)
-    strike(installation2, "missing_field", product_ids[:10])
+    strike(installation2, "duplicate_ids", product_ids[:10])
     installation2.refresh_once()
 
     assert installation2.calls("offers") == {"200": PRODUCTS}
@@ -357,7 +407,8 @@ class FakeFetcher:
     def start(self, claims: Iterable[Claim]) -> None:
         self._results += [FetchResult(each, self._offers_of[each.product_id]) for each in claims]
 
-    def fetch(self, _wait_s: float) -> Fetched:
+    def fetch(self, _wait_s: float, *, unstored_bytes: int) -> Fetched:
+        assert unstored_bytes >= 0
         time.sleep(0.005)
         results, self._results = self._results, []
         return Fetched(results)

@@ -154,7 +154,7 @@ def test_an_invalid_id_refuses_one_offer(offer_id: Any) -> None:
 @pytest.mark.parametrize("entry", [1, None, [], "offer"])
 def test_what_is_no_offer_at_all_is_refused_alone(entry: Any) -> None:
     assert contract.offers(answer([entry, listed()])) == OfferList(
-        [offer()], [RefusedOffer(None, "it is not an object")]
+        [offer()], (RefusedOffer(None, "it is not an object"),)
     )
 
 
