@@ -15,8 +15,8 @@ GET    /control/counts                {"auth": {"201": 1}, "register": {}, "offe
 
 An entry of the log: {"n", "time", "call", "product", "status", "fault"}. The status is null when none was
 sent; "tick" is there when the answer shows the market of that tick, and "spoilt" names the offer that it
-shows wrongly: {"id", "has_id": whether the answer says whose it is}. The entry is written before the answer is
-sent.
+shows wrongly: {"id", "has_id": whether the answer says whose it is}. The entry is written before the answer
+is sent.
 """
 
 import asyncio

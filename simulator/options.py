@@ -91,8 +91,8 @@ _OPTIONS = (
         "offers-exactly",
         "SIMULATOR_OFFERS_EXACTLY",
         None,
-        _whole(0, 10_000),
-        "from 0 to 10000",
+        _whole(0, 100_000),
+        "from 0 to 100000",
         "exact offers of every product, never replaced",
     ),
 )

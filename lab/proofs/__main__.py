@@ -5,6 +5,7 @@
     python -m lab.proofs stops --database-url mysql+pymysql://root@127.0.0.1/proofs
     python -m lab.proofs hang --seconds 60
     python -m lab.proofs drip --clients 50
+    python -m lab.proofs lists --offers 60000
     python -m lab.proofs fuzz --examples 50
 
 The database must be empty. Without --database-url a proof creates one on the server nearest to production:
@@ -30,6 +31,7 @@ from lab.proofs.fuzzing import PHASES
 from lab.proofs.fuzzing import fuzz as run_schemathesis
 from lab.proofs.hanging_database import hang_under_load
 from lab.proofs.idempotency_keys import send_keys
+from lab.proofs.long_lists import write_during_long_lists
 from lab.proofs.slow_clients import drip_during_reads
 from lab.proofs.stops_under_load import StopResult, stop_under_load
 from productator.database import migrate
@@ -63,6 +65,20 @@ def conclude(is_as_promised: object, figures: str) -> None:
     print(f"{'kept  ' if is_as_promised else 'BROKEN'}  {figures}", flush=True)
     if not is_as_promised:
         sys.exit(1)
+
+
+@main.command()
+@_database_url
+@click.option("--offers", default=60_000, show_default=True, help="Offers of each product.")
+@click.option("--products", default=60, show_default=True)
+@click.option("--seconds", default=60, show_default=True, help="How long clients write meanwhile.")
+def lists(*, database_url: str | None, offers: int, products: int, seconds: int) -> None:
+    """Long lists of offers: the refresher stays small, and nobody's write waits for it."""
+    with running_system(database_url) as (system, engine):
+        result = write_during_long_lists(
+            system, engine, offers=offers, products=products, for_s=float(seconds)
+        )
+        conclude(result.is_as_promised, str(result))
 
 
 @main.command()

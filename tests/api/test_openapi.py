@@ -92,6 +92,7 @@ def test_what_is_written_is_described(app: Flask, client: FlaskClient, document:
         client.put(url, json={"name": "Kettle 2"}),
         client.patch(url, json={"description": None}),
         client.post(f"{url}/refresh"),
+        client.get(f"{url}/refresh"),
         client.put(offer_url(offered.get_json()), json={"price": 2, "items_in_stock": 0}),
         client.patch(offer_url(offered.get_json()), json={"price": 3}),
         client.delete(offer_url(offered.get_json())),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator.models import Offer, Refresh
@@ -158,6 +158,48 @@ def test_a_registered_product_is_shown_as_such(client: FlaskClient, registered_p
     assert client.get(url(registered_product)).get_json()["registration"] == "registered"
 
 
+def set_refresh(sessions: sessionmaker[Session], product: Json, **values: Any) -> None:
+    with sessions.begin() as session:
+        session.execute(update(Refresh).where(Refresh.product_id == product["id"]).values(values))
+
+
+def test_the_refresh_of_a_new_product_is_due_and_has_no_past(client: FlaskClient, product: Json) -> None:
+    state = client.get(f"{url(product)}/refresh").get_json()
+
+    assert state == {
+        "product_id": product["id"],
+        "due_at": product["created_at"],
+        "refreshed_at": None,
+        "failures": 0,
+        "last_error": None,
+    }
+
+
+def test_the_refresh_of_a_product_says_why_it_failed_and_when_the_next_try_is(
+    client: FlaskClient, sessions: sessionmaker[Session], product: Json
+) -> None:
+    error = "The Offers service answered 422 when registering."
+    set_refresh(sessions, product, failures=4, last_error=error, due_at=factories.FAR_FUTURE)
+    state = client.get(f"{url(product)}/refresh").get_json()
+
+    assert (state["failures"], state["last_error"]) == (4, error)
+    assert datetime.fromisoformat(state["due_at"]) == factories.FAR_FUTURE
+
+
+def test_a_try_changes_the_tag_of_the_refresh_and_not_the_products(
+    client: FlaskClient, sessions: sessionmaker[Session], product: Json
+) -> None:
+    paths = (url(product), f"{url(product)}/refresh")
+    before = [client.get(path).headers["ETag"] for path in paths]
+    set_refresh(sessions, product, failures=1)
+    statuses = [
+        client.get(path, headers={"If-None-Match": tag}).status_code
+        for path, tag in zip(paths, before, strict=True)
+    ]
+
+    assert statuses == [304, 200]
+
+
 def test_refresh_makes_a_product_due_now(
     client: FlaskClient, sessions: sessionmaker[Session], refreshed_product: Json
 ) -> None:
@@ -197,6 +239,7 @@ def test_refresh_of_one_product_leaves_the_others(
     ("method", "path", "body"),
     [
         ("GET", "", None),
+        ("GET", "/refresh", None),
         ("PUT", "", {"name": "Teapot"}),
         ("PATCH", "", {"name": "Teapot"}),
         ("PATCH", "", {}),

@@ -90,3 +90,10 @@ def test_a_port_in_use_is_named(start: Start, name: str, variable: str) -> None:
 
     assert port in printed
     assert "address already in use" in printed.lower()
+
+
+def test_the_first_line_of_the_log_hides_the_password_of_the_service(system: System) -> None:
+    refresher = system.refresher(OFFERS_MS_ADDRESS="http://user:secret@127.0.0.1:9/api/v1")
+    eventually(lambda: "from http://127.0.0.1:9/api/v1" in refresher.printed)
+
+    assert "secret" not in refresher.printed

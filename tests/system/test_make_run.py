@@ -147,7 +147,38 @@ def test_once_fails_when_a_product_failed(system: System, catalogue: Catalogue, 
     failing = next(iter(catalogue.listings()))
     simulator.set_faults({"kind": "status", "calls": ["offers"], "products": [failing]})
 
-    assert system.python("-m", "refresher", "--once").end() == 1
+    once = system.python("-m", "refresher", "--once")
+
+    assert once.end() == 1
+    assert "Products refreshed: 19; failed: 1." in once.printed
+    assert f"Failed for 1 products at {simulator.address}: The Offers service answered 503" in once.printed
+
+
+@pytest.mark.parametrize("few", [1, 20])
+def test_once_says_that_the_service_cannot_be_reached(system: System, catalogue: Catalogue, few: int) -> None:
+    catalogue.add_products(few)
+    once = system.python(
+        "-m", "refresher", "--once", OFFERS_MS_ADDRESS="http://user:secret@127.0.0.1:9/api/v1"
+    )
+
+    assert once.end() == 1
+    assert "products at http://127.0.0.1:9/api/v1: The Offers service did not answer: Failed" in once.printed
+    assert ("not tried: the Offers service is down" in once.printed) == (few > 4)
+    assert "secret" not in once.printed
+
+
+def test_once_says_why_there_is_no_access_token(system: System, products: int) -> None:
+    simulator = system.simulator()
+    simulator.set_faults(
+        {"kind": "redirect", "calls": ["auth"], "location": "https://elsewhere.example/login"}
+    )
+    once = system.python("-m", "refresher", "--once")
+
+    assert once.end() == 1
+    assert (
+        "302, a redirect to https://elsewhere.example/login, when asking for an access token" in once.printed
+    )
+    assert "up again" not in once.printed
 
 
 def test_once_shows_its_progress_in_a_terminal(system: System, products: int) -> None:

@@ -198,6 +198,13 @@ def test_unknown_variables_are_ignored(load: Load) -> None:
         ("OFFERS_MS_ADDRESS", "http://offers.example/nabídky"),
         ("OFFERS_MS_ADDRESS", "http://offers.example/api v1"),
         ("OFFERS_MS_ADDRESS", "http://[::1"),
+        ("OFFERS_MS_ADDRESS", "http://offers.example/api/v1?key=abc"),
+        ("OFFERS_MS_ADDRESS", "http://offers.example/api/v1?"),
+        ("OFFERS_MS_ADDRESS", "http://offers.example/api/v1#top"),
+        ("OFFERS_MS_CA_FILE", "/nowhere/ca.pem"),
+        ("OFFERS_MS_CA_FILE", __file__),
+        ("PRODUCTATOR_MAX_OFFERS", "0"),
+        ("PRODUCTATOR_MAX_OFFERS", "20001"),
         ("OFFERS_MS_ADDRESS", "http://offers.example:99999"),
         ("OFFERS_MS_ADDRESS", "http://offers.example:port"),
         ("OFFERS_MS_TOKEN", "two words"),
@@ -323,7 +330,7 @@ def test_half_an_identity_provider_is_refused(load: Load, left_out: str) -> None
 
 
 @pytest.mark.parametrize(
-    "address", ["https://id.example/keys", "http://localhost:8080/k", "http://[::1]/keys"]
+    "address", ["https://id.example/keys?policy=1", "http://localhost:8080/k", "http://[::1]/keys"]
 )
 def test_keys_come_over_https_or_from_this_machine(load: Load, address: str) -> None:
     settings = load(**PROVIDER | {"PRODUCTATOR_JWT_JWKS_URL": address})
@@ -368,6 +375,7 @@ def test_no_secret_is_shown_by_the_settings(load: Load) -> None:
         OFFERS_MS_TOKEN="hidden-2",
         PRODUCTATOR_SECRET_KEY="hidden-3",
         PRODUCTATOR_ADMIN_TOKEN="hidden-from-everybody",
+        OFFERS_MS_ADDRESS="http://user:hidden-5@offers.example/api/v1",
     )
 
     assert "hidden" not in repr(settings) + str(settings)
@@ -380,6 +388,9 @@ def test_no_secret_is_shown_by_the_settings(load: Load) -> None:
         ("OFFERS_MS_TOKEN", "hidden word"),
         ("PRODUCTATOR_ADMIN_TOKEN", "hidden"),
         ("DATABASE_URL", "hidden word"),
+        ("OFFERS_MS_ADDRESS", "http://user:hidden@offers.example/?x=1"),
+        ("OFFERS_MS_ADDRESS", "http://user:hid/hidden@offers.example/"),
+        ("PRODUCTATOR_JWT_JWKS_URL", "http://user:hidden@id.example/keys"),
     ],
 )
 def test_no_secret_is_shown_by_a_refusal(load: Load, variable: str, value: str) -> None:
