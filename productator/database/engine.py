@@ -36,6 +36,8 @@ _CONVERSIONS = {
     datetime: lambda value, _mapping: f"'{value.replace(tzinfo=None)}'",
     FIELD_TYPE.DATETIME: datetime.fromisoformat,
 }
+# By each connection to SQLite of the workers and commands.
+_KEPT_STATEMENTS = 8
 
 
 def engine_options(url: str) -> dict[str, Any]:
@@ -75,7 +77,12 @@ def absolute(url: str) -> str:
 
 
 def make_engine(url: str) -> Engine:
-    engine = create_engine(url, **engine_options(url))
+    options = engine_options(url)
+    if make_url(url).get_backend_name() == "sqlite":
+        # Statements of `bulk.py` are long, and no two are equal. 128 of them, the driver's default, take a
+        # hundred megabytes for each connection.
+        options["connect_args"] = {**options.get("connect_args", {}), "cached_statements": _KEPT_STATEMENTS}
+    engine = create_engine(url, **options)
     prepare(engine)
     return engine
 
