@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 # More locked products than that are no single rows, and each costs a wait: the rest is left to lapse.
 _MOST_LOCKED = 3
 
-# SQLite has one writer at a time, and those who wait look ten times a second whether it is their turn. After a
-# long transaction they get as much time as it took.
+# SQLite has one writer at a time, and those who wait look ten times a second whether it is their turn. After
+# a long transaction they get as much time as it took.
 _LONG_S = 0.15
 
 Sessions = sessionmaker[Session]
