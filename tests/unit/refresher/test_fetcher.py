@@ -8,7 +8,7 @@ import pytest
 from pymysql.err import OperationalError as DriverError
 from sqlalchemy.exc import OperationalError
 
-from productator.errors import OffersProtocolError, OffersUnavailable, TokenRejected
+from productator.errors import OffersProtocolError, OffersUnavailable, TokenRejected, TooMuchAtOnce
 from productator.offers_service.access_token import FixedTokenSource, TokenSource
 from productator.offers_service.contract import AccessToken
 from productator.offers_service.http_call import Reply
@@ -510,3 +510,32 @@ def until_renewed(fetcher: Fetcher) -> None:
     while fetcher.is_busy:
         assert time.monotonic() < deadline
         time.sleep(0.005)
+
+
+# --- memory
+
+
+def test_a_call_without_room_for_its_answer_is_made_again_and_fewer_at_once(transport: FakeTransport) -> None:
+    fetcher = fetcher_with(transport, FakeTokens("one"))
+    proven(fetcher, transport)
+    capacity = fetcher.capacity
+    fetcher.start([claim(7)])
+    until_sent(fetcher, transport, 1)
+    transport.reply(TooMuchAtOnce())
+    fetcher.fetch(0)
+    until_sent(fetcher, transport, 1)
+    transport.reply(OFFERS)
+
+    assert until_finished(fetcher, 1) == [FetchResult(claim(7), [offer()])]
+    assert fetcher.capacity < capacity
+
+
+def test_while_unstored_offers_take_the_memory_no_call_is_made(transport: FakeTransport) -> None:
+    fetcher = fetcher_with(transport, FakeTokens("one"))
+    proven(fetcher, transport)
+    fetcher.start([claim(7)])
+    fetcher.fetch(0, unstored_bytes=2**30)
+    waiting = len(transport.under_way)
+    fetcher.fetch(0, unstored_bytes=0)
+
+    assert (waiting, len(transport.under_way)) == (0, 1)

@@ -26,6 +26,18 @@ def test_a_little_work_at_any_time_shares_a_line(metrics: Metrics, caplog: pytes
     assert caplog.messages == ["2 products refreshed"]
 
 
+def test_refused_offers_are_named_at_once(metrics: Metrics, caplog: pytest.LogCaptureFixture) -> None:
+    metrics.count_stored(StoreResult(refreshed=2), idle=True)
+    metrics.count_stored(
+        StoreResult(refreshed=1, refused_offers=3, incomplete=[(7, "offer 5: no")]), idle=True
+    )
+
+    assert caplog.messages == ["2 products refreshed", "1 products refreshed", "offers refused"]
+    assert (
+        vars(caplog.records[-1]).items() >= {"offers": 3, "for_example": 7, "reason": "offer 5: no"}.items()
+    )
+
+
 @pytest.mark.parametrize(
     "news", [StoreResult(registered=1), StoreResult(failed=1, errors=[(7, "no answer")])]
 )
@@ -55,12 +67,13 @@ def test_the_latest_refresh_can_be_watched() -> None:
         ("calls_total", {"status": "200"}, 5),
         ("calls_total", {"status": "none"}, 1),
         ("breaker_open", {}, 1),
+        ("refused_offers_total", {}, 3),
     ],
 )
 def test_what_goes_wrong_can_be_watched(name: str, labels: dict[str, str], value: float) -> None:
     registry = CollectorRegistry()
     metrics = Metrics(registry)
-    metrics.count_stored(StoreResult(lost=2, batches_s=[0.25, 0.5]), idle=True)
+    metrics.count_stored(StoreResult(lost=2, batches_s=[0.25, 0.5], refused_offers=3), idle=True)
     metrics.count_calls({"200": 2})
     metrics.set_breaker(is_open=False)
     metrics.count_calls({"200": 3, "none": 1})

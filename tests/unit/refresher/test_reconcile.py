@@ -66,3 +66,15 @@ def test_an_offer_whose_stock_moved_is_reported_as_changed() -> None:
 
 def test_an_offer_that_is_gone_is_reported_as_removed() -> None:
     assert reconcile([offer("1"), offer("2")], [offer("2")]).removed == ["1"]
+
+
+def test_a_refused_offer_is_neither_changed_nor_removed() -> None:
+    changes = reconcile([offer("1"), offer("2")], [offer("3")], refused={"1"})
+
+    assert (changes.added, changes.changed, changes.removed) == ([offer("3")], [], ["2"])
+
+
+def test_while_an_offer_without_id_was_refused_none_is_removed() -> None:
+    changes = reconcile([offer("1"), offer("2")], [offer("2", price=9)], refused={None})
+
+    assert (changes.changed, changes.removed) == ([offer("2", price=9)], [])
