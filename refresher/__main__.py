@@ -22,6 +22,7 @@ from productator.models import Refresh
 from productator.offers_service.access_token import FixedTokenSource, SharedTokenSource, TokenSource
 from productator.offers_service.http_call import HttpCall
 from productator.ops import logging as log_lines
+from productator.ops import tracing
 from refresher import probes
 from refresher.fetching.circuit_breaker import CircuitBreaker
 from refresher.fetching.fetcher import Fetcher
@@ -49,9 +50,12 @@ def main(*, once: bool) -> None:
     """Keeps the offers of all products fresh."""
     try:
         settings = Settings.load(os.environ.get("REFRESHER_CONFIG"), os.environ)
+        traces = tracing.start(settings.traces_address, service="productator-refresher")
     except ConfigError as error:
         raise click.ClickException(str(error)) from error
     log_lines.configure(settings.log_format)
+    if traces is not None:
+        HttpCall.new_span = traces.call
     stop = _stop_flag()
     if once:
         sys.exit(_refresh_once(settings, stop))

@@ -15,6 +15,7 @@ from productator.api.openapi.document import path_of
 from productator.database.web import database
 from productator.ops.logging import RequestLine, log_request
 from productator.ops.metrics import ApiMetrics
+from productator.ops.tracing import ROUTE
 
 UNMATCHED = "unmatched"
 
@@ -77,7 +78,7 @@ class _Observation:
 
     def answered(self, response: Response) -> Response:
         seconds = time.perf_counter() - request.environ[_BEGAN]
-        route = self._route()
+        route = request.environ[ROUTE] = self._route()
         self._metrics.count_request(request.method, route, response.status_code, seconds=seconds)
         problem: ProblemType | None = g.get("problem_type")
         if problem is not None:

@@ -276,6 +276,14 @@ class Settings:
         "`text` for people, `json` for machines.",
         default="text",
     )
+    traces_address: str | None = setting(
+        "programs.traces_address",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        parsers.http_address,
+        "Where API and refresher send their traces by OpenTelemetry's protocol over HTTP, such as"
+        " `http://127.0.0.1:4318`; needs `productator[otel]`. Empty: no traces.",
+        empty=None,
+    )
 
     @property
     def retention(self) -> Retention:

@@ -5,8 +5,9 @@ arrives, so a service that sends its answer in drips could hold a call for ever.
 """
 
 import re
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import cast
+from typing import ClassVar, Protocol, cast
 
 import certifi
 import pycurl
@@ -21,8 +22,20 @@ _CONNECT_TIMEOUT_MS = 3_000
 _RETRY_AFTER = re.compile(rb"^retry-after:(.*)$", re.IGNORECASE | re.MULTILINE)
 
 
+class CallSpan(Protocol):
+    """The part of a trace that a call is."""
+
+    # Sent with the call.
+    header: str
+
+    def end(self, *, status: int, failure: str | None) -> None: ...
+
+
 class HttpCall:
     """A libcurl handle that makes one call after the other, over the same connection where it can."""
+
+    # Set where the program records traces. Makes the span of a call from its method and path.
+    new_span: ClassVar[Callable[[str, str], CallSpan] | None] = None
 
     def __init__(self, base_url: str, *, timeout_s: float, ca_file: str | None = None) -> None:
         """`ca_file`: the authorities that certificates are checked against; None: those of `certifi`."""
@@ -32,6 +45,7 @@ class HttpCall:
         self._body = bytearray()
         # The access token that the handle is set to read with; None: it is set to something else.
         self._reads_with: str | None = None
+        self._span: CallSpan | None = None
         self.curl.setopt(pycurl.NOSIGNAL, True)
         self.curl.setopt(pycurl.FOLLOWLOCATION, False)
         self.curl.setopt(pycurl.CONNECTTIMEOUT_MS, _CONNECT_TIMEOUT_MS)
@@ -57,18 +71,21 @@ class HttpCall:
     def prepare(self, request: OffersRequest, *, token: str | None) -> None:
         """Sets the options that differ from the last call: usually the address only."""
         self.curl.setopt(pycurl.URL, self._base_url + request.path)
+        new_span = HttpCall.new_span
+        self._span = None if new_span is None else new_span(request.method, request.path)
+        traced = [] if self._span is None else [self._span.header]
         if request.method == "POST":
             # An empty value keeps libcurl from sending a header of its own.
             content_type = "application/json" if request.body else ""
-            headers = [*_token_header(token), f"Content-Type: {content_type}", "Expect:"]
+            headers = [*_token_header(token), *traced, f"Content-Type: {content_type}", "Expect:"]
             self.curl.setopt(pycurl.POST, True)
             self.curl.setopt(pycurl.POSTFIELDS, request.body or b"")
             self.curl.setopt(pycurl.HTTPHEADER, headers)
             self._reads_with = None
-        elif token is None or self._reads_with != token:
+        elif token is None or self._reads_with != token or traced:
             self.curl.setopt(pycurl.HTTPGET, True)
             # Never an empty list: pycurl would keep the last one, and with it a token.
-            self.curl.setopt(pycurl.HTTPHEADER, [*_token_header(token), "Expect:"])
+            self.curl.setopt(pycurl.HTTPHEADER, [*_token_header(token), *traced, "Expect:"])
             self._reads_with = token
 
     def reply(self, failure: str | None) -> Reply:
@@ -76,6 +93,8 @@ class HttpCall:
         # Nothing of it is kept: answers are long, and hundreds of handles may then be idle.
         head, body, self._body = b"".join(self._head), bytes(self._body), bytearray()
         self._head.clear()
+        if self._span is not None:
+            self._span.end(status=self.curl.getinfo(pycurl.RESPONSE_CODE), failure=failure)
         if len(body) > MAX_ANSWER_BYTES:
             return OffersProtocolError(f"The answer is longer than {MAX_ANSWER_BYTES} bytes.")
         if failure is not None:

@@ -6,13 +6,14 @@ number of its descriptor to the next connection.
 """
 
 import os
-import signal
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from productator.ops.threads import without_signals
 
 HEAD_S = 10.0
 BODY_S = 10.0
@@ -32,12 +33,8 @@ class SlowClients:
         self._lock = threading.Lock()
 
     def start(self) -> None:
-        """Starts the thread. It gets no signals: uWSGI handles them in its own threads only."""
-        allowed = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        try:
+        with without_signals():
             threading.Thread(target=self._run, name="slow-clients", daemon=True).start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, allowed)
 
     def head_arrived(self, descriptor: int) -> None:
         self._until[os.fstat(descriptor).st_ino] = time.monotonic() + WHOLE_S
