@@ -5,6 +5,8 @@ those that are late. A connection is known by the number of its inode: the syste
 number of its descriptor to the next connection.
 """
 
+import logging
+import math
 import os
 import socket
 import threading
@@ -14,6 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from productator.ops.threads import without_signals
+
+log = logging.getLogger(__name__)
 
 HEAD_S = 10.0
 BODY_S = 10.0
@@ -72,7 +76,9 @@ class SlowClients:
         for inode, connection in found.items():
             # New ones have not sent their heads.
             if self._until.setdefault(inode, now + HEAD_S) < now:
+                _log_end(connection)
                 _shut(connection, socket.SHUT_RDWR)
+                self._until[inode] = math.inf  # once is enough
             connection.close()
 
 
@@ -103,6 +109,12 @@ def _sockets() -> Iterator[socket.socket]:
                     yield connection
                 else:
                     connection.close()
+
+
+def _log_end(connection: socket.socket) -> None:
+    """The one trace of a request whose head never arrived."""
+    with suppress(OSError):  # the client has ended it
+        log.info("a slow client was disconnected", extra={"address": connection.getpeername()[0]})
 
 
 def _shut(connection: socket.socket, how: int) -> None:
