@@ -111,7 +111,8 @@ lock: bootstrap ## Pins the newest versions of all dependencies, with hashes
 	$(LOCK) --upgrade requirements-build.in -o requirements-build.txt
 	$(LOCK) --upgrade requirements.in -o requirements.txt
 	$(LOCK) --upgrade -c requirements.txt requirements-simulator.in -o requirements-simulator.txt
-	$(LOCK) --upgrade -c requirements.txt -c requirements-simulator.txt requirements-dev.in -o requirements-dev.txt
+	$(LOCK) --upgrade -c requirements.txt requirements-otel.in -o requirements-otel.txt
+	$(LOCK) --upgrade -c requirements.txt -c requirements-simulator.txt -c requirements-otel.txt requirements-dev.in -o requirements-dev.txt
 
 clean: ## Removes the environment and the embedded database
 	rm -rf $(VENV) var

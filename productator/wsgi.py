@@ -6,14 +6,18 @@ import os
 from productator.app import create_app
 from productator.config import Settings
 from productator.errors import ConfigError
-from productator.ops import logging
+from productator.ops import logging, tracing, uwsgi_log
 
 try:
     settings = Settings.load(os.environ.get("PRODUCTATOR_CONFIG"), os.environ)
+    traces = tracing.start(settings.traces_address, service="productator-api")
 except ConfigError as error:
     raise SystemExit(f"productator: {error}") from error
-logging.configure(settings.log_format)
+logging.configure(settings.log_format, uwsgi_log.application_output())
 app = create_app(settings)
+if traces is not None:
+    app.wsgi_app = traces.traced(app.wsgi_app)  # type: ignore[method-assign]
+    traces.watch_statements()
 # What is loaded by now stays. Collecting it again delayed some answers by 40 ms.
 gc.collect()
 gc.freeze()

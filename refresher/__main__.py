@@ -23,6 +23,7 @@ from productator.models import Refresh
 from productator.offers_service.access_token import FixedTokenSource, SharedTokenSource, TokenSource
 from productator.offers_service.http_call import HttpCall
 from productator.ops import logging as log_lines
+from productator.ops import tracing
 from productator.outgoing import without_user
 from refresher import probes
 from refresher.fetching.circuit_breaker import CircuitBreaker
@@ -51,9 +52,12 @@ def main(*, once: bool) -> None:
     """Keeps the offers of all products fresh."""
     try:
         settings = Settings.load(os.environ.get("REFRESHER_CONFIG"), os.environ)
+        traces = tracing.start(settings.traces_address, service="productator-refresher")
     except ConfigError as error:
         raise click.ClickException(str(error)) from error
     log_lines.configure(settings.log_format)
+    if traces is not None:
+        HttpCall.new_span = traces.call
     stop = _stop_flag()
     if once:
         sys.exit(_refresh_once(settings, stop))
@@ -86,7 +90,12 @@ def _refresh_until_stopped(settings: Settings, stop: StopFlag) -> None:
             ) from error
     sessions = sessionmaker(make_engine(settings.database_url))
     worker = make_worker(settings, sessions, registry)
-    maintenance = Maintenance(sessions, settings.retention, _rhythm(settings), Backlog(registry))
+    maintenance = Maintenance(
+        sessions,
+        settings.retention,
+        _rhythm(settings),
+        Backlog(registry, period_s=settings.refresher_period_s),
+    )
 
     def on_turn() -> None:
         maintenance.turn()

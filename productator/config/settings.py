@@ -250,6 +250,13 @@ class Settings:
         " the answer is 503.",
         default="8",
     )
+    slow_statement_ms: int = setting(
+        "api.slow_statement",
+        "PRODUCTATOR_SLOW_STATEMENT_MS",
+        parsers.whole(0, 600_000),
+        "A statement of the API that takes longer, in milliseconds, gets a line in the log. 0: none.",
+        default="500",
+    )
     trusted_proxies: int = setting(
         "api.trusted_proxies",
         "PRODUCTATOR_TRUSTED_PROXIES",
@@ -289,6 +296,14 @@ class Settings:
         parsers.one_of("text", "json"),
         "`text` for people, `json` for machines.",
         default="text",
+    )
+    traces_address: str | None = setting(
+        "programs.traces_address",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        parsers.http_address,
+        "Where API and refresher send their traces by OpenTelemetry's protocol over HTTP, such as"
+        " `http://127.0.0.1:4318`; needs `productator[otel]`. Empty: no traces.",
+        empty=None,
     )
 
     @property

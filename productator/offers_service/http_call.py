@@ -1,8 +1,9 @@
 """One HTTP call to the Offers service: `outgoing.py` bounds its time, this file its size."""
 
 import re
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import cast
+from typing import ClassVar, Protocol, cast
 
 import pycurl
 
@@ -18,8 +19,20 @@ Reply = OffersAnswer | OffersServiceError
 _RETRY_AFTER = re.compile(rb"retry-after:(.*)", re.IGNORECASE)
 
 
+class CallSpan(Protocol):
+    """The part of a trace that a call is."""
+
+    # Sent with the call.
+    header: str
+
+    def end(self, *, status: int, failure: str | None) -> None: ...
+
+
 class HttpCall:
     """A libcurl handle that makes one call after the other, over the same connection where it can."""
+
+    # Set where the program records traces. Makes the span of a call from its method and path.
+    new_span: ClassVar[Callable[[str, str], CallSpan] | None] = None
 
     def __init__(
         self,
@@ -38,6 +51,7 @@ class HttpCall:
         self._has_room = True
         # The access token that the handle is set to read with; None: it is set to something else.
         self._reads_with: str | None = None
+        self._span: CallSpan | None = None
         self.curl.setopt(pycurl.HEADERFUNCTION, self._receive_header)
         self.curl.setopt(pycurl.WRITEFUNCTION, self._receive)
 
@@ -57,18 +71,21 @@ class HttpCall:
     def prepare(self, request: OffersRequest, *, token: str | None) -> None:
         """Sets the options that differ from the last call: usually the address only."""
         self.curl.setopt(pycurl.URL, self._base_url + request.path)
+        new_span = HttpCall.new_span
+        self._span = None if new_span is None else new_span(request.method, request.path)
+        traced = [] if self._span is None else [self._span.header]
         if request.method == "POST":
             # An empty value keeps libcurl from sending a header of its own.
             content_type = "application/json" if request.body else ""
-            headers = [*_token_header(token), f"Content-Type: {content_type}", "Expect:"]
+            headers = [*_token_header(token), *traced, f"Content-Type: {content_type}", "Expect:"]
             self.curl.setopt(pycurl.POST, True)
             self.curl.setopt(pycurl.POSTFIELDS, request.body or b"")
             self.curl.setopt(pycurl.HTTPHEADER, headers)
             self._reads_with = None
-        elif token is None or self._reads_with != token:
+        elif token is None or self._reads_with != token or traced:
             self.curl.setopt(pycurl.HTTPGET, True)
             # Never an empty list: pycurl would keep the last one, and with it a token.
-            self.curl.setopt(pycurl.HTTPHEADER, [*_token_header(token), "Expect:"])
+            self.curl.setopt(pycurl.HTTPHEADER, [*_token_header(token), *traced, "Expect:"])
             self._reads_with = token
 
     def reply(self, failure: CurlFailure | None) -> Reply:
@@ -78,6 +95,9 @@ class HttpCall:
         retry_after, self._retry_after = self._retry_after, None
         has_room, self._has_room = self._has_room, True
         self._memory.give_back(len(body))
+        if self._span is not None:
+            reason = None if failure is None else failure.reason
+            self._span.end(status=self.curl.getinfo(pycurl.RESPONSE_CODE), failure=reason)
         if len(body) > MAX_ANSWER_BYTES:
             return OffersProtocolError(f"The answer is longer than {MAX_ANSWER_BYTES} bytes.")
         if not has_room:

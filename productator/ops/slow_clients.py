@@ -5,14 +5,19 @@ those that are late. A connection is known by the number of its inode: the syste
 number of its descriptor to the next connection.
 """
 
+import logging
+import math
 import os
-import signal
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from productator.ops.threads import without_signals
+
+log = logging.getLogger(__name__)
 
 HEAD_S = 10.0
 BODY_S = 10.0
@@ -32,12 +37,8 @@ class SlowClients:
         self._lock = threading.Lock()
 
     def start(self) -> None:
-        """Starts the thread. It gets no signals: uWSGI handles them in its own threads only."""
-        allowed = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        try:
+        with without_signals():
             threading.Thread(target=self._run, name="slow-clients", daemon=True).start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, allowed)
 
     def head_arrived(self, descriptor: int) -> None:
         self._until[os.fstat(descriptor).st_ino] = time.monotonic() + WHOLE_S
@@ -75,7 +76,9 @@ class SlowClients:
         for inode, connection in found.items():
             # New ones have not sent their heads.
             if self._until.setdefault(inode, now + HEAD_S) < now:
+                _log_end(connection)
                 _shut(connection, socket.SHUT_RDWR)
+                self._until[inode] = math.inf  # once is enough
             connection.close()
 
 
@@ -106,6 +109,12 @@ def _sockets() -> Iterator[socket.socket]:
                     yield connection
                 else:
                     connection.close()
+
+
+def _log_end(connection: socket.socket) -> None:
+    """The one trace of a request whose head never arrived."""
+    with suppress(OSError):  # the client has ended it
+        log.info("a slow client was disconnected", extra={"address": connection.getpeername()[0]})
 
 
 def _shut(connection: socket.socket, how: int) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -266,6 +266,35 @@ def test_a_call_without_a_token_sends_none_of_an_earlier_call(recorder: Recorder
         call.send(contract.reading("7"), token=token)
 
     assert ["Bearer" in request.headers for request in recorder.requests] == [True, False]
+
+
+class NumberedSpan:
+    """Counts the spans, and keeps how each of them ended."""
+
+    ended: ClassVar[list[tuple[int, str | None]]] = []
+    begun = 0
+
+    def __init__(self, method: str, path: str) -> None:
+        NumberedSpan.begun += 1
+        self.header = f"traceparent: {method} {path} {NumberedSpan.begun}"
+
+    def end(self, *, status: int, failure: str | None) -> None:
+        self.ended.append((status, failure))
+
+
+def test_each_call_carries_the_header_of_its_own_span_and_ends_it(
+    sender: Sender, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HttpCall, "new_span", NumberedSpan)
+    monkeypatch.setattr(NumberedSpan, "begun", 0)
+    monkeypatch.setattr(NumberedSpan, "ended", [])
+    send = sender(recorder.address, PATIENCE_S)
+    for _ in range(2):
+        send(contract.reading("7"), "token")
+
+    sent = [request.headers["traceparent"] for request in recorder.requests]
+    assert sent == ["GET /products/7/offers 1", "GET /products/7/offers 2"]
+    assert NumberedSpan.ended == [(200, None), (200, None)]
 
 
 def test_a_registration_is_json(sender: Sender, recorder: Recorder) -> None:

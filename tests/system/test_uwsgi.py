@@ -206,6 +206,7 @@ def test_a_head_that_drips_in_ends_after_its_deadline(api: Api) -> None:
 
     assert not answer
     assert took_s < 13
+    assert "a slow client was disconnected" in api.printed
 
 
 @pytest.mark.parametrize(

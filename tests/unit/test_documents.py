@@ -177,6 +177,13 @@ def test_every_dependency_has_a_reason() -> None:
     assert {name for row in rows for name in re.findall("`([^`]+)`", row)} == wanted
 
 
+def test_the_extra_for_traces_is_what_is_locked_for_it() -> None:
+    lines = text_of("requirements-otel.in").splitlines()
+    extra = tomllib.loads(text_of("pyproject.toml"))["project"]["optional-dependencies"]["otel"]
+
+    assert extra == [line for line in lines if not line.startswith("#")]
+
+
 def test_the_changelog_keeps_its_form() -> None:
     lines = text_of("CHANGELOG.md").splitlines()
     unreleased, *releases = [line for line in lines if line.startswith("## ")]

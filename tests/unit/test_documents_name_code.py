@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
+from productator.ops.metrics import ApiMetrics
 from refresher.metrics import Backlog, Metrics
 
 ROOT = Path(__file__).parents[2]
@@ -41,15 +42,29 @@ def test_every_folder_that_the_architecture_names_exists() -> None:
     assert [name for name in named if not ROOT.joinpath(name).is_dir()] == []
 
 
-def test_the_table_of_metrics_names_all_of_them() -> None:
+def names_of(registry: CollectorRegistry) -> set[str]:
+    return {f"{each.name}_total" if each.type == "counter" else each.name for each in registry.collect()}
+
+
+def named_in(section: str) -> set[str]:
+    """The metrics that the table of this section of the operations names."""
+    text = text_of("docs/operations.md").partition(f"### {section}\n")[2].partition("\n#")[0]
+    rows = re.findall(r"^\| (`.*?) \|", text, re.MULTILINE)
+    return {re.sub("{.*}", "", name) for row in rows for name in re.findall("`([^`]+)`", row)}
+
+
+def test_the_table_of_the_refreshers_metrics_names_all_of_them() -> None:
     registry = CollectorRegistry()
     Metrics(registry)
-    Backlog(registry)
-    metrics = {
-        f"{metric.name}_total" if metric.type == "counter" else metric.name for metric in registry.collect()
-    }
-    section = text_of("docs/operations.md").partition("### Metrics of the refresher\n")[2].partition("\n#")[0]
-    rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
-    named = {re.sub("{.*}", "", name) for row in rows for name in re.findall("`([^`]+)`", row)}
+    Backlog(registry, period_s=30)
 
-    assert {f"productator_refresher_{name}" for name in named} == metrics
+    assert {f"productator_refresher_{name}" for name in named_in("Metrics of the refresher")} == names_of(
+        registry
+    )
+
+
+def test_the_table_of_the_apis_metrics_names_all_of_them() -> None:
+    text = ApiMetrics(schema="0001", connections=3).page().decode()
+    served = set(re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE))
+
+    assert {f"productator_{name}" for name in named_in("Metrics of the API")} == served

@@ -81,6 +81,7 @@ REFRESH_STATE = {
     "failures": 4,
     "last_error": "The Offers service answered 422 when registering.",
 }
+METRICS = 'productator_http_requests_total{method="GET",route="/api/v1/products",status="200"} 7.0'
 ALIVE = {"status": "alive"}
 READY = {"status": "ready"}
 
