@@ -74,7 +74,8 @@ def serve(*, development: bool) -> None:
     if development:
         _become("flask", "--app", "productator.wsgi", "run", "--host", host, "--port", port)
     ini = str(resources.files("productator.ops") / "uwsgi.ini")
-    _become("uwsgi", "--ini", ini, "--http-socket", f"{host}:{port}", "--virtualenv", sys.prefix)
+    processes = ["--processes", str(settings.processes)] if settings.processes else []
+    _become("uwsgi", "--ini", ini, *processes, "--http-socket", f"{host}:{port}", "--virtualenv", sys.prefix)
 
 
 def _become(program: str, *arguments: str) -> NoReturn:

@@ -152,6 +152,14 @@ class Settings:
         default="0",
     )
     port: int = setting("api.port", "PORT", parsers.port, "Port of the API.", default="6606")
+    processes: int | None = setting(
+        "api.processes",
+        "PRODUCTATOR_PROCESSES",
+        parsers.whole(1, 64),
+        "Processes of uWSGI that answer requests. Empty: one for each core of the machine. In a container that may"
+        " use fewer cores, give their number: uWSGI does not see the container's limit.",
+        empty=None,
+    )
     currency: str | None = setting(
         "api.currency",
         "PRODUCTATOR_CURRENCY",

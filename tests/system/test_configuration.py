@@ -90,3 +90,9 @@ def test_a_port_in_use_is_named(start: Start, name: str, variable: str) -> None:
 
     assert port in printed
     assert "address already in use" in printed.lower()
+
+
+def test_the_api_starts_as_many_processes_as_set(system: System) -> None:
+    api = system.api(PRODUCTATOR_PROCESSES="3")
+
+    eventually(lambda: len(api.children) == 3)
