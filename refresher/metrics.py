@@ -25,6 +25,13 @@ _LONGEST_CYCLE_S = 30.0
 _CALM_S = 10.0
 
 
+def show_period(registry: CollectorRegistry, period_s: float) -> None:
+    """Alarms count in periods."""
+    Gauge(f"{_PREFIX}_period_seconds", "Seconds between two refreshes of a product", registry=registry).set(
+        period_s
+    )
+
+
 @dataclass
 class StoreResult:
     """What storing has done, by number of products and offers."""
