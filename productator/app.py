@@ -6,6 +6,7 @@ from flask import Flask
 
 from productator.access.identity_provider import IdentityProvider
 from productator.access.jwt_keys import KeySet
+from productator.api import observation
 from productator.api.conventions import auth, cors, cursors, parsing, problems, rate_limits, responses
 from productator.api.conventions.forwarding import Forwarding
 from productator.api.openapi.routes import openapi_document
@@ -16,6 +17,8 @@ from productator.api.resources.prices import prices
 from productator.api.resources.products import products
 from productator.config import Settings
 from productator.database import web
+from productator.database.migrate import newest_revision
+from productator.ops.metrics import ApiMetrics
 from productator.ops.shared_counters import make_counters
 from productator.ops.uwsgi_requests import AT_WORK, RequestCorrection, is_uwsgi
 from productator.web.docs import docs
@@ -32,7 +35,16 @@ def create_app(settings: Settings) -> Flask:
     app.config["REQUIRE_IF_MATCH"] = settings.require_if_match
     # One stays free for what needs no database.
     places = (AT_WORK if is_uwsgi() else _AT_WORK_ELSEWHERE) - 1
-    web.init_app(app, settings.database_url, budget_s=settings.request_budget_s, places=places)
+    metrics = ApiMetrics(schema=newest_revision(), connections=places)
+    observation.init_app(app, metrics)
+    web.init_app(
+        app,
+        settings.database_url,
+        budget_s=settings.request_budget_s,
+        places=places,
+        slow_statement_ms=settings.slow_statement_ms,
+        metrics=metrics,
+    )
     responses.init_app(app)
     parsing.init_app(app)
     rate_limits.init_app(app, settings.rate_limit, make_counters())
@@ -44,9 +56,10 @@ def create_app(settings: Settings) -> Flask:
     cors.init_app(app, settings.cors_origins)
     problems.init_app(app)
     cursors.init_app(app, settings.secret_key)
-    app.wsgi_app = _server_side(app, settings)  # type: ignore[method-assign]
+    app.wsgi_app = _server_side(app, settings, metrics)  # type: ignore[method-assign]
     for blueprint in (products, offers, history, prices, probes, openapi_document, docs, problem_pages):
         app.register_blueprint(blueprint)
+    app.register_blueprint(observation.metrics)
     return app
 
 
@@ -57,7 +70,10 @@ def _identity_provider(settings: Settings) -> IdentityProvider | None:
     return IdentityProvider(issuer=settings.jwt_issuer, audience=settings.jwt_audience, keys=keys)
 
 
-def _server_side(app: Flask, settings: Settings) -> Callable[..., Iterable[bytes]]:
+def _server_side(app: Flask, settings: Settings, metrics: ApiMetrics) -> Callable[..., Iterable[bytes]]:
     """The middleware between the server and the application."""
     corrected = RequestCorrection(app.wsgi_app, max_bytes=parsing.MAX_BODY_BYTES)
-    return Forwarding(corrected, trusted_proxies=settings.trusted_proxies, public_url=settings.public_url)
+    forwarded = Forwarding(
+        corrected, trusted_proxies=settings.trusted_proxies, public_url=settings.public_url
+    )
+    return observation.RequestsInProgress(forwarded, metrics)

@@ -85,7 +85,12 @@ def _refresh_until_stopped(settings: Settings, stop: StopFlag) -> None:
             ) from error
     sessions = sessionmaker(make_engine(settings.database_url))
     worker = make_worker(settings, sessions, registry)
-    maintenance = Maintenance(sessions, settings.retention, _rhythm(settings), Backlog(registry))
+    maintenance = Maintenance(
+        sessions,
+        settings.retention,
+        _rhythm(settings),
+        Backlog(registry, period_s=settings.refresher_period_s),
+    )
 
     def on_turn() -> None:
         maintenance.turn()

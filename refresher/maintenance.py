@@ -59,7 +59,7 @@ class Maintenance:
             _Task(self._recall_products_due_too_late),
             _Task(self._move_future_prices_to_now),
             _Task(self._measure_waiting),
-            _Task(self._measure_age),
+            _Task(self._measure_all),
             _Task(self._shorten_history),
         ]
         # The last product whose times were looked at.
@@ -117,8 +117,8 @@ class Maintenance:
         run_transaction(self._sessions, partial(self._backlog.measure_waiting, now=utc_now()))
         return _EVERY_S
 
-    def _measure_age(self) -> float:
-        run_transaction(self._sessions, partial(self._backlog.measure_age, now=utc_now()))
+    def _measure_all(self) -> float:
+        run_transaction(self._sessions, partial(self._backlog.measure_all, now=utc_now()))
         return _LONG_S
 
     def _shorten_history(self) -> float:

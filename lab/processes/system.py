@@ -155,7 +155,8 @@ class System:
         for program in running:
             program.process.terminate()
         deadline = time.monotonic() + _STOP_TIMEOUT_S
-        while any(program.is_running for program in running) and time.monotonic() < deadline:
+        # What reads uWSGI's output is no child of ours, and ends after uWSGI.
+        while self.survivors() and time.monotonic() < deadline:
             time.sleep(POLL_S)
         left = self.survivors()
         for pid in left:

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import tempfile
 from importlib import resources
 from pathlib import Path
 from typing import NoReturn
@@ -20,6 +21,7 @@ from productator.cli.tokens import first_token, tokens
 from productator.database import migrate as schema
 from productator.database.engine import make_engine
 from productator.models import Base
+from productator.ops import metrics, uwsgi_log
 
 
 @click.group()
@@ -73,6 +75,8 @@ def serve(*, development: bool) -> None:
         click.echo(f"An API token with the scope admin, shown only this once: {secret}")
     if development:
         _become("flask", "--app", "productator.wsgi", "run", "--host", host, "--port", port)
+    os.environ[metrics.FOLDER] = tempfile.mkdtemp(prefix="productator-metrics-")
+    uwsgi_log.start(settings.log_format)
     ini = str(resources.files("productator.ops") / "uwsgi.ini")
     processes = ["--processes", str(settings.processes)] if settings.processes else []
     _become("uwsgi", "--ini", ini, *processes, "--http-socket", f"{host}:{port}", "--virtualenv", sys.prefix)

@@ -237,6 +237,13 @@ class Settings:
         " the answer is 503.",
         default="8",
     )
+    slow_statement_ms: int = setting(
+        "api.slow_statement",
+        "PRODUCTATOR_SLOW_STATEMENT_MS",
+        parsers.whole(0, 600_000),
+        "A statement of the API that takes longer, in milliseconds, gets a line in the log. 0: none.",
+        default="500",
+    )
     trusted_proxies: int = setting(
         "api.trusted_proxies",
         "PRODUCTATOR_TRUSTED_PROXIES",

@@ -27,6 +27,8 @@ _POOL_RECYCLE_S = 60
 _LONG_IDLE_TIMEOUT_S = 8 * 3600
 SQLITE_BUSY_TIMEOUT_S = 15
 _PAUSE_S = 0.02
+# Errors go to the log, and the parameters of statements are texts of users.
+_DISCREET = {"hide_parameters": True}
 # For GROUP_CONCAT, whose result MySQL cuts at one kilobyte by default.
 LONGEST_TEXT_BYTES = 3 * 1024 * 1024
 
@@ -41,8 +43,8 @@ _CONVERSIONS = {
 def engine_options(url: str) -> dict[str, Any]:
     """Arguments for create_engine, the same in all programs."""
     if make_url(url).get_backend_name() == "sqlite":
-        return {"connect_args": {"timeout": SQLITE_BUSY_TIMEOUT_S}}
-    return {
+        return _DISCREET | {"connect_args": {"timeout": SQLITE_BUSY_TIMEOUT_S}}
+    return _DISCREET | {
         # No level prevents lost updates without compare-and-set; this one never locks gaps.
         "isolation_level": "READ COMMITTED",
         "pool_recycle": _POOL_RECYCLE_S,

@@ -3,7 +3,7 @@
 import re
 import sqlite3
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 # MySQL: connection refused, too many connections, too many of this user.
 _UNREACHABLE = {2003, 1040, 1203, 1226, "unable to open database file"}
@@ -26,15 +26,21 @@ _NOTHING_IS_STORED: dict[object, str] = {
 # Errors that name the operating system's: 28 is "no space left on device".
 _FILE_ERRORS = {3, 1026, 1030}
 _NO_SPACE = re.compile(r"\b28\b")
+_DEADLOCK = 1213
 # Lock wait timeout, deadlock (on a cluster also at the commit), server gone, connection lost or killed,
 # statement killed, commit failed, row changed since it was read, table altered or missing (not migrated yet).
-_TRANSIENT = {1205, 1213, 2006, 2013, 1927, 1317, 1180, 1020, 1412, 1146} | _UNREACHABLE | _WITHOUT_WRITES
+_TRANSIENT = (
+    {1205, _DEADLOCK, 2006, 2013, 1927, 1317, 1180, 1020, 1412, 1146} | _UNREACHABLE | _WITHOUT_WRITES
+)
 # Group Replication: conflict at the commit, member leaving. TiDB: conflicts, schema changed, storage down.
 _TRANSIENT |= {3100, 3101, 8002, 8022, 8028, 9001, 9002, 9003, 9004, 9005, 9007}
 # SQLite has messages instead of codes.
 _TRANSIENT |= {"database is locked", "no such table"}
 # The schema is missing or of another version. MySQL: no such table, no such column.
 _UNMIGRATED = {1146, 1054, "no such table", "no such column"}
+# For metrics, in the order in which they are looked for. Busy: no place was free for the request.
+BUSY = "busy"
+KINDS = ("unreachable", "not-migrated", "nothing-stored", "lock", "constraint", "transient", "other", BUSY)
 _NO_COLUMN_TO_WRITE = re.compile("table .* has no column named")
 NOT_MIGRATED = "The database is not migrated: run `productator migrate`."
 
@@ -99,6 +105,20 @@ def is_lock_timeout(error: DBAPIError) -> bool:
 def is_row_locked(error: DBAPIError) -> bool:
     """Whether another transaction had locked single rows: with NOWAIT at all, else beyond the timeout."""
     return _code(error) in {1205, 3572}
+
+
+def kind_of(error: DBAPIError) -> str:
+    """The first of the KINDS that the error is of."""
+    is_of = {
+        "unreachable": is_unreachable(error),
+        "not-migrated": is_unmigrated(error),
+        "nothing-stored": why_nothing_is_stored(error) is not None,
+        "lock": is_lock_timeout(error) or _code(error) == _DEADLOCK,
+        "constraint": isinstance(error, IntegrityError),
+        "transient": is_transient(error),
+        "other": True,
+    }
+    return next(kind for kind in KINDS if is_of[kind])
 
 
 def _code(error: DBAPIError) -> object:

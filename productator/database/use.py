@@ -11,12 +11,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from pymysql.cursors import Cursor
 from sqlalchemy import Connection, Engine, event
 
 from productator.database.engine import CONNECT_TIMEOUT_S
+from productator.database.failures import BUSY
 from productator.errors import DatabaseUnavailable
 
 log = logging.getLogger(__name__)
@@ -25,12 +26,21 @@ log = logging.getLogger(__name__)
 STUCK_S = 0.5
 
 
+class DatabaseMetrics(Protocol):
+    """What counts the uses of the database, and its errors by the kinds of `failures.py`."""
+
+    def count_database_use(self, kind: str, seconds: float) -> None: ...
+
+    def count_database_error(self, kind: str) -> None: ...
+
+
 class DatabaseUse:
     """The places of a process, and what each thread's request has left of its budget."""
 
-    def __init__(self, *, budget_s: float, places: int) -> None:
+    def __init__(self, *, budget_s: float, places: int, metrics: DatabaseMetrics) -> None:
         self._budget_s = budget_s
         self._places = places
+        self._metrics = metrics
         self._taken = 0
         self._changed_at = 0.0
         self._changed = threading.Condition()
@@ -38,14 +48,18 @@ class DatabaseUse:
 
     def begin_request(self) -> None:
         self._own.left_s = self._budget_s
+        self._own.used_s = 0.0
 
     def limit(self, most_s: float) -> None:
         """Leaves this much of the request's budget, at most."""
         self._own.left_s = min(self._own.left_s, most_s)
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """Keeps a place for this thread, whose time counts; within another one it is the same place."""
+    def place(self, kind: str) -> Iterator[None]:
+        """Keeps a place for this thread to `read` or `write`; within another one it is the same place.
+
+        Its time counts, the wait for it included.
+        """
         if self._own.since is not None:
             yield
             return
@@ -57,8 +71,16 @@ class DatabaseUse:
             finally:
                 self._give_back()
         finally:
-            self._own.left_s = self.left_s
+            used_s = time.monotonic() - self._own.since
             self._own.since = None
+            self._own.left_s -= used_s
+            self._own.used_s += used_s
+            self._metrics.count_database_use(kind, used_s)
+
+    @property
+    def used_s(self) -> float:
+        """How long the request has used the database, its waits included."""
+        return self._own.used_s
 
     @property
     def left_s(self) -> float:
@@ -76,6 +98,7 @@ class DatabaseUse:
             while self._taken >= self._places:
                 wait_s = min(self._changed_at + STUCK_S - time.monotonic(), self.left_s)
                 if wait_s <= 0:
+                    self._metrics.count_database_error(BUSY)
                     raise DatabaseUnavailable
                 self._changed.wait(wait_s)
             self._taken += 1
@@ -91,6 +114,7 @@ class DatabaseUse:
 class _OwnUse(threading.local):
     def __init__(self, budget_s: float) -> None:
         self.left_s = budget_s
+        self.used_s = 0.0
         # When it began to use the database; None: it does not.
         self.since: float | None = None
 

@@ -8,15 +8,16 @@ from typing import ParamSpec, TypeVar
 
 from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, Engine, make_url
+from sqlalchemy import Connection, Engine, ExceptionContext, event, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from productator.database import engine
 from productator.database.base import Base
-from productator.database.failures import is_transient, is_unreachable, why_nothing_is_stored
-from productator.database.use import DatabaseUse, bound
+from productator.database.failures import is_transient, is_unreachable, kind_of, why_nothing_is_stored
+from productator.database.slow_statements import log_slow_statements
+from productator.database.use import DatabaseMetrics, DatabaseUse, bound
 from productator.errors import CommitUnknown
 
 Arguments = ParamSpec("Arguments")
@@ -38,7 +39,9 @@ class Database:
     have_writes_failed: bool = False
 
 
-def init_app(app: Flask, url: str, *, budget_s: float, places: int) -> None:
+def init_app(
+    app: Flask, url: str, *, budget_s: float, places: int, slow_statement_ms: int, metrics: DatabaseMetrics
+) -> None:
     """A request may use the database for `budget_s`, and so many requests at the same time."""
     # Flask-SQLAlchemy would look for a relative path elsewhere than all other programs.
     url = engine.absolute(url)
@@ -47,7 +50,7 @@ def init_app(app: Flask, url: str, *, budget_s: float, places: int) -> None:
     options = {} if make_url(url).database is None else {"pool_size": places, "max_overflow": 1}
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine.engine_options(url) | options
     app.config["SQLALCHEMY_BINDS"] = {_READER: {"url": url, **engine.autocommit_options(url), **options}}
-    use = DatabaseUse(budget_s=budget_s, places=places)
+    use = DatabaseUse(budget_s=budget_s, places=places, metrics=metrics)
     app.extensions[_EXTENSION] = Database(use)
     app.before_request(use.begin_request)
     db.init_app(app)
@@ -56,6 +59,17 @@ def init_app(app: Flask, url: str, *, budget_s: float, places: int) -> None:
         engine.prepare(db.engines[_READER], autocommit=True)
         for each in db.engines.values():
             bound(each, use)
+            _count_errors(each, metrics)
+            log_slow_statements(each, longer_than_ms=slow_statement_ms)
+
+
+def _count_errors(watched: Engine, metrics: DatabaseMetrics) -> None:
+    """Also counts errors that a retry makes up for."""
+
+    @event.listens_for(watched, "handle_error")
+    def count(failure: ExceptionContext) -> None:
+        if isinstance(failure.sqlalchemy_exception, DBAPIError):
+            metrics.count_database_error(kind_of(failure.sqlalchemy_exception))
 
 
 def database() -> Database:
@@ -65,7 +79,7 @@ def database() -> Database:
 
 @contextmanager
 def transaction() -> Iterator[Session]:
-    with database().use.place():
+    with database().use.place("write"):
         session = db.session()
         try:
             yield session
@@ -96,7 +110,7 @@ def reader() -> Engine:
 @contextmanager
 def reading() -> Iterator[Connection]:
     """A connection for single SELECTs: each sees the newest committed state."""
-    with database().use.place(), reader().connect() as connection:
+    with database().use.place("read"), reader().connect() as connection:
         yield connection
 
 

@@ -106,8 +106,26 @@ def test_every_changing_route_of_the_api_asks_for_a_token(guarded: Guarded) -> N
     assert statuses == dict.fromkeys(asked, 401)
 
 
+@pytest.mark.parametrize(
+    ("mode", "sent", "status"),
+    [
+        ("off", "x", 200),
+        ("write", None, 200),
+        ("write", "x", 401),
+        ("all", None, 401),
+        ("all", ADMIN_TOKEN, 200),
+    ],
+)
+def test_metrics_need_a_token_where_reading_does(
+    guarded: Guarded, mode: str, sent: str | None, status: int
+) -> None:
+    client = guarded(mode, admin_token=ADMIN_TOKEN)
+
+    assert client.get("/metrics", headers=factories.bearer(sent) if sent else {}).status_code == status
+
+
 def test_nothing_outside_of_the_api_changes_anything_or_asks_for_a_token(closed: Flask) -> None:
-    asked = calls(closed, under="/") - calls(closed, under="/api/")
+    asked = calls(closed, under="/") - calls(closed, under="/api/") - calls(closed, under="/metrics")
 
     assert {method for method, _ in asked} == {"GET", "HEAD"}
     for method, path in asked:

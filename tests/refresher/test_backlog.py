@@ -18,16 +18,25 @@ def figures(sessions: Sessions) -> CollectorRegistry:
     set_refresh(sessions, known, pending=False, refreshed_at=NOW - timedelta(hours=1))
     stored_products(sessions, 1, now=NOW)
     (later,) = stored_products(sessions, 1, now=NOW + timedelta(seconds=1))
-    set_refresh(sessions, later, refreshed_at=NOW)
-    backlog = Backlog(registry)
+    set_refresh(sessions, later, refreshed_at=NOW, failures=1)
+    backlog = Backlog(registry, period_s=30)
     with sessions() as session:
         backlog.measure_waiting(session, now=NOW)
-        backlog.measure_age(session, now=NOW)
+        backlog.measure_all(session, now=NOW)
     return registry
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("products_due", 3), ("longest_wait_seconds", 60), ("oldest_offers_seconds", 3_600)]
+    ("name", "value"),
+    [
+        ("products_due", 3),
+        ("longest_wait_seconds", 60),
+        ("oldest_offers_seconds", 3_600),
+        ("products", 4),
+        ("products_pending", 3),
+        ("products_stale", 3),
+        ("products_failing", 1),
+    ],
 )
 def test_products_that_wait_can_be_watched(figures: CollectorRegistry, name: str, value: float) -> None:
     assert figures.get_sample_value(f"productator_refresher_{name}") == value
@@ -36,6 +45,6 @@ def test_products_that_wait_can_be_watched(figures: CollectorRegistry, name: str
 def test_without_products_nothing_waits(sessions: Sessions) -> None:
     registry = CollectorRegistry()
     with sessions() as session:
-        Backlog(registry).measure_waiting(session, now=NOW)
+        Backlog(registry, period_s=30).measure_waiting(session, now=NOW)
 
     assert registry.get_sample_value("productator_refresher_longest_wait_seconds") == 0

@@ -21,7 +21,7 @@ FOR_EVER = Retention(0, 0, 0, 0)
 
 @pytest.fixture
 def tasks(sessions: Sessions) -> Maintenance:
-    return Maintenance(sessions, FOR_EVER, Rhythm(PERIOD, LEASE), Backlog(CollectorRegistry()))
+    return Maintenance(sessions, FOR_EVER, Rhythm(PERIOD, LEASE), Backlog(CollectorRegistry(), period_s=30))
 
 
 def run_due(tasks: Maintenance) -> None:

@@ -12,6 +12,21 @@ from productator.database.use import DatabaseUse
 from productator.errors import DatabaseUnavailable
 
 
+class Counted:
+    """Metrics that a test can read."""
+
+    def __init__(self) -> None:
+        self.uses: list[str] = []
+        self.errors: list[str] = []
+
+    def count_database_use(self, kind: str, seconds: float) -> None:
+        assert seconds >= 0
+        self.uses.append(kind)
+
+    def count_database_error(self, kind: str) -> None:
+        self.errors.append(kind)
+
+
 def in_another_thread(work: Callable[[], None]) -> None:
     with ThreadPoolExecutor(1) as thread:
         thread.submit(work).result()
@@ -19,16 +34,16 @@ def in_another_thread(work: Callable[[], None]) -> None:
 
 def take_place(use: DatabaseUse) -> None:
     use.begin_request()
-    with use.place():
+    with use.place("read"):
         pass
 
 
 def test_only_the_time_with_the_database_counts() -> None:
-    use = DatabaseUse(budget_s=5, places=1)
+    use = DatabaseUse(budget_s=5, places=1, metrics=Counted())
 
     time.sleep(0.02)
     assert use.left_s == 5
-    with use.place():
+    with use.place("read"):
         time.sleep(0.02)
         assert use.left_s < 4.99
     left_s = use.left_s
@@ -38,8 +53,8 @@ def test_only_the_time_with_the_database_counts() -> None:
 
 
 def test_each_request_has_the_whole_budget() -> None:
-    use = DatabaseUse(budget_s=5, places=1)
-    with use.place():
+    use = DatabaseUse(budget_s=5, places=1, metrics=Counted())
+    with use.place("read"):
         time.sleep(0.02)
 
     use.begin_request()
@@ -48,11 +63,13 @@ def test_each_request_has_the_whole_budget() -> None:
 
 
 def test_a_place_within_a_place_is_the_same() -> None:
-    use = DatabaseUse(budget_s=5, places=1)
+    counted = Counted()
+    use = DatabaseUse(budget_s=5, places=1, metrics=counted)
 
-    with use.place(), use.place():
+    with use.place("write"), use.place("read"):
         pass
 
+    assert counted.uses == ["write"]
     in_another_thread(lambda: take_place(use))
 
 
@@ -60,36 +77,38 @@ def test_requests_are_refused_at_once_while_nobody_gives_a_place_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(database_use, "STUCK_S", 0.05)
-    use = DatabaseUse(budget_s=5, places=1)
-    with use.place():
+    counted = Counted()
+    use = DatabaseUse(budget_s=5, places=1, metrics=counted)
+    with use.place("read"):
         time.sleep(0.1)
         began = time.monotonic()
         with pytest.raises(DatabaseUnavailable):
             in_another_thread(lambda: take_place(use))
         assert time.monotonic() - began < 0.05
 
+    assert counted.errors == ["busy"]
     in_another_thread(lambda: take_place(use))
 
 
 def test_a_request_waits_for_a_place_that_is_given_back() -> None:
-    use = DatabaseUse(budget_s=5, places=1)
+    use = DatabaseUse(budget_s=5, places=1, metrics=Counted())
     waits = Event()
 
     def take() -> None:
         use.begin_request()
         waits.set()
-        with use.place():
+        with use.place("read"):
             pass
 
     with ThreadPoolExecutor(1) as thread:
-        with use.place():
+        with use.place("read"):
             waiting = thread.submit(take)
             waits.wait()
         waiting.result()
 
 
 def test_a_driver_is_never_given_a_timeout_of_zero() -> None:
-    use = DatabaseUse(budget_s=5, places=1)
+    use = DatabaseUse(budget_s=5, places=1, metrics=Counted())
 
     use.limit(0)
 

@@ -44,7 +44,7 @@ def test_every_folder_that_the_architecture_names_exists() -> None:
 def test_the_table_of_metrics_names_all_of_them() -> None:
     registry = CollectorRegistry()
     Metrics(registry)
-    Backlog(registry)
+    Backlog(registry, period_s=30)
     metrics = {
         f"{metric.name}_total" if metric.type == "counter" else metric.name for metric in registry.collect()
     }

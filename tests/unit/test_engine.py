@@ -1,12 +1,14 @@
-"""Which database errors are retried."""
+"""Which database errors are retried, how they are counted, and what they show."""
 
 import sqlite3
 
 import pymysql
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
 
-from productator.database.failures import is_transient, is_unreachable, why_nothing_is_stored
+from productator.database.engine import make_engine
+from productator.database.failures import is_transient, is_unreachable, kind_of, why_nothing_is_stored
 
 
 def error_of(
@@ -74,3 +76,29 @@ def test_errors_of_sqlite_are_known_by_their_message(
     error = OperationalError("UPDATE x", {}, sqlite3.OperationalError(message))
 
     assert (is_transient(error), is_unreachable(error)) == (transient, unreachable)
+
+
+def test_errors_show_no_parameters_of_statements() -> None:
+    engine = make_engine("sqlite://")
+    with engine.connect() as connection, pytest.raises(OperationalError) as raised:
+        connection.execute(text("SELECT nothing(:name)"), {"name": "text of a user"})
+    engine.dispose()
+
+    assert "SELECT nothing(?)" in str(raised.value)
+    assert "text of a user" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (2003, "unreachable"),
+        (1146, "not-migrated"),
+        (1114, "nothing-stored"),
+        (1205, "lock"),
+        (1213, "lock"),
+        (2013, "transient"),
+        (1064, "other"),
+    ],
+)
+def test_each_error_is_of_one_kind(code: int, kind: str) -> None:
+    assert kind_of(error_of(code, "as the server says it")) == kind

@@ -1,7 +1,7 @@
 """Access control: authenticates the caller of a request, and checks its scopes.
 
 A token that is sent must be valid even where none is needed, so that a caller learns that it is not.
-Everything outside /api/ (probes, documentation) is open.
+Everything outside /api/ but the metrics (probes, documentation) is open.
 """
 
 import hmac
@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 _EXTENSION = "productator-auth"
 _PROTECTED = "/api/"
+_METRICS = "/metrics"
 _BEARER = re.compile("bearer +([!-~]+)", re.IGNORECASE)
 _DOTS_OF_A_JWT = 2
 _READING = {"GET", "HEAD"}
@@ -61,7 +62,11 @@ def caller() -> str:
 
 
 def is_protected(rule: Rule) -> bool:
-    return rule.rule.startswith(_PROTECTED)
+    return _is_protected_path(rule.rule)
+
+
+def _is_protected_path(path: str) -> bool:
+    return path.startswith(_PROTECTED) or path == _METRICS
 
 
 def scope_of(method: str) -> Scope | None:
@@ -73,7 +78,7 @@ def scope_of(method: str) -> Scope | None:
 
 def _forbid_sharing(response: Response, *, is_all_private: bool) -> Response:
     """Keeps answers of the API out of shared caches, unless anybody may have them."""
-    if request.path.startswith(_PROTECTED) and (is_all_private or "Authorization" in request.headers):
+    if _is_protected_path(request.path) and (is_all_private or "Authorization" in request.headers):
         response.headers["Cache-Control"] = "private, no-cache"
     else:
         response.headers.setdefault("Cache-Control", ASK_EACH_TIME)

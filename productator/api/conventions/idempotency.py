@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable
 
-from flask import Response, current_app, request
+from flask import Response, current_app, g, request
 from sqlalchemy.orm import Session
 
 from productator import idempotency
@@ -22,6 +22,7 @@ from productator.idempotency import KeyedRequest, StoredAnswer
 _QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\]){1,255})"')
 _BARE = re.compile(r"[!#-~]{1,255}")
 KEY_PATTERN = f"^(?:{_QUOTED.pattern}|{_BARE.pattern})$"
+_REPLAYED = "Idempotency-Replayed"
 _STORED_HEADERS = ("Content-Type", "ETag", "Location")
 
 
@@ -34,6 +35,8 @@ def once(work: Callable[[Session], Response]) -> Response:
     response = _replay(keyed) or _run(keyed, work) or _replay(keyed)
     if response is None:  # another request took the key, and then rolled back
         raise KeyInUse
+    # For metrics, whose hook runs when this request has its answer, however often its view ran.
+    g.idempotency_outcome = "replayed" if _REPLAYED in response.headers else "fresh"
     return response
 
 
@@ -42,7 +45,7 @@ def _replay(keyed: KeyedRequest) -> Response | None:
         answer = idempotency.find_answer(connection, keyed, now=utc_now())
     if answer is None:
         return None
-    headers = json.loads(answer.headers) | {"Idempotency-Replayed": "true"}
+    headers = json.loads(answer.headers) | {_REPLAYED: "true"}
     return current_app.response_class(answer.body, status=answer.status, headers=headers)
 
 

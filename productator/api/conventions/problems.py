@@ -3,7 +3,7 @@
 import logging
 from http import HTTPStatus
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import ClientDisconnected, HTTPException
@@ -70,6 +70,8 @@ def _problem(
     *,
     wrong_values: list[WrongValueJson] | None = None,
 ) -> Response:
+    # For metrics and the access log.
+    g.problem_type = problem_type
     body: ProblemJson = {
         "type": problem_type.type,
         "title": problem_type.title,
@@ -147,7 +149,7 @@ def _answer_database_error(error: DBAPIError | PoolTimeout) -> Response:
         detail = NOT_MIGRATED
     elif isinstance(error, DBAPIError) and not is_transient(error):
         return _answer_unexpected_error(error)
-    log.warning("the database is not available", extra={"error": reason(error)})
+    log.warning("the database is not available", extra={"error": reason(error), **_where()})
     if isinstance(error, DBAPIError) and (why := why_nothing_is_stored(error)):
         stored_nothing = problem_types.NOTHING_IS_STORED
         return _problem(stored_nothing, f"{why} Nothing was changed.", _retry_after(stored_nothing))
@@ -155,5 +157,9 @@ def _answer_database_error(error: DBAPIError | PoolTimeout) -> Response:
 
 
 def _answer_unexpected_error(error: Exception) -> Response:
-    log.error("request failed", exc_info=error)
+    log.error("request failed", exc_info=error, extra=_where())
     return _problem(problem_types.INTERNAL_ERROR, problem_types.INTERNAL_ERROR.example)
+
+
+def _where() -> dict[str, str]:
+    return {"method": request.method, "path": request.path}

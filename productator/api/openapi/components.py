@@ -46,6 +46,7 @@ def _schemas() -> Json:
         "OpenApi": {"type": "object", "description": "An OpenAPI 3.1 document: this one."},
         "Html": TEXT,
         "File": TEXT,
+        "Metrics": TEXT,
         **prices.SCHEMAS,
     }
 

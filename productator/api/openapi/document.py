@@ -31,7 +31,7 @@ _TAGS = {
     "Products": "The products, each with its offers.",
     "Offers": "External ones are kept fresh by the refresher, own ones are changed here.",
     "Prices": "A product's prices over time; figures are weighted by time.",
-    "Operation": "Probes.",
+    "Operation": "Probes and metrics.",
     "Documentation": "This document, and the meaning of each problem.",
 }
 _PROBLEMS_OF_A_BODY = {

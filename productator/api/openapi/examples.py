@@ -74,6 +74,7 @@ _CHANGE: dict[str, Any] = {
 _REMOVAL = {"change": "removed", "price": None, "items_in_stock": None, "changed_at": _UPDATED}
 OFFER_CHANGES = {"items": [_CHANGE, _CHANGE | _REMOVAL], "next": None}
 REFRESH = {"product_id": 13, "due_at": _UPDATED}
+METRICS = 'productator_http_requests_total{method="GET",route="/api/v1/products",status="200"} 7.0'
 ALIVE = {"status": "alive"}
 READY = {"status": "ready"}
 

@@ -210,6 +210,11 @@ OPERATIONS: dict[str, Operation] = {
         success=Success("Ready", examples.READY),
         problems=(problem_types.NOT_READY,),
     ),
+    "metrics.read_metrics": Operation(
+        summary="Read the metrics of this API",
+        tag="Operation",
+        success=Success("Metrics", examples.METRICS, media_type="text/plain"),
+    ),
     "openapi_document.openapi": Operation(
         summary="This document",
         tag="Documentation",
