@@ -29,7 +29,7 @@ from refresher.fetching.transport import Transport
 from refresher.leases.leases import Leases
 from refresher.leases.schedule import Rhythm
 from refresher.maintenance import Maintenance
-from refresher.metrics import Backlog, Metrics, show_period
+from refresher.metrics import Backlog, Metrics
 from refresher.storing.writer import BatchWriter
 from refresher.worker import StopFlag, Worker
 
@@ -71,7 +71,6 @@ def _stop_flag() -> StopFlag:
 
 def _refresh_until_stopped(settings: Settings, stop: StopFlag) -> None:
     registry = CollectorRegistry()
-    show_period(registry, settings.refresher_period_s)
     heartbeat = probes.Heartbeat(longest_s=max(_STALLED_AFTER_PERIODS * settings.refresher_period_s, 30))
     if settings.refresher_metrics_port:
         try:

@@ -27,13 +27,6 @@ _STALE_PERIODS = 3
 _CALM_S = 10.0
 
 
-def show_period(registry: CollectorRegistry, period_s: float) -> None:
-    """Alarms count in periods."""
-    Gauge(f"{_PREFIX}_period_seconds", "Seconds between two refreshes of a product", registry=registry).set(
-        period_s
-    )
-
-
 @dataclass
 class StoreResult:
     """What storing has done, by number of products and offers."""
@@ -170,6 +163,10 @@ class Backlog:
 
     def __init__(self, registry: CollectorRegistry, *, period_s: float) -> None:
         self._stale_after = _STALE_PERIODS * timedelta(seconds=period_s)
+        # Alarms count in periods.
+        Gauge(
+            f"{_PREFIX}_period_seconds", "Seconds between two refreshes of a product", registry=registry
+        ).set(period_s)
         self._due = Gauge(f"{_PREFIX}_products_due", "Products that wait to be refreshed", registry=registry)
         self._longest_wait = Gauge(
             f"{_PREFIX}_longest_wait_seconds",

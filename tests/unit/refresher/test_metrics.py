@@ -3,7 +3,7 @@
 import pytest
 from prometheus_client import CollectorRegistry
 
-from refresher.metrics import Metrics, StoreResult, show_period
+from refresher.metrics import Backlog, Metrics, StoreResult
 
 
 @pytest.fixture
@@ -71,6 +71,6 @@ def test_what_goes_wrong_can_be_watched(name: str, labels: dict[str, str], value
 
 def test_alarms_can_count_in_periods() -> None:
     registry = CollectorRegistry()
-    show_period(registry, 30.0)
+    Backlog(registry, period_s=30)
 
     assert registry.get_sample_value("productator_refresher_period_seconds") == 30
