@@ -20,6 +20,7 @@ from productator.cli.tokens import first_token, tokens
 from productator.database import migrate as schema
 from productator.database.engine import make_engine
 from productator.models import Base
+from productator.ops.draining import SWITCH
 
 
 @click.group()
@@ -74,6 +75,8 @@ def serve(*, development: bool) -> None:
     if development:
         _become("flask", "--app", "productator.wsgi", "run", "--host", host, "--port", port)
     ini = str(resources.files("productator.ops") / "uwsgi.ini")
+    if settings.drain_s:
+        os.environ[SWITCH] = "on"
     _become("uwsgi", "--ini", ini, "--http-socket", f"{host}:{port}", "--virtualenv", sys.prefix)
 
 
