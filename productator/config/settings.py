@@ -51,8 +51,8 @@ class Settings:
         "database.password",
         "DATABASE_PASSWORD",
         parsers.text,
-        "Password at the database server. The default is the development password of `docker-compose.yml`:"
-        " set your own wherever it matters.",
+        "Password at the database server. The default is for development: set your own wherever it matters."
+        " `docker-compose` makes a random one.",
         default="productator",
         empty="",
         secret=True,
@@ -244,13 +244,22 @@ class Settings:
         "A statement of the API that takes longer, in milliseconds, gets a line in the log. 0: none.",
         default="500",
     )
+    drain_s: int = setting(
+        "api.drain",
+        "PRODUCTATOR_DRAIN_S",
+        parsers.whole(0, 60),
+        "Seconds for which `productator serve` goes on after SIGTERM, with a red `/readyz`, so that load"
+        " balancers leave it; then it ends without losing a connection. Linux only. 0: it ends at once, and"
+        " connections that wait for a worker are reset.",
+        default="0",
+    )
     trusted_proxies: int = setting(
         "api.trusted_proxies",
         "PRODUCTATOR_TRUSTED_PROXIES",
         parsers.whole(0, 10),
         "Number of proxies in front of the API, each of which adds `X-Forwarded-For` and may add"
         " `X-Forwarded-Proto` (the scheme) and `X-Forwarded-Prefix` (the path before the API's). The API"
-        " believes nobody else. They must drop header names with underscores.",
+        " believes nobody else. They must drop header names with underscores. 1 behind the shipped proxy.",
         default="0",
     )
     public_url: str | None = setting(
