@@ -67,7 +67,7 @@ class Manifests:
         container = container_of(workload)
         for source in container.get("envFrom", []):
             found |= self.named("ConfigMap", source["configMapRef"]["name"])["data"]
-        return found | {each["name"]: each["value"] for each in container.get("env", [])}
+        return found | {each["name"]: each.get("value", "") for each in container.get("env", [])}
 
 
 def name_of(manifest: Manifest) -> str:

@@ -30,7 +30,14 @@ from tests.deploy.manifests import (
 OURS = ("api", "refresher", "migrate")
 # Of the official image of MySQL.
 MYSQL_VARIABLES = {"MYSQL_DATABASE", "MYSQL_USER", "MYSQL_PASSWORD_FILE", "MYSQL_RANDOM_ROOT_PASSWORD"}
+# Of start.sh; NAMESPACE is for API_ADDRESS.
+PROXY_VARIABLES = {"API_ADDRESS", "BALANCERS", "NAMESPACE"}
 REFRESHER_STOPS_WITHIN_S = 10
+# Of productator/ops/draining.py.
+QUEUE_ENDS_WITHIN_S = 5
+# The time to live of the names of a Service.
+NAMES_ARE_KEPT_S = 5
+PROXY = ROOT / "deploy" / "proxy"
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +72,7 @@ def test_every_variable_is_a_setting(manifests: Manifests) -> None:
     secrets = {f"{setting.variable}_FILE" for setting in SETTINGS.values() if setting.secret}
     given = {name for each in manifests.workloads for name in manifests.variables(each)}
 
-    assert given <= settings | secrets | MYSQL_VARIABLES
+    assert given <= settings | secrets | MYSQL_VARIABLES | PROXY_VARIABLES
 
 
 @pytest.mark.parametrize("workload", OURS)
@@ -168,9 +175,41 @@ def test_the_grace_of_the_api_covers_its_stop(manifests: Manifests) -> None:
     api = manifests.named("Deployment", "api")
     ini = (ROOT / "productator" / "ops" / "uwsgi.ini").read_text(encoding="utf-8")
     (mercy_s,) = re.findall(r"^worker-reload-mercy = (\d+)$", ini, re.MULTILINE)
-    waits_s = container_of(api)["lifecycle"]["preStop"]["sleep"]["seconds"]
+    drain_s = int(manifests.variables(api)["PRODUCTATOR_DRAIN_S"])
 
-    assert pod_of(api)["terminationGracePeriodSeconds"] > waits_s + int(mercy_s)
+    assert drain_s > NAMES_ARE_KEPT_S
+    assert pod_of(api)["terminationGracePeriodSeconds"] > drain_s + QUEUE_ENDS_WITHIN_S + int(mercy_s)
+
+
+def test_the_grace_of_the_proxy_covers_its_stop(manifests: Manifests) -> None:
+    proxy = manifests.named("Deployment", "proxy")
+    waits_s = container_of(proxy)["lifecycle"]["preStop"]["sleep"]["seconds"]
+    configuration = next(
+        each["data"] for each in manifests.of_kind("ConfigMap") if "nginx.conf" in each["data"]
+    )
+    (ends_s,) = re.findall(r"worker_shutdown_timeout (\d+)s;", configuration["nginx.conf"])
+
+    assert pod_of(proxy)["terminationGracePeriodSeconds"] > waits_s + int(ends_s)
+
+
+def test_the_proxy_has_every_file_of_its_configuration(manifests: Manifests) -> None:
+    configuration = next(
+        each["data"] for each in manifests.of_kind("ConfigMap") if "nginx.conf" in each["data"]
+    )
+    files = {path.name: path.read_text(encoding="utf-8") for path in PROXY.iterdir()}
+    del files["kustomization.yaml"]
+
+    assert configuration == files
+
+
+def test_the_variables_of_the_proxy_are_those_of_its_start(manifests: Manifests) -> None:
+    script = (PROXY / "start.sh").read_text(encoding="utf-8")
+    read = set(re.findall(r"\$\{([A-Z_]+)", script))
+    given = manifests.variables(manifests.named("Deployment", "proxy"))
+    (port,) = container_of(manifests.named("Deployment", "proxy"))["ports"]
+
+    assert given.keys() - {"NAMESPACE"} <= read
+    assert f"${{PROXY_PORT:-{port['containerPort']}}}" in script
 
 
 def test_the_grace_of_the_refresher_covers_its_stop(manifests: Manifests) -> None:
