@@ -100,6 +100,13 @@ def test_monitoring_starts_only_when_it_is_asked_for_and_listens_on_loopback() -
         assert re.search(r":v?\d+\.\d+\.\d+$", service["image"])
 
 
+def test_monitoring_leaves_the_simulator_running_where_it_is_the_offers_service() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
+    profiles = [re.sub(r"\$\{\w+:\+[^}]*\}", "", name) for name in services["simulator"]["profiles"]]
+
+    assert profiles == ["", "monitoring"]
+
+
 def test_compose_mounts_what_exists_where_the_programs_look_for_it() -> None:
     services = read("compose.yml")["services"]
     mounts = dict(
