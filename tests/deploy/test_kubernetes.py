@@ -1,4 +1,4 @@
-"""The Kubernetes manifests are valid, confined, and agree with the programs. Needs no cluster."""
+"""The Kubernetes manifests are valid, confined, closed, and give each program its settings and secrets."""
 
 import re
 from importlib import metadata

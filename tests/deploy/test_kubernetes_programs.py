@@ -1,4 +1,4 @@
-"""What the Kubernetes manifests say of the programs is so: ports, probes, commands, the time that a stop takes."""
+"""The Kubernetes manifests agree with the programs on ports, probes, commands and the time a stop takes."""
 
 import re
 
