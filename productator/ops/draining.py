@@ -2,17 +2,17 @@
 
 uWSGI's master only notices signals that it does not block, so it blocks SIGTERM and a thread of each worker
 looks for it: `productator serve` arranges that where PRODUCTATOR_DRAIN_S is set. When the time is over, the
-listening socket refuses new connections but keeps those that wait in its queue, which uWSGI would reset. A
-proxy repeats a request elsewhere that it could not connect for, a POST as well.
+listening socket refuses new connections, and those that wait in its queue are accepted before the end: uWSGI
+would reset them. A proxy that could not connect sends its request elsewhere, a POST as well.
 """
 
-import ctypes
 import os
 import signal
 import socket
 import struct
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from productator.ops.descriptors import internet_sockets, is_listening
@@ -23,17 +23,11 @@ _EVERY_S = 0.25
 # A connection whose handshake has begun needs a moment to get into the queue.
 _HANDSHAKE_S = 0.2
 _LONGEST_QUEUE_S = 5
-_SO_ATTACH_FILTER = 26
+# Linux's socket option, which Python does not name, and a network interface that does not exist.
+_SO_BINDTOIFINDEX = 62
+_NOWHERE = 2**31 - 1
 # In Linux's struct tcp_info; of a listening socket it counts the connections that wait to be accepted.
 _TCP_INFO_UNACKED = struct.Struct("24xI")
-# A socket filter, as instructions of (code, jump if true, jump if false, operand): drops what has the TCP
-# flag SYN, which opens a connection, and passes everything else.
-_DROP_NEW = (
-    (0x30, 0, 0, 13),  # load the byte with the flags
-    (0x45, 0, 1, 0x02),  # is SYN set?
-    (0x06, 0, 0, 0),  # drop
-    (0x06, 0, 0, 0xFFFF),  # pass
-)
 
 
 class Draining:
@@ -57,12 +51,14 @@ class Draining:
             time.sleep(_EVERY_S)
         self.has_begun = True
         time.sleep(self._for_s)
-        for listener in internet_sockets():
-            if is_listening(listener):
-                finish_queue(listener)
-            listener.close()
-        # Not blocked: uWSGI finishes the requests in flight.
-        os.kill(master, signal.SIGINT)
+        try:
+            for listener in internet_sockets():
+                if is_listening(listener):
+                    finish_queue(listener)
+                listener.close()
+        finally:
+            # The master does not block it: uWSGI finishes the requests in flight.
+            os.kill(master, signal.SIGINT)
 
 
 def is_pending(number: signal.Signals, process: int) -> bool:
@@ -76,9 +72,8 @@ def is_pending(number: signal.Signals, process: int) -> bool:
 
 def finish_queue(listener: socket.socket) -> None:
     """Lets no new connection in, and waits until every one that is in has been accepted."""
-    instructions = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *each) for each in _DROP_NEW))
-    program = struct.pack("HP", len(_DROP_NEW), ctypes.addressof(instructions))
-    listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+    with suppress(PermissionError):  # another worker was first
+        listener.setsockopt(socket.SOL_SOCKET, _SO_BINDTOIFINDEX, _NOWHERE)
     time.sleep(_HANDSHAKE_S)
     until = time.monotonic() + _LONGEST_QUEUE_S
     while _waiting(listener) and time.monotonic() < until:
