@@ -57,6 +57,7 @@ lint: bootstrap ## Checks format, style and types
 	ruff check .
 	lint-imports --no-logo
 	mypy
+	hadolint Dockerfile.api Dockerfile.refresher simulator/Dockerfile
 
 format: bootstrap ## Formats the code
 	ruff format .
@@ -109,7 +110,9 @@ wheel: bootstrap ## Builds what an operator installs, and the simulator's packag
 
 lock: bootstrap ## Pins the newest versions of all dependencies, with hashes
 	$(LOCK) --upgrade requirements-build.in -o requirements-build.txt
-	$(LOCK) --upgrade requirements.in -o requirements.txt
+	$(LOCK) --upgrade requirements.in requirements-api.in requirements-refresher.in -o requirements.txt
+	$(LOCK) --upgrade -c requirements.txt requirements.in requirements-api.in -o requirements-api.txt
+	$(LOCK) --upgrade -c requirements.txt requirements.in requirements-refresher.in -o requirements-refresher.txt
 	$(LOCK) --upgrade -c requirements.txt requirements-simulator.in -o requirements-simulator.txt
 	$(LOCK) --upgrade -c requirements.txt -c requirements-simulator.txt requirements-dev.in -o requirements-dev.txt
 	$(LOCK) --upgrade requirements-deploy.in -o requirements-deploy.txt
