@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run bootstrap run-api refresh serve simulator tests tests-all lint format bench bench-refresher bench-catalogue bench-walk proofs fuzz chaos dump settings openapi wheel lock clean
+.PHONY: help run bootstrap run-api refresh serve simulator tests tests-all lint format bench bench-refresher bench-catalogue bench-walk proofs fuzz chaos dump settings openapi wheel lock deploy-tools clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -57,6 +57,7 @@ lint: bootstrap ## Checks format, style and types
 	ruff check .
 	lint-imports --no-logo
 	mypy
+	hadolint Dockerfile.api Dockerfile.refresher simulator/Dockerfile
 
 format: bootstrap ## Formats the code
 	ruff format .
@@ -109,10 +110,28 @@ wheel: bootstrap ## Builds what an operator installs, and the simulator's packag
 
 lock: bootstrap ## Pins the newest versions of all dependencies, with hashes
 	$(LOCK) --upgrade requirements-build.in -o requirements-build.txt
-	$(LOCK) --upgrade requirements.in -o requirements.txt
+	$(LOCK) --upgrade requirements.in requirements-api.in -o requirements.txt
+	$(LOCK) --upgrade -c requirements.txt requirements.in -o requirements-refresher.txt
 	$(LOCK) --upgrade -c requirements.txt requirements-simulator.in -o requirements-simulator.txt
 	$(LOCK) --upgrade -c requirements.txt requirements-otel.in -o requirements-otel.txt
 	$(LOCK) --upgrade -c requirements.txt -c requirements-simulator.txt -c requirements-otel.txt requirements-dev.in -o requirements-dev.txt
+	$(LOCK) --upgrade requirements-deploy.in -o requirements-deploy.txt
+	$(LOCK) --upgrade --no-deps requirements-kubectl.in -o requirements-kubectl.txt
+
+TOOLS := .venv-deploy
+INSTALL_TOOLS := $(TOOLS)/bin/pip install --quiet --disable-pip-version-check --require-hashes
+deploy-tools: $(TOOLS)/.installed ## Installs what tests the Kubernetes manifests: kubectl, checkov, kubernetes-validate
+
+$(TOOLS)/.installed: requirements-deploy.txt requirements-kubectl.txt
+	test -x $(TOOLS)/bin/python || $(PYTHON) -m venv $(TOOLS)
+	$(INSTALL_TOOLS) -r requirements-deploy.txt
+	@# kubectl is inside an archive that is inside an archive.
+	$(INSTALL_TOOLS) --no-deps --target $(TOOLS)/kubectl -r requirements-kubectl.txt
+	tar -xzOf $(TOOLS)/kubectl/aws_cdk/*/_jsii/*.tgz package/lib/layer.zip > $(TOOLS)/layer.zip
+	$(TOOLS)/bin/python -m zipfile -e $(TOOLS)/layer.zip $(TOOLS)/layer
+	install $(TOOLS)/layer/kubectl/kubectl $(TOOLS)/bin/kubectl
+	rm -rf $(TOOLS)/kubectl $(TOOLS)/layer $(TOOLS)/layer.zip
+	touch $@
 
 clean: ## Removes the environment and the embedded database
-	rm -rf $(VENV) var
+	rm -rf $(VENV) $(TOOLS) var

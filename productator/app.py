@@ -18,6 +18,7 @@ from productator.api.resources.products import products
 from productator.config import Settings
 from productator.database import web
 from productator.database.migrate import newest_revision
+from productator.ops.draining import Draining
 from productator.ops.metrics import ApiMetrics
 from productator.ops.shared_counters import make_counters
 from productator.ops.uwsgi_requests import AT_WORK, RequestCorrection, is_uwsgi
@@ -33,6 +34,7 @@ def create_app(settings: Settings) -> Flask:
     app.config["CURRENCY"] = settings.currency
     app.config["REFRESHER_PERIOD_S"] = settings.refresher_period_s
     app.config["REQUIRE_IF_MATCH"] = settings.require_if_match
+    app.config["DRAINING"] = _draining(settings)
     # One stays free for what needs no database.
     places = (AT_WORK if is_uwsgi() else _AT_WORK_ELSEWHERE) - 1
     metrics = ApiMetrics(schema=newest_revision(), connections=places)
@@ -68,6 +70,13 @@ def _identity_provider(settings: Settings) -> IdentityProvider | None:
         return None
     keys = KeySet(settings.jwt_jwks_url, ca_file=settings.ca_file)
     return IdentityProvider(issuer=settings.jwt_issuer, audience=settings.jwt_audience, keys=keys)
+
+
+def _draining(settings: Settings) -> Draining:
+    draining = Draining(for_s=settings.drain_s)
+    if settings.drain_s and is_uwsgi():
+        draining.start()
+    return draining
 
 
 def _server_side(app: Flask, settings: Settings, metrics: ApiMetrics) -> Callable[..., Iterable[bytes]]:

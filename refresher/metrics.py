@@ -184,6 +184,10 @@ class Backlog:
 
     def __init__(self, registry: CollectorRegistry, *, period_s: float) -> None:
         self._stale_after = _STALE_PERIODS * timedelta(seconds=period_s)
+        # Alarms count in periods.
+        Gauge(
+            f"{_PREFIX}_period_seconds", "Seconds between two refreshes of a product", registry=registry
+        ).set(period_s)
         self._due = Gauge(f"{_PREFIX}_products_due", "Products that wait to be refreshed", registry=registry)
         self._longest_wait = Gauge(
             f"{_PREFIX}_longest_wait_seconds",

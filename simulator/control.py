@@ -1,4 +1,5 @@
-"""Control of the simulator, under /control, for tests and demonstrations: JSON, no token.
+"""Control of the simulator, under /control, for tests and demonstrations: JSON, no token. Requests of other
+sites' pages, and to names of others, get 403.
 
 GET    /control/faults                the active fault rules, each with how often it "fired"
 PUT    /control/faults                a list of rules (see rules.py), replacing all (204; impossible: 422)
@@ -29,6 +30,7 @@ from urllib.parse import parse_qs, unquote
 
 from aiohttp import web
 
+from simulator.browsers import is_foreign
 from simulator.calls import ControlError, ServiceAnswer, json_answer
 from simulator.faults import Faults
 from simulator.identities import Identity
@@ -83,6 +85,8 @@ class Control:
 
     async def handle(self, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
         name = path.removeprefix(CONTROL_PATH)
+        if is_foreign(request.headers):
+            return response_of(_error(403, "The control answers no browser on behalf of another site."))
         parameters = {key: values[-1] for key, values in parse_qs(query).items()}
         try:
             if (request.method, name) == ("GET", "log"):

@@ -3,7 +3,7 @@
 import logging
 from uuid import uuid4
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, current_app
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -37,7 +37,12 @@ def livez() -> Response:
 
 @probes.get("/readyz")
 def readyz() -> Response:
-    """The database answers, has the schema this version was built for, and stores what it is given."""
+    """The database answers, has the schema this version was built for, and stores what it is given.
+
+    An API that is about to stop is not ready either, so that load balancers leave it.
+    """
+    if current_app.config["DRAINING"].has_begun:
+        return not_ready("The API is about to stop.")
     database().use.limit(_BUDGET_S)
     try:
         found = _revision()

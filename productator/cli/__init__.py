@@ -22,6 +22,7 @@ from productator.database import migrate as schema
 from productator.database.engine import make_engine
 from productator.models import Base
 from productator.ops import metrics, uwsgi_log
+from productator.ops.draining import SWITCH
 
 
 @click.group()
@@ -78,7 +79,10 @@ def serve(*, development: bool) -> None:
     os.environ[metrics.FOLDER] = tempfile.mkdtemp(prefix="productator-metrics-")
     uwsgi_log.start(settings.log_format)
     ini = str(resources.files("productator.ops") / "uwsgi.ini")
-    _become("uwsgi", "--ini", ini, "--http-socket", f"{host}:{port}", "--virtualenv", sys.prefix)
+    if settings.drain_s:
+        os.environ[SWITCH] = "on"
+    processes = ["--processes", str(settings.processes)] if settings.processes else []
+    _become("uwsgi", "--ini", ini, *processes, "--http-socket", f"{host}:{port}", "--virtualenv", sys.prefix)
 
 
 def _become(program: str, *arguments: str) -> NoReturn:

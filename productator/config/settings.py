@@ -51,8 +51,8 @@ class Settings:
         "database.password",
         "DATABASE_PASSWORD",
         parsers.text,
-        "Password at the database server. The default is the development password of `docker-compose.yml`:"
-        " set your own wherever it matters.",
+        "Password at the database server. The default is for development: set your own wherever it matters."
+        " `docker-compose` makes a random one.",
         default="productator",
         empty="",
         secret=True,
@@ -172,6 +172,14 @@ class Settings:
         default="0",
     )
     port: int = setting("api.port", "PORT", parsers.port, "Port of the API.", default="6606")
+    processes: int | None = setting(
+        "api.processes",
+        "PRODUCTATOR_PROCESSES",
+        parsers.whole(1, 64),
+        "Processes of uWSGI that answer requests. Empty: one for each core of the machine. Give the number in"
+        " a container that may use fewer cores: uWSGI does not see the container's limit.",
+        empty=None,
+    )
     currency: str | None = setting(
         "api.currency",
         "PRODUCTATOR_CURRENCY",
@@ -257,13 +265,22 @@ class Settings:
         "A statement of the API that takes longer, in milliseconds, gets a line in the log. 0: none.",
         default="500",
     )
+    drain_s: int = setting(
+        "api.drain",
+        "PRODUCTATOR_DRAIN_S",
+        parsers.whole(0, 60),
+        "Seconds for which `productator serve` goes on after SIGTERM, with a red `/readyz`, so that load"
+        " balancers leave it; then it ends without losing a connection. Linux only. 0: it ends at once, and"
+        " connections that wait for a worker are reset.",
+        default="0",
+    )
     trusted_proxies: int = setting(
         "api.trusted_proxies",
         "PRODUCTATOR_TRUSTED_PROXIES",
         parsers.whole(0, 10),
         "Number of proxies in front of the API, each of which adds `X-Forwarded-For` and may add"
         " `X-Forwarded-Proto` (the scheme) and `X-Forwarded-Prefix` (the path before the API's). The API"
-        " believes nobody else. They must drop header names with underscores.",
+        " believes nobody else. They must drop header names with underscores. 1 behind the shipped proxy.",
         default="0",
     )
     public_url: str | None = setting(

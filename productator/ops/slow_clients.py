@@ -13,8 +13,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
+from productator.ops.descriptors import internet_sockets, is_listening
 from productator.ops.threads import without_signals
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,6 @@ BODY_S = 10.0
 # From the head to the end of the answer: below uWSGI's harakiri, which would end the whole worker.
 WHOLE_S = 40.0
 _EVERY_S = 0.5
-_DESCRIPTORS = Path("/proc/self/fd")
 
 
 class SlowClients:
@@ -86,9 +85,9 @@ def _accepted() -> dict[int, socket.socket]:
     """Duplicates of the sockets that this process has accepted at the port it listens on, by inode."""
     ports: set[int] = set()
     found: dict[int, socket.socket] = {}
-    for connection in _sockets():
+    for connection in internet_sockets():
         name = connection.getsockname()
-        if connection.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        if is_listening(connection):
             ports.add(name[1])
             connection.close()
         else:
@@ -97,18 +96,6 @@ def _accepted() -> dict[int, socket.socket]:
         if connection.getsockname()[1] not in ports:
             found.pop(inode).close()
     return found
-
-
-def _sockets() -> Iterator[socket.socket]:
-    """Duplicates of all sockets of the internet that this process has."""
-    for link in list(_DESCRIPTORS.iterdir()):
-        with suppress(OSError):  # closed since
-            if str(link.readlink()).startswith("socket:"):
-                connection = socket.socket(fileno=os.dup(int(link.name)))
-                if connection.family in {socket.AF_INET, socket.AF_INET6}:
-                    yield connection
-                else:
-                    connection.close()
 
 
 def _log_end(connection: socket.socket) -> None:

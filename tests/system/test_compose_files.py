@@ -14,16 +14,28 @@ from simulator.options import read_options
 ROOT = Path(__file__).parents[2]
 DOCKERFILES = ("Dockerfile.api", "Dockerfile.refresher", "simulator/Dockerfile")
 # Fixed in docker-compose.yml by the way the services are connected.
-WIRED = {"DATABASE_URL", "DATABASE_HOST", "DATABASE_PORT", "LISTEN_HOST"}
+WIRED = {
+    "DATABASE_HOST",
+    "DATABASE_PORT",
+    "DATABASE_URL",
+    "LISTEN_HOST",
+    "PRODUCTATOR_TRUSTED_PROXIES",
+    "REFRESHER_METRICS_PORT",
+}
 # Variables of docker-compose.yml that are no settings of the two programs.
 OF_COMPOSE = {
+    "BALANCERS",
     "DATABASE_ROOT_PASSWORD",
     "DEMO",
+    "PUBLISH_ADDRESS",
     "SIMULATOR_GENERATION",
     "SIMULATOR_OFFERS",
     "SIMULATOR_PORT",
     "SIMULATOR_TICK",
 }
+FILES = {f"{setting.variable}_FILE" for setting in SETTINGS.values() if setting.secret}
+OF_THE_API = {"PRODUCTATOR_ADMIN_TOKEN", "PRODUCTATOR_SECRET_KEY"}
+OF_THE_REFRESHER = {"OFFERS_MS_TOKEN", "OFFERS_MS_REFRESH_TOKEN"}
 
 
 @pytest.fixture(scope="module")
@@ -47,15 +59,6 @@ def _default(text: str) -> str:
     return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
 
 
-def _build_stage(dockerfile: str) -> str:
-    text = (ROOT / dockerfile).read_text(encoding="utf-8")
-    return text[text.index("FROM ") : text.index("\nFROM ", text.index("AS build"))]
-
-
-def test_both_dockerfiles_start_with_the_same_stage_so_that_it_is_built_once() -> None:
-    assert _build_stage("Dockerfile.api") == _build_stage("Dockerfile.refresher")
-
-
 @pytest.mark.parametrize("dockerfile", DOCKERFILES)
 def test_images_run_as_a_numbered_user_that_is_not_root(dockerfile: str) -> None:
     text = (ROOT / dockerfile).read_text(encoding="utf-8")
@@ -76,10 +79,31 @@ def test_dockerignore_lets_through_what_a_dockerfile_copies(dockerfile: str) -> 
     assert copied <= let_through
 
 
-def test_the_database_is_the_one_that_config_cfg_names(services: dict[str, Any], shipped: Settings) -> None:
-    database = {key: _default(value) for key, value in services["db"]["environment"].items()}
-    user, password, name = (database[f"MYSQL_{part}"] for part in ("USER", "PASSWORD", "DATABASE"))
-    assert shipped.database_url == f"mysql+pymysql://{user}:{password}@127.0.0.1:3306/{name}"
+def test_each_service_gets_only_its_own_secrets(services: dict[str, Any]) -> None:
+    for name in ("api", "migrate"):
+        assert not OF_THE_REFRESHER & services[name]["environment"].keys(), name
+    assert not OF_THE_API & services["refresher"]["environment"].keys()
+    for name in ("proxy", "simulator"):
+        assert "database-password:/run/secrets/database:ro" not in services[name].get("volumes", []), name
+
+
+def test_no_password_is_the_same_for_everybody(services: dict[str, Any]) -> None:
+    for service in services.values():
+        for variable, value in service.get("environment", {}).items():
+            if variable.endswith(("PASSWORD", "TOKEN", "KEY")):
+                assert not _default(value), variable
+
+
+def test_every_service_is_limited(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        assert service["mem_limit"], name
+        assert service["cpus"], name
+        assert service["logging"]["options"]["max-size"], name
+
+
+def test_services_that_are_scaled_have_no_fixed_port(services: dict[str, Any]) -> None:
+    assert "ports" not in services["api"]
+    assert services["refresher"]["ports"] == ["127.0.0.1::6608"]
 
 
 def test_the_database_publishes_no_port_so_that_compose_run_can(services: dict[str, Any]) -> None:
@@ -90,15 +114,16 @@ def test_published_ports_are_those_of_the_programs(services: dict[str, Any], shi
     published = {name: _default(port) for name in services for port in services[name].get("ports", [])}
     simulator = read_options([], {}).port
     assert published == {
-        "api": f"{shipped.port}:{shipped.port}",
-        "refresher": f"127.0.0.1:{shipped.refresher_metrics_port}:{shipped.refresher_metrics_port}",
+        "proxy": f"127.0.0.1:{shipped.port}:8080",
+        "refresher": f"127.0.0.1::{shipped.refresher_metrics_port}",
         "simulator": f"127.0.0.1:{simulator}:{simulator}",
     }
 
 
 def test_compose_passes_every_setting_and_nothing_else(compose_text: str) -> None:
     read = set(re.findall(r"(?<!\$)\$\{(\w+)", compose_text))
-    assert read == {setting.variable for setting in SETTINGS.values()} - WIRED | OF_COMPOSE
+    variables = {setting.variable for setting in SETTINGS.values()} - WIRED
+    assert read - FILES == variables | OF_COMPOSE
 
 
 def test_our_programs_are_confined(services: dict[str, Any]) -> None:

@@ -97,3 +97,9 @@ def test_the_first_line_of_the_log_hides_the_password_of_the_service(system: Sys
     eventually(lambda: "from http://127.0.0.1:9/api/v1" in refresher.printed)
 
     assert "secret" not in refresher.printed
+
+
+def test_the_api_starts_as_many_processes_as_set(system: System) -> None:
+    api = system.api(PRODUCTATOR_PROCESSES="3")
+
+    eventually(lambda: len(api.children) == 3)

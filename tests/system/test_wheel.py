@@ -18,7 +18,14 @@ from lab.processes.system import REPOSITORY, System
 from lab.waiting import eventually
 
 FOLDERS = ("productator", "refresher", "simulator")
-FILES = ("pyproject.toml", "README.md", "requirements.in", "requirements.txt", "requirements-build.txt")
+FILES = (
+    "pyproject.toml",
+    "README.md",
+    "requirements.in",
+    "requirements-api.in",
+    "requirements.txt",
+    "requirements-build.txt",
+)
 # Alembic's template is of use to developers only.
 LEFT_OUT = {"productator/database/migrations/script.py.mako"}
 

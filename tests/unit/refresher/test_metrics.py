@@ -3,7 +3,7 @@
 import pytest
 from prometheus_client import CollectorRegistry
 
-from refresher.metrics import Metrics, StoreResult
+from refresher.metrics import Backlog, Metrics, StoreResult
 
 
 @pytest.fixture
@@ -80,3 +80,10 @@ def test_what_goes_wrong_can_be_watched(name: str, labels: dict[str, str], value
     metrics.set_breaker(is_open=True)
 
     assert registry.get_sample_value(f"productator_refresher_{name}", labels) == value
+
+
+def test_alarms_can_count_in_periods() -> None:
+    registry = CollectorRegistry()
+    Backlog(registry, period_s=30)
+
+    assert registry.get_sample_value("productator_refresher_period_seconds") == 30
