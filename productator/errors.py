@@ -18,6 +18,11 @@ class OfferNotFound(ProductatorError):
         super().__init__(f"Product {product_id} has no offer {offer_id}.")
 
 
+class TokenNotFound(ProductatorError):
+    def __init__(self, token_id: int) -> None:
+        super().__init__(f"There is no token {token_id}.")
+
+
 class OfferIsExternal(ProductatorError):
     def __init__(self, offer_id: int) -> None:
         super().__init__(f"Offer {offer_id} belongs to the Offers service; only own offers can be changed.")
@@ -134,13 +139,6 @@ class KeysUnavailable(ProductatorError):
 
     def __init__(self) -> None:
         super().__init__("The token cannot be checked: the identity provider does not answer with its keys.")
-
-
-class TokenNotFound(Exception):
-    """No token has the id that is to be revoked."""
-
-    def __init__(self, token_id: int) -> None:
-        super().__init__(f"There is no token {token_id}.")
 
 
 class ConfigError(Exception):

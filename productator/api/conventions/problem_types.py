@@ -126,6 +126,14 @@ OFFER_NOT_FOUND = _declare(
     advice="Read the product's offers again.",
     example=errors.OfferNotFound(13, 68),
 )
+TOKEN_NOT_FOUND = _declare(
+    404,
+    "token-not-found",
+    "There is no such token",
+    meaning="No token has this id. A revoked one stays in the list.",
+    advice="Compare the id with those of `GET /api/v1/tokens`.",
+    example=errors.TokenNotFound(13),
+)
 METHOD_NOT_ALLOWED = _declare(
     405,
     "method-not-allowed",
