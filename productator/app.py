@@ -20,12 +20,16 @@ from productator.ops.shared_counters import make_counters
 from productator.ops.uwsgi_requests import AT_WORK, RequestCorrection, is_uwsgi
 from productator.web import pages
 from productator.web.docs import docs
+from productator.web.exports import exports
+from productator.web.offer_forms import offer_forms
 from productator.web.problem_pages import problem_pages
+from productator.web.product_forms import product_forms
 from productator.web.product_list import product_list
+from productator.web.product_page import product_page
 
 # A development server starts a thread for each connection, without a limit.
 _AT_WORK_ELSEWHERE = 16
-_PAGES = (product_list,)
+_PAGES = (product_list, product_page, product_forms, offer_forms, exports)
 
 
 def create_app(settings: Settings) -> Flask:

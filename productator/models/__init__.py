@@ -7,6 +7,7 @@ from productator.models.installation_key import InstallationKey
 from productator.models.offer import Offer
 from productator.models.price_history import OfferChange, PricePoint, RetentionProgress
 from productator.models.product import Product, Refresh
+from productator.models.product_price import ProductPrice
 from productator.models.service_token import ServiceToken
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "OfferChange",
     "PricePoint",
     "Product",
+    "ProductPrice",
     "Refresh",
     "RetentionProgress",
     "ServiceToken",

@@ -1,6 +1,7 @@
 """How pages write numbers, prices and times, in the language of the reader where it matters."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from flask import Flask, current_app, request
 from markupsafe import Markup
@@ -18,13 +19,8 @@ _ENGLISH = (",", ".")
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.filters |= {
-        "number": number,
-        "price": price,
-        "percent": percent,
-        "ago": ago,
-        "moment": moment,
-    }
+    filters = (number, price, typed_price, percent, ago, moment, instant)
+    app.jinja_env.filters |= {each.__name__: each for each in filters}
 
 
 def number(value: int | float, decimals: int = 0) -> str:
@@ -43,6 +39,12 @@ def price(amount: int | None) -> str:
     text = f"{whole:,}".replace(",", thousands) + (f"{point}{rest:0{decimals}d}" if decimals else "")
     currency = current_app.config["CURRENCY"]
     return f"{text}\u00a0{currency}" if currency else text
+
+
+def typed_price(amount: int) -> str:
+    """As a field of a form takes it."""
+    decimals = current_app.config["PRICE_DECIMALS"]
+    return str(Decimal(amount).scaleb(-decimals))
 
 
 def percent(value: float) -> str:
@@ -67,6 +69,11 @@ def ago(time: datetime) -> Markup:
 def moment(time: datetime) -> Markup:
     """A time; the script shows it in the reader's zone."""
     return _time(time, f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC", "local")
+
+
+def instant(seconds: float) -> Markup:
+    """The same of seconds since 1970."""
+    return moment(datetime.fromtimestamp(seconds, UTC))
 
 
 def _time(time: datetime, text: str, kind: str) -> Markup:

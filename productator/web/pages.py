@@ -12,6 +12,9 @@ from productator.api.conventions.page_routes import PageBlueprint
 from productator.domain import Scope
 from productator.errors import ScopeMissing, TokenRequired
 from productator.web import formats, forms, static_files
+from productator.web.charts.sparkline import sparkline
+from productator.web.parsing import Form
+from productator.web.price_story import change_sentence
 from productator.web.viewer import Viewer, current_viewer
 
 POLICY = (
@@ -42,11 +45,13 @@ def page_blueprint(name: str, *, is_open: bool = False) -> PageBlueprint:
 
 def init_app(app: Flask, blueprints: tuple[PageBlueprint, ...]) -> None:
     formats.init_app(app)
+    app.jinja_env.filters |= {"sparkline": sparkline, "sentence": change_sentence}
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals |= {
+        "typed": lambda **values: Form(values),
         "form_token": forms.form_token,
         "static_url": static_files.static_url,
-        "has_sign_in": lambda: SIGN_IN in current_app.view_functions,
+        "has_page": lambda endpoint: endpoint in current_app.view_functions,
     }
     for each in (*blueprints, static_files.static):
         app.register_blueprint(each)
