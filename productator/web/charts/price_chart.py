@@ -13,9 +13,10 @@ from productator.web.charts.steps import Step, band, line
 WIDTH, HEIGHT = 1000, 240
 _TOP = 10
 _PRICE_TICKS, _TIME_TICKS = 5, 7
-# The axis follows the lowest price, and shows of the band this many times the room that price takes.
-_ROOM_OF_THE_BAND = 1.5
+# The axis follows the lowest price; above it there is room for the band, as a part of the room of the line.
+_ROOM_OF_THE_BAND = 0.6
 _LEAST_ROOM = 0.04
+_PIXELS_OF_A_LETTER = 7
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,11 @@ class PriceChart:
     end: int
     # Whether the band reaches above the axis.
     is_cut: bool
+
+    @property
+    def label_width(self) -> int:
+        """The room that the price labels need, in pixels."""
+        return 16 + _PIXELS_OF_A_LETTER * max(len(label) for _, label in self.price_ticks)
 
     @property
     def path(self) -> Markup:

@@ -125,26 +125,24 @@
       text: [...row.cells].slice(1).map((cell) => cell.textContent.trim()).join(" to "),
     }));
     const start = Number(figure.dataset.start), end = Number(figure.dataset.end);
-    const drawing = one(".chart", figure), plot = one(".plot", figure), pointer = one(".pointer", figure), value = one(".value", figure);
-    const hide = () => { pointer.setAttribute("hidden", ""); value.hidden = true };
+    const plot = one(".plot", figure), pointer = one(".pointer", figure), value = one(".value", figure);
+    const hide = () => { pointer.setAttribute("visibility", "hidden"); value.hidden = true };
     const show = (share) => {
       const time = start + Math.min(Math.max(share, 0), 1) * (end - start);
       const step = steps.find((each) => each.from <= time + 1);  // the newest comes first
       if (!step) return hide();
-      pointer.removeAttribute("hidden");
-      for (const side of ["x1", "x2"]) one("line", pointer).setAttribute(side, `${(100 * (time - start)) / (end - start)}%`);
+      pointer.setAttribute("visibility", "visible");
+      for (const side of ["x1", "x2"]) pointer.setAttribute(side, `${(100 * (time - start)) / (end - start)}%`);
       value.hidden = false;
       value.textContent = `${zoned.format(new Date(time * 1000))}: ${step.text}`;
-      return true;
     };
     const at = (event) => {
-      const left = drawing.getBoundingClientRect().left + 88;
-      show((event.clientX - left) / (drawing.getBoundingClientRect().right - left));
+      const box = plot.getBoundingClientRect();
+      show((event.clientX - box.left) / box.width);
     };
-    drawing.addEventListener("pointermove", at);
-    drawing.addEventListener("pointerdown", at);
-    drawing.addEventListener("pointerleave", hide);
-    if (plot) figure.dataset.ready = "";
+    plot.addEventListener("pointermove", at);
+    plot.addEventListener("pointerdown", at);
+    plot.addEventListener("pointerleave", hide);
   }
 
   document.addEventListener("DOMContentLoaded", () => {
