@@ -147,6 +147,21 @@ CREATE TABLE price_points (
   CONSTRAINT fk_price_points_product_id FOREIGN KEY(product_id) REFERENCES products (id) ON DELETE CASCADE
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_unicode_ci;
 
+CREATE TABLE product_prices (
+  product_id BIGINT NOT NULL,
+  lowest_price BIGINT,
+  change_permille BIGINT,
+  is_lowest BOOL NOT NULL DEFAULT 0,
+  day INTEGER NOT NULL,
+  day_lows VARCHAR(600) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  CONSTRAINT pk_product_prices PRIMARY KEY (product_id),
+  CONSTRAINT fk_product_prices_product_id FOREIGN KEY(product_id) REFERENCES products (id) ON DELETE CASCADE
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_unicode_ci;
+
+CREATE INDEX ix_product_prices_change_permille ON product_prices (change_permille);
+
+CREATE INDEX ix_product_prices_lowest_price ON product_prices (lowest_price);
+
 CREATE TABLE refreshes (
   product_id BIGINT NOT NULL,
   due_at DATETIME(6) NOT NULL,
@@ -182,4 +197,4 @@ CREATE TABLE alembic_version (
   CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0014');
+INSERT INTO alembic_version (version_num) VALUES ('0015');

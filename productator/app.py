@@ -18,16 +18,25 @@ from productator.config import Settings
 from productator.database import web
 from productator.ops.shared_counters import make_counters
 from productator.ops.uwsgi_requests import AT_WORK, RequestCorrection, is_uwsgi
+from productator.web import pages
 from productator.web.docs import docs
+from productator.web.exports import exports
+from productator.web.offer_forms import offer_forms
 from productator.web.problem_pages import problem_pages
+from productator.web.product_forms import product_forms
+from productator.web.product_list import product_list
+from productator.web.product_page import product_page
 
 # A development server starts a thread for each connection, without a limit.
 _AT_WORK_ELSEWHERE = 16
+_PAGES = (product_list, product_page, product_forms, offer_forms, exports)
 
 
 def create_app(settings: Settings) -> Flask:
     app = web.RetryingFlask("productator", static_folder=None)
     app.config["CURRENCY"] = settings.currency
+    app.config["AUTH"] = settings.auth
+    app.config["PRICE_DECIMALS"] = settings.price_decimals
     app.config["REFRESHER_PERIOD_S"] = settings.refresher_period_s
     app.config["REQUIRE_IF_MATCH"] = settings.require_if_match
     # One stays free for what needs no database.
@@ -47,6 +56,8 @@ def create_app(settings: Settings) -> Flask:
     app.wsgi_app = _server_side(app, settings)  # type: ignore[method-assign]
     for blueprint in (products, offers, history, prices, probes, openapi_document, docs, problem_pages):
         app.register_blueprint(blueprint)
+    if settings.pages:
+        pages.init_app(app, _PAGES)
     return app
 
 

@@ -13,7 +13,7 @@ from productator import idempotency
 from productator.database.failures import is_row_locked, is_transient, is_unmigrated, reason
 from productator.database.transactions import run_transaction
 from productator.domain import Retention, utc_now
-from productator.prices import clock_jumps
+from productator.prices import clock_jumps, product_prices
 from productator.prices.retention import apply_retention
 from refresher.background import Background
 from refresher.leases import claims
@@ -58,12 +58,14 @@ class Maintenance:
             _Task(self._delete_idempotency_keys),
             _Task(self._recall_products_due_too_late),
             _Task(self._move_future_prices_to_now),
+            _Task(self._bring_product_prices_up_to_date),
             _Task(self._measure_waiting),
             _Task(self._measure_age),
             _Task(self._shorten_history),
         ]
-        # The last product whose times were looked at.
+        # The last product whose times were looked at, and the last one whose prices.
         self._product_id = 0
+        self._priced_product_id = 0
         self._thread: Background[bool] = Background("maintenance", wake=lambda: None)
         # Whether the last run succeeded.
         self.has_database = True
@@ -112,6 +114,13 @@ class Maintenance:
         work = partial(clock_jumps.move_some_to_now, after=self._product_id)
         self._product_id = run_transaction(self._sessions, work)
         return _BETWEEN_PRODUCTS_S if self._product_id else _EVERY_S
+
+    def _bring_product_prices_up_to_date(self) -> float:
+        began = time.monotonic()
+        work = partial(product_prices.bring_up_to_date, after=self._priced_product_id, now=utc_now())
+        self._priced_product_id = run_transaction(self._sessions, work)
+        took_s = time.monotonic() - began
+        return max(_BETWEEN_STEPS_S, _SHARE * took_s) if self._priced_product_id else _LONG_S
 
     def _measure_waiting(self) -> float:
         run_transaction(self._sessions, partial(self._backlog.measure_waiting, now=utc_now()))

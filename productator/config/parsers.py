@@ -110,6 +110,12 @@ def yes_or_no(value: str) -> bool:
     return value == "yes"
 
 
+def on_or_off(value: str) -> bool:
+    if value not in {"on", "off"}:
+        raise ValueError("'on' or 'off'")
+    return value == "on"
+
+
 def one_of(*choices: str) -> Callable[[str], str]:
     def parse(value: str) -> str:
         if value not in choices:

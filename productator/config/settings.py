@@ -159,6 +159,21 @@ class Settings:
         "ISO 4217 code of all prices, such as CZK. Empty: the API names no currency.",
         empty=None,
     )
+    price_decimals: int = setting(
+        "api.price_decimals",
+        "PRODUCTATOR_PRICE_DECIMALS",
+        parsers.whole(0, 6),
+        "How many of a price's digits are decimals on the pages: 2 where prices are whole cents."
+        " The API is not affected.",
+        default="0",
+    )
+    pages: bool = setting(
+        "api.pages",
+        "PRODUCTATOR_PAGES",
+        parsers.on_or_off,
+        "`off` turns the pages for people off: there is the API alone.",
+        default="on",
+    )
     require_if_match: bool = setting(
         "api.require_if_match",
         "PRODUCTATOR_REQUIRE_IF_MATCH",

@@ -59,7 +59,7 @@ def _accepts(column: InstrumentedAttribute[Any], value: object) -> bool:
         return isinstance(value, str) and _is_utc_time(value)
     if isinstance(column.type, String):
         return isinstance(value, str) and _is_unicode(value)
-    return type(value) is int and 0 <= value <= MAX_ID  # True is an int, too
+    return type(value) is int and abs(value) <= MAX_ID  # True is an int, too
 
 
 def _is_utc_time(text: str) -> bool:

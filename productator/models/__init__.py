@@ -7,6 +7,7 @@ from productator.models.installation_key import InstallationKey
 from productator.models.offer import Offer
 from productator.models.price_history import OfferChange, PricePoint, RetentionProgress
 from productator.models.product import Product, Refresh
+from productator.models.product_price import ProductPrice
 from productator.models.refresher import RefresherHeartbeat, RefreshHour
 from productator.models.service_token import ServiceToken
 from productator.models.session import SignInSession
@@ -20,6 +21,7 @@ __all__ = [
     "OfferChange",
     "PricePoint",
     "Product",
+    "ProductPrice",
     "Refresh",
     "RefreshHour",
     "RefresherHeartbeat",

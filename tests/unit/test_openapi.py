@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from openapi_spec_validator import validate as validate_document
 from pydantic import ValidationError
 
+from productator.api.conventions.page_routes import is_page
 from productator.api.conventions.problem_types import PROBLEM_TYPES
 from productator.api.openapi import document as documents
 from productator.api.openapi.operations import OPERATIONS
@@ -46,6 +47,7 @@ def test_every_route_is_described_and_no_other(app: Flask, document: Json) -> No
     routes = {
         f"{method} {documents.path_of(rule)}"
         for rule in app.url_map.iter_rules()
+        if not is_page(app, rule)
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
 
@@ -62,7 +64,7 @@ def test_a_route_without_its_declaration_cannot_be_described(tmp_path: Path) -> 
 
 
 def test_no_declaration_is_kept_for_a_route_that_is_gone(app: Flask) -> None:
-    assert OPERATIONS.keys() == {rule.endpoint for rule in app.url_map.iter_rules()}
+    assert OPERATIONS.keys() == {rule.endpoint for rule in app.url_map.iter_rules() if not is_page(app, rule)}
 
 
 def test_the_endpoints_document_describes_the_same_operations(document: Json) -> None:

@@ -11,6 +11,7 @@ from werkzeug.routing import Rule
 
 from productator.api.conventions import problem_types
 from productator.api.conventions.auth import is_protected
+from productator.api.conventions.page_routes import is_page
 from productator.api.conventions.problem_types import ProblemType
 from productator.api.conventions.rate_limits import EXEMPT
 from productator.api.openapi import links, problems, security
@@ -75,6 +76,8 @@ def build(app: Flask) -> Json:
     """Raises a KeyError that names the endpoint, if the table lacks one."""
     paths: dict[str, Json] = {}
     for rule in app.url_map.iter_rules():
+        if is_page(app, rule):
+            continue
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             described = _operation(rule, OPERATIONS[rule.endpoint], getdoc(app.view_functions[rule.endpoint]))
             if created := described["responses"].get("201"):
