@@ -26,14 +26,16 @@ from productator.web.problem_pages import problem_pages
 from productator.web.product_forms import product_forms
 from productator.web.product_list import product_list
 from productator.web.product_page import product_page
+from productator.web.sign_in import sign_in
 
 # A development server starts a thread for each connection, without a limit.
 _AT_WORK_ELSEWHERE = 16
-_PAGES = (product_list, product_page, product_forms, offer_forms, exports)
+_PAGES = (product_list, product_page, product_forms, offer_forms, exports, sign_in)
 
 
 def create_app(settings: Settings) -> Flask:
     app = web.RetryingFlask("productator", static_folder=None)
+    app.config["JWT_HEADER"] = settings.jwt_header
     app.config["CURRENCY"] = settings.currency
     app.config["AUTH"] = settings.auth
     app.config["PRICE_DECIMALS"] = settings.price_decimals
@@ -71,4 +73,9 @@ def _identity_provider(settings: Settings) -> IdentityProvider | None:
 def _server_side(app: Flask, settings: Settings) -> Callable[..., Iterable[bytes]]:
     """The middleware between the server and the application."""
     corrected = RequestCorrection(app.wsgi_app, max_bytes=parsing.MAX_BODY_BYTES)
-    return Forwarding(corrected, trusted_proxies=settings.trusted_proxies, public_url=settings.public_url)
+    return Forwarding(
+        corrected,
+        trusted_proxies=settings.trusted_proxies,
+        public_url=settings.public_url,
+        kept=settings.jwt_header,
+    )

@@ -134,6 +134,14 @@ class ScopeMissing(ProductatorError):
         super().__init__(f"The token is valid, but lacks the scope {needed}.")
 
 
+class FormRefused(ProductatorError):
+    def __init__(self) -> None:
+        super().__init__(
+            "The form was not sent by a page of this address, or the page was too old: load the page again."
+            " Behind a proxy, PRODUCTATOR_PUBLIC_URL must be the address that browsers show."
+        )
+
+
 class KeysUnavailable(ProductatorError):
     """Not an error of the token: the caller must not discard it."""
 

@@ -102,6 +102,14 @@ SCOPE_MISSING = _declare(
     example=errors.ScopeMissing("write"),
     headers=("WWW-Authenticate",),
 )
+FORM_REFUSED = _declare(
+    403,
+    "form-refused",
+    "The form was refused",
+    meaning="Pages accept forms from pages of the same address alone, with the token that each form has.",
+    advice="Load the page again. Programs use the API, which takes no cookie.",
+    example=errors.FormRefused(),
+)
 NOT_FOUND = _declare(
     404,
     "not-found",

@@ -83,7 +83,7 @@ def build(app: Flask) -> Json:
             if created := described["responses"].get("201"):
                 created["links"] = links.of_created(app, rule, _NAMES)
             if is_protected(rule):
-                described["security"] = security.of(method)
+                described["security"] = security.of(rule, method)
             paths.setdefault(path_of(rule), {})[method.lower()] = described
     return {
         "openapi": "3.1.0",
