@@ -10,10 +10,12 @@ from productator.api.conventions import auth, cors, cursors, parsing, problems, 
 from productator.api.conventions.forwarding import Forwarding
 from productator.api.openapi.routes import openapi_document
 from productator.api.probes import probes
+from productator.api.resources import system as system_resource
 from productator.api.resources.offer_history import history
 from productator.api.resources.offers import offers
 from productator.api.resources.prices import prices
 from productator.api.resources.products import products
+from productator.api.resources.tokens import tokens
 from productator.config import Settings
 from productator.database import web
 from productator.ops.shared_counters import make_counters
@@ -27,10 +29,12 @@ from productator.web.product_forms import product_forms
 from productator.web.product_list import product_list
 from productator.web.product_page import product_page
 from productator.web.sign_in import sign_in
+from productator.web.system_page import system_page
+from productator.web.token_pages import token_pages
 
 # A development server starts a thread for each connection, without a limit.
 _AT_WORK_ELSEWHERE = 16
-_PAGES = (product_list, product_page, product_forms, offer_forms, exports, sign_in)
+_PAGES = (product_list, product_page, product_forms, offer_forms, exports, sign_in, system_page, token_pages)
 
 
 def create_app(settings: Settings) -> Flask:
@@ -55,8 +59,19 @@ def create_app(settings: Settings) -> Flask:
     cors.init_app(app, settings.cors_origins)
     problems.init_app(app)
     cursors.init_app(app, settings.secret_key)
+    system_resource.init_app(app, settings.retention)
     app.wsgi_app = _server_side(app, settings)  # type: ignore[method-assign]
-    for blueprint in (products, offers, history, prices, probes, openapi_document, docs, problem_pages):
+    for blueprint in (
+        products,
+        offers,
+        history,
+        prices,
+        tokens,
+        probes,
+        openapi_document,
+        docs,
+        problem_pages,
+    ):
         app.register_blueprint(blueprint)
     if settings.pages:
         pages.init_app(app, _PAGES)

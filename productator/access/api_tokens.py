@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from sqlalchemy import Connection, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from productator.database.keyset import Order, Page, Position, orders, read_page
+from productator.database.keyset import Order, Page, Position, read_page
 from productator.domain import Scope
 from productator.errors import TokenNotFound
 from productator.models import ApiToken
@@ -41,7 +41,7 @@ class TokenRow(NamedTuple):
 
 
 _TOKENS = select(*(getattr(ApiToken, name) for name in TokenRow._fields))
-ORDERS = orders(ApiToken.id, id=ApiToken.id)
+BY_ID = Order(ApiToken.id, ApiToken.id)
 _VALID_TOKEN = select(ApiToken.id, ApiToken.scopes, ApiToken.last_used_at).where(
     ApiToken.token_hash == bindparam("token_hash"),
     ApiToken.revoked_at.is_(None),
@@ -120,9 +120,8 @@ def list_all(session: Session) -> Sequence[ApiToken]:
     return session.scalars(select(ApiToken).order_by(ApiToken.id)).all()
 
 
-def page(connection: Connection, order: Order, *, limit: int, position: Position | None) -> Page[TokenRow]:
-    found = read_page(connection, _TOKENS, order, limit=limit, position=position)
-    return found.map(TokenRow._make)
+def page(connection: Connection, *, limit: int, position: Position | None) -> Page[TokenRow]:
+    return read_page(connection, _TOKENS, BY_ID, limit=limit, position=position).map(TokenRow._make)
 
 
 def get(connection: Connection, token_id: int) -> TokenRow:
