@@ -10,11 +10,12 @@ from productator.api.conventions import auth, cors, cursors, parsing, problems, 
 from productator.api.conventions.forwarding import Forwarding
 from productator.api.openapi.routes import openapi_document
 from productator.api.probes import probes
-from productator.api.resources import system as system_resource
+from productator.api.resources import system as system_state
 from productator.api.resources.offer_history import history
 from productator.api.resources.offers import offers
 from productator.api.resources.prices import prices
 from productator.api.resources.products import products
+from productator.api.resources.system import system
 from productator.api.resources.tokens import tokens
 from productator.config import Settings
 from productator.database import web
@@ -59,18 +60,11 @@ def create_app(settings: Settings) -> Flask:
     cors.init_app(app, settings.cors_origins)
     problems.init_app(app)
     cursors.init_app(app, settings.secret_key)
-    system_resource.init_app(app, settings.retention)
+    system_state.init_app(app, settings.retention)
     app.wsgi_app = _server_side(app, settings)  # type: ignore[method-assign]
     for blueprint in (
-        products,
-        offers,
-        history,
-        prices,
-        tokens,
-        probes,
-        openapi_document,
-        docs,
-        problem_pages,
+        *(products, offers, history, prices, tokens, system),
+        *(probes, openapi_document, docs, problem_pages),
     ):
         app.register_blueprint(blueprint)
     if settings.pages:
