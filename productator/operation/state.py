@@ -108,7 +108,7 @@ class KeptState:
 
 
 def read(connection: Connection, *, now: datetime, stale_after: timedelta) -> SystemState:
-    now = connection.scalar(select(func.coalesce(ServerTime(), now))) or now
+    now = connection.scalar(select(ServerTime())) or now
     figures = _figures(connection, now=now, since=now - stale_after)
     return SystemState(
         measured_at=now,
