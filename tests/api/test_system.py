@@ -31,7 +31,12 @@ def state(app: Flask) -> dict[str, Any]:
 
 
 def beat(sessions: Sessions, name: str = "one:1", *, now: datetime | None = None, **over: Any) -> None:
-    values = {"version": "1.0", "started_at": factories.NOW, "down_since": None, "last_success_at": None}
+    values: dict[str, Any] = {
+        "version": "1.0",
+        "started_at": factories.NOW,
+        "down_since": None,
+        "last_success_at": None,
+    }
     counted = over.pop("counted", Counted())
     vitals = Vitals(name=name, **values | {"refreshes_per_s": 1.5} | over)
     with sessions.begin() as session:

@@ -6,19 +6,11 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from productator.config import Settings
-from productator.errors import ConfigError
 from tests.api.checks import PRODUCTS
 from tests.identity import AUDIENCE, ISSUER, Jwks, SigningKey
 
 pytestmark = pytest.mark.parametrize("server", ["sqlite"], indirect=True)
 HEADER = "X-Forwarded-Access-Token"
-PROVIDER = {
-    "PRODUCTATOR_JWT_ISSUER": ISSUER,
-    "PRODUCTATOR_JWT_AUDIENCE": AUDIENCE,
-    "PRODUCTATOR_JWT_JWKS_URL": "https://id.example/keys",
-}
-PROXIES = {"PRODUCTATOR_TRUSTED_PROXIES": "1"}
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +55,3 @@ def test_the_header_means_nothing_unless_it_is_set(make: Callable[..., FlaskClie
 
 def test_the_api_does_not_take_the_proxys_header(make: Callable[..., FlaskClient], key: SigningKey) -> None:
     assert make(jwt_header=HEADER).get(PRODUCTS, headers={HEADER: key.token()}).status_code == 401
-
-
-@pytest.mark.parametrize("env", [PROVIDER, PROXIES])
-def test_the_setting_needs_a_provider_and_a_trusted_proxy(env: dict[str, str]) -> None:
-    with pytest.raises(ConfigError, match="PRODUCTATOR_JWT_HEADER needs"):
-        Settings.load(None, {"PRODUCTATOR_JWT_HEADER": HEADER} | env)
