@@ -64,6 +64,25 @@ CREATE INDEX ix_products_updated_at ON products (updated_at);
 
 CREATE FULLTEXT INDEX ix_products_words ON products (words);
 
+CREATE TABLE refresh_hours (
+  starts_at DATETIME(6) NOT NULL,
+  refreshes BIGINT NOT NULL,
+  failures BIGINT NOT NULL,
+  changes BIGINT NOT NULL,
+  CONSTRAINT pk_refresh_hours PRIMARY KEY (starts_at)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_unicode_ci;
+
+CREATE TABLE refresher_heartbeats (
+  name VARCHAR(100) NOT NULL,
+  version VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  started_at DATETIME(6) NOT NULL,
+  seen_at DATETIME(6) NOT NULL,
+  down_since DATETIME(6),
+  last_success_at DATETIME(6),
+  refreshes_per_s DOUBLE NOT NULL,
+  CONSTRAINT pk_refresher_heartbeats PRIMARY KEY (name)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_unicode_ci;
+
 CREATE TABLE service_tokens (
   identity VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   access_token TEXT,
@@ -160,6 +179,18 @@ CREATE TABLE refreshes (
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_unicode_ci;
 
 CREATE INDEX ix_refreshes_pending_due_at ON refreshes (pending, due_at);
+
+CREATE TABLE sessions (
+  id_hash VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  token_id BIGINT,
+  admin_proof VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin,
+  created_at DATETIME(6) NOT NULL,
+  last_seen_at DATETIME(6) NOT NULL,
+  CONSTRAINT pk_sessions PRIMARY KEY (id_hash),
+  CONSTRAINT fk_sessions_token_id FOREIGN KEY(token_id) REFERENCES api_tokens (id) ON DELETE CASCADE
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_unicode_ci;
+
+CREATE INDEX ix_sessions_created_at ON sessions (created_at);
 
 CREATE TABLE alembic_version (
   version_num VARCHAR(32) NOT NULL,

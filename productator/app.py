@@ -10,10 +10,13 @@ from productator.api.conventions import auth, cors, cursors, parsing, problems, 
 from productator.api.conventions.forwarding import Forwarding
 from productator.api.openapi.routes import openapi_document
 from productator.api.probes import probes
+from productator.api.resources import system as system_state
 from productator.api.resources.offer_history import history
 from productator.api.resources.offers import offers
 from productator.api.resources.prices import prices
 from productator.api.resources.products import products
+from productator.api.resources.system import system
+from productator.api.resources.tokens import tokens
 from productator.config import Settings
 from productator.database import web
 from productator.ops.shared_counters import make_counters
@@ -26,14 +29,18 @@ from productator.web.problem_pages import problem_pages
 from productator.web.product_forms import product_forms
 from productator.web.product_list import product_list
 from productator.web.product_page import product_page
+from productator.web.sign_in import sign_in
+from productator.web.system_page import system_page
+from productator.web.token_pages import token_pages
 
 # A development server starts a thread for each connection, without a limit.
 _AT_WORK_ELSEWHERE = 16
-_PAGES = (product_list, product_page, product_forms, offer_forms, exports)
+_PAGES = (product_list, product_page, product_forms, offer_forms, exports, sign_in, system_page, token_pages)
 
 
 def create_app(settings: Settings) -> Flask:
     app = web.RetryingFlask("productator", static_folder=None)
+    app.config["JWT_HEADER"] = settings.jwt_header
     app.config["CURRENCY"] = settings.currency
     app.config["AUTH"] = settings.auth
     app.config["PRICE_DECIMALS"] = settings.price_decimals
@@ -53,8 +60,12 @@ def create_app(settings: Settings) -> Flask:
     cors.init_app(app, settings.cors_origins)
     problems.init_app(app)
     cursors.init_app(app, settings.secret_key)
+    system_state.init_app(app, settings.retention)
     app.wsgi_app = _server_side(app, settings)  # type: ignore[method-assign]
-    for blueprint in (products, offers, history, prices, probes, openapi_document, docs, problem_pages):
+    for blueprint in (
+        *(products, offers, history, prices, tokens, system),
+        *(probes, openapi_document, docs, problem_pages),
+    ):
         app.register_blueprint(blueprint)
     if settings.pages:
         pages.init_app(app, _PAGES)
@@ -71,4 +82,9 @@ def _identity_provider(settings: Settings) -> IdentityProvider | None:
 def _server_side(app: Flask, settings: Settings) -> Callable[..., Iterable[bytes]]:
     """The middleware between the server and the application."""
     corrected = RequestCorrection(app.wsgi_app, max_bytes=parsing.MAX_BODY_BYTES)
-    return Forwarding(corrected, trusted_proxies=settings.trusted_proxies, public_url=settings.public_url)
+    return Forwarding(
+        corrected,
+        trusted_proxies=settings.trusted_proxies,
+        public_url=settings.public_url,
+        kept=settings.jwt_header,
+    )

@@ -86,6 +86,13 @@ def database_address(value: str) -> str:
     return value
 
 
+def header_name(value: str) -> str:
+    # Neither a standard one that means something else, nor one that a proxy takes for a variable.
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", value) or value.lower() in {"authorization", "cookie", "host"}:
+        raise ValueError("the name of a header, such as X-Forwarded-Access-Token")
+    return value
+
+
 def token(value: str) -> str:
     if not re.fullmatch(r"[!-~]+", value):
         raise ValueError("printable ASCII without spaces")

@@ -220,6 +220,15 @@ class Settings:
         "Address of the identity provider's keys: https, or http on loopback.",
         empty=None,
     )
+    jwt_header: str | None = setting(
+        "api.jwt_header",
+        "PRODUCTATOR_JWT_HEADER",
+        parsers.header_name,
+        "Header in which a trusted proxy sends the identity provider's JSON Web Token of whoever looks at a"
+        " page, such as `X-Forwarded-Access-Token`: they need not sign in. The proxy must replace what"
+        " browsers send in it. Empty: none.",
+        empty=None,
+    )
     cors_origins: frozenset[str] = setting(
         "api.cors_origins",
         "PRODUCTATOR_CORS_ORIGINS",
@@ -303,6 +312,7 @@ class Settings:
         settings = cls(**read_values(SETTINGS, file if is_read else None, env))
         _refuse_two_tokens(settings)
         _refuse_half_a_provider(settings)
+        _refuse_header_of_nobody(settings)
         _refuse_coarse_points_that_end_first(settings)
         database_url = settings.database_url or _database_url(settings, file.resolve().parent)
         return replace(settings, database_url=database_url)
@@ -325,6 +335,14 @@ def _refuse_half_a_provider(settings: Settings) -> None:
         raise ConfigError(
             "PRODUCTATOR_JWT_ISSUER, PRODUCTATOR_JWT_AUDIENCE and PRODUCTATOR_JWT_JWKS_URL belong together:"
             " set all or none."
+        )
+
+
+def _refuse_header_of_nobody(settings: Settings) -> None:
+    if settings.jwt_header and not (settings.jwt_issuer and settings.trusted_proxies):
+        raise ConfigError(
+            "PRODUCTATOR_JWT_HEADER needs an identity provider (PRODUCTATOR_JWT_ISSUER) and a trusted proxy"
+            " (PRODUCTATOR_TRUSTED_PROXIES)."
         )
 
 

@@ -8,7 +8,9 @@ from productator.models.offer import Offer
 from productator.models.price_history import OfferChange, PricePoint, RetentionProgress
 from productator.models.product import Product, Refresh
 from productator.models.product_price import ProductPrice
+from productator.models.refresher import RefresherHeartbeat, RefreshHour
 from productator.models.service_token import ServiceToken
+from productator.models.session import SignInSession
 
 __all__ = [
     "ApiToken",
@@ -21,6 +23,9 @@ __all__ = [
     "Product",
     "ProductPrice",
     "Refresh",
+    "RefreshHour",
+    "RefresherHeartbeat",
     "RetentionProgress",
     "ServiceToken",
+    "SignInSession",
 ]

@@ -19,7 +19,7 @@ _ENGLISH = (",", ".")
 
 
 def init_app(app: Flask) -> None:
-    filters = (number, price, typed_price, percent, ago, moment, instant)
+    filters = (number, price, typed_price, percent, duration, ago, moment, instant)
     app.jinja_env.filters |= {each.__name__: each for each in filters}
 
 

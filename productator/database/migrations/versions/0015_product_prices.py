@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import mysql
 
 revision = "0015"
-down_revision = "0012"
+down_revision = "0014"
 
 _OPTIONS: dict[str, Any] = {
     f"{name}_{key}": value
