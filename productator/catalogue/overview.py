@@ -15,9 +15,11 @@ from productator.prices.day_lows import DayLows, Lows, as_of, lows_in
 from productator.prices.product_prices import day_of
 
 # In the order of prices, products without one are left out.
-BY_PRICE = orders(
-    ProductPrice.product_id, price=ProductPrice.lowest_price, change=ProductPrice.change_permille
-)
+_UNIQUE = ProductPrice.product_id
+BY_PRICE = orders(_UNIQUE, price=ProductPrice.lowest_price) | {
+    "change": Order(ProductPrice.change_permille, _UNIQUE, is_signed=True),
+    "-change": Order(ProductPrice.change_permille, _UNIQUE, is_signed=True, descending=True),
+}
 ORDERS: dict[str, Order] = orders(Product.id, name=Product.name, id=Product.id) | BY_PRICE
 
 

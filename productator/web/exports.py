@@ -37,14 +37,23 @@ def products_csv() -> Response:
     return _download(_listed(asked), write_excel, _LIST_COLUMNS, "products.csv")
 
 
-@exports.get("/products/<id:product_id>/history.<any(csv, jsonl):form>")
-def history(product_id: int, form: str) -> Response:
-    """All recorded changes of a product's offers, oldest first."""
+@exports.get("/products/<id:product_id>/history.csv")
+def history_csv(product_id: int) -> Response:
+    """All recorded changes of a product's offers, oldest first, for a spreadsheet."""
+    return _history(product_id, write_excel, "csv")
+
+
+@exports.get("/products/<id:product_id>/history.jsonl")
+def history_jsonl(product_id: int) -> Response:
+    """The same as JSON Lines."""
+    return _history(product_id, write_jsonl, "jsonl")
+
+
+def _history(product_id: int, write: RowWriter, ending: str) -> Response:
     with reading() as connection:
         products.get(connection, product_id)
-    write = {"csv": write_excel, "jsonl": write_jsonl}[form]
     columns = tuple(OfferChangeJson.__annotations__)
-    return _download(_changes(product_id), write, columns, f"product-{product_id}-history.{form}")
+    return _download(_changes(product_id), write, columns, f"product-{product_id}-history.{ending}")
 
 
 def _listed(asked: ListRequest) -> Iterator[Rows]:

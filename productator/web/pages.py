@@ -4,7 +4,7 @@ import re
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, current_app, redirect, render_template, request, url_for
+from flask import Flask, Response, abort, current_app, redirect, render_template, request, url_for
 
 from productator.api.conventions.conditional import ASK_EACH_TIME, tagged_content
 from productator.api.conventions.page_routes import PageBlueprint
@@ -80,11 +80,16 @@ def see(endpoint: str, **values: Any) -> Response:
 
 
 def require_writer() -> None:
-    """For views that change something: checks viewer and form."""
+    """For views that change something: checks the viewer, and the form where one was sent."""
     viewer = current_viewer()
     if not viewer.may_write:
-        raise ScopeMissing(Scope.WRITE) if viewer.signed_in else TokenRequired
-    forms.check_form()
+        if viewer.signed_in:
+            raise ScopeMissing(Scope.WRITE)
+        if SIGN_IN not in current_app.view_functions:
+            raise TokenRequired
+        abort(_sent_to_sign_in())
+    if request.method == "POST":
+        forms.check_form()
 
 
 def _require_reader() -> Response | None:
@@ -93,7 +98,12 @@ def _require_reader() -> Response | None:
         return None
     if viewer.signed_in or SIGN_IN not in current_app.view_functions:
         raise ScopeMissing(Scope.READ)
-    return see(SIGN_IN, next=request.full_path.rstrip("?"))
+    return _sent_to_sign_in()
+
+
+def _sent_to_sign_in() -> Response:
+    # A form that was sent is not sent again.
+    return see(SIGN_IN, next=request.full_path.rstrip("?") if request.method == "GET" else None)
 
 
 def _navigation(viewer: Viewer) -> list[tuple[str, str, bool]]:

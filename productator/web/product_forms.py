@@ -18,6 +18,7 @@ product_forms = page_blueprint("product_forms")
 @product_forms.get("/products/new")
 def new() -> Response:
     """An empty form."""
+    require_writer()
     return page("product_new.html", form=Form())
 
 
@@ -37,6 +38,7 @@ def create() -> Response:
 @product_forms.get("/products/<id:product_id>/edit")
 def edit(product_id: int) -> Response:
     """A form with the product as it is."""
+    require_writer()
     with reading() as connection:
         product = products.get(connection, product_id)
     values = {"name": product.name, "description": product.description, "version": str(product.version)}
@@ -63,6 +65,7 @@ def change(product_id: int) -> Response:
 @product_forms.get("/products/<id:product_id>/delete")
 def confirm_deletion(product_id: int) -> Response:
     """Asks before anything is deleted."""
+    require_writer()
     with reading() as connection:
         return page("product_delete.html", product=products.get(connection, product_id))
 

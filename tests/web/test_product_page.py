@@ -130,10 +130,21 @@ def test_prices_have_the_decimals_and_the_currency_of_the_settings(guarded: Any)
 
 def test_who_may_only_read_sees_no_forms(guarded: Any, sessions: Sessions) -> None:
     product_id = factories.stored_product(sessions)
-    client = guarded("write")
 
-    assert "<form method" not in get(client, f"/products/{product_id}")
-    assert client.post(f"/products/{product_id}/delete").status_code in {303, 401, 403}
+    assert 'method="post"' not in get(guarded("write"), f"/products/{product_id}")
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/77/edit", "/77/delete", "/77/refresh", "/77/offers", "/77/offers/1", "/77/offers/1/delete"]
+)
+def test_who_may_only_read_changes_nothing(guarded: Any, path: str) -> None:
+    """The answer comes before anything is looked for."""
+    assert guarded("write").post(f"/products{path}", data={"name": "x"}).status_code in {303, 401, 403}
+
+
+@pytest.mark.parametrize("path", ["/", "/products/77", "/products.csv", "/products/77/history.csv"])
+def test_who_may_not_read_sees_nothing(guarded: Any, path: str) -> None:
+    assert guarded("all").get(path).status_code in {303, 403}
 
 
 def test_pages_that_are_turned_off_are_not_there(guarded: Any) -> None:
