@@ -10,11 +10,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 from sqlalchemy.orm import Session, sessionmaker
 
-from productator.api.resources import system
 from productator.domain import utc_now
 from productator.models import Product, Refresh, RefresherHeartbeat
 from productator.operation import heartbeats
 from productator.operation.heartbeats import Counted, Vitals
+from productator.operation.state import KeptState
 from tests import factories
 
 Sessions = sessionmaker[Session]
@@ -23,7 +23,7 @@ SYSTEM = "/api/v1/system"
 
 def state(app: Flask) -> dict[str, Any]:
     """What the system is now; the state of a test before must not be answered."""
-    app.extensions["productator-system"] = system.KeptState()
+    app.extensions["productator-system"] = KeptState()
     answer = app.test_client().get(SYSTEM)
     assert answer.status_code == 200, answer.text
     body: dict[str, Any] = answer.get_json()
