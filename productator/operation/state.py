@@ -1,6 +1,6 @@
 """The state of the system: products and their ages, refreshers, hours, database; one sentence says the most.
 
-One read of all of `refreshes` gives the figures of products. That takes about half a second for a million, so
+One read of all of `refreshes` gives the figures of products. That takes about a second for a million, so
 the state is kept for a while, and longer if it took longer.
 """
 
