@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run bootstrap run-api refresh serve simulator tests tests-all lint format bench bench-refresher bench-catalogue bench-walk proofs fuzz chaos dump settings openapi wheel lock deploy-tools clean
+.PHONY: help run bootstrap run-api refresh serve simulator tests tests-all lint format bench bench-refresher bench-catalogue bench-walk proofs fuzz chaos dump settings openapi screenshots bench-pages wheel lock deploy-tools clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -81,6 +81,9 @@ proofs: bootstrap ## Tests the API's guarantees at length: writers, keys, stops,
 	python -m lab.proofs hang
 	python -m lab.proofs drip
 
+bench-pages: bootstrap ## Measures the pages among 100,000 products, on a MariaDB of its own
+	python -m lab.benchmarks.pages
+
 EXAMPLES ?= 400
 CASES ?= 20000
 fuzz: bootstrap ## Runs Schemathesis against the API; EXAMPLES=50 CASES=1000 for a shorter run
@@ -96,6 +99,9 @@ dump: bootstrap ## Rewrites dump.sql from the models
 
 settings: bootstrap ## Rewrites config.cfg and docs/settings.md from the declared settings
 	python -m productator.config.documents config.cfg docs/settings.md
+
+screenshots: bootstrap ## Takes the screenshots of all pages, with Debian's Chromium, into docs/screenshots/
+	python -m lab.screenshots
 
 openapi: bootstrap ## Writes the API's OpenAPI document to var/openapi.json
 	@mkdir -p var

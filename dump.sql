@@ -64,6 +64,25 @@ CREATE INDEX ix_products_updated_at ON products (updated_at);
 
 CREATE FULLTEXT INDEX ix_products_words ON products (words);
 
+CREATE TABLE refresh_hours (
+  starts_at DATETIME(6) NOT NULL,
+  refreshes BIGINT NOT NULL,
+  failures BIGINT NOT NULL,
+  changes BIGINT NOT NULL,
+  CONSTRAINT pk_refresh_hours PRIMARY KEY (starts_at)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_unicode_ci;
+
+CREATE TABLE refresher_heartbeats (
+  name VARCHAR(100) NOT NULL,
+  version VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  started_at DATETIME(6) NOT NULL,
+  seen_at DATETIME(6) NOT NULL,
+  down_since DATETIME(6),
+  last_success_at DATETIME(6),
+  refreshes_per_s DOUBLE NOT NULL,
+  CONSTRAINT pk_refresher_heartbeats PRIMARY KEY (name)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_unicode_ci;
+
 CREATE TABLE service_tokens (
   identity VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   access_token TEXT,
@@ -128,6 +147,21 @@ CREATE TABLE price_points (
   CONSTRAINT fk_price_points_product_id FOREIGN KEY(product_id) REFERENCES products (id) ON DELETE CASCADE
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_unicode_ci;
 
+CREATE TABLE product_prices (
+  product_id BIGINT NOT NULL,
+  lowest_price BIGINT,
+  change_permille BIGINT,
+  is_lowest BOOL NOT NULL DEFAULT 0,
+  day INTEGER NOT NULL,
+  day_lows VARCHAR(600) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  CONSTRAINT pk_product_prices PRIMARY KEY (product_id),
+  CONSTRAINT fk_product_prices_product_id FOREIGN KEY(product_id) REFERENCES products (id) ON DELETE CASCADE
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_unicode_ci;
+
+CREATE INDEX ix_product_prices_change_permille ON product_prices (change_permille);
+
+CREATE INDEX ix_product_prices_lowest_price ON product_prices (lowest_price);
+
 CREATE TABLE refreshes (
   product_id BIGINT NOT NULL,
   due_at DATETIME(6) NOT NULL,
@@ -146,9 +180,21 @@ CREATE TABLE refreshes (
 
 CREATE INDEX ix_refreshes_pending_due_at ON refreshes (pending, due_at);
 
+CREATE TABLE sessions (
+  id_hash VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  token_id BIGINT,
+  admin_proof VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin,
+  created_at DATETIME(6) NOT NULL,
+  last_seen_at DATETIME(6) NOT NULL,
+  CONSTRAINT pk_sessions PRIMARY KEY (id_hash),
+  CONSTRAINT fk_sessions_token_id FOREIGN KEY(token_id) REFERENCES api_tokens (id) ON DELETE CASCADE
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_unicode_ci;
+
+CREATE INDEX ix_sessions_created_at ON sessions (created_at);
+
 CREATE TABLE alembic_version (
   version_num VARCHAR(32) NOT NULL,
   CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0012');
+INSERT INTO alembic_version (version_num) VALUES ('0015');

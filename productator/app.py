@@ -11,10 +11,13 @@ from productator.api.conventions import auth, cors, cursors, parsing, problems, 
 from productator.api.conventions.forwarding import Forwarding
 from productator.api.openapi.routes import openapi_document
 from productator.api.probes import probes
+from productator.api.resources import system as system_state
 from productator.api.resources.offer_history import history
 from productator.api.resources.offers import offers
 from productator.api.resources.prices import prices
 from productator.api.resources.products import products
+from productator.api.resources.system import system
+from productator.api.resources.tokens import tokens
 from productator.config import Settings
 from productator.database import web
 from productator.database.migrate import newest_revision
@@ -22,16 +25,29 @@ from productator.ops.draining import Draining
 from productator.ops.metrics import ApiMetrics
 from productator.ops.shared_counters import make_counters
 from productator.ops.uwsgi_requests import AT_WORK, RequestCorrection, is_uwsgi
+from productator.web import pages
 from productator.web.docs import docs
+from productator.web.exports import exports
+from productator.web.offer_forms import offer_forms
 from productator.web.problem_pages import problem_pages
+from productator.web.product_forms import product_forms
+from productator.web.product_list import product_list
+from productator.web.product_page import product_page
+from productator.web.sign_in import sign_in
+from productator.web.system_page import system_page
+from productator.web.token_pages import token_pages
 
 # A development server starts a thread for each connection, without a limit.
 _AT_WORK_ELSEWHERE = 16
+_PAGES = (product_list, product_page, product_forms, offer_forms, exports, sign_in, system_page, token_pages)
 
 
 def create_app(settings: Settings) -> Flask:
     app = web.RetryingFlask("productator", static_folder=None)
+    app.config["JWT_HEADER"] = settings.jwt_header
     app.config["CURRENCY"] = settings.currency
+    app.config["AUTH"] = settings.auth
+    app.config["PRICE_DECIMALS"] = settings.price_decimals
     app.config["REFRESHER_PERIOD_S"] = settings.refresher_period_s
     app.config["REQUIRE_IF_MATCH"] = settings.require_if_match
     app.config["DRAINING"] = _draining(settings)
@@ -58,10 +74,16 @@ def create_app(settings: Settings) -> Flask:
     cors.init_app(app, settings.cors_origins)
     problems.init_app(app)
     cursors.init_app(app, settings.secret_key)
+    system_state.init_app(app, settings.retention)
     app.wsgi_app = _server_side(app, settings, metrics)  # type: ignore[method-assign]
-    for blueprint in (products, offers, history, prices, probes, openapi_document, docs, problem_pages):
+    for blueprint in (
+        *(products, offers, history, prices, tokens, system),
+        *(probes, openapi_document, docs, problem_pages),
+    ):
         app.register_blueprint(blueprint)
     app.register_blueprint(observation.metrics)
+    if settings.pages:
+        pages.init_app(app, _PAGES)
     return app
 
 
@@ -83,6 +105,9 @@ def _server_side(app: Flask, settings: Settings, metrics: ApiMetrics) -> Callabl
     """The middleware between the server and the application."""
     corrected = RequestCorrection(app.wsgi_app, max_bytes=parsing.MAX_BODY_BYTES)
     forwarded = Forwarding(
-        corrected, trusted_proxies=settings.trusted_proxies, public_url=settings.public_url
+        corrected,
+        trusted_proxies=settings.trusted_proxies,
+        public_url=settings.public_url,
+        kept=settings.jwt_header,
     )
     return observation.RequestsInProgress(forwarded, metrics)

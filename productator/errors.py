@@ -18,6 +18,11 @@ class OfferNotFound(ProductatorError):
         super().__init__(f"Product {product_id} has no offer {offer_id}.")
 
 
+class TokenNotFound(ProductatorError):
+    def __init__(self, token_id: int) -> None:
+        super().__init__(f"There is no token {token_id}.")
+
+
 class OfferIsExternal(ProductatorError):
     def __init__(self, offer_id: int) -> None:
         super().__init__(f"Offer {offer_id} belongs to the Offers service; only own offers can be changed.")
@@ -129,18 +134,19 @@ class ScopeMissing(ProductatorError):
         super().__init__(f"The token is valid, but lacks the scope {needed}.")
 
 
+class FormRefused(ProductatorError):
+    def __init__(self) -> None:
+        super().__init__(
+            "The form was not sent by a page of this address, or the page was too old: load the page again."
+            " Behind a proxy, PRODUCTATOR_PUBLIC_URL must be the address that browsers show."
+        )
+
+
 class KeysUnavailable(ProductatorError):
     """Not an error of the token: the caller must not discard it."""
 
     def __init__(self) -> None:
         super().__init__("The token cannot be checked: the identity provider does not answer with its keys.")
-
-
-class TokenNotFound(Exception):
-    """No token has the id that is to be revoked."""
-
-    def __init__(self, token_id: int) -> None:
-        super().__init__(f"There is no token {token_id}.")
 
 
 class ConfigError(Exception):

@@ -89,12 +89,14 @@ def _refresh_until_stopped(settings: Settings, stop: StopFlag) -> None:
                 f"The refresher cannot listen on REFRESHER_METRICS_PORT {port}: {error.strerror}."
             ) from error
     sessions = sessionmaker(make_engine(settings.database_url))
-    worker = make_worker(settings, sessions, registry)
+    metrics = Metrics(registry)
+    worker = make_worker(settings, sessions, metrics)
     maintenance = Maintenance(
         sessions,
         settings.retention,
         _rhythm(settings),
         Backlog(registry, period_s=settings.refresher_period_s),
+        metrics.vitals,
     )
 
     def on_turn() -> None:
@@ -120,7 +122,7 @@ def _refresh_once(settings: Settings, stop: StopFlag) -> int:
         due = _count_due(sessions)
     except SQLAlchemyError as error:
         raise click.ClickException(f"The database cannot be used: {reason(error)}.") from error
-    worker = make_worker(settings, sessions, CollectorRegistry())
+    worker = make_worker(settings, sessions, Metrics(CollectorRegistry()))
     with click.progressbar(
         length=due, label=f"Refreshing {due} products", hidden=not sys.stdout.isatty()
     ) as bar:
@@ -159,7 +161,7 @@ def _count_due(sessions: sessionmaker[Session]) -> int:
         )
 
 
-def make_worker(settings: Settings, sessions: sessionmaker[Session], registry: CollectorRegistry) -> Worker:
+def make_worker(settings: Settings, sessions: sessionmaker[Session], metrics: Metrics) -> Worker:
     # Storing has a thread of its own; with the usual 5 ms each of its steps would keep the calls waiting.
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     # What is loaded by now stays loaded. Searching it for garbage again and again took a twelfth of all time.
@@ -176,7 +178,7 @@ def make_worker(settings: Settings, sessions: sessionmaker[Session], registry: C
         Fetcher(transport, _token_source(settings, sessions), most_offers=settings.max_offers),
         BatchWriter(sessions, period=rhythm.period, wake=transport.wake),
         CircuitBreaker(probe_every_s=settings.refresher_period_s),
-        Metrics(registry),
+        metrics,
     )
 
 

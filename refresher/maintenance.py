@@ -13,12 +13,14 @@ from productator import idempotency
 from productator.database.failures import is_row_locked, is_transient, is_unmigrated, reason
 from productator.database.transactions import run_transaction
 from productator.domain import Retention, utc_now
-from productator.prices import clock_jumps
+from productator.operation.heartbeats import EVERY_S, beat
+from productator.prices import clock_jumps, product_prices
 from productator.prices.retention import apply_retention
 from refresher.background import Background
 from refresher.leases import claims
 from refresher.leases.schedule import Rhythm
 from refresher.metrics import Backlog
+from refresher.vitals import OwnVitals
 
 log = logging.getLogger(__name__)
 
@@ -48,22 +50,31 @@ class Maintenance:
     """Runs in a thread of its own; no failure ends it."""
 
     def __init__(
-        self, sessions: sessionmaker[Session], retention: Retention, rhythm: Rhythm, backlog: Backlog
+        self,
+        sessions: sessionmaker[Session],
+        retention: Retention,
+        rhythm: Rhythm,
+        backlog: Backlog,
+        vitals: OwnVitals,
     ) -> None:
         self._sessions = sessions
         self._retention = retention
         self._rhythm = rhythm
         self._backlog = backlog
+        self._vitals = vitals
         self._tasks = [
+            _Task(self._beat),
             _Task(self._delete_idempotency_keys),
             _Task(self._recall_products_due_too_late),
             _Task(self._move_future_prices_to_now),
+            _Task(self._bring_product_prices_up_to_date),
             _Task(self._measure_waiting),
             _Task(self._measure_all),
             _Task(self._shorten_history),
         ]
-        # The last product whose times were looked at.
+        # The last product whose times were looked at, and the last one whose prices.
         self._product_id = 0
+        self._priced_product_id = 0
         self._thread: Background[bool] = Background("maintenance", wake=lambda: None)
         # Whether the last run succeeded.
         self.has_database = True
@@ -85,6 +96,13 @@ class Maintenance:
         due = [task for task in self._tasks if task.due_at <= now]
         if due and not self._thread.is_busy:
             self._thread.start(partial(_run, due))
+
+    def _beat(self) -> float:
+        """Writes this refresher's row for the page of the system."""
+        vitals, counted = self._vitals.read()
+        run_transaction(self._sessions, partial(beat, vitals=vitals, counted=counted, now=utc_now()))
+        self._vitals.written(counted)
+        return EVERY_S
 
     def _delete_idempotency_keys(self) -> float:
         """Hundreds in a commit, for half of the time: the API adds one in a commit, so it adds fewer."""
@@ -112,6 +130,13 @@ class Maintenance:
         work = partial(clock_jumps.move_some_to_now, after=self._product_id)
         self._product_id = run_transaction(self._sessions, work)
         return _BETWEEN_PRODUCTS_S if self._product_id else _EVERY_S
+
+    def _bring_product_prices_up_to_date(self) -> float:
+        began = time.monotonic()
+        work = partial(product_prices.bring_up_to_date, after=self._priced_product_id, now=utc_now())
+        self._priced_product_id = run_transaction(self._sessions, work)
+        took_s = time.monotonic() - began
+        return max(_BETWEEN_STEPS_S, _SHARE * took_s) if self._priced_product_id else _LONG_S
 
     def _measure_waiting(self) -> float:
         run_transaction(self._sessions, partial(self._backlog.measure_waiting, now=utc_now()))

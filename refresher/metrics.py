@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from productator.models import Refresh
+from refresher.vitals import OwnVitals
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the page's length, and tell only when the process started
         self._cycle = _Cycle()
+        self.vitals = OwnVitals()
         self._lateness = Gauge(
             f"{_PREFIX}_lateness_seconds",
             "How long after its slot the latest product of the last batch was stored",
@@ -113,6 +115,8 @@ class Metrics:
             self._last_success.set_to_current_time()
             self._lateness.set(stored.late_s)
         self._cycle.add(stored, idle=idle)
+        changes = stored.added + stored.changed + stored.removed
+        self.vitals.count(refreshes=stored.refreshed, failures=stored.failed, changes=changes)
 
     def count_calls(self, calls: Mapping[str, int]) -> None:
         """By the status of the answer."""
@@ -121,6 +125,7 @@ class Metrics:
 
     def set_breaker(self, *, is_open: bool) -> None:
         self._breaker.set(is_open)
+        self.vitals.set_breaker(is_open=is_open)
 
 
 class _Cycle:

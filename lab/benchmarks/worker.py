@@ -19,6 +19,7 @@ from productator.database.engine import make_engine
 from productator.prices import recording
 from productator.prices.recording import Observation
 from refresher.__main__ import make_worker
+from refresher.metrics import Metrics
 from refresher.worker import StopFlag
 
 
@@ -26,7 +27,9 @@ def main() -> None:
     if "--without-history" in sys.argv:
         recording.record = _record_nothing
     settings = Settings.load("config.cfg", os.environ)
-    worker = make_worker(settings, sessionmaker(make_engine(settings.database_url)), CollectorRegistry())
+    worker = make_worker(
+        settings, sessionmaker(make_engine(settings.database_url)), Metrics(CollectorRegistry())
+    )
     for _ in sys.stdin:
         refreshed = 0
 

@@ -4,11 +4,12 @@ import hashlib
 import secrets
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from productator.database.keyset import Order, Page, Position, read_page
 from productator.domain import Scope
 from productator.errors import TokenNotFound
 from productator.models import ApiToken
@@ -16,6 +17,7 @@ from productator.models import ApiToken
 _START = "pt_"
 _RANDOM_BYTES = 32
 _PREFIX_LENGTH = 8
+State = Literal["active", "expired", "revoked"]
 USE_RECORDED_EVERY = timedelta(minutes=1)
 
 
@@ -25,6 +27,21 @@ class ValidToken(NamedTuple):
     last_used_at: datetime | None
 
 
+class TokenRow(NamedTuple):
+    """What anybody may know of a token who manages tokens."""
+
+    id: int
+    name: str
+    prefix: str
+    scopes: str
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+_TOKENS = select(*(getattr(ApiToken, name) for name in TokenRow._fields))
+BY_ID = Order(ApiToken.id, ApiToken.id)
 _VALID_TOKEN = select(ApiToken.id, ApiToken.scopes, ApiToken.last_used_at).where(
     ApiToken.token_hash == bindparam("token_hash"),
     ApiToken.revoked_at.is_(None),
@@ -92,7 +109,7 @@ def record_use(connection: Connection, token_id: int, *, now: datetime) -> None:
     connection.execute(statement.values(last_used_at=now))
 
 
-def state(token: ApiToken, *, now: datetime) -> str:
+def state(token: ApiToken | TokenRow, *, now: datetime) -> State:
     if token.revoked_at is not None:
         return "revoked"
     return "active" if token.expires_at is None or token.expires_at > now else "expired"
@@ -101,6 +118,17 @@ def state(token: ApiToken, *, now: datetime) -> str:
 def list_all(session: Session) -> Sequence[ApiToken]:
     """All tokens ever created, oldest first."""
     return session.scalars(select(ApiToken).order_by(ApiToken.id)).all()
+
+
+def page(connection: Connection, *, limit: int, position: Position | None) -> Page[TokenRow]:
+    return read_page(connection, _TOKENS, BY_ID, limit=limit, position=position).map(TokenRow._make)
+
+
+def get(connection: Connection, token_id: int) -> TokenRow:
+    row = connection.execute(_TOKENS.where(ApiToken.id == token_id)).one_or_none()
+    if row is None:
+        raise TokenNotFound(token_id)
+    return TokenRow._make(row)
 
 
 def revoke(session: Session, token_id: int, *, now: datetime) -> ApiToken:

@@ -1,7 +1,7 @@
 """Search: each term of the query must begin a word of the product's name."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import NamedTuple, cast
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, case, false, func, select
 from sqlalchemy.dialects.mysql import match
@@ -16,24 +16,38 @@ _CANDIDATES = 8
 _WORDS = cast("Table", Product.__table__).c.words
 
 
+class Search(NamedTuple):
+    """The condition that a text sets, and whether its rows are found by the full-text index."""
+
+    condition: ColumnElement[bool]
+    is_by_index: bool
+
+
 def condition(
     connection: Connection, text: str, order: Order, *, limit: int, position: Position | None
 ) -> ColumnElement[bool]:
-    """The condition that the text sets, in the form that costs least for this page of the list.
+    return search(connection, text, order, limit=limit, position=position).condition
+
+
+def search(
+    connection: Connection, text: str, order: Order, *, limit: int, position: Position | None
+) -> Search:
+    """The search in the form that costs least for this page of the list.
 
     A full-text index takes longer the more rows have the term, however short the page is. A scan of the list
     that leaves out the other rows takes longer the fewer rows match.
     """
     terms = search_terms.query_terms(text)
     if not terms:
-        return false()
+        return Search(false(), is_by_index=False)
     has_all = and_(*(_begins_a_word(term) for term in terms))
     if connection.dialect.name == "sqlite":  # it has no such index
-        return has_all
+        return Search(has_all, is_by_index=False)
     rarest = _rarest(connection, terms, order, limit=limit, position=position)
     if rarest is None:
-        return has_all
-    return and_(match(_WORDS, against=f"+{rarest}*", in_boolean_mode=True), has_all)
+        return Search(has_all, is_by_index=False)
+    by_index = match(_WORDS, against=f"+{rarest}*", in_boolean_mode=True)
+    return Search(and_(by_index, has_all), is_by_index=True)
 
 
 def _rarest(

@@ -29,7 +29,7 @@ def is_blank(text: str) -> bool:
     return bool(_BLANK.fullmatch(text))
 
 
-def _not_blank(text: str) -> str:
+def not_blank(text: str) -> str:
     if is_blank(text):
         raise ValueError("must not be blank")
     return text
@@ -42,7 +42,7 @@ NAME_PATTERN = rf"^[^\u0000]*[^{_INVISIBLE}][^\u0000]*$"
 Name = Annotated[
     str,
     Field(min_length=1, max_length=NAME_LENGTH, json_schema_extra={"pattern": NAME_PATTERN}),
-    AfterValidator(_not_blank),
+    AfterValidator(not_blank),
     AfterValidator(storable),
 ]
 Description = Annotated[

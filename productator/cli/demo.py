@@ -48,6 +48,7 @@ def banner(settings: Settings, loaded: int, new_token: str | None) -> str:
     return "\n".join(
         [
             "",
+            *([f"  Pages for people       {api}/"] if settings.pages else []),
             f"  API                    {api}/api/v1/products",
             f"  API documentation      {api}/docs",
             f"  Refresher's metrics    http://127.0.0.1:{settings.refresher_metrics_port}/metrics",

@@ -102,6 +102,13 @@ def database_address(value: str) -> str:
     return value
 
 
+def header_name(value: str) -> str:
+    # Neither a standard one that means something else, nor one that a proxy takes for a variable.
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", value) or value.lower() in {"authorization", "cookie", "host"}:
+        raise ValueError("the name of a header, such as X-Forwarded-Access-Token")
+    return value
+
+
 def token(value: str) -> str:
     if not re.fullmatch(r"[!-~]+", value):
         raise ValueError("printable ASCII without spaces")
@@ -124,6 +131,12 @@ def yes_or_no(value: str) -> bool:
     if value not in {"yes", "no"}:
         raise ValueError("'yes' or 'no'")
     return value == "yes"
+
+
+def on_or_off(value: str) -> bool:
+    if value not in {"on", "off"}:
+        raise ValueError("'on' or 'off'")
+    return value == "on"
 
 
 def one_of(*choices: str) -> Callable[[str], str]:

@@ -187,6 +187,21 @@ class Settings:
         "ISO 4217 code of all prices, such as CZK. Empty: the API names no currency.",
         empty=None,
     )
+    price_decimals: int = setting(
+        "api.price_decimals",
+        "PRODUCTATOR_PRICE_DECIMALS",
+        parsers.whole(0, 6),
+        "How many of a price's digits are decimals on the pages: 2 where prices are whole cents."
+        " The API is not affected.",
+        default="0",
+    )
+    pages: bool = setting(
+        "api.pages",
+        "PRODUCTATOR_PAGES",
+        parsers.on_or_off,
+        "`off` turns the pages for people off: there is the API alone.",
+        default="on",
+    )
     require_if_match: bool = setting(
         "api.require_if_match",
         "PRODUCTATOR_REQUIRE_IF_MATCH",
@@ -233,6 +248,15 @@ class Settings:
         "Address of the identity provider's keys: https, or http on loopback.",
         empty=None,
         may_hold_password=True,
+    )
+    jwt_header: str | None = setting(
+        "api.jwt_header",
+        "PRODUCTATOR_JWT_HEADER",
+        parsers.header_name,
+        "Header in which a trusted proxy sends the identity provider's JSON Web Token of whoever looks at a"
+        " page, such as `X-Forwarded-Access-Token`: they need not sign in. The proxy must replace what"
+        " browsers send in it. Empty: none.",
+        empty=None,
     )
     cors_origins: frozenset[str] = setting(
         "api.cors_origins",
@@ -341,6 +365,7 @@ class Settings:
         settings = cls(**read_values(SETTINGS, file if is_read else None, env))
         _refuse_two_tokens(settings)
         _refuse_half_a_provider(settings)
+        _refuse_header_of_nobody(settings)
         _refuse_coarse_points_that_end_first(settings)
         database_url = settings.database_url or _database_url(settings, file.resolve().parent)
         return replace(settings, database_url=database_url)
@@ -363,6 +388,14 @@ def _refuse_half_a_provider(settings: Settings) -> None:
         raise ConfigError(
             "PRODUCTATOR_JWT_ISSUER, PRODUCTATOR_JWT_AUDIENCE and PRODUCTATOR_JWT_JWKS_URL belong together:"
             " set all or none."
+        )
+
+
+def _refuse_header_of_nobody(settings: Settings) -> None:
+    if settings.jwt_header and not (settings.jwt_issuer and settings.trusted_proxies):
+        raise ConfigError(
+            "PRODUCTATOR_JWT_HEADER needs an identity provider (PRODUCTATOR_JWT_ISSUER) and a trusted proxy"
+            " (PRODUCTATOR_TRUSTED_PROXIES)."
         )
 
 

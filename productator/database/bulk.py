@@ -25,11 +25,24 @@ def insert_rows(
     connection: Connection, table: Table, names: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> None:
     """Inserts `rows`, which have the values of the columns in `names`."""
+    _write_rows("INSERT", connection, table, names, rows)
+
+
+def replace_rows(
+    connection: Connection, table: Table, names: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> None:
+    """Inserts `rows`, in place of rows with the same key."""
+    _write_rows("REPLACE", connection, table, names, rows)
+
+
+def _write_rows(
+    verb: str, connection: Connection, table: Table, names: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> None:
     for some in slices(rows, _INSERTS_A_STATEMENT):
         columns = _columns(connection, table, names, some)
         texts = ", ".join(f"({', '.join(row)})" for row in zip(*(each for each, _ in columns), strict=True))
         parameters = chain.from_iterable(zip(*(each for _, each in columns if each), strict=True))
-        statement = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES {texts}"  # noqa: S608 - see above
+        statement = f"{verb} INTO {table.name} ({', '.join(names)}) VALUES {texts}"
         connection.exec_driver_sql(statement, tuple(parameters))
 
 

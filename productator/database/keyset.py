@@ -25,6 +25,8 @@ class Order:
     key: InstrumentedAttribute[Any]
     unique: InstrumentedAttribute[int]
     descending: bool = False
+    # Whether the key may be a negative number.
+    is_signed: bool = False
 
     def clauses(self) -> list[ColumnElement[Any]]:
         return [column.desc() if self.descending else column.asc() for column in (self.key, self.unique)]
@@ -46,20 +48,22 @@ class Order:
         """Whether what a client sent can be a position in this order."""
         match position:
             case [key, unique]:
-                return _accepts(self.key, key) and _accepts(self.unique, unique)
+                return _accepts(self.key, key, lowest=-MAX_ID if self.is_signed else 0) and _accepts(
+                    self.unique, unique
+                )
         return False
 
     def _key(self, key: int | str) -> int | str | datetime:
         return datetime.fromisoformat(str(key)) if isinstance(self.key.type, UtcDateTime) else key
 
 
-def _accepts(column: InstrumentedAttribute[Any], value: object) -> bool:
+def _accepts(column: InstrumentedAttribute[Any], value: object, *, lowest: int = 0) -> bool:
     """Whether it is a value of the column, as a position keeps it."""
     if isinstance(column.type, UtcDateTime):
         return isinstance(value, str) and _is_utc_time(value)
     if isinstance(column.type, String):
         return isinstance(value, str) and _is_unicode(value)
-    return type(value) is int and 0 <= value <= MAX_ID  # True is an int, too
+    return type(value) is int and lowest <= value <= MAX_ID  # True is an int, too
 
 
 def _is_utc_time(text: str) -> bool:

@@ -7,7 +7,10 @@ from productator.models.installation_key import InstallationKey
 from productator.models.offer import Offer
 from productator.models.price_history import OfferChange, PricePoint, RetentionProgress
 from productator.models.product import Product, Refresh
+from productator.models.product_price import ProductPrice
+from productator.models.refresher import RefresherHeartbeat, RefreshHour
 from productator.models.service_token import ServiceToken
+from productator.models.session import SignInSession
 
 __all__ = [
     "ApiToken",
@@ -18,7 +21,11 @@ __all__ = [
     "OfferChange",
     "PricePoint",
     "Product",
+    "ProductPrice",
     "Refresh",
+    "RefreshHour",
+    "RefresherHeartbeat",
     "RetentionProgress",
     "ServiceToken",
+    "SignInSession",
 ]

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, select
+from sqlalchemy.orm import aliased
 
 from productator.catalogue import products
 from productator.database.keyset import Order, Page, Position, read_page
@@ -89,6 +90,36 @@ def every(connection: Connection, product_id: int, span: Span) -> Iterator[Recor
         position = page.position
         if position is None:
             return
+
+
+class LatestChange(NamedTuple):
+    """A change, and price and stock of the offer before; None: it was not there, or is not known."""
+
+    change: RecordedChange
+    price_before: int | None
+    items_before: int | None
+
+
+def latest(
+    connection: Connection, product_id: int, *, limit: int, kind: ChangeKind | None = None
+) -> list[LatestChange]:
+    """The product's last changes, or those of one kind, newest first."""
+    before = aliased(OfferChange)
+    earlier = (
+        before.product_id == OfferChange.product_id,
+        before.offer_id == OfferChange.offer_id,
+        before.changed_at < OfferChange.changed_at,
+    )
+    price, items = (
+        select(column).where(*earlier).order_by(before.changed_at.desc()).limit(1).scalar_subquery()
+        for column in (before.price, before.items_in_stock)
+    )
+    query = _ALL.add_columns(price, items).where(OfferChange.product_id == product_id)
+    if kind is not None:
+        query = query.where(OfferChange.kind == kind)
+    newest = (OfferChange.changed_at.desc(), OfferChange.offer_id.desc())
+    rows = connection.execute(query.order_by(*newest).limit(limit))
+    return [LatestChange(_change(change), price, items) for *change, price, items in rows]
 
 
 def _change(row: Sequence[Any]) -> RecordedChange:

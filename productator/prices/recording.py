@@ -1,14 +1,14 @@
 """Records changes of offers, in the transaction that makes them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
 from productator.database.bulk import insert_rows
-from productator.prices import changes, clock_jumps
-from productator.prices.changes import Offers
+from productator.prices import changes, clock_jumps, product_prices
+from productator.prices.changes import Aggregate, Offers
 from productator.prices.clock_jumps import CLOCKS_DIFFER, TICK
 from productator.prices.history_tables import CHANGE_COLUMNS, CHANGES, POINT_COLUMNS, POINTS, recorded_since
 
@@ -31,8 +31,10 @@ def record(session: Session, observations: Iterable[Observation]) -> None:
     times = _times(session, (each for each, _ in changed))
     rows = [(each.product_id, times[each.product_id], *event) for each, events in changed for event in events]
     insert_rows(session.connection(), CHANGES, CHANGE_COLUMNS, rows)
-    points = [row for each, _ in changed for row in _point_rows(each, times)]
-    insert_rows(session.connection(), POINTS, POINT_COLUMNS, points)
+    points = {each.product_id: found for each, _ in changed if (found := _new_point(each))}
+    new_points = [(product_id, times[product_id], 0, *after) for product_id, (_, after) in points.items()]
+    insert_rows(session.connection(), POINTS, POINT_COLUMNS, new_points)
+    _record_lowest_prices(session, points, max(times.values()))
 
 
 def _times(session: Session, observations: Iterable[Observation]) -> dict[int, datetime]:
@@ -53,8 +55,20 @@ def _times(session: Session, observations: Iterable[Observation]) -> dict[int, d
     return times
 
 
-def _point_rows(each: Observation, times: dict[int, datetime]) -> Iterator[tuple[Any, ...]]:
-    """The product's new aggregate, if it is another one."""
-    after = changes.aggregate(each.after.values())
-    if after != changes.aggregate(each.before.values()):
-        yield (each.product_id, times[each.product_id], 0, *after)
+def _new_point(each: Observation) -> tuple[Aggregate, Aggregate] | None:
+    """The product's aggregate before and after, if it is another one."""
+    before, after = changes.aggregate(each.before.values()), changes.aggregate(each.after.values())
+    return (before, after) if before != after else None
+
+
+def _record_lowest_prices(
+    session: Session, points: dict[int, tuple[Aggregate, Aggregate]], at: datetime
+) -> None:
+    changed = {
+        product_id: after.lowest_price
+        for product_id, (before, after) in points.items()
+        if before.lowest_price != after.lowest_price
+    }
+    if changed:
+        new = {product_id for product_id in changed if not points[product_id][0].offers}
+        product_prices.record(session, changed, new, today=product_prices.day_of(at))

@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session, sessionmaker
 from werkzeug.routing import Rule
 
+from productator.api.conventions.page_routes import is_page
 from productator.app import create_app
 from tests import factories
 from tests.api.checks import PRODUCTS, problem
@@ -82,6 +83,15 @@ def calls(app: Flask, *, under: str) -> set[tuple[str, str]]:
     }
 
 
+def calls_of_pages(app: Flask) -> set[tuple[str, str]]:
+    return {
+        (method, path_of(app, rule))
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set())
+        if is_page(app, rule)
+    }
+
+
 def path_of(app: Flask, rule: Rule) -> str:
     with app.test_request_context():
         built = rule.build(dict.fromkeys(rule.arguments, 1))
@@ -124,8 +134,13 @@ def test_metrics_need_a_token_where_reading_does(
     assert client.get("/metrics", headers=factories.bearer(sent) if sent else {}).status_code == status
 
 
-def test_nothing_outside_of_the_api_changes_anything_or_asks_for_a_token(closed: Flask) -> None:
-    asked = calls(closed, under="/") - calls(closed, under="/api/") - calls(closed, under="/metrics")
+def test_nothing_outside_of_api_and_pages_changes_anything_or_asks_for_a_token(closed: Flask) -> None:
+    asked = (
+        calls(closed, under="/")
+        - calls(closed, under="/api/")
+        - calls(closed, under="/metrics")
+        - calls_of_pages(closed)
+    )
 
     assert {method for method, _ in asked} == {"GET", "HEAD"}
     for method, path in asked:

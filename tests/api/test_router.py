@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from productator.api.conventions.page_routes import is_page
 from tests.api.checks import OFFERS, PRODUCTS, problem
 from tests.marks import SENDS_NO_SQL
 
@@ -16,7 +17,6 @@ Json = dict[str, Any]
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
         "/api",
         "/api/v1",
         "/api/v2/products",
@@ -146,4 +146,4 @@ def test_answers_are_json_in_utf_8_as_it_is(client: FlaskClient) -> None:
 @SENDS_NO_SQL
 def test_no_answer_of_the_api_is_a_redirect(app: Flask) -> None:
     assert not app.url_map.redirect_defaults
-    assert all(not rule.rule.endswith("/") for rule in app.url_map.iter_rules())
+    assert all(not rule.rule.endswith("/") for rule in app.url_map.iter_rules() if not is_page(app, rule))

@@ -13,6 +13,7 @@ from refresher import maintenance
 from refresher.leases.schedule import Rhythm
 from refresher.maintenance import Maintenance
 from refresher.metrics import Backlog
+from refresher.vitals import OwnVitals
 from tests.refresher.builders import LEASE, PERIOD
 from tests.refresher.rows import Sessions
 
@@ -21,7 +22,8 @@ FOR_EVER = Retention(0, 0, 0, 0)
 
 @pytest.fixture
 def tasks(sessions: Sessions) -> Maintenance:
-    return Maintenance(sessions, FOR_EVER, Rhythm(PERIOD, LEASE), Backlog(CollectorRegistry(), period_s=30))
+    backlog = Backlog(CollectorRegistry(), period_s=30)
+    return Maintenance(sessions, FOR_EVER, Rhythm(PERIOD, LEASE), backlog, OwnVitals())
 
 
 def run_due(tasks: Maintenance) -> None:

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from flask import Flask
 
 from productator import cli
+from productator.api.conventions.page_routes import is_page
 from productator.api.openapi import document
 from productator.app import create_app
 from productator.config import documents
@@ -102,6 +103,7 @@ def routes(app: Flask) -> set[str]:
     return {
         f"{method} {re.sub('<[^:]*:([a-z_]+)>', r'{}', rule.rule).format(*named(rule.rule))}"
         for rule in app.url_map.iter_rules()
+        if not is_page(app, rule)
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
 

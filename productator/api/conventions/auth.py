@@ -35,15 +35,25 @@ _BEARER = re.compile("bearer +([!-~]+)", re.IGNORECASE)
 _DOTS_OF_A_JWT = 2
 _READING = {"GET", "HEAD"}
 # For each PRODUCTATOR_AUTH, the scopes that need a token; "off" needs none.
-_PROTECTED_SCOPES = {"write": {Scope.WRITE}, "all": {Scope.READ, Scope.WRITE}}
+_PROTECTED_SCOPES = {"write": {Scope.WRITE, Scope.ADMIN}, "all": set(Scope)}
+
+
+# What needs the scope `admin`, reading included.
+_ADMINS_ONLY = ("/api/v1/tokens",)
 
 
 @dataclass(frozen=True)
-class _AccessRules:
+class AccessRules:
+    """What the settings say about access."""
+
     protected_scopes: set[Scope]
     # The digest of PRODUCTATOR_ADMIN_TOKEN.
     admin: str | None = field(repr=False)
     provider: IdentityProvider | None
+
+    def is_admin(self, secret: str) -> bool:
+        """Whether it is the admin token of the settings."""
+        return self.admin is not None and hmac.compare_digest(api_tokens.digest(secret), self.admin)
 
 
 def init_app(app: Flask, *, mode: str, admin_token: str | None, provider: IdentityProvider | None) -> None:
@@ -51,8 +61,13 @@ def init_app(app: Flask, *, mode: str, admin_token: str | None, provider: Identi
     if mode == "off":
         return
     admin = None if admin_token is None else api_tokens.digest(admin_token)
-    app.extensions[_EXTENSION] = _AccessRules(_PROTECTED_SCOPES[mode], admin, provider)
+    app.extensions[_EXTENSION] = AccessRules(_PROTECTED_SCOPES[mode], admin, provider)
     app.before_request(_authorize)
+
+
+def rules() -> AccessRules | None:
+    """None: access control is off."""
+    return current_app.extensions.get(_EXTENSION)
 
 
 def caller() -> str:
@@ -69,10 +84,12 @@ def _is_protected_path(path: str) -> bool:
     return path.startswith(_PROTECTED) or path == _METRICS
 
 
-def scope_of(method: str) -> Scope | None:
-    """The scope that the method needs; None: OPTIONS needs none."""
+def scope_of(rule: Rule, method: str) -> Scope | None:
+    """The scope that a call needs; None: OPTIONS needs none."""
     if method == "OPTIONS":
         return None
+    if rule.rule.startswith(_ADMINS_ONLY):
+        return Scope.ADMIN
     return Scope.READ if method in _READING else Scope.WRITE
 
 
@@ -89,31 +106,31 @@ def _authorize() -> None:
     # The router's own refusals come first; nothing has read the body yet.
     if request.url_rule is None or not is_protected(request.url_rule):
         return
-    rules: _AccessRules = current_app.extensions[_EXTENSION]
-    needed = scope_of(request.method)
-    g.caller = _authenticate(rules)
-    if needed not in rules.protected_scopes or (g.caller and g.caller.may(needed)):
+    access: AccessRules = current_app.extensions[_EXTENSION]
+    needed = scope_of(request.url_rule, request.method)
+    g.caller = _authenticate(access)
+    if needed not in access.protected_scopes or (g.caller and g.caller.may(needed)):
         return
     raise ScopeMissing(needed) if g.caller else TokenRequired
 
 
-def _authenticate(rules: _AccessRules) -> Caller | None:
+def _authenticate(access: AccessRules) -> Caller | None:
     """The caller of the request; None: it has no token. Raises TokenInvalid."""
     if "Authorization" not in request.headers:
         return None
     bearer = _BEARER.fullmatch(request.headers["Authorization"])
-    found = _caller_of(bearer[1], rules) if bearer else None
+    found = _caller_of(bearer[1], access) if bearer else None
     if found is None:
         raise TokenInvalid
     structlog.contextvars.bind_contextvars(caller=found.name)
     return found
 
 
-def _caller_of(secret: str, rules: _AccessRules) -> Caller | None:
-    if rules.admin and hmac.compare_digest(api_tokens.digest(secret), rules.admin):
+def _caller_of(secret: str, access: AccessRules) -> Caller | None:
+    if access.is_admin(secret):
         return Caller("admin", frozenset({Scope.ADMIN}))
-    if rules.provider and secret.count(".") == _DOTS_OF_A_JWT:  # our own tokens have no dots
-        return rules.provider.caller_of(secret, now=utc_now())
+    if access.provider and secret.count(".") == _DOTS_OF_A_JWT:  # our own tokens have no dots
+        return access.provider.caller_of(secret, now=utc_now())
     return _caller_of_stored(secret, now=utc_now())
 
 

@@ -57,7 +57,7 @@ def signed_position(cursor: str) -> object:
 
 
 def page_answer(page: Page[Any], items: Iterable[Item]) -> Response:
-    next_url = None if page.position is None else _next_url(page.position)
+    next_url = None if page.position is None else next_url_of(page.position)
     return listed(PageJson(items=list(items), next=next_url), next_url)
 
 
@@ -67,7 +67,8 @@ def listed(body: Mapping[str, Any], next_url: str | None) -> Response:
     return tagged_content(json_response({**body, "next": next_url}, headers=headers))
 
 
-def _next_url(position: Position) -> str:
+def next_url_of(position: Position) -> str:
+    """The address of the requested list's next page."""
     # Not `request.base_url`, which may contain letters that a header cannot.
     arguments = request.args.to_dict() | {"cursor": _cursor(position)}
     return address_of(str(request.endpoint), **(request.view_args or {}), **arguments)

@@ -21,15 +21,21 @@ _LONGEST_HOST = 260
 
 
 class Forwarding:
-    """WSGI middleware: believes `trusted_proxies` proxies, and before them the address in the settings."""
+    """WSGI middleware: believes `trusted_proxies` proxies, and before them the address in the settings.
 
-    def __init__(self, application: Any, *, trusted_proxies: int, public_url: str | None) -> None:
+    The header `kept` is no statement about the way: it holds a token, which is checked.
+    """
+
+    def __init__(
+        self, application: Any, *, trusted_proxies: int, public_url: str | None, kept: str | None = None
+    ) -> None:
         self._application = application
         self._trusted_proxies = trusted_proxies
+        self._kept = f"HTTP_{kept.upper().replace('-', '_')}" if kept else ""
         self._public_url = urlsplit(public_url) if public_url else None
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        forwarded = _taken_out(environ)
+        forwarded = _taken_out(environ, self._kept)
         if _PROTO in forwarded or "HTTP_X_FORWARDED_SSL" in forwarded:
             # uWSGI has taken the scheme from them, no matter who sent them.
             environ["wsgi.url_scheme"] = "http"
@@ -61,9 +67,11 @@ class Forwarding:
         return values[-self._trusted_proxies].strip()
 
 
-def _taken_out(environ: dict[str, Any]) -> dict[str, str]:
+def _taken_out(environ: dict[str, Any], kept: str) -> dict[str, str]:
     """The forwarded headers of the request, which it does not have any more."""
     names = [name for name in environ if name.startswith(("HTTP_X_FORWARDED_", "HTTP_FORWARDED"))]
+    if kept in names:
+        names.remove(kept)
     return {name: environ.pop(name) for name in names}
 
 

@@ -26,12 +26,16 @@ _REPLAYED = "Idempotency-Replayed"
 _STORED_HEADERS = ("Content-Type", "ETag", "Location")
 
 
-def once(work: Callable[[Session], Response]) -> Response:
+# An answer with a secret comes with the one to store, which has none.
+Answers = Response | tuple[Response, Response]
+
+
+def once(work: Callable[[Session], Answers]) -> Response:
     """Runs `work` in a transaction, or replays the answer that the request's key already has."""
     keyed = _keyed_request()
     if keyed is None:
         with transaction() as session:
-            return work(session)
+            return _to_send_and_to_store(work(session))[0]
     response = _replay(keyed) or _run(keyed, work) or _replay(keyed)
     if response is None:  # another request took the key, and then rolled back
         raise KeyInUse
@@ -49,16 +53,20 @@ def _replay(keyed: KeyedRequest) -> Response | None:
     return current_app.response_class(answer.body, status=answer.status, headers=headers)
 
 
-def _run(keyed: KeyedRequest, work: Callable[[Session], Response]) -> Response | None:
+def _run(keyed: KeyedRequest, work: Callable[[Session], Answers]) -> Response | None:
     """None: another request has taken the key since we looked."""
     with transaction() as session:
         now = utc_now()
         if not idempotency.take_key(session, keyed, now=now):
             session.rollback()
             return None
-        response = work(session)
-        idempotency.store_answer(session, keyed, _answer(response), now=now)
+        response, stored = _to_send_and_to_store(work(session))
+        idempotency.store_answer(session, keyed, _answer(stored), now=now)
         return response
+
+
+def _to_send_and_to_store(answers: Answers) -> tuple[Response, Response]:
+    return answers if isinstance(answers, tuple) else (answers, answers)
 
 
 def _keyed_request() -> KeyedRequest | None:

@@ -102,6 +102,14 @@ SCOPE_MISSING = _declare(
     example=errors.ScopeMissing("write"),
     headers=("WWW-Authenticate",),
 )
+FORM_REFUSED = _declare(
+    403,
+    "form-refused",
+    "The form was refused",
+    meaning="Pages accept forms from pages of the same address alone, with the token that each form has.",
+    advice="Load the page again. Programs use the API, which takes no cookie.",
+    example=errors.FormRefused(),
+)
 NOT_FOUND = _declare(
     404,
     "not-found",
@@ -125,6 +133,14 @@ OFFER_NOT_FOUND = _declare(
     meaning="The product has no such offer, or no longer: the Offers service adds and removes offers.",
     advice="Read the product's offers again.",
     example=errors.OfferNotFound(13, 68),
+)
+TOKEN_NOT_FOUND = _declare(
+    404,
+    "token-not-found",
+    "There is no such token",
+    meaning="No token has this id. A revoked one stays in the list.",
+    advice="Compare the id with those of `GET /api/v1/tokens`.",
+    example=errors.TokenNotFound(13),
 )
 METHOD_NOT_ALLOWED = _declare(
     405,

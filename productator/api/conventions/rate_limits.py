@@ -9,7 +9,7 @@ import time
 from http import HTTPStatus
 from ipaddress import IPv6Address, ip_address
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 
 from productator.api.conventions.auth import caller
 from productator.domain import Rate, RateWindow
@@ -38,6 +38,17 @@ def count_callers(app: Flask) -> None:
         app.before_request(app.extensions["productator-limits"].after_access)
 
 
+def refuse_guesser() -> None:
+    """For sign-in: an address that tried too many wrong tokens has to wait, as with the API."""
+    if limits := current_app.extensions.get("productator-limits"):
+        limits.refuse_guesser()
+
+
+def count_wrong_token() -> None:
+    if limits := current_app.extensions.get("productator-limits"):
+        limits.count_wrong_token()
+
+
 class _RateLimits:
     def __init__(self, rate: Rate, counters: Counters) -> None:
         self._rate = rate
@@ -49,8 +60,15 @@ class _RateLimits:
             return
         if not _has_token():
             self._count(f"from:{_network()}")
-        elif self._add(f"wrong:{_network()}", 0).count >= self._rate.quota:
+        else:
+            self.refuse_guesser()
+
+    def refuse_guesser(self) -> None:
+        if self._add(f"wrong:{_network()}", 0).count >= self._rate.quota:
             raise TooManyRequests(_seconds_left(g.window))
+
+    def count_wrong_token(self) -> None:
+        self._add(f"wrong:{_network()}", 1)
 
     def after_access(self) -> None:
         if _has_token() and not _is_exempt():
@@ -59,7 +77,7 @@ class _RateLimits:
     def add_headers(self, response: Response) -> Response:
         """Adds the headers of draft-ietf-httpapi-ratelimit-headers."""
         if response.status_code == HTTPStatus.UNAUTHORIZED and _has_token() and not _is_exempt():
-            self._add(f"wrong:{_network()}", 1)
+            self.count_wrong_token()
         window: RateWindow | None = g.get("window")
         if window is not None:
             left = max(0, self._rate.quota - window.count)

@@ -5,6 +5,7 @@ from typing import Any
 from productator.api.conventions.idempotency import KEY_PATTERN
 from productator.api.openapi import prices, problems, security
 from productator.api.openapi.parts import ID, TEXT, Json, shape
+from productator.api.schemas import system
 from productator.api.schemas.answers import (
     AliveJson,
     BatchAnswerJson,
@@ -21,7 +22,8 @@ from productator.api.schemas.answers import (
     RefreshStateJson,
     WrongValueJson,
 )
-from productator.api.schemas.bodies import OfferIn, OfferPatch, ProductBatch, ProductPatch
+from productator.api.schemas.bodies import OfferIn, OfferPatch, ProductBatch, ProductPatch, TokenIn
+from productator.api.schemas.tokens import NewTokenJson, TokenJson
 from productator.catalogue.validation import ProductIn
 
 
@@ -36,7 +38,7 @@ def components() -> Json:
 
 
 def _schemas() -> Json:
-    models = (ProductIn, ProductPatch, ProductBatch, OfferIn, OfferPatch)
+    models = (ProductIn, ProductPatch, ProductBatch, OfferIn, OfferPatch, TokenIn)
     bodies = {model.__name__: shape(model, mode="validation") for model in models}
     # Of any type, since no item makes the request invalid.
     items = {"anyOf": [{"$ref": "#/components/schemas/ProductIn"}, {}]}
@@ -63,6 +65,18 @@ _ANSWERS: dict[str, Any] = {
     "BatchRefused": BatchRefusedJson,
     "Refresh": RefreshJson,
     "RefreshState": RefreshStateJson,
+    "Token": TokenJson,
+    "NewToken": NewTokenJson,
+    "TokenPage": PageJson[TokenJson],
+    "System": system.SystemJson,
+    "ProductFigures": system.ProductFiguresJson,
+    "FailingProduct": system.FailingProductJson,
+    "OffersService": system.OffersServiceJson,
+    "Refresher": system.RefresherJson,
+    "Hour": system.HourJson,
+    "Database": system.DatabaseJson,
+    "Retention": system.RetentionJson,
+    "Versions": system.VersionsJson,
     "Alive": AliveJson,
     "Ready": ReadyJson,
     "Problem": ProblemJson,
@@ -79,6 +93,13 @@ PARAMETERS: Json = {
         "in": "path",
         "required": True,
         "description": "The offer.",
+        "schema": ID,
+    },
+    "token_id": {
+        "name": "token_id",
+        "in": "path",
+        "required": True,
+        "description": "The token.",
         "schema": ID,
     },
     "kind": {

@@ -11,6 +11,7 @@ from werkzeug.routing import Rule
 
 from productator.api.conventions import problem_types
 from productator.api.conventions.auth import is_protected
+from productator.api.conventions.page_routes import is_page
 from productator.api.conventions.problem_types import ProblemType
 from productator.api.conventions.rate_limits import EXEMPT
 from productator.api.openapi import links, problems, security
@@ -24,14 +25,15 @@ Every error is a problem (RFC 9457) and carries the answer's `X-Request-Id`. Unk
 query parameters of lists, are refused. Every path with GET has HEAD, and every path has OPTIONS. Times are
 UTC; prices and stock are whole numbers. Answers may get new members at any time.
 
-Every change needs a token with the scope `write`. A deployment may require the scope `read` for everything
-else, too, or no token at all. A token that is sent must be valid.
+Every change needs a token with the scope `write`, and everything about tokens `admin`. A deployment may
+require the scope `read` for everything else, too, or no token at all. A token that is sent must be valid.
 """
 _TAGS = {
     "Products": "The products, each with its offers.",
     "Offers": "External ones are kept fresh by the refresher, own ones are changed here.",
     "Prices": "A product's prices over time; figures are weighted by time.",
-    "Operation": "Probes and metrics.",
+    "Tokens": "Who may call the API; for administrators.",
+    "Operation": "Probes, metrics, and how the system does.",
     "Documentation": "This document, and the meaning of each problem.",
 }
 _PROBLEMS_OF_A_BODY = {
@@ -51,6 +53,7 @@ _PROBLEMS_OF_A_KEY = {problem_types.MALFORMED_KEY, problem_types.KEY_IN_USE, pro
 _PROBLEMS_OF_AN_ID = {
     "product_id": problem_types.PRODUCT_NOT_FOUND,
     "offer_id": problem_types.OFFER_NOT_FOUND,
+    "token_id": problem_types.TOKEN_NOT_FOUND,
 }
 _HEADER_OF = {
     None: [],
@@ -75,12 +78,14 @@ def build(app: Flask) -> Json:
     """Raises a KeyError that names the endpoint, if the table lacks one."""
     paths: dict[str, Json] = {}
     for rule in app.url_map.iter_rules():
+        if is_page(app, rule):
+            continue
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             described = _operation(rule, OPERATIONS[rule.endpoint], getdoc(app.view_functions[rule.endpoint]))
             if created := described["responses"].get("201"):
                 created["links"] = links.of_created(app, rule, _NAMES)
             if is_protected(rule):
-                described["security"] = security.of(method)
+                described["security"] = security.of(rule, method)
             paths.setdefault(path_of(rule), {})[method.lower()] = described
     return {
         "openapi": "3.1.0",

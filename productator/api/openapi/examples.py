@@ -82,6 +82,70 @@ REFRESH_STATE = {
     "last_error": "The Offers service answered 422 when registering.",
 }
 METRICS = 'productator_http_requests_total{method="GET",route="/api/v1/products",status="200"} 7.0'
+TOKEN_BODY = {"name": "shop front", "scopes": ["read"], "expires_at": "2027-01-31T12:00:00Z"}
+TOKEN: dict[str, Any] = {
+    "id": 3,
+    "name": "shop front",
+    "prefix": "pt_Zk3Qx",
+    "scopes": ["read"],
+    "state": "active",
+    "created_at": _CREATED,
+    "expires_at": "2027-01-31T12:00:00.000000Z",
+    "last_used_at": None,
+    "revoked_at": None,
+}
+NEW_TOKEN = TOKEN | {"secret": "pt_Zk3QxW7eR1tY5uI9oP3aS7dF1gH5jK9lZ3xC7vB1nM5"}
+TOKENS = {"items": [TOKEN], "next": None}
+SYSTEM: dict[str, Any] = {
+    "summary": "All 12,031 products are fresh; the oldest offers are 31 s old.",
+    "status": "ok",
+    "measured_at": _UPDATED,
+    "products": {
+        "total": 12031,
+        "fresh": 12031,
+        "stale": 0,
+        "without_offers": 0,
+        "pending": 0,
+        "failing": 1,
+        "due": 12,
+        "longest_wait_s": 0.4,
+        "oldest_offers_s": 31.2,
+    },
+    "most_failing": [
+        {
+            "product_id": 13,
+            "name": "Hand mill",
+            "failures": 1,
+            "last_error": "The answer is not a list of offers.",
+            "refreshed_at": _UPDATED,
+        }
+    ],
+    "offers_service": {"state": "up", "down_since": None},
+    "refreshers": [
+        {
+            "name": "refresher-1:7",
+            "version": "1.0.0",
+            "alive": True,
+            "started_at": _CREATED,
+            "seen_at": _UPDATED,
+            "breaker": "closed",
+            "down_since": None,
+            "last_success_at": _UPDATED,
+            "refreshes_per_s": 401.0,
+        }
+    ],
+    "hours": [
+        {"starts_at": "2026-11-23T20:00:00.000000Z", "refreshes": 721860, "failures": 3, "changes": 20140}
+    ],
+    "database": {"kind": "MariaDB", "version": "10.11.6", "schema": "0015", "expected_schema": "0015"},
+    "retention": {
+        "changes_days": 365,
+        "raw_points_days": 14,
+        "hourly_points_days": 730,
+        "daily_points_days": 0,
+    },
+    "versions": {"productator": "1.0.0", "python": "3.14.0"},
+}
 ALIVE = {"status": "alive"}
 READY = {"status": "ready"}
 

@@ -13,8 +13,8 @@ from productator.api.openapi import examples
 from productator.api.openapi import prices as price_examples
 from productator.api.resources.offer_history import OfferChangesQuery
 from productator.api.resources.prices import PriceHistoryQuery, PriceRangeQuery
-from productator.api.schemas.bodies import OfferIn, OfferPatch, ProductBatch, ProductPatch
-from productator.api.schemas.queries import OffersQuery, ProductOffersQuery, ProductsQuery
+from productator.api.schemas.bodies import OfferIn, OfferPatch, ProductBatch, ProductPatch, TokenIn
+from productator.api.schemas.queries import OffersQuery, ProductOffersQuery, ProductsQuery, TokensQuery
 from productator.catalogue.validation import ProductIn
 
 
@@ -206,6 +206,37 @@ OPERATIONS: dict[str, Operation] = {
         tag="Prices",
         conditional="read",
         success=Success("PriceSummary", examples=price_examples.SUMMARY, headers=_TAGGED),
+    ),
+    "tokens.list_tokens": Operation(
+        summary="List tokens",
+        tag="Tokens",
+        query=TokensQuery,
+        conditional="read",
+        success=Success("TokenPage", examples.TOKENS, headers=_LISTED),
+    ),
+    "tokens.create_token": Operation(
+        summary="Create a token",
+        tag="Tokens",
+        body=RequestBody(TokenIn, examples.TOKEN_BODY),
+        conditional="once",
+        success=Success("NewToken", examples.NEW_TOKEN, 201, ("Location",)),
+    ),
+    "tokens.get_token": Operation(
+        summary="Read a token",
+        tag="Tokens",
+        conditional="read",
+        success=Success("Token", examples.TOKEN, headers=_TAGGED),
+    ),
+    "tokens.revoke_token": Operation(
+        summary="Revoke a token",
+        tag="Tokens",
+        success=_DELETED,
+    ),
+    "system.get_system": Operation(
+        summary="Read how the system does",
+        tag="Operation",
+        conditional="read",
+        success=Success("System", examples.SYSTEM, headers=_TAGGED),
     ),
     "probes.livez": Operation(
         summary="Whether the process answers", tag="Operation", success=Success("Alive", examples.ALIVE)

@@ -1,13 +1,45 @@
 """The JSON bodies that clients send."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
-from productator.catalogue.validation import Description, Name, StrictModel
-from productator.domain import MAX_AMOUNT, OwnOffer
+from productator.api.conventions.time_ranges import Moment
+from productator.catalogue.validation import NAME_PATTERN, Description, Name, StrictModel, not_blank
+from productator.domain import MAX_AMOUNT, TOKEN_NAME_LENGTH, OwnOffer
 
 MAX_BATCH = 1_000
+
+
+def _printable(text: str) -> str:
+    # It is shown in terminals, too.
+    if not text.isprintable():
+        raise ValueError("must have printable characters only")
+    return text
+
+
+TokenName = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=TOKEN_NAME_LENGTH,
+        json_schema_extra={"pattern": NAME_PATTERN},
+        description="Printable characters, not only blanks.",
+    ),
+    AfterValidator(not_blank),
+    AfterValidator(_printable),
+]
+
+
+class TokenIn(StrictModel):
+    name: TokenName
+    scopes: Annotated[
+        list[Literal["read", "write", "admin"]],
+        Field(min_length=1, max_length=10, description="Each includes the ones before it."),
+    ]
+    expires_at: Annotated[
+        Moment | None, Field(description="A time in the future; null: the token does not expire.")
+    ] = None
 
 
 def _whole(number: object) -> object:

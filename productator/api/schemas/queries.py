@@ -61,6 +61,11 @@ class ProductsQuery(Query):
     cursor: Cursor | None = None
 
 
+class TokensQuery(Query):
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
 class _OfferFilters(Query):
     in_stock: Literal["true", "false"] | None = None
     min_price: _Price | None = None

@@ -1,0 +1,154 @@
+"""Takes the screenshots of all pages with Chromium: full, empty, stale, service down, narrow and dark.
+
+    python -m lab.screenshots [docs/screenshots]
+
+The pages run under uWSGI on an SQLite file. The prices are made up: every run shows the same ones.
+"""
+
+import random
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+from sqlalchemy import Engine, update
+from sqlalchemy.orm import Session
+
+from lab import browsers, made_up_history
+from lab.processes.api import Api
+from lab.processes.system import System
+from productator.cli.demo import PRODUCTS
+from productator.database import migrate
+from productator.database.engine import make_engine
+from productator.domain import utc_now
+from productator.models import Product, Refresh
+
+_FOLDER = Path("docs/screenshots")
+_PRICES = (18_990, 9_490, 4_290, 5_690, 2_790, 8_490, 6_190, 4_090, 11_490, 890, 24_900, 1_290)
+_DRIFTS = (-0.16, 0.02, 0.09, -0.05, 0.0, -0.08, 0.05, -0.02, 0.12, 0.0, -0.03, 0.06)
+_WIDTH, _HEIGHT = 1200, 800
+_PHONE = 360
+
+
+def main(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright, browsers.chromium(playwright) as browser:
+        with _pages(is_filled=True) as (api, engine):
+            _of_full_lists(browser, api, folder)
+            with Session(engine) as session:
+                _age(session)
+                session.commit()
+            _shoot(browser, api.url("/"), folder / "products-old.png")
+            _shoot(browser, api.url("/products/3"), folder / "product-old.png")
+        with _pages(is_filled=False) as (api, _):
+            _shoot(browser, api.url("/"), folder / "products-empty.png")
+        _of_a_lost_database(browser, folder)
+
+
+def _of_full_lists(browser: Browser, api: Api, folder: Path) -> None:
+    products, product = api.url("/?sort=change"), api.url("/products/1?range=90d")
+    _shoot(browser, products, folder / "products.png")
+    _shoot(browser, product, folder / "product.png", whole=True)
+    _shoot(browser, products, folder / "products-dark.png", dark=True)
+    _shoot(browser, product, folder / "product-dark.png", dark=True)
+    _shoot(browser, products, folder / "products-narrow.png", width=_PHONE)
+    _shoot(browser, product, folder / "product-narrow.png", width=_PHONE, whole=True)
+    _shoot(browser, api.url("/products/new"), folder / "product-new.png")
+    _shoot(browser, api.url("/products/1/delete"), folder / "product-delete.png")
+    _shoot(browser, api.url("/nowhere"), folder / "not-found.png")
+    with _opened(browser, api.url("/products/2/edit")) as page:
+        with _opened(browser, api.url("/products/2/edit")) as other:
+            other.fill("[name=description]", "50 mm flat burrs, stepless, now in black")
+            other.get_by_role("button", name="Save").click()
+        page.fill("[name=name]", "Burr grinder Mignon Crono II")
+        page.get_by_role("button", name="Save").click()
+        page.screenshot(path=folder / "product-conflict.png")
+
+
+def _of_a_lost_database(browser: Browser, folder: Path) -> None:
+    """The page that was open stays, and says so; one that is opened now is an error page."""
+    with _pages(is_filled=True) as (api, engine), _opened(browser, api.url("/?sort=change")) as page:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE products RENAME TO products_away")
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        page.wait_for_selector("[data-trouble]:not([hidden])")
+        page.screenshot(path=folder / "products-database-away.png")
+        _shoot(browser, api.url("/"), folder / "database-away.png")
+
+
+@contextmanager
+def _pages(*, is_filled: bool) -> Iterator[tuple[Api, Engine]]:
+    """An API with everybody allowed everything."""
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/productator.db"
+        engine = make_engine(url)
+        migrate.migrate(engine)
+        if is_filled:
+            with Session(engine) as session:
+                fill(session, now=utc_now())
+                session.commit()
+        variables = {"PRODUCTATOR_AUTH": "off", "PRODUCTATOR_CURRENCY": "CZK", "REFRESHER_PERIOD": "30"}
+        system = System(url, Path(folder), variables)
+        try:
+            yield system.api(), engine
+        finally:
+            system.stop_all()
+            engine.dispose()
+
+
+def fill(session: Session, *, now: datetime) -> None:
+    chance = random.Random(16)
+    for new, price, drift in zip(PRODUCTS, _PRICES, _DRIFTS, strict=True):
+        made_up_history.add_product(
+            session,
+            new.name,
+            price=price,
+            drift=drift,
+            chance=chance,
+            now=now,
+            description=new.description,
+            stock=0.2 if "bike" in new.name else 0.92,
+        )
+    pending = Product(name="Hand mill Kono", description="", remote_id="new", created_at=now, updated_at=now)
+    session.add(pending)
+    session.flush()
+    session.add(Refresh(product_id=pending.id, due_at=now + timedelta(days=1)))
+    made_up_history.keep_day_lows(session, now=now)
+
+
+def _age(session: Session) -> None:
+    """As after an outage of the service of four minutes."""
+    ago = utc_now() - timedelta(minutes=4)
+    statement = update(Refresh).where(Refresh.refreshed_at.is_not(None))
+    values = {"refreshed_at": ago, "failures": 4, "last_error": "The Offers service answered 503."}
+    session.execute(statement.values(values))
+
+
+def _shoot(
+    browser: Browser,
+    url: str,
+    path: Path,
+    *,
+    width: int = _WIDTH,
+    dark: bool = False,
+    whole: bool = False,
+) -> None:
+    with _opened(browser, url, width=width, dark=dark) as page:
+        page.screenshot(path=path, full_page=whole)
+
+
+@contextmanager
+def _opened(browser: Browser, url: str, *, width: int = _WIDTH, dark: bool = False) -> Iterator[Page]:
+    page = browser.new_page(
+        viewport={"width": width, "height": _HEIGHT}, color_scheme="dark" if dark else "light"
+    )
+    page.goto(url)
+    yield page
+    page.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else _FOLDER)

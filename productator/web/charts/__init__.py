@@ -1,0 +1,1 @@
+"""Charts of prices over time, as SVG. Pure: values in, markup out."""

@@ -1,0 +1,53 @@
+"""Paths of prices, which do not slide between two values: each holds until the next one."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from productator.web.charts.scales import Scale
+
+
+class Step(NamedTuple):
+    """What held in [start, end), in seconds since 1970; prices are None while nothing was in stock."""
+
+    start: float
+    end: float
+    lowest: int | None
+    highest: int | None
+
+
+def merged(steps: Iterable[Step]) -> Iterator[Step]:
+    """Steps of equal prices that follow each other, as one."""
+    last: Step | None = None
+    for step in steps:
+        if last and last.end == step.start and last[2:] == step[2:]:
+            last = last._replace(end=step.end)
+            continue
+        if last:
+            yield last
+        last = step
+    if last:
+        yield last
+
+
+def line(steps: Iterable[Step], x: Scale, y: Scale) -> str:
+    """The path of the lowest price, with a gap where nothing was in stock."""
+    path, drawn_to = [], None
+    for step in steps:
+        if step.lowest is None:
+            continue
+        begin, end, height = x.at(step.start), x.at(step.end), y.at(step.lowest)
+        path.append(f"V{height:g}" if drawn_to == step.start else f"M{begin:g} {height:g}")
+        path.append(f"H{end:g}")
+        drawn_to = step.end
+    return "".join(path)
+
+
+def band(steps: Iterable[Step], x: Scale, y: Scale) -> str:
+    """The area between the lowest and the highest price."""
+    path = []
+    for step in steps:
+        if step.lowest is None or step.highest is None or step.highest <= step.lowest:
+            continue
+        top, bottom = y.at(step.highest), y.at(step.lowest)
+        path.append(f"M{x.at(step.start):g} {bottom:g}V{top:g}H{x.at(step.end):g}V{bottom:g}z")
+    return "".join(path)

@@ -1,0 +1,88 @@
+"""How pages write numbers, prices and times, in the language of the reader where it matters."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from flask import Flask, current_app, request
+from markupsafe import Markup
+
+from productator.domain import utc_now
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+_NARROW = "\u202f"
+# How a language separates thousands, and decimals; English where it is not listed.
+_SEPARATORS = {
+    **dict.fromkeys(("cs", "fr", "pl", "sk", "sv", "nb", "no", "fi", "ru", "uk", "bg", "hu"), (_NARROW, ",")),
+    **dict.fromkeys(("de", "es", "it", "nl", "pt", "da", "tr", "id", "el", "ro", "hr", "sl"), (".", ",")),
+}
+_ENGLISH = (",", ".")
+
+
+def init_app(app: Flask) -> None:
+    filters = (number, price, typed_price, percent, duration, ago, moment, instant)
+    app.jinja_env.filters |= {each.__name__: each for each in filters}
+
+
+def number(value: int | float, decimals: int = 0) -> str:
+    thousands, point = _separators()
+    text = f"{value:,.{decimals}f}"
+    return text.replace(",", "\0").replace(".", point).replace("\0", thousands)
+
+
+def price(amount: int | None) -> str:
+    """With the currency, if the installation has one; prices are whole numbers of its smallest unit."""
+    if amount is None:
+        return "\N{EN DASH}"
+    decimals = current_app.config["PRICE_DECIMALS"]
+    thousands, point = _separators()
+    whole, rest = divmod(amount, 10**decimals)
+    text = f"{whole:,}".replace(",", thousands) + (f"{point}{rest:0{decimals}d}" if decimals else "")
+    currency = current_app.config["CURRENCY"]
+    return f"{text}\u00a0{currency}" if currency else text
+
+
+def typed_price(amount: int) -> str:
+    """As a field of a form takes it."""
+    decimals = current_app.config["PRICE_DECIMALS"]
+    return str(Decimal(amount).scaleb(-decimals))
+
+
+def percent(value: float) -> str:
+    """With one decimal below ten, and without a sign."""
+    value = abs(value)
+    return f"{number(value, 1 if 0 < value < 9.95 else 0)}\u00a0%"  # noqa: PLR2004
+
+
+def duration(seconds: float) -> str:
+    for length, unit in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
+        if seconds >= 2 * length or (unit != "d" and seconds >= length):
+            return f"{int(seconds // length)}\u00a0{unit}"
+    return f"{max(0, int(seconds))}\u00a0s"
+
+
+def ago(time: datetime) -> Markup:
+    """The age of a time; the script keeps it going, and the exact time is in the title."""
+    text = f"{duration((utc_now() - time).total_seconds())} ago"
+    return _time(time, text, "ago")
+
+
+def moment(time: datetime) -> Markup:
+    """A time; the script shows it in the reader's zone."""
+    return _time(time, f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC", "local")
+
+
+def instant(seconds: float) -> Markup:
+    """The same of seconds since 1970."""
+    return moment(datetime.fromtimestamp(seconds, UTC))
+
+
+def _time(time: datetime, text: str, kind: str) -> Markup:
+    utc = time.astimezone(UTC)
+    attributes = f'datetime="{utc:%Y-%m-%dT%H:%M:%SZ}" title="{utc:%Y-%m-%d %H:%M:%S} UTC" data-{kind}'
+    # Numbers and words of ours: nothing has to be escaped.
+    return Markup(f"<time {attributes}>{text}</time>")  # noqa: S704
+
+
+def _separators() -> tuple[str, str]:
+    language = request.accept_languages.best or "en"
+    return _SEPARATORS.get(language.partition("-")[0].lower(), _ENGLISH)

@@ -1,0 +1,13 @@
+"""When prices count as old."""
+
+from datetime import datetime, timedelta
+
+from flask import current_app
+
+from productator.api.resources.offers import STALE_AFTER_PERIODS
+from productator.domain import utc_now
+
+
+def stale_since() -> datetime:
+    """Prices that were last refreshed before this are old."""
+    return utc_now() - timedelta(seconds=STALE_AFTER_PERIODS * current_app.config["REFRESHER_PERIOD_S"])

@@ -1,0 +1,143 @@
+"""What all pages for people share: their blueprints, their frame and headers, and errors as pages."""
+
+import re
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response, abort, current_app, redirect, render_template, request, url_for
+
+from productator.api.conventions.conditional import ASK_EACH_TIME, tagged_content
+from productator.api.conventions.page_routes import PageBlueprint
+from productator.domain import Scope
+from productator.errors import ScopeMissing, TokenRequired
+from productator.web import formats, forms, static_files
+from productator.web.charts.sparkline import sparkline
+from productator.web.parsing import Form
+from productator.web.price_story import change_sentence
+from productator.web.viewer import Viewer, current_viewer
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+    " form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+# The script asks for the changing part of a page alone: the block of this name.
+PART = "X-Page-Part"
+# In the order of the navigation: label, endpoint. An entry without its view is left out.
+_NAVIGATION = (
+    ("Products", "product_list.show"),
+    ("Alerts", "alert_pages.show"),
+    ("System", "system_page.show"),
+    ("Tokens", "token_pages.show"),
+)
+_ADMINS_ONLY = {"token_pages.show"}
+SIGN_IN = "sign_in.show"
+_TIME_TEXT = re.compile("(<time [^>]*>)[^<]*")
+
+
+def page_blueprint(name: str, *, is_open: bool = False) -> PageBlueprint:
+    """Routes of pages; unless they are open, viewers who may not read are sent to the sign-in."""
+    blueprint = PageBlueprint(name, __name__, template_folder="templates")
+    if not is_open:
+        blueprint.before_request(_require_reader)
+    return blueprint
+
+
+def init_app(app: Flask, blueprints: tuple[PageBlueprint, ...]) -> None:
+    formats.init_app(app)
+    app.jinja_env.filters |= {"sparkline": sparkline, "sentence": change_sentence}
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals |= {
+        "typed": lambda **values: Form(values),
+        "form_token": forms.form_token,
+        "static_url": static_files.static_url,
+        "has_page": lambda endpoint: endpoint in current_app.view_functions,
+    }
+    for each in (*blueprints, static_files.static):
+        app.register_blueprint(each)
+    app.after_request(_problem_as_page)
+
+
+def page(template: str, *, status: int = HTTPStatus.OK, **values: Any) -> Response:
+    """A page from a template that extends base.html; only its block `live` if the script asks for that."""
+    viewer = values.setdefault("viewer", current_viewer())
+    values["navigation"] = _navigation(viewer)
+    part = request.headers.get(PART) == "live"
+    html = _block(template, "live", values) if part else render_template(template, **values)
+    response = current_app.response_class(html, status=status, content_type="text/html; charset=utf-8")
+    response.headers["Content-Security-Policy"] = POLICY
+    response.headers["Referrer-Policy"] = "same-origin"
+    response.headers["Cache-Control"] = f"private, {ASK_EACH_TIME}" if viewer.signed_in else ASK_EACH_TIME
+    response.vary.update((PART, "Cookie", "Accept-Language"))
+    if part:
+        # The age of a price is a text that changes every second; what it is the age of does not.
+        return tagged_content(response, identity=_TIME_TEXT.sub(r"\1", html).encode())
+    return response
+
+
+def see(endpoint: str, **values: Any) -> Response:
+    """After a form: the browser shows that page, and showing it again sends nothing twice."""
+    return current_app.make_response(redirect(url_for(endpoint, **values), HTTPStatus.SEE_OTHER))
+
+
+def require_writer() -> None:
+    """For views that change something: checks the viewer, and the form where one was sent."""
+    viewer = current_viewer()
+    if not viewer.may_write:
+        if viewer.signed_in:
+            raise ScopeMissing(Scope.WRITE)
+        if SIGN_IN not in current_app.view_functions:
+            raise TokenRequired
+        abort(_sent_to_sign_in())
+    if request.method == "POST":
+        forms.check_form()
+
+
+def _require_reader() -> Response | None:
+    viewer = current_viewer()
+    if viewer.may_read:
+        return None
+    if viewer.signed_in or SIGN_IN not in current_app.view_functions:
+        raise ScopeMissing(Scope.READ)
+    return _sent_to_sign_in()
+
+
+def _sent_to_sign_in() -> Response:
+    # A form that was sent is not sent again.
+    return see(SIGN_IN, next=request.full_path.rstrip("?") if request.method == "GET" else None)
+
+
+def _navigation(viewer: Viewer) -> list[tuple[str, str, bool]]:
+    """Label, address, and whether it is the page that is shown."""
+    shown = [
+        (label, endpoint)
+        for label, endpoint in _NAVIGATION
+        if endpoint in current_app.view_functions and (endpoint not in _ADMINS_ONLY or viewer.may_admin)
+    ]
+    return [(label, url_for(endpoint), request.endpoint == endpoint) for label, endpoint in shown]
+
+
+def _block(template: str, name: str, values: dict[str, Any]) -> str:
+    found = current_app.jinja_env.get_template(template)
+    current_app.update_template_context(values)
+    return "".join(found.blocks[name](found.new_context(values)))
+
+
+def _is_for_people() -> bool:
+    is_of_the_api = request.path.startswith("/api/") or PART in request.headers
+    return not is_of_the_api and "text/html" in request.headers.get("Accept", "")
+
+
+def _problem_as_page(response: Response) -> Response:
+    """A browser gets a page where the API's clients get problem+json, and the script, which needs no more."""
+    if response.status_code < HTTPStatus.BAD_REQUEST or response.mimetype != "application/problem+json":
+        return response
+    if not _is_for_people():
+        return response
+    problem = response.get_json()
+    # Not the real viewer: finding out who that is may be what failed.
+    nobody = Viewer(signed_in=False, name="", scopes=frozenset())
+    shown = page("error.html", status=response.status_code, problem=problem, viewer=nobody)
+    for name in ("Retry-After", "Allow", "X-Request-Id"):
+        if name in response.headers:
+            shown.headers[name] = response.headers[name]
+    return shown

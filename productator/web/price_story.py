@@ -1,0 +1,120 @@
+"""What the page of a product says about its price: where it stands, and the chart of a range."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from productator.domain import ChangeKind
+from productator.prices import figures
+from productator.prices.offer_history import LatestChange
+from productator.prices.segments import DAY, SECOND, TimeRange, microseconds
+from productator.prices.summary import PriceSummary
+from productator.web import formats
+from productator.web.charts.price_chart import PriceChart, price_chart
+from productator.web.charts.steps import Step, merged
+
+# Days; all that is known if it is None.
+RANGES: dict[str, float | None] = {"24h": 1, "7d": 7, "30d": 30, "90d": 90, "all": None}
+RANGE_NAMES = {"24h": "24 hours", "7d": "7 days", "30d": "30 days", "90d": "90 days", "all": "all time"}
+DEFAULT_RANGE = "30d"
+
+
+class Extremes(NamedTuple):
+    lowest: int
+    highest: int
+
+
+@dataclass(frozen=True)
+class PriceRange:
+    """A range of the chart, and the same as a table."""
+
+    name: str
+    steps: list[Step]
+    chart: PriceChart | None
+    # Of the lowest price.
+    extremes: Extremes | None
+
+    @property
+    def sentence(self) -> str:
+        """The chart in words."""
+        if not self.extremes:
+            return "Nothing was in stock."
+        known = [step.lowest for step in self.steps if step.lowest is not None]
+        gaps = sum(step.lowest is None for step in self.steps)
+        text = (
+            f"Lowest price over {RANGE_NAMES[self.name]}: from {formats.price(known[0])} to"
+            f" {formats.price(known[-1])}, between {formats.price(self.extremes.lowest)} and"
+            f" {formats.price(self.extremes.highest)}"
+        )
+        return f"{text}; out of stock {gaps} {'time' if gaps == 1 else 'times'}." if gaps else f"{text}."
+
+
+def price_range(connection: Connection, product_id: int, name: str, *, now: datetime) -> PriceRange:
+    end = microseconds(now)
+    days = RANGES[name]
+    within = TimeRange(0 if days is None else end - int(days * DAY), end)
+    history = figures.price_history(connection, product_id, within, "raw")
+    if history.rest:
+        # Too many changes to draw each: the finest steps that fit.
+        history = figures.price_history(connection, product_id, within, None)
+    steps = list(
+        merged(
+            Step(
+                point.start / SECOND,
+                point.end / SECOND,
+                point.prices and point.prices.lowest,
+                point.prices and point.prices.highest,
+            )
+            for point in history.points
+        )
+    )
+    start = steps[0].start if steps and days is None else within.start / SECOND
+    lows = [step.lowest for step in steps if step.lowest is not None]
+    return PriceRange(
+        name=name,
+        steps=steps,
+        chart=price_chart(steps, start, end / SECOND, label=formats.price),
+        extremes=Extremes(min(lows), max(lows)) if lows else None,
+    )
+
+
+def standing(summary: PriceSummary) -> str | None:
+    """A sentence that says whether the price now is good."""
+    share = summary.percentile_90_days
+    if summary.current is None or share is None or summary.trend is None:
+        return None
+    days = (summary.trend.end - summary.trend.start) // DAY
+    span = f"{days} days" if days > 1 else "day"
+    times = summary.trend.times
+    if len(times) == 1:
+        return f"The same price for all of the last {span}."
+    below = share.rounded(2)
+    same = 100 * times.get(summary.current.price, 0) / summary.trend.in_stock
+    above = 100 - below - same
+    if below == 0:
+        return f"The lowest price of the last {span}; it was dearer {_share(above)} of the time."
+    if above >= below:
+        return f"Cheaper than {_share(above)} of the last {span}."
+    return f"Dearer than {_share(below)} of the last {span}."
+
+
+def change_sentence(found: LatestChange) -> str:
+    """What happened to an offer."""
+    change, before = found.change, found.price_before
+    name = f"Offer {change.offer_id}"
+    if change.kind is ChangeKind.REMOVED or change.price is None:
+        last = "" if before is None else f", last {formats.price(before)}"
+        return f"{name} is gone{last}"
+    now = formats.price(change.price)
+    stock = f"{formats.number(change.items_in_stock or 0)} in stock"
+    if change.kind is ChangeKind.APPEARED or before is None:
+        return f"{name} is new: {now}, {stock}"
+    if before == change.price:
+        return f"{name} has {stock}, before {formats.number(found.items_before or 0)}; {now}"
+    return f"{name} now {now}, before {formats.price(before)}"
+
+
+def _share(percent: float) -> str:
+    return f"{formats.number(min(max(round(percent), 1), 99))}\N{NO-BREAK SPACE}%"

@@ -1,0 +1,90 @@
+"""The page of one product: its price now and over time, its offers, and its last changes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Response, request, url_for
+from sqlalchemy import Connection
+
+from productator.catalogue import offers, overview, products
+from productator.catalogue.offers import Filter, OfferRow
+from productator.database.web import reading_one_state
+from productator.domain import ChangeKind, utc_now
+from productator.prices import figures, offer_history
+from productator.prices.offer_history import LatestChange
+from productator.prices.segments import microseconds
+from productator.web.freshness import stale_since
+from productator.web.pages import page, page_blueprint
+from productator.web.parsing import Form
+from productator.web.price_story import DEFAULT_RANGE, RANGE_NAMES, RANGES, price_range, standing
+
+product_page = page_blueprint("product_page")
+
+_CHANGES, _PAST_OFFERS = 12, 50
+# A product may have thousands.
+_OFFERS = 50
+# What a form that led here has done.
+_DONE = {
+    "refresh": "Fresh offers were asked for. They are here in about a second.",
+    "created": "The product was added. Its first offers are here in about a second.",
+    "changed": "The product was changed.",
+    "offer": "Your offer was saved.",
+    "offer-deleted": "Your offer was deleted.",
+}
+
+
+@product_page.get("/products/<id:product_id>")
+def show(product_id: int) -> Response:
+    """A product with its prices and offers."""
+    return product_response(product_id)
+
+
+def product_response(product_id: int, *, status: int = 200, **values: Any) -> Response:
+    """The page of the product; a form on it that was refused is shown again with what was typed."""
+    now = utc_now()
+    asked = request.args.get("range", DEFAULT_RANGE)
+    shows_past = bool(request.args.get("past"))
+    with reading_one_state() as connection:
+        product = products.get(connection, product_id)
+        found = offers.of_product(connection, product_id, Filter(), sort="price")
+        state = overview.refresh_state(connection, product_id)
+        summary = figures.price_summary(connection, product_id, microseconds(now))
+        shown = price_range(connection, product_id, asked if asked in RANGES else DEFAULT_RANGE, now=now)
+        changes = offer_history.latest(connection, product_id, limit=_CHANGES)
+        past = _past_offers(connection, product_id) if shows_past else None
+    ordered = _cheapest_first(found.offers)
+    shows_all = bool(request.args.get("all"))
+    return page(
+        "product.html",
+        status=status,
+        product=product,
+        offers=ordered if shows_all else ordered[:_OFFERS],
+        offers_count=len(ordered),
+        in_stock=[each for each in ordered if each.items_in_stock],
+        state=state,
+        is_stale=state.refreshed_at is not None and state.refreshed_at <= stale_since(),
+        summary=summary,
+        standing=standing(summary),
+        shown=shown,
+        range_names=RANGE_NAMES,
+        changes=changes,
+        past=past,
+        done=_DONE.get(request.args.get("done", "")),
+        address_with=lambda **over: _address_with(product_id, over),
+        **({"new_offer": Form(), "edited_offer": None} | values),
+    )
+
+
+def _past_offers(connection: Connection, product_id: int) -> list[LatestChange]:
+    return offer_history.latest(connection, product_id, limit=_PAST_OFFERS, kind=ChangeKind.REMOVED)
+
+
+def _cheapest_first(found: Sequence[OfferRow]) -> list[OfferRow]:
+    return sorted(found, key=lambda offer: (offer.items_in_stock == 0, offer.price, offer.id))
+
+
+def _address_with(product_id: int, over: dict[str, str | None]) -> str:
+    """The same page with other parameters."""
+    kept = {name: request.args.get(name) for name in ("range", "past", "all")} | over
+    given: dict[str, Any] = {name: value for name, value in kept.items() if value}
+    return url_for("product_page.show", product_id=product_id, **given)

@@ -1,0 +1,118 @@
+"""The page of tokens, for administrators: list, create, revoke."""
+
+from datetime import datetime, timedelta
+from http import HTTPStatus
+
+from flask import Response, request, url_for
+from pydantic import TypeAdapter, ValidationError
+
+from productator.access import api_tokens
+from productator.api.conventions.cursors import next_url_of, position_of
+from productator.api.conventions.parsing import read_query
+from productator.api.schemas.bodies import TokenName
+from productator.api.schemas.queries import TokensQuery
+from productator.catalogue.validation import wrong_fields
+from productator.database.web import reading, transaction
+from productator.domain import Scope, utc_now
+from productator.errors import ScopeMissing
+from productator.web.forms import check_form
+from productator.web.pages import SIGN_IN, page, page_blueprint, see
+from productator.web.parsing import Form
+from productator.web.viewer import current_viewer
+
+token_pages = page_blueprint("token_pages")
+
+_NAME: TypeAdapter[str] = TypeAdapter(TokenName)
+_SCOPES = {
+    Scope.READ: "read: look at everything",
+    Scope.WRITE: "write: change products and own offers, too",
+    Scope.ADMIN: "admin: manage tokens, too",
+}
+# Days until a token expires; 0: never.
+_EXPIRIES = {"7": "in 7 days", "30": "in 30 days", "90": "in 90 days", "365": "in a year", "0": "never"}
+
+
+@token_pages.get("/tokens")
+def show() -> Response:
+    """All tokens, and a form for a new one."""
+    return _shown(Form({"scope": Scope.READ, "expires": "90"}))
+
+
+@token_pages.post("/tokens")
+def create() -> Response:
+    """Creates a token; this answer alone shows its secret."""
+    check_form()
+    form = Form.sent()
+    try:
+        name = _NAME.validate_python(form.get("name").strip())
+    except ValidationError as error:
+        form.errors["name"] = wrong_fields(error)[0][1]
+        return _shown(form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    scope, expires = form.get("scope"), form.get("expires")
+    if scope not in set(Scope) or expires not in _EXPIRIES:
+        return _shown(form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    now = utc_now()
+    with transaction() as session:
+        token, secret = api_tokens.create(
+            session, name=name, scopes=[Scope(scope)], expires_at=_expiry(expires, now=now), now=now
+        )
+        made = token.id
+    response = _shown(Form({"scope": Scope.READ, "expires": "90"}), made=made, secret=secret)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@token_pages.get("/tokens/<id:token_id>/revoke")
+def confirm_revocation(token_id: int) -> Response:
+    """Asks before the token is revoked."""
+    with reading() as connection:
+        return page("token_revoke.html", token=api_tokens.get(connection, token_id))
+
+
+@token_pages.post("/tokens/<id:token_id>/revoke")
+def revoke(token_id: int) -> Response:
+    """Revokes the token, and ends its sessions."""
+    check_form()
+    with transaction() as session:
+        api_tokens.revoke(session, token_id, now=utc_now())
+    return see("token_pages.show")
+
+
+@token_pages.before_request
+def require_admin() -> Response | None:
+    """Sends viewers without a session to the sign-in."""
+    viewer = current_viewer()
+    if viewer.may_admin:
+        return None
+    if viewer.signed_in:
+        raise ScopeMissing(Scope.ADMIN)
+    return see(SIGN_IN, next=url_for("token_pages.show", _external=False).removeprefix(request.root_path))
+
+
+def _shown(
+    form: Form, *, status: int = HTTPStatus.OK, made: int | None = None, secret: str | None = None
+) -> Response:
+    query = read_query(TokensQuery) if request.method == "GET" else TokensQuery()
+    position = position_of(query.cursor, api_tokens.BY_ID)
+    with reading() as connection:
+        found = api_tokens.page(connection, limit=query.limit, position=position)
+    now = utc_now()
+    return page(
+        "tokens.html",
+        status=status,
+        tokens=[(each, api_tokens.state(each, now=now)) for each in found.rows],
+        next_url=_next_url(found.position) if request.method == "GET" else None,
+        form=form,
+        scopes=_SCOPES,
+        expiries=_EXPIRIES,
+        made=made,
+        secret=secret,
+    )
+
+
+def _next_url(position: list[int | str] | None) -> str | None:
+    return None if position is None else next_url_of(position)
+
+
+def _expiry(days: str, *, now: datetime) -> datetime | None:
+    return now + timedelta(days=int(days)) if days != "0" else None

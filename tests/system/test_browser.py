@@ -1,0 +1,309 @@
+"""The pages in a real browser, served by uWSGI: what people do, with and without script."""
+
+import random
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from lab import browsers, made_up_history
+from lab.catalogue import Catalogue
+from lab.processes.api import Api
+from lab.processes.system import System
+from lab.waiting import PATIENCE_S, eventually
+from productator.domain import utc_now
+from tests import servers
+from tests.servers import SharedServer
+
+# What a tab does that is looked at again.
+LOOK_AGAIN = "document.dispatchEvent(new Event('visibilitychange'))"
+PHONE = {"width": 360, "height": 740}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if browsers.chromium_path() is None:
+        pytest.skip("These tests need Chromium: apt-get install chromium.")
+    with sync_playwright() as playwright, browsers.chromium(playwright) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def running(server: SharedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """One system for all tests on a database: starting it takes longer than most of them."""
+    url = servers.url_of(server.shared.engine)
+    folder = tmp_path_factory.mktemp("browser")
+    system = System(url, folder, {"PRODUCTATOR_AUTH": "off", "REFRESHER_PERIOD": "1"})
+    yield system
+    left = system.stop_all()
+    print(system.report())  # noqa: T201 - pytest shows it with a failure
+    assert not left
+
+
+@pytest.fixture(scope="module")
+def shared_api(running: System) -> Api:
+    return running.api()
+
+
+@pytest.fixture
+def api(shared_api: Api, engine: Engine) -> Api:
+    """Without any products."""
+    return shared_api
+
+
+@pytest.fixture
+def watched(engine: Engine) -> int:
+    """A product whose prices have moved for a hundred days."""
+    with Session(engine) as session:
+        now = utc_now()
+        product_id = made_up_history.add_product(
+            session, "Espresso machine", price=10_000, chance=random.Random(7), now=now, drift=-0.3
+        )
+        made_up_history.keep_day_lows(session, now=now)
+        session.commit()
+        return product_id
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What browsers have complained about: violations of the policy, and errors of the script."""
+    return []
+
+
+@pytest.fixture
+def open_context(browser: Browser, complaints: list[str]) -> Iterator[Any]:
+    """Opens a window with these options."""
+    contexts: list[BrowserContext] = []
+
+    def open_one(**options: Any) -> BrowserContext:
+        contexts.append(browser.new_context(**options))
+        contexts[-1].set_default_timeout(PATIENCE_S * 1_000)
+        contexts[-1].on("weberror", lambda error: complaints.append(str(error.error)))
+        contexts[-1].on(
+            "console", lambda message: complaints.append(message.text) if message.type == "error" else None
+        )
+        return contexts[-1]
+
+    yield open_one
+    for each in contexts:
+        each.close()
+
+
+@pytest.fixture
+def page(open_context: Any) -> Page:
+    opened: Page = open_context(viewport={"width": 1200, "height": 900}).new_page()
+    return opened
+
+
+def make_product(page: Page, api: Api, name: str) -> None:
+    page.goto(api.url("/products/new"))
+    page.fill("[name=name]", name)
+    page.get_by_role("button", name="Add product").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+
+
+def add_offer(page: Page, price: str) -> None:
+    page.get_by_text("Add an own offer").click()
+    form = page.locator("details.add form")
+    form.locator("[name=price]").fill(price)
+    form.locator("[name=items_in_stock]").fill("3")
+    form.get_by_role("button", name="Add offer").click()
+
+
+def work_through_a_product(page: Page, api: Api) -> None:
+    make_product(page, api, "Hand mill")
+    add_offer(page, "1299")
+    expect(page.locator(".amount")).to_have_text("1,299")
+    page.get_by_text("Edit offer").click()
+    page.locator("tr.edit [name=price]").fill("1199")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".amount")).to_have_text("1,199")
+    page.get_by_role("link", name="Edit", exact=True).click()
+    page.fill("[name=name]", "Hand mill Kono")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Hand mill Kono")
+    page.get_by_role("link", name="Delete").click()
+    page.get_by_role("button", name="Delete for good").click()
+    expect(page.get_by_text("No products yet")).to_be_visible()
+
+
+def test_a_product_is_made_priced_changed_and_deleted(page: Page, api: Api, complaints: list[str]) -> None:
+    work_through_a_product(page, api)
+
+    assert complaints == []
+
+
+def test_all_of_it_works_without_script(open_context: Any, api: Api) -> None:
+    work_through_a_product(open_context(java_script_enabled=False).new_page(), api)
+
+
+def test_two_people_editing_lose_nothing(page: Page, open_context: Any, api: Api) -> None:
+    make_product(page, api, "Hand mill")
+    page.get_by_role("link", name="Edit", exact=True).click()
+    other = open_context().new_page()
+    other.goto(page.url)
+    other.fill("[name=name]", "Theirs")
+    other.get_by_role("button", name="Save").click()
+    page.fill("[name=name]", "Mine")
+    page.get_by_role("button", name="Save").click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Somebody else has changed this product")
+    expect(page.get_by_text("Theirs")).to_be_visible()
+    expect(page.locator("[name=name]")).to_have_value("Mine")
+    page.get_by_role("button", name="Save mine over it").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Mine")
+
+
+def test_a_refresh_brings_the_offers_of_the_service(
+    running: System, api: Api, page: Page, engine: Engine
+) -> None:
+    running.simulator()
+    make_product(page, api, "Hand mill")
+    page.get_by_role("button", name="Refresh now").click()
+    expect(page.get_by_text("Fresh offers were asked for")).to_be_visible()
+    refresher = running.refresher()
+    catalogue = Catalogue(engine)
+
+    def is_there() -> bool:
+        """The offers are stored."""
+        return any(catalogue.listings().values())
+
+    eventually(is_there)
+    # The page asks for itself as well, but only every 30 s.
+    page.evaluate(LOOK_AGAIN)
+
+    expect(page.locator(".amount:not(.none)")).to_be_visible()
+    refresher.stop()
+
+
+def test_the_search_lists_what_is_typed_and_keeps_it_in_the_address(page: Page, api: Api) -> None:
+    for name in ("Red cup", "Blue cup", "Plate"):
+        api.request("POST", "/products", json={"name": name})
+    page.goto(api.url("/"))
+    expect(page.locator("tbody tr")).to_have_count(3)
+    page.fill("[name=q]", "cu")
+    expect(page.locator("tbody tr")).to_have_count(2)
+    page.get_by_label("In stock", exact=True).check()
+    expect(page.get_by_text("Nothing found")).to_be_visible()
+
+    assert page.url.endswith("/?q=cu&in_stock=1&sort=name")
+    page.reload()
+    expect(page.locator("[name=q]")).to_have_value("cu")
+
+
+def test_pages_follow_each_other(page: Page, api: Api) -> None:
+    for number in range(53):
+        api.request("POST", "/products", json={"name": f"Cup {number:02}"})
+    page.goto(api.url("/"))
+    page.get_by_role("link", name="Next").click()
+    expect(page.locator("tbody tr")).to_have_count(3)
+    page.get_by_role("link", name="First page").click()
+    expect(page.locator("tbody tr")).to_have_count(50)
+
+
+def test_the_chart_says_what_holds_under_the_pointer_and_hides_lines(
+    page: Page, api: Api, watched: int, complaints: list[str]
+) -> None:
+    page.goto(api.url(f"/products/{watched}?range=90d"))
+    plot = page.locator("svg.plot").first.bounding_box()
+    assert plot
+    seen = []
+    for share in (0.1, 0.9):
+        page.mouse.move(plot["x"] + share * plot["width"], plot["y"] + 100)
+        seen.append(page.locator("output.value").text_content() or "")
+    assert all(re.search(r": [0-9,]+ to [0-9,]+$", each) for each in seen)
+    assert seen[0] != seen[1]
+    page.get_by_label("up to the highest").uncheck()
+
+    expect(page.locator("path.band")).to_be_hidden()
+    assert complaints == []
+
+
+def test_the_theme_is_the_systems_until_it_is_switched(open_context: Any, api: Api) -> None:
+    context = open_context(color_scheme="dark")
+    page = context.new_page()
+    page.goto(api.url("/"))
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.get_by_role("button", name="Light").click()
+    light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.reload()
+
+    assert dark != light
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == light
+    expect(page.get_by_role("button", name="Dark")).to_be_visible()
+
+
+def test_times_are_the_readers_and_utc_is_in_the_title(open_context: Any, api: Api, watched: int) -> None:
+    page = open_context(timezone_id="Pacific/Auckland", locale="en-GB").new_page()
+    page.goto(api.url(f"/products/{watched}?range=7d"))
+    page.get_by_text("Show as a table").click()
+    time = page.locator("table.history time").first
+    title, text = time.get_attribute("title"), time.text_content()
+
+    assert title
+    assert title.endswith(" UTC")
+    assert text
+    assert title[11:16] not in text
+
+
+def test_a_page_that_is_open_keeps_its_state_while_the_server_is_away(
+    page: Page, running: System, engine: Engine
+) -> None:
+    api = running.api()
+    api.request("POST", "/products", json={"name": "Red cup"})
+    page.goto(api.url("/"))
+    api.stop()
+    page.evaluate(LOOK_AGAIN)
+
+    expect(page.get_by_text("this is the last state it showed")).to_be_visible()
+    expect(page.get_by_text("Red cup")).to_be_visible()
+
+
+@pytest.mark.parametrize("path", ["/", "/products/{id}?range=90d", "/products/new", "/products/{id}/edit"])
+def test_nothing_is_wider_than_a_small_phone(open_context: Any, api: Api, watched: int, path: str) -> None:
+    page = open_context(viewport=PHONE).new_page()
+    page.goto(api.url(path.format(id=watched)))
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_that_keeps_people_out(
+    open_context: Any, api: Api, watched: int, complaints: list[str], scheme: str
+) -> None:
+    # Axe itself is script of another origin than the page's.
+    page = open_context(color_scheme=scheme, bypass_csp=True).new_page()
+    found = {}
+    for path in ("/", "/?q=none", "/products/new", f"/products/{watched}", f"/products/{watched}/edit",
+                 f"/products/{watched}/delete", "/nowhere"):  # fmt: skip
+        page.goto(api.url(path))
+        results = Axe().run(page)
+        if results.violations_count:
+            found[path] = results.generate_report()
+
+    assert found == {}
+
+
+def test_a_keyboard_reaches_the_content_first(page: Page, api: Api) -> None:
+    page.goto(api.url("/"))
+    page.keyboard.press("Tab")
+    expect(page.get_by_text("Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+
+    assert page.evaluate("document.activeElement.id") == "main"
+
+
+def test_every_screenshot_of_the_readme_is_there() -> None:
+    folder = Path(__file__).parents[2]
+    named = re.findall(
+        r"\((docs/screenshots/[a-z-]+\.png)\)", (folder / "README.md").read_text(encoding="utf-8")
+    )
+
+    assert named
+    assert all((folder / each).stat().st_size for each in named)

@@ -1,0 +1,147 @@
+"""Forms: each works without script, says what is wrong, and loses nothing of what was typed."""
+
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests import factories
+from tests.api.checks import PRODUCTS, offer_url, offers_url
+from tests.web.pages import BROWSER, get
+
+Json = dict[str, Any]
+
+
+def post(client: FlaskClient, path: str, **fields: str) -> TestResponse:
+    token = client.get("/products/new", headers=BROWSER).text.partition('name="form_token" value="')[2]
+    fields |= {"form_token": token.partition('"')[0]} if token else {}
+    return client.post(path, data=fields, headers={**BROWSER, "Origin": "http://localhost"})
+
+
+def test_a_product_is_created_and_shown(client: FlaskClient) -> None:
+    response = post(client, "/products", name=" Hand mill ", description="one\r\ntwo")
+    assert response.status_code == 303
+    shown = get(client, response.location)
+
+    assert "Hand mill" in shown
+    assert "The product was added." in shown
+    assert client.get(PRODUCTS).get_json()["items"][0]["description"] == "one\ntwo"
+    assert client.get(PRODUCTS).get_json()["items"][0]["name"] == "Hand mill"
+
+
+def test_a_product_without_a_name_is_refused_with_what_was_typed(client: FlaskClient) -> None:
+    response = post(client, "/products", name=" ", description="<b>kept</b>")
+
+    assert response.status_code == 422
+    assert 'id="wrong-name"' in response.text
+    assert "&lt;b&gt;kept&lt;/b&gt;</textarea>" in response.text
+
+
+def test_a_product_is_changed(client: FlaskClient, product: Json) -> None:
+    response = post(client, f"/products/{product['id']}/edit", name="Mill", description="", version="1")
+
+    assert response.status_code == 303
+    assert client.get(f"{PRODUCTS}/{product['id']}").get_json()["name"] == "Mill"
+
+
+def test_a_stale_form_shows_both_versions_and_saves_over_the_other_when_sent_again(
+    client: FlaskClient, product: Json
+) -> None:
+    client.patch(f"{PRODUCTS}/{product['id']}", json={"name": "Theirs"})
+    path = f"/products/{product['id']}/edit"
+    refused = post(client, path, name="Mine", description="mine too", version="1")
+    assert refused.status_code == 409
+    assert client.get(f"{PRODUCTS}/{product['id']}").get_json()["name"] == "Theirs"
+    assert "<dd>Theirs</dd>" in refused.text
+    assert 'value="Mine"' in refused.text
+    assert "mine too</textarea>" in refused.text
+    assert 'name="version" value="2"' in refused.text
+
+    assert post(client, path, name="Mine", description="mine too", version="2").status_code == 303
+    assert client.get(f"{PRODUCTS}/{product['id']}").get_json()["name"] == "Mine"
+
+
+@pytest.mark.parametrize("version", ["", "x", "-1", "9" * 40])
+def test_a_form_without_a_usable_version_counts_as_stale(
+    client: FlaskClient, product: Json, version: str
+) -> None:
+    response = post(client, f"/products/{product['id']}/edit", name="Mine", description="", version=version)
+
+    assert response.status_code == 409
+
+
+def test_a_product_is_deleted_after_a_question(client: FlaskClient, product: Json) -> None:
+    path = f"/products/{product['id']}/delete"
+    assert "This cannot be undone" in get(client, path)
+    assert client.get(f"{PRODUCTS}/{product['id']}").status_code == 200
+    response = post(client, path)
+
+    assert (response.status_code, response.location) == (303, "/")
+    assert client.get(f"{PRODUCTS}/{product['id']}").status_code == 404
+
+
+def test_a_refresh_is_asked_for(client: FlaskClient, product: Json) -> None:
+    response = post(client, f"/products/{product['id']}/refresh")
+
+    assert response.status_code == 303
+    assert "Fresh offers were asked for" in get(client, response.location)
+
+
+def test_an_own_offer_is_added_changed_and_deleted(client: FlaskClient, product: Json) -> None:
+    path = f"/products/{product['id']}/offers"
+    assert post(client, path, price="1 299", items_in_stock="3").status_code == 303
+    offer = client.get(offers_url(product)).get_json()["items"][0]
+    assert (offer["price"], offer["items_in_stock"]) == (1_299, 3)
+    one = f"{path}/{offer['id']}"
+    assert post(client, one, price="1200", items_in_stock="2", version="1").status_code == 303
+    assert client.get(offer_url(offer)).get_json()["price"] == 1_200
+    assert post(client, f"{one}/delete", version="2").status_code == 303
+
+    assert client.get(offers_url(product)).get_json()["items"] == []
+
+
+@pytest.mark.parametrize("price", ["", "x", "-5", "1.5", "1e3", "9" * 17, "NaN"])
+def test_a_price_that_is_no_whole_number_is_refused_with_what_was_typed(
+    client: FlaskClient, product: Json, price: str
+) -> None:
+    response = post(client, f"/products/{product['id']}/offers", price=price, items_in_stock="3")
+
+    assert response.status_code == 422
+    assert f'value="{price}"' in response.text
+    assert 'id="wrong-new-price"' in response.text
+
+
+@pytest.mark.parametrize(("typed", "stored"), [("12.99", 1299), ("12,9", 1290), ("1\u202f000", 100_000)])
+def test_decimals_are_read_as_the_settings_say(guarded: Any, typed: str, stored: int) -> None:
+    client = guarded("off", price_decimals=2)
+    product = client.post(PRODUCTS, json={"name": "Mill"}).get_json()
+    post(client, f"/products/{product['id']}/offers", price=typed, items_in_stock="3")
+
+    assert client.get(offers_url(product)).get_json()["items"][0]["price"] == stored
+
+
+def test_a_stale_offer_shows_both_versions(client: FlaskClient, product: Json, offer: Json) -> None:
+    client.patch(offer_url(offer), json={"price": 90})
+    one = f"/products/{product['id']}/offers/{offer['id']}"
+    refused = post(client, one, price="80", items_in_stock="2", version="1")
+    assert refused.status_code == 409
+    assert "<dd>90</dd>" in refused.text
+    assert 'value="80"' in refused.text
+    assert post(client, f"{one}/delete", version="1").status_code == 409
+
+    assert client.get(offer_url(offer)).get_json()["price"] == 90
+
+
+def test_an_offer_of_the_service_is_not_changed(client: FlaskClient, sessions: Any, product: Json) -> None:
+    offer_id = factories.external_offer(sessions, product["id"])
+    response = post(
+        client, f"/products/{product['id']}/offers/{offer_id}", price="1", items_in_stock="1", version="1"
+    )
+
+    assert response.status_code == 409
+
+
+def test_forms_of_what_is_gone_lead_to_a_page_that_says_so(client: FlaskClient) -> None:
+    for path in ("edit", "delete", "refresh"):
+        assert post(client, f"/products/77/{path}", name="x", version="1").status_code == 404

@@ -1,0 +1,110 @@
+"""What holds for every page: headers, files, errors, and valid HTML."""
+
+import json
+from typing import Any
+
+import html5lib
+import pytest
+from flask.testing import FlaskClient
+
+from productator.web.static_files import static_text
+from tests import factories
+from tests.api.checks import failure, problem
+from tests.web.pages import BROWSER, get
+
+Json = dict[str, Any]
+PATHS = [
+    "/",
+    "/?q=nothing&in_stock=1",
+    "/products/new",
+    "/products/{id}",
+    "/products/{id}?range=all&past=1",
+    "/products/{id}/edit",
+    "/products/{id}/delete",
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_page_is_valid_html(client: FlaskClient, product: Json, offer: Json, path: str) -> None:
+    parser = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False)
+
+    parser.parse(get(client, path.format(**product)))
+
+
+@pytest.mark.parametrize("path", [*PATHS, "/nowhere"])
+def test_every_page_forbids_what_it_does_not_need(client: FlaskClient, product: Json, path: str) -> None:
+    response = client.get(path.format(**product), headers=BROWSER)
+
+    assert response.headers["Content-Security-Policy"] == (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+        " form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    )
+    assert " style=" not in response.text
+    assert "<script>" not in response.text
+    assert {"Cookie", "Accept-Language", "X-Page-Part"} <= set(response.vary)
+
+
+def test_a_browser_gets_an_error_as_a_page_and_a_client_as_a_problem(client: FlaskClient) -> None:
+    assert "There is nothing at this address" in get(client, "/nowhere", status=404)
+    problem(client.get("/nowhere"), 404)
+    problem(client.get("/api/v1/nowhere", headers=BROWSER), 404)
+    problem(client.get("/products/77", headers=BROWSER | {"X-Page-Part": "live"}), 404)
+
+
+def test_a_database_that_is_away_is_told_and_tried_again(client: FlaskClient, monkeypatch: Any) -> None:
+    def lost(*_: object, **__: object) -> None:
+        raise failure(2003)
+
+    monkeypatch.setattr("productator.web.product_list.overview.page", lost)
+    response = client.get("/", headers=BROWSER)
+
+    assert response.status_code == 503
+    assert "The database is away" in response.text
+    assert '<meta http-equiv="refresh" content="5">' in response.text
+    assert response.headers["Retry-After"]
+
+
+def test_files_are_kept_for_ever_under_the_digest_of_their_content(client: FlaskClient) -> None:
+    page = get(client, "/")
+    address = page.partition('<link rel="stylesheet" href="')[2].partition('"')[0]
+    packed = client.get(address, headers={"Accept-Encoding": "gzip"})
+
+    assert "immutable" in packed.headers["Cache-Control"]
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert client.get(address).text == static_text("style.css")
+    assert client.get("/static/pages.py").status_code == 404
+
+
+def test_the_script_is_small_and_asks_no_other_host() -> None:
+    script, style = static_text("pages.js"), static_text("style.css")
+
+    assert len(script.encode()) <= 8 * 1024
+    assert "http" not in script
+    assert "url(" not in style
+
+
+def test_a_first_visit_is_small(client: FlaskClient) -> None:
+    for number in range(50):
+        factories.posted_offer(
+            client, factories.posted_product(client, name=f"Product number {number}")["id"]
+        )
+    page = len(get(client, "/").encode())
+    packed = sum(
+        len(client.get(f"/static/{name}", headers={"Accept-Encoding": "gzip"}).data)
+        for name in ("style.css", "pages.js", "icon.svg")
+    )
+
+    assert page + packed < 60_000
+
+
+def test_addresses_have_the_prefix_that_a_proxy_puts_before_ours(guarded: Any) -> None:
+    client = guarded("off", public_url="https://shop.example/prices")
+    factories.posted_product(client)
+    html = get(client, "/")
+
+    for address in ('href="/prices/"', 'href="/prices/static/style.css?v=', 'action="/prices/"'):
+        assert address in html
+
+
+def test_the_documents_of_the_api_leave_pages_out(client: FlaskClient) -> None:
+    assert "/products/{id}/edit" not in json.loads(client.get("/openapi.json").text)["paths"]
