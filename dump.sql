@@ -64,6 +64,11 @@ CREATE INDEX ix_products_updated_at ON products (updated_at);
 
 CREATE FULLTEXT INDEX ix_products_words ON products (words);
 
+CREATE TABLE schema_compatibility (
+  oldest_revision VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  CONSTRAINT pk_schema_compatibility PRIMARY KEY (oldest_revision)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_unicode_ci;
+
 CREATE TABLE service_tokens (
   identity VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   access_token TEXT,
@@ -151,4 +156,6 @@ CREATE TABLE alembic_version (
   CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0012');
+INSERT INTO alembic_version (version_num) VALUES ('0016');
+
+INSERT INTO schema_compatibility (oldest_revision) VALUES ('0010');

@@ -7,6 +7,7 @@ from productator.models.installation_key import InstallationKey
 from productator.models.offer import Offer
 from productator.models.price_history import OfferChange, PricePoint, RetentionProgress
 from productator.models.product import Product, Refresh
+from productator.models.schema_compatibility import SchemaCompatibility
 from productator.models.service_token import ServiceToken
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "Product",
     "Refresh",
     "RetentionProgress",
+    "SchemaCompatibility",
     "ServiceToken",
 ]
