@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import select
 
 from lab.backups import back_up, restore
 from lab.catalogue import NEVER, Catalogue, wrongly_stored
@@ -21,7 +21,7 @@ from productator.database import migrate
 from productator.database.engine import make_engine
 from productator.domain import utc_now
 from productator.models import Product
-from tests.servers import SharedServer
+from tests.servers import SharedServer, url_of
 
 TOKEN_LIFETIME_S = 5
 
@@ -69,45 +69,40 @@ def started(system: System, catalogue: Catalogue) -> Api:
 
 
 @pytest.fixture
-def other_url(server: SharedServer) -> str:
+def restored(server: SharedServer) -> Iterator[Catalogue]:
     """An empty database to restore into."""
-    return server.new()
-
-
-@pytest.fixture
-def restored(other_url: str) -> Iterator[Engine]:
-    engine = make_engine(other_url)
-    yield engine
+    engine = make_engine(server.new())
+    yield Catalogue(engine)
     engine.dispose()
 
 
-def names(engine: Engine) -> set[str]:
-    with engine.connect() as connection:
+def names(catalogue: Catalogue) -> set[str]:
+    with catalogue.engine.connect() as connection:
         return set(connection.scalars(select(Product.name)))
 
 
-def broken_promises(engine: Engine, simulator: Simulator) -> list[str]:
+def broken_promises(catalogue: Catalogue, simulator: Simulator) -> list[str]:
     """What is wrong with the stored offers and their history."""
     findings = Findings()
-    check_stored_state(engine, simulator, [], findings)
+    check_stored_state(catalogue.engine, simulator, [], findings)
     return findings.broken
 
 
-def replace_by_restored(system: System, other_url: str) -> System:
-    """Stops API and refresher, as if their database was lost; they are to go on with the restored one."""
+def start_again(system: System, restored: Catalogue) -> Api:
+    """Stops API and refresher, as if their database was lost, and starts others on the restored one."""
     for program in system.programs[1:]:
         assert program.stop() == 0
-    system.database_url = other_url
-    return system
+    system.database_url = url_of(restored.engine)
+    system.refresher()
+    return system.api()
 
 
 def test_a_backup_under_load_is_one_state_of_the_database(
     system: System,
     simulator: Simulator,
     catalogue: Catalogue,
+    restored: Catalogue,
     tmp_path: Path,
-    other_url: str,
-    restored: Engine,
 ) -> None:
     writer = Writer(started(system, catalogue))
     eventually(lambda: len(writer.created) > 20)
@@ -116,12 +111,12 @@ def test_a_backup_under_load_is_one_state_of_the_database(
     until = len(writer.created) + 1
     eventually(lambda: len(writer.created) > until + 20)
     writer.stop()
-    restore(tmp_path / "backup", other_url)
+    restore(tmp_path / "backup", url_of(restored.engine))
 
     written = {name for name in names(restored) if name.startswith("Written")}
     assert before <= written <= set(writer.created[:until])
     assert broken_promises(restored, simulator) == []
-    with restored.connect() as connection:
+    with restored.engine.connect() as connection:
         assert migrate.revision(connection) == migrate.newest_revision()
 
 
@@ -129,9 +124,8 @@ def test_after_a_restore_all_offers_are_fresh_and_right_again(
     system: System,
     generation2: Simulator,
     catalogue: Catalogue,
+    restored: Catalogue,
     tmp_path: Path,
-    other_url: str,
-    restored: Engine,
 ) -> None:
     simulator, api = generation2, started(system, catalogue)
     simulator.set_faults({"kind": "status", "status": 500, "calls": ["register"]})
@@ -144,15 +138,13 @@ def test_after_a_restore_all_offers_are_fresh_and_right_again(
     since = utc_now()
     eventually(lambda: not catalogue.stale_since(since))
     simulator.control("POST", "forget", {"products": [min(catalogue.remote_ids().values())]})
-    restore(tmp_path / "backup", other_url)
-    programs = replace_by_restored(system, other_url)
+    restore(tmp_path / "backup", url_of(restored.engine))
     since = utc_now()
-    programs.refresher()
-    api = programs.api()
+    api = start_again(system, restored)
     # The token that was given after the backup is lost: the service gives no other one until it expires.
-    eventually(lambda: not Catalogue(restored).stale_since(since))
+    eventually(lambda: not restored.stale_since(since))
 
     assert "Created after the backup" not in names(restored)
     assert api.request("GET", f"/products/{lost}").status_code == 404
     assert {"Pending in the backup", *(f"Product {number}" for number in range(20))} == names(restored)
-    assert wrongly_stored(simulator, Catalogue(restored)) == {}
+    assert wrongly_stored(simulator, restored) == {}
