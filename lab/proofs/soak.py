@@ -16,6 +16,8 @@ from lab.processes.program import Program
 
 _CLIENTS = 8
 _MIB = 1024 * 1024
+# The refresher keeps as many connections to the Offers service as its calls take at a time.
+_FILES_DIFFER = 32
 
 
 class Usage(NamedTuple):
@@ -54,7 +56,7 @@ class Trend:
         return min(each.files for each in self._quarter(3)) - min(each.files for each in self._quarter(1))
 
     def is_flat(self, *, most_bytes_a_minute: float) -> bool:
-        return self.growth_bytes_a_minute <= most_bytes_a_minute and self.more_files <= 0
+        return self.growth_bytes_a_minute <= most_bytes_a_minute and self.more_files <= _FILES_DIFFER
 
     def _quarter(self, number: int) -> Sequence[Usage]:
         size = len(self.usages) // 4
