@@ -42,7 +42,7 @@ def test_a_stop_under_load_fails_no_request_in_flight(system: System, engine: En
 
 
 def test_memory_and_files_of_all_programs_stay_within_bounds_under_load(system: System) -> None:
-    """Short, so it shows a leak of kilobytes a request only; `python -m lab.proofs soak` shows smaller ones."""
+    """Short, so only a leak of many KiB a request shows; `python -m lab.proofs soak` shows smaller ones."""
     system.simulator(tick_s=5)
     api, refresher = system.api(), system.refresher()
     trends = watch_under_load(api, [api, refresher], for_s=120, a_second=10, every_s=2)
