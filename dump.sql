@@ -83,6 +83,11 @@ CREATE TABLE refresher_heartbeats (
   CONSTRAINT pk_refresher_heartbeats PRIMARY KEY (name)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_unicode_ci;
 
+CREATE TABLE schema_compatibility (
+  oldest_revision VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  CONSTRAINT pk_schema_compatibility PRIMARY KEY (oldest_revision)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_unicode_ci;
+
 CREATE TABLE service_tokens (
   identity VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   access_token TEXT,
@@ -197,4 +202,6 @@ CREATE TABLE alembic_version (
   CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0015');
+INSERT INTO alembic_version (version_num) VALUES ('0016');
+
+INSERT INTO schema_compatibility (oldest_revision) VALUES ('0010');

@@ -1,4 +1,4 @@
-"""Small tasks beside refreshing: measures the backlog, repairs wrong times, deletes what has expired."""
+"""Small tasks beside refreshing: measures the backlog, repairs times and terms, deletes what has expired."""
 
 import logging
 import time
@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator import idempotency
+from productator.catalogue.term_repair import RepairStep, repair_some
 from productator.database.failures import is_row_locked, is_transient, is_unmigrated, reason
 from productator.database.transactions import run_transaction
 from productator.domain import Retention, utc_now
@@ -68,6 +69,7 @@ class Maintenance:
             _Task(self._recall_products_due_too_late),
             _Task(self._move_future_prices_to_now),
             _Task(self._bring_product_prices_up_to_date),
+            _Task(self._repair_search_terms),
             _Task(self._measure_waiting),
             _Task(self._measure_all),
             _Task(self._shorten_history),
@@ -75,6 +77,8 @@ class Maintenance:
         # The last product whose times were looked at, and the last one whose prices.
         self._product_id = 0
         self._priced_product_id = 0
+        # Up to where the products' search terms were looked at.
+        self._terms = RepairStep(None, has_more=True, repaired=0)
         self._thread: Background[bool] = Background("maintenance", wake=lambda: None)
         # Whether the last run succeeded.
         self.has_database = True
@@ -137,6 +141,16 @@ class Maintenance:
         self._priced_product_id = run_transaction(self._sessions, work)
         took_s = time.monotonic() - began
         return max(_BETWEEN_STEPS_S, _SHARE * took_s) if self._priced_product_id else _LONG_S
+
+    def _repair_search_terms(self) -> float:
+        work = partial(repair_some, position=self._terms.position)
+        self._terms = run_transaction(self._sessions, work)
+        if self._terms.repaired:
+            log.warning(
+                "search terms did not fit, as if an older version runs",
+                extra={"products": self._terms.repaired},
+            )
+        return _BETWEEN_PRODUCTS_S if self._terms.has_more else _EVERY_S
 
     def _measure_waiting(self) -> float:
         run_transaction(self._sessions, partial(self._backlog.measure_waiting, now=utc_now()))

@@ -36,6 +36,8 @@ class System:
     database_url: str
     folder: Path
     variables: dict[str, str] = field(default_factory=dict)
+    # Where their code is: another version of them is another folder.
+    code: Path = REPOSITORY
     programs: list[Program] = field(default_factory=list)
     _mark: str = field(default_factory=lambda: uuid4().hex)
 
@@ -49,7 +51,9 @@ class System:
             "PYTHONUNBUFFERED": "1",
             _MARK: self._mark,
         }
-        return kept | defaults | self.variables | variables
+        # It comes before the version that is installed.
+        code = {} if self.code == REPOSITORY else {"PYTHONPATH": str(self.code)}
+        return kept | defaults | code | self.variables | variables
 
     def start(
         self, program: type[AnyProgram], *command: str, port: int = 0, environment: Mapping[str, str]
@@ -60,7 +64,7 @@ class System:
         with output.open("wb") as file:
             process = subprocess.Popen(
                 command,
-                cwd=REPOSITORY,
+                cwd=self.code,
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=file,
@@ -93,11 +97,15 @@ class System:
 
     def api(self, **variables: str) -> Api:
         """Starts an API and waits until it is ready."""
-        port = free_port()
-        environment = self.environment(PORT=str(port), **variables)
-        api = self.start(Api, _PRODUCTATOR, "serve", port=port, environment=environment)
+        api = self.start_api(**variables)
         _wait_until_up(api, "/readyz")
         return api
+
+    def start_api(self, **variables: str) -> Api:
+        """Starts an API; does not wait."""
+        port = free_port()
+        environment = self.environment(PORT=str(port), **variables)
+        return self.start(Api, _PRODUCTATOR, "serve", port=port, environment=environment)
 
     def refresher(self, **variables: str) -> Refresher:
         """Starts a refresher and waits until it is alive."""

@@ -6,6 +6,7 @@
     python -m lab.proofs hang --seconds 60
     python -m lab.proofs drip --clients 50
     python -m lab.proofs lists --offers 60000
+    python -m lab.proofs soak --minutes 30
     python -m lab.proofs fuzz --examples 50
 
 The database must be empty. Without --database-url a proof creates one on the server nearest to production:
@@ -25,6 +26,7 @@ import click
 from sqlalchemy import Engine, make_url, select
 
 from lab import databases
+from lab.catalogue import Catalogue
 from lab.processes.system import System
 from lab.proofs.concurrent_writers import write_concurrently
 from lab.proofs.fuzzing import PHASES
@@ -33,6 +35,7 @@ from lab.proofs.hanging_database import hang_under_load
 from lab.proofs.idempotency_keys import send_keys
 from lab.proofs.long_lists import write_during_long_lists
 from lab.proofs.slow_clients import drip_during_reads
+from lab.proofs.soak import watch_under_load
 from lab.proofs.stops_under_load import StopResult, stop_under_load
 from productator.database import migrate
 from productator.database.engine import make_engine
@@ -170,6 +173,33 @@ def drip(*, database_url: str | None, clients: int, seconds: float) -> None:
     with running_system(database_url) as (system, _):
         dripped = drip_during_reads(system.api(), clients=clients, for_s=seconds)
         conclude(dripped.is_as_promised, f"{clients} dripping connections: {dripped}")
+
+
+@main.command()
+@_database_url
+@click.option("--minutes", default=10.0, show_default=True)
+@click.option("--products", default=500, show_default=True)
+@click.option(
+    "--rate", default=10.0, show_default=True, help="Pieces of work a second, of one to six requests."
+)
+@click.option("--most", default=50.0, show_default=True, help="KiB that a process may grow in a minute.")
+def soak(*, database_url: str | None, minutes: float, products: int, rate: float, most: float) -> None:
+    """Requests of all kinds and refreshes of all products: memory, files and connections stay flat."""
+    with running_system(database_url) as (system, engine):
+        system.variables["REFRESHER_PERIOD"] = "5"
+        system.simulator(tick_s=15)
+        Catalogue(engine).add_products(products)
+        api, refresher = system.api(), system.refresher()
+        for_s = 60 * minutes
+        trends = watch_under_load(
+            api, [api, refresher], for_s=for_s, a_second=rate, every_s=min(10.0, for_s / 60)
+        )
+    for trend in trends:
+        print(trend, flush=True)
+    conclude(
+        trends and all(trend.is_flat(most_bytes_a_minute=1024 * most) for trend in trends),
+        f"{len(trends)} processes for {minutes:g} minutes",
+    )
 
 
 def _figures(seen: list[StopResult]) -> str:

@@ -37,7 +37,7 @@ def livez() -> Response:
 
 @probes.get("/readyz")
 def readyz() -> Response:
-    """The database answers, has the schema this version was built for, and stores what it is given.
+    """The database answers, has a schema this version may use, and stores what it is given.
 
     An API that is about to stop is not ready either, so that load balancers leave it.
     """
@@ -45,12 +45,11 @@ def readyz() -> Response:
         return not_ready("The API is about to stop.")
     database().use.limit(_BUDGET_S)
     try:
-        found = _revision()
-        if found is not None and not migrate.is_known(found):
-            return not_ready(str(migrate.SchemaUnknown(found)))
-        if found != migrate.newest_revision():
+        if _is_older(_revision()):
             return not_ready(NOT_MIGRATED)
         _try_to_write()
+    except migrate.SchemaUnknown as error:
+        return not_ready(str(error))
     except (DBAPIError, PoolTimeout, CommitUnknown, DatabaseUnavailable) as error:
         found_error = reason(error) if isinstance(error, SQLAlchemyError) else str(error.__cause__ or error)
         log.warning("not ready", extra={"error": found_error})
@@ -63,8 +62,17 @@ def readyz() -> Response:
 
 @retried
 def _revision() -> str | None:
+    """The schema's; raises SchemaUnknown if that is newer and excludes this version."""
     with reading() as connection:
-        return migrate.revision(connection)
+        found = migrate.revision(connection)
+        if found is not None and not migrate.is_known(found):
+            migrate.check_newer(connection, found)
+        return found
+
+
+def _is_older(found: str | None) -> bool:
+    """Whether the schema is older than this version's: a newer one is unknown to it."""
+    return found is None or (migrate.is_known(found) and found != migrate.newest_revision())
 
 
 @retried

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from typing import NamedTuple, cast
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, case, false, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, case, false, func, select
+from sqlalchemy import text as sql
 from sqlalchemy.dialects.mysql import match
 
 from productator.database.keyset import Order, Position
@@ -14,6 +16,11 @@ ROWS_SCANNED = 100
 # The full-text index is asked for one of this many longest terms.
 _CANDIDATES = 8
 _WORDS = cast("Table", Product.__table__).c.words
+_FULL_TEXT_INDEX = sql(
+    "SELECT index_name FROM information_schema.statistics WHERE table_schema = DATABASE()"
+    " AND table_name = 'products' AND index_type = 'FULLTEXT' LIMIT 1"
+)
+_FULL_TEXT: WeakKeyDictionary[Engine, bool] = WeakKeyDictionary()
 
 
 class Search(NamedTuple):
@@ -41,13 +48,23 @@ def search(
     if not terms:
         return Search(false(), is_by_index=False)
     has_all = and_(*(_begins_a_word(term) for term in terms))
-    if connection.dialect.name == "sqlite":  # it has no such index
+    if connection.dialect.name == "sqlite":  # it has no such index, and few products
         return Search(has_all, is_by_index=False)
+    if not _has_full_text_index(connection):
+        return Search(Product.name.startswith(text.strip(), autoescape=True), is_by_index=False)
     rarest = _rarest(connection, terms, order, limit=limit, position=position)
     if rarest is None:
         return Search(has_all, is_by_index=False)
     by_index = match(_WORDS, against=f"+{rarest}*", in_boolean_mode=True)
     return Search(and_(by_index, has_all), is_by_index=True)
+
+
+def _has_full_text_index(connection: Connection) -> bool:
+    """Not so on TiDB and Vitess, where the index of names still finds those that begin with the text."""
+    # The answer of a server does not change while a program runs.
+    if connection.engine not in _FULL_TEXT:
+        _FULL_TEXT[connection.engine] = connection.scalar(_FULL_TEXT_INDEX) is not None
+    return _FULL_TEXT[connection.engine]
 
 
 def _rarest(

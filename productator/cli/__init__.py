@@ -46,9 +46,11 @@ def migrate(wait: float) -> None:
         # Later no read has to write.
         installation_keys.find_or_make(connection, installation_keys.CURSORS)
     where = engine.url.render_as_string(hide_password=True)
-    click.echo(
-        f"{where}: schema {after}" + (", nothing to do" if before == after else f", was {before or 'empty'}")
-    )
+    if not schema.is_known(after):
+        done = ", which is newer than this version and may be used by it; nothing to do"
+    else:
+        done = ", nothing to do" if before == after else f", was {before or 'empty'}"
+    click.echo(f"{where}: schema {after}{done}")
 
 
 @main.command()

@@ -13,13 +13,16 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, MetaData, text
+from sqlalchemy import Connection, Engine, MetaData, inspect, text
 from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from productator.database.engine import SQLITE_BUSY_TIMEOUT_S, create_file
 
+# The oldest version whose programs may run on the newest schema. It stands in the database, too, so that they
+# know it: a migration that takes away or redefines what older programs use first raises it there.
+OLDEST_COMPATIBLE = "0010"
 _LOCK_TIMEOUT_S = 120
 
 
@@ -31,11 +34,12 @@ class MigrationLocked(Exception):
 
 
 class SchemaUnknown(Exception):
-    """The database was migrated by a newer version, or is not ours."""
+    """The database was migrated by a newer version that excludes this one, or is not ours."""
 
     def __init__(self, found: str) -> None:
         super().__init__(
-            f"This version does not know the database's schema {found}: use the version that migrated it."
+            f"This version does not know the database's schema {found}: use the version that migrated it,"
+            " or restore a backup from before that migration."
         )
 
 
@@ -43,14 +47,15 @@ def migrate(engine: Engine, *, wait_s: float = 0) -> tuple[str | None, str]:
     """Brings the schema to the newest version; waits up to `wait_s` for the database to answer.
 
     Safe to run from several places at once: one migrates, the others wait and find nothing to do.
-    Returns the versions before and after.
+    A newer schema that this version may use stays as it is. Returns the versions before and after.
     """
     create_file(engine)
     _wait_for(engine, wait_s)
     with engine.connect() as connection, _migration_lock(connection):
         before = revision(connection)
         if before is not None and not is_known(before):
-            raise SchemaUnknown(before)
+            check_newer(connection, before)
+            return before, before
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -68,6 +73,16 @@ def is_known(version: str) -> bool:
         return ScriptDirectory.from_config(_config()).get_revision(version) is not None
     except CommandError:
         return False
+
+
+def check_newer(connection: Connection, found: str) -> None:
+    """Raises SchemaUnknown, unless the schema, which is newer than this version, says that it may use it."""
+    oldest = None
+    # A schema that is not ours has no such table.
+    if inspect(connection).has_table("schema_compatibility"):
+        oldest = connection.scalar(text("SELECT oldest_revision FROM schema_compatibility"))
+    if oldest is None or oldest > newest_revision():
+        raise SchemaUnknown(found)
 
 
 @cache
@@ -98,7 +113,8 @@ def dump(metadata: MetaData) -> str:
         "  version_num VARCHAR(32) NOT NULL,\n"
         "  CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)\n"
         ");\n\n"
-        f"INSERT INTO alembic_version (version_num) VALUES ('{newest_revision()}');\n"
+        f"INSERT INTO alembic_version (version_num) VALUES ('{newest_revision()}');\n\n"
+        f"INSERT INTO schema_compatibility (oldest_revision) VALUES ('{OLDEST_COMPATIBLE}');\n"
     )
 
 

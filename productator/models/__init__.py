@@ -9,6 +9,7 @@ from productator.models.price_history import OfferChange, PricePoint, RetentionP
 from productator.models.product import Product, Refresh
 from productator.models.product_price import ProductPrice
 from productator.models.refresher import RefresherHeartbeat, RefreshHour
+from productator.models.schema_compatibility import SchemaCompatibility
 from productator.models.service_token import ServiceToken
 from productator.models.session import SignInSession
 
@@ -26,6 +27,7 @@ __all__ = [
     "RefreshHour",
     "RefresherHeartbeat",
     "RetentionProgress",
+    "SchemaCompatibility",
     "ServiceToken",
     "SignInSession",
 ]

@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, event, text
 
 from productator.app import create_app
-from productator.cli import main
 from productator.database import migrate
 from productator.database.engine import make_engine
 from productator.database.web import db
@@ -145,22 +143,6 @@ def test_a_schema_of_an_older_version_is_a_503_that_says_what_to_run(
 
     for response in (unmigrated.get(PRODUCTS), unmigrated.post(PRODUCTS, json={"name": "Kettle"})):
         assert problem(response, 503)["detail"] == "The database is not migrated: run `productator migrate`."
-
-
-def test_a_schema_of_a_newer_version_is_not_ready_and_not_migrated(
-    unmigrated: FlaskClient, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    migrate.migrate(engine := make_engine(empty_database_url))
-    with engine.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    engine.dispose()
-    monkeypatch.setenv("DATABASE_URL", empty_database_url)
-
-    ready, result = unmigrated.get("/readyz"), CliRunner().invoke(main, ["migrate"])
-
-    said = "This version does not know the database's schema 9999: use the version that migrated it."
-    assert problem(ready, 503)["detail"] == said
-    assert (result.exit_code, result.output) == (1, f"Error: {said}\n")
 
 
 def test_a_missing_file_is_a_503_that_says_what_to_run_and_stays_missing(tmp_path: Path) -> None:

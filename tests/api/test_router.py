@@ -60,7 +60,7 @@ def test_anything_else_is_not_found(client: FlaskClient, product: Json, path: st
         ("DELETE", PRODUCTS, {"GET", "HEAD", "OPTIONS", "POST"}),
         ("PUT", PRODUCTS, {"GET", "HEAD", "OPTIONS", "POST"}),
         ("POST", f"{PRODUCTS}/1", {"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"}),
-        ("GET", f"{PRODUCTS}/1/refresh", {"OPTIONS", "POST"}),
+        ("PUT", f"{PRODUCTS}/1/refresh", {"GET", "HEAD", "OPTIONS", "POST"}),
         ("PATCH", f"{PRODUCTS}/1/offers", {"GET", "HEAD", "OPTIONS", "POST"}),
         ("POST", f"{PRODUCTS}/1/offers/1", {"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"}),
         ("POST", OFFERS, {"GET", "HEAD", "OPTIONS"}),

@@ -5,15 +5,17 @@ from datetime import datetime, timedelta
 
 import pytest
 from prometheus_client import CollectorRegistry
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 
+from productator.catalogue import products
 from productator.domain import Retention, utc_now
-from productator.models import IdempotencyKey
+from productator.models import IdempotencyKey, Product
 from refresher import maintenance
 from refresher.leases.schedule import Rhythm
 from refresher.maintenance import Maintenance
 from refresher.metrics import Backlog
 from refresher.vitals import OwnVitals
+from tests import factories
 from tests.refresher.builders import LEASE, PERIOD
 from tests.refresher.rows import Sessions
 
@@ -69,6 +71,19 @@ def test_deleting_expired_keys_lets_other_tasks_run_and_goes_on_at_once(
         left.append(kept_keys(sessions))
 
     assert left == [700, 200, 0]
+
+
+def test_a_product_that_an_old_version_created_is_found_by_its_name(
+    sessions: Sessions, tasks: Maintenance
+) -> None:
+    product_id = factories.stored_product(sessions, name="Lamp")
+    with sessions.begin() as session:
+        session.execute(update(Product).values(words=""))
+    run_due(tasks)
+    with sessions() as session:
+        found = products.page(session.connection(), text="lamp", sort="id", limit=5, position=None)
+
+    assert [row.id for row in found.rows] == [product_id]
 
 
 def test_keys_that_have_not_expired_are_left_alone(sessions: Sessions, tasks: Maintenance) -> None:

@@ -8,6 +8,7 @@ from lab.processes.system import System
 from lab.proofs.concurrent_writers import write_concurrently
 from lab.proofs.fuzzing import fuzz
 from lab.proofs.idempotency_keys import send_keys
+from lab.proofs.soak import watch_under_load
 from lab.proofs.stops_under_load import stop_under_load
 from productator.models import Product
 
@@ -38,6 +39,16 @@ def test_a_stop_under_load_fails_no_request_in_flight(system: System, engine: En
     assert stopped.failed == []
     assert stopped.created == stored
     assert (stopped.exit_code, set(stopped.statuses)) == (0, {200, 201})
+
+
+def test_memory_and_files_of_all_programs_stay_within_bounds_under_load(system: System) -> None:
+    """Short, so only a leak of many KiB a request shows; `python -m lab.proofs soak` shows smaller ones."""
+    system.simulator(tick_s=5)
+    api, refresher = system.api(), system.refresher()
+    trends = watch_under_load(api, [api, refresher], for_s=120, a_second=10, every_s=2)
+
+    assert len(trends) == 4
+    assert [str(each) for each in trends if not each.is_flat(most_bytes_a_minute=8_000_000)] == []
 
 
 def test_every_request_of_schemathesis_is_answered_as_described(system: System) -> None:
