@@ -15,7 +15,7 @@ DOCUMENTS = sorted(
     for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
     if path.name != "CHANGELOG.md"
 )
-FOLDERS = ("productator", "refresher", "simulator", "lab", "tests")
+FOLDERS = ("productator", "refresher", "simulator", "lab", "tests", "deploy")
 
 
 def text_of(name: str) -> str:
