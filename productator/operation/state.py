@@ -1,6 +1,6 @@
 """The state of the system: products and their ages, refreshers, hours, database; one sentence says the most.
 
-One read of all of `refreshes` gives the figures of products. That takes about half a second for a million, so
+One read of all of `refreshes` gives the figures of products. That takes about a second for a million, so
 the state is kept for a while, and longer if it took longer.
 """
 
@@ -108,7 +108,7 @@ class KeptState:
 
 
 def read(connection: Connection, *, now: datetime, stale_after: timedelta) -> SystemState:
-    now = connection.scalar(select(func.coalesce(ServerTime(), now))) or now
+    now = connection.scalar(select(ServerTime())) or now
     figures = _figures(connection, now=now, since=now - stale_after)
     return SystemState(
         measured_at=now,

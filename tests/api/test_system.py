@@ -10,11 +10,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 from sqlalchemy.orm import Session, sessionmaker
 
-from productator.api.resources import system
 from productator.domain import utc_now
 from productator.models import Product, Refresh, RefresherHeartbeat
 from productator.operation import heartbeats
 from productator.operation.heartbeats import Counted, Vitals
+from productator.operation.state import KeptState
 from tests import factories
 
 Sessions = sessionmaker[Session]
@@ -23,7 +23,7 @@ SYSTEM = "/api/v1/system"
 
 def state(app: Flask) -> dict[str, Any]:
     """What the system is now; the state of a test before must not be answered."""
-    app.extensions["productator-system"] = system.KeptState()
+    app.extensions["productator-system"] = KeptState()
     answer = app.test_client().get(SYSTEM)
     assert answer.status_code == 200, answer.text
     body: dict[str, Any] = answer.get_json()
@@ -31,7 +31,12 @@ def state(app: Flask) -> dict[str, Any]:
 
 
 def beat(sessions: Sessions, name: str = "one:1", *, now: datetime | None = None, **over: Any) -> None:
-    values = {"version": "1.0", "started_at": factories.NOW, "down_since": None, "last_success_at": None}
+    values: dict[str, Any] = {
+        "version": "1.0",
+        "started_at": factories.NOW,
+        "down_since": None,
+        "last_success_at": None,
+    }
     counted = over.pop("counted", Counted())
     vitals = Vitals(name=name, **values | {"refreshes_per_s": 1.5} | over)
     with sessions.begin() as session:

@@ -436,3 +436,23 @@ def test_a_public_address_of_another_form_is_refused(load: Load, address: str) -
 def test_settings_cannot_be_changed(load: Load) -> None:
     with pytest.raises(AttributeError):
         load().port = 7  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {
+            "PRODUCTATOR_JWT_ISSUER": "https://id.example/realm",
+            "PRODUCTATOR_JWT_AUDIENCE": "productator",
+            "PRODUCTATOR_JWT_JWKS_URL": "https://id.example/keys",
+        },
+        {"PRODUCTATOR_TRUSTED_PROXIES": "1"},
+    ],
+)
+def test_a_header_with_tokens_needs_a_provider_and_a_trusted_proxy(
+    env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(ConfigError, match="PRODUCTATOR_JWT_HEADER needs"):
+        Settings.load(None, {"PRODUCTATOR_JWT_HEADER": "X-Forwarded-Access-Token"} | env)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -13,7 +14,7 @@ from tests.web.browser import send_form, sign_in, signed_in
 
 Guarded = Callable[..., FlaskClient]
 Sessions = sessionmaker[Session]
-TILL = {"name": "till", "scope": "write", "expires": "30"}
+TILL: dict[str, Any] = {"name": "till", "scope": "write", "expires": "30"}
 
 
 @pytest.fixture
