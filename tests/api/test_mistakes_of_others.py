@@ -48,14 +48,14 @@ def test_a_missing_offer_is_neither_updated_nor_created(client: FlaskClient, off
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("GET", "/nothing", 404),
+        ("GET", "/api/v1/nothing", 404),
         ("DELETE", PRODUCTS, 405),
         ("POST", PRODUCTS, 415),
         ("GET", f"{OFFERS}?x=1", 422),
     ],
 )
 @SENDS_NO_SQL
-def test_errors_are_no_pages_even_for_browsers(
+def test_errors_of_the_api_are_no_pages_even_for_browsers(
     client: FlaskClient, method: str, path: str, status: int
 ) -> None:
     problem(client.open(path, method=method, headers={"Accept": "text/html"}, data="name=x"), status)
