@@ -59,6 +59,9 @@ def _of_full_lists(browser: Browser, api: Api, folder: Path) -> None:
     _shoot(browser, api.url("/products/new"), folder / "product-new.png")
     _shoot(browser, api.url("/products/1/delete"), folder / "product-delete.png")
     _shoot(browser, api.url("/nowhere"), folder / "not-found.png")
+    _shoot(browser, api.url("/system"), folder / "system.png", whole=True)
+    _shoot(browser, api.url("/tokens"), folder / "tokens.png")
+    _shoot(browser, api.url("/login"), folder / "sign-in.png")
     with _opened(browser, api.url("/products/2/edit")) as page:
         with _opened(browser, api.url("/products/2/edit")) as other:
             other.fill("[name=description]", "50 mm flat burrs, stepless, now in black")

@@ -28,6 +28,7 @@ from productator.ops.uwsgi_requests import AT_WORK, RequestCorrection, is_uwsgi
 from productator.web import pages
 from productator.web.docs import docs
 from productator.web.exports import exports
+from productator.web.feeds import feeds
 from productator.web.offer_forms import offer_forms
 from productator.web.problem_pages import problem_pages
 from productator.web.product_forms import product_forms
@@ -39,7 +40,17 @@ from productator.web.token_pages import token_pages
 
 # A development server starts a thread for each connection, without a limit.
 _AT_WORK_ELSEWHERE = 16
-_PAGES = (product_list, product_page, product_forms, offer_forms, exports, sign_in, system_page, token_pages)
+_PAGES = (
+    product_list,
+    product_page,
+    product_forms,
+    offer_forms,
+    exports,
+    feeds,
+    sign_in,
+    system_page,
+    token_pages,
+)
 
 
 def create_app(settings: Settings) -> Flask:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, func, or_, select
 from productator.catalogue import products, search
 from productator.database.keyset import Order, Page, Position, orders, read_page
 from productator.domain import utc_now
+from productator.errors import ProductNotFound
 from productator.models import Offer, Product, ProductPrice, Refresh
 from productator.prices.day_lows import DayLows, Lows, as_of, lows_in
 from productator.prices.product_prices import day_of
@@ -103,6 +104,15 @@ def refresh_state(connection: Connection, product_id: int) -> RefreshState:
     columns = [getattr(Refresh, name) for name in RefreshState._fields]
     row = connection.execute(select(*columns).where(Refresh.product_id == product_id)).one()
     return RefreshState._make(row)
+
+
+def one(connection: Connection, product_id: int) -> ListedProduct:
+    """The product as it is listed; raises ProductNotFound."""
+    row = connection.execute(_joined("id").where(Product.id == product_id)).one_or_none()
+    if row is None:
+        raise ProductNotFound(product_id)
+    prices = _prices_now(connection, [product_id])
+    return _listed(_Row._make(row), prices.get(product_id, (None, 0)), today=day_of(utc_now()))
 
 
 def _joined(sort: str) -> Select[Any]:

@@ -21,6 +21,13 @@ def price_history(
     return history_of(segments, within.end, interval)
 
 
+def detailed_history(connection: Connection, product_id: int, within: TimeRange) -> PriceHistory:
+    """Raw points if there are few enough, else those of the finest interval that fits."""
+    # One more record may hold where the range begins.
+    is_long = records.begin_more_than(connection, product_id, within, MAX_POINTS - 1)
+    return price_history(connection, product_id, within, None if is_long else "raw")
+
+
 def price_trend(connection: Connection, product_id: int, within: TimeRange) -> PriceTrend | None:
     """None: nothing is known of that time."""
     return trend_of(records.lowest_prices(connection, product_id, within))

@@ -142,6 +142,11 @@ def lowest_prices(
         yield from between(lowest_prices_of(numbers, page.end), within)
 
 
+def begin_more_than(connection: Connection, product_id: int, within: TimeRange, count: int) -> bool:
+    """Whether more than so many records begin in the range."""
+    return connection.scalar(_FOLLOWING, _parameters(product_id, within) | {"count": count}) is not None
+
+
 def lowest_price(connection: Connection, product_id: int, within: TimeRange) -> PriceAt | None:
     """The lowest in the range; None: nothing was in stock."""
     row = connection.execute(_LOWEST, _parameters(product_id, within)).one_or_none()

@@ -55,10 +55,7 @@ def price_range(connection: Connection, product_id: int, name: str, *, now: date
     end = microseconds(now)
     days = RANGES[name]
     within = TimeRange(0 if days is None else end - int(days * DAY), end)
-    history = figures.price_history(connection, product_id, within, "raw")
-    if history.rest:
-        # Too many changes to draw each: the finest steps that fit.
-        history = figures.price_history(connection, product_id, within, None)
+    history = figures.detailed_history(connection, product_id, within)
     steps = list(
         merged(
             Step(

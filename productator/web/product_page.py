@@ -8,11 +8,12 @@ from sqlalchemy import Connection
 
 from productator.catalogue import offers, overview, products
 from productator.catalogue.offers import Filter, OfferRow
-from productator.database.web import reading_one_state
+from productator.database.web import reading, reading_one_state
 from productator.domain import ChangeKind, utc_now
 from productator.prices import figures, offer_history
 from productator.prices.offer_history import LatestChange
 from productator.prices.segments import microseconds
+from productator.web.feeds import secret_of
 from productator.web.freshness import stale_since
 from productator.web.pages import page, page_blueprint
 from productator.web.parsing import Form
@@ -44,6 +45,8 @@ def product_response(product_id: int, *, status: int = 200, **values: Any) -> Re
     now = utc_now()
     asked = request.args.get("range", DEFAULT_RANGE)
     shows_past = bool(request.args.get("past"))
+    with reading() as connection:  # not below: a new key would be rolled back with what was read
+        secret = secret_of(connection, product_id)
     with reading_one_state() as connection:
         product = products.get(connection, product_id)
         found = offers.of_product(connection, product_id, Filter(), sort="price")
@@ -69,6 +72,7 @@ def product_response(product_id: int, *, status: int = 200, **values: Any) -> Re
         range_names=RANGE_NAMES,
         changes=changes,
         past=past,
+        secret=secret,
         done=_DONE.get(request.args.get("done", "")),
         address_with=lambda **over: _address_with(product_id, over),
         **({"new_offer": Form(), "edited_offer": None} | values),

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from lab import browsers, made_up_history
 from lab.catalogue import Catalogue
-from lab.processes.api import Api
+from lab.processes.api import ADMIN_TOKEN, Api
 from lab.processes.system import System
 from lab.waiting import PATIENCE_S, eventually
 from productator.domain import utc_now
@@ -141,6 +141,23 @@ def test_a_product_is_made_priced_changed_and_deleted(page: Page, api: Api, comp
 
 def test_all_of_it_works_without_script(open_context: Any, api: Api) -> None:
     work_through_a_product(open_context(java_script_enabled=False).new_page(), api)
+
+
+def test_who_signs_in_with_a_token_may_write_until_signing_out(
+    running: System, engine: Engine, page: Page, complaints: list[str]
+) -> None:
+    api = running.api(PRODUCTATOR_AUTH="write")
+    page.goto(api.url("/"))
+    expect(page.get_by_role("link", name="New product")).to_have_count(0)
+    page.get_by_role("link", name="Sign in").first.click()
+    page.locator("main input[name=token]").fill(ADMIN_TOKEN)
+    page.locator("main button").click()
+    make_product(page, api, "Hand mill")
+    page.get_by_role("button", name="Sign out").click()
+    page.goto(api.url("/products/new"))
+
+    expect(page.locator("main input[name=token]")).to_be_visible()
+    assert complaints == []
 
 
 def test_two_people_editing_lose_nothing(page: Page, open_context: Any, api: Api) -> None:

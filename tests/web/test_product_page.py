@@ -153,3 +153,19 @@ def test_pages_that_are_turned_off_are_not_there(guarded: Any) -> None:
     assert client.get("/").status_code == 404
     assert client.get("/static/style.css").status_code == 404
     assert client.get("/api/v1/products").status_code == 200
+
+
+def test_very_many_changes_are_drawn_by_the_hour(client: FlaskClient, sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        product_id = made_up_history.add_product(
+            session,
+            "Busy",
+            price=10_000,
+            chance=random.Random(7),
+            now=utc_now(),
+            days=5,
+            changes_a_day=500,
+        )
+    rows = get(client, f"/products/{product_id}?range=7d").count("<tr><td><time")
+
+    assert 60 <= rows <= 5 * 24 + 1
