@@ -11,7 +11,15 @@ from sqlalchemy.orm import Session
 
 from productator.catalogue import versions
 from productator.catalogue.versions import ANY_VERSION, Expected
-from productator.database.keyset import Page, Position, orders, read_page
+from productator.database.keyset import (
+    Page,
+    Position,
+    cut_page,
+    orders,
+    page_query,
+    page_values,
+    read_page,
+)
 from productator.database.transactions import changed_rows
 from productator.domain import OwnOffer
 from productator.errors import OfferIsExternal, OfferNotFound, ProductNotFound
@@ -77,32 +85,46 @@ class Filter:
 @dataclass(frozen=True)
 class ProductOffers:
     refreshed_at: datetime | None
-    offers: Sequence[OfferRow]
+    page: Page[OfferRow]
 
 
-def of_product(connection: Connection, product_id: int, wanted: Filter, *, sort: str) -> ProductOffers:
-    """All offers of a product that pass the filter."""
-    values = {"product_id": product_id, **wanted.values}
-    rows = connection.execute(_of_product(wanted.shape, sort), values).all()
+def page_of_product(
+    connection: Connection,
+    product_id: int,
+    wanted: Filter,
+    *,
+    sort: str,
+    limit: int,
+    position: Position | None,
+) -> ProductOffers:
+    """A page of a product's offers, and when all of them were last refreshed."""
+    order = ORDERS[sort]
+    query = _page_of_product(wanted.shape, sort, is_first=position is None)
+    values = {"product_id": product_id} | wanted.values | page_values(order, limit=limit, position=position)
+    rows = connection.execute(query, values).all()
     if not rows:
         raise ProductNotFound(product_id)
     # A product without such offers has one row, whose offer is null.
     found = [OfferRow._make(offer) for _, *offer in rows if offer[0] is not None]
-    return ProductOffers(rows[0].refreshed_at, found)
+    return ProductOffers(rows[0].refreshed_at, cut_page(found, order, limit=limit))
 
 
 @cache
-def _of_product(shape: Filter, sort: str) -> Select[Any]:
+def _page_of_product(shape: Filter, sort: str, *, is_first: bool) -> Select[Any]:
     # Building a statement takes longer than running it, so each is built once. One statement reads the offers
     # and the time of their refresh together.
-    return (
+    order = ORDERS[sort]
+    conditions = [Offer.product_id == Product.id, *shape.conditions()]
+    if not is_first:
+        conditions.append(order.behind())
+    query = (
         select(Refresh.refreshed_at, *_COLUMNS)
         .select_from(Product)
         .join(Refresh, Refresh.product_id == Product.id)
-        .outerjoin(Offer, and_(Offer.product_id == Product.id, *shape.conditions()))
+        .outerjoin(Offer, and_(*conditions))
         .where(Product.id == bindparam("product_id"))
-        .order_by(*ORDERS[sort].clauses())
     )
+    return page_query(query, order, is_first=True)
 
 
 def page(

@@ -69,7 +69,7 @@ class PageJson(TypedDict, Generic[Item]):
 
 class ProductOffersJson(TypedDict):
     items: list[OfferJson]
-    next: Annotated[None, Field(description="All offers of a product stand on one page.")]
+    next: NextUrl
     refreshed_at: Annotated[Time | None, Field(description="When the Offers service was last read.")]
     stale: Annotated[bool, Field(description="Whether that was more than three periods ago, or never.")]
 
