@@ -1,12 +1,12 @@
 """Offers: read all of them, write own ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from productator.catalogue import versions
@@ -20,6 +20,7 @@ from productator.database.keyset import (
     page_values,
     read_page,
 )
+from productator.database.prepared import Prepared
 from productator.database.transactions import changed_rows
 from productator.domain import OwnOffer
 from productator.errors import OfferIsExternal, OfferNotFound, ProductNotFound
@@ -46,8 +47,8 @@ class OfferRow(NamedTuple):
 
 
 _COLUMNS = [_OFFERS.c[name] for name in OfferRow._fields]
-_ONE_OFFER = select(*_COLUMNS).where(
-    Offer.id == bindparam("offer_id"), Offer.product_id == bindparam("product_id")
+_ONE_OFFER = Prepared(
+    select(*_COLUMNS).where(Offer.id == bindparam("offer_id"), Offer.product_id == bindparam("product_id"))
 )
 
 ORDERS = orders(Offer.id, id=Offer.id, price=Offer.price)
@@ -99,20 +100,20 @@ def page_of_product(
 ) -> ProductOffers:
     """A page of a product's offers, and when all of them were last refreshed."""
     order = ORDERS[sort]
-    query = _page_of_product(wanted.shape, sort, is_first=position is None)
     values = {"product_id": product_id} | wanted.values | page_values(order, limit=limit, position=position)
-    rows = connection.execute(query, values).all()
+    read = _page_of_product(wanted.shape, sort, is_first=position is None)
+    rows = read.rows(connection, values)
     if not rows:
         raise ProductNotFound(product_id)
+    refreshed_at, first_id, *_ = rows[0]
     # A product without such offers has one row, whose offer is null.
-    found = [OfferRow._make(offer) for _, *offer in rows if offer[0] is not None]
-    return ProductOffers(rows[0].refreshed_at, cut_page(found, order, limit=limit))
+    found = [] if first_id is None else [OfferRow._make(row[1:]) for row in rows]
+    return ProductOffers(refreshed_at, cut_page(found, order, limit=limit))
 
 
 @cache
-def _page_of_product(shape: Filter, sort: str, *, is_first: bool) -> Select[Any]:
-    # Building a statement takes longer than running it, so each is built once. One statement reads the offers
-    # and the time of their refresh together.
+def _page_of_product(shape: Filter, sort: str, *, is_first: bool) -> Prepared:
+    # One statement reads the offers and the time of their refresh together.
     order = ORDERS[sort]
     conditions = [Offer.product_id == Product.id, *shape.conditions()]
     if not is_first:
@@ -124,7 +125,7 @@ def _page_of_product(shape: Filter, sort: str, *, is_first: bool) -> Select[Any]
         .outerjoin(Offer, and_(*conditions))
         .where(Product.id == bindparam("product_id"))
     )
-    return page_query(query, order, is_first=True)
+    return Prepared(page_query(query, order, is_first=True))
 
 
 def page(
@@ -144,10 +145,10 @@ def page(
 
 
 def get(connection: Connection, product_id: int, offer_id: int) -> OfferRow:
-    row = connection.execute(_ONE_OFFER, {"offer_id": offer_id, "product_id": product_id}).one_or_none()
-    if row is None:
+    rows = _ONE_OFFER.rows(connection, {"offer_id": offer_id, "product_id": product_id})
+    if not rows:
         raise OfferNotFound(product_id, offer_id)
-    return OfferRow._make(row)
+    return OfferRow._make(rows[0])
 
 
 def create(session: Session, product_id: int, new: OwnOffer, *, now: datetime) -> OfferRow:
