@@ -46,7 +46,20 @@ class OfferRow(NamedTuple):
     updated_at: datetime
 
 
+class ListedOffer(NamedTuple):
+    """An offer of a list, which has no version; every column costs time in each of its rows."""
+
+    id: int
+    remote_id: str | None
+    price: int
+    items_in_stock: int
+    created_at: datetime
+    updated_at: datetime
+    product_id: int
+
+
 _COLUMNS = [_OFFERS.c[name] for name in OfferRow._fields]
+_LISTED = [_OFFERS.c[name] for name in ListedOffer._fields]
 _ONE_OFFER = Prepared(
     select(*_COLUMNS).where(Offer.id == bindparam("offer_id"), Offer.product_id == bindparam("product_id"))
 )
@@ -86,7 +99,7 @@ class Filter:
 @dataclass(frozen=True)
 class ProductOffers:
     refreshed_at: datetime | None
-    page: Page[OfferRow]
+    page: Page[ListedOffer]
 
 
 def page_of_product(
@@ -107,7 +120,7 @@ def page_of_product(
         raise ProductNotFound(product_id)
     refreshed_at, first_id, *_ = rows[0]
     # A product without such offers has one row, whose offer is null.
-    found = [] if first_id is None else [OfferRow._make(row[1:]) for row in rows]
+    found = [] if first_id is None else [ListedOffer._make((*row[1:], product_id)) for row in rows]
     return ProductOffers(refreshed_at, cut_page(found, order, limit=limit))
 
 
@@ -119,7 +132,7 @@ def _page_of_product(shape: Filter, sort: str, *, is_first: bool) -> Prepared:
     if not is_first:
         conditions.append(order.behind())
     query = (
-        select(Refresh.refreshed_at, *_COLUMNS)
+        select(Refresh.refreshed_at, *_LISTED[:-1])
         .select_from(Product)
         .join(Refresh, Refresh.product_id == Product.id)
         .outerjoin(Offer, and_(*conditions))
@@ -136,12 +149,12 @@ def page(
     sort: str,
     limit: int,
     position: Position | None,
-) -> Page[OfferRow]:
+) -> Page[ListedOffer]:
     """A page of the offers of all products, or of one."""
-    query = select(*_COLUMNS).where(*wanted.conditions()).params(wanted.values)
+    query = select(*_LISTED).where(*wanted.conditions()).params(wanted.values)
     if product_id is not None:
         query = query.where(Offer.product_id == product_id)
-    return read_page(connection, query, ORDERS[sort], limit=limit, position=position).map(OfferRow._make)
+    return read_page(connection, query, ORDERS[sort], limit=limit, position=position).map(ListedOffer._make)
 
 
 def get(connection: Connection, product_id: int, offer_id: int) -> OfferRow:

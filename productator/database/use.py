@@ -46,19 +46,32 @@ class DatabaseUse:
     @contextmanager
     def place(self) -> Iterator[None]:
         """Keeps a place for this thread, whose time counts; within another one it is the same place."""
-        if self._own.since is not None:
+        is_first = self.enter()
+        try:
             yield
-            return
+        finally:
+            if is_first:
+                self.leave()
+
+    def enter(self) -> bool:
+        """Whether this took a place, which `leave` has to give back."""
+        if self._own.since is not None:
+            return False
         self._own.since = time.monotonic()
         try:
             self._take()
-            try:
-                yield
-            finally:
-                self._give_back()
-        finally:
-            self._own.left_s = self.left_s
-            self._own.since = None
+        except BaseException:
+            self._stop_counting()
+            raise
+        return True
+
+    def leave(self) -> None:
+        self._give_back()
+        self._stop_counting()
+
+    def _stop_counting(self) -> None:
+        self._own.left_s = self.left_s
+        self._own.since = None
 
     @property
     def left_s(self) -> float:

@@ -16,7 +16,7 @@ from productator.api.schemas.answers import OfferJson, offer_json, time_json
 from productator.api.schemas.bodies import OfferIn, OfferPatch
 from productator.api.schemas.queries import OffersQuery, ProductOffersQuery
 from productator.catalogue import offers as catalogue
-from productator.catalogue.offers import OfferRow
+from productator.catalogue.offers import ListedOffer
 from productator.database.web import reading, transaction
 from productator.domain import utc_now
 
@@ -110,7 +110,7 @@ def _change(product_id: int, offer_id: int, changes: dict[str, int]) -> Response
     return tagged(offer_json(offer, currency=_currency()), offer_tag(offer))
 
 
-def _items(offers: Iterable[OfferRow]) -> list[OfferJson]:
+def _items(offers: Iterable[ListedOffer]) -> list[OfferJson]:
     currency = _currency()
     return [offer_json(offer, currency=currency) for offer in offers]
 

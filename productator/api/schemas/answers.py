@@ -10,7 +10,7 @@ from typing import Annotated, Generic, Literal, NotRequired, TypeVar
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from productator.catalogue.offers import OfferRow
+from productator.catalogue.offers import ListedOffer, OfferRow
 from productator.catalogue.products import ProductRow
 from productator.domain import DESCRIPTION_LENGTH, MAX_AMOUNT, MAX_ID, NAME_LENGTH, REMOTE_ID_LENGTH
 
@@ -156,7 +156,7 @@ def product_json(product: ProductRow) -> ProductJson:
     }
 
 
-def offer_json(offer: OfferRow, *, currency: str | None) -> OfferJson:
+def offer_json(offer: OfferRow | ListedOffer, *, currency: str | None) -> OfferJson:
     return {
         "id": offer.id,
         "product_id": offer.product_id,
@@ -172,4 +172,4 @@ def offer_json(offer: OfferRow, *, currency: str | None) -> OfferJson:
 
 def time_json(time: datetime) -> str:
     # All times are UTC, so the six characters cut off are "+00:00".
-    return time.isoformat(timespec="microseconds")[:-6] + "Z"
+    return time.isoformat("T", "microseconds")[:-6] + "Z"
