@@ -229,6 +229,14 @@ class Settings:
         " the answer is 503.",
         default="8",
     )
+    cache_s: int = setting(
+        "api.cache",
+        "PRODUCTATOR_CACHE_S",
+        parsers.whole(0, 3600),
+        "Seconds that caches, such as a proxy's, may keep answers to reads without a token or cookie. With"
+        " 0 they ask each time. With `auth` `all`, they keep nothing.",
+        default="0",
+    )
     trusted_proxies: int = setting(
         "api.trusted_proxies",
         "PRODUCTATOR_TRUSTED_PROXIES",
