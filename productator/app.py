@@ -7,7 +7,16 @@ from flask import Flask
 from productator.access.identity_provider import IdentityProvider
 from productator.access.jwt_keys import KeySet
 from productator.api import observation
-from productator.api.conventions import auth, cors, cursors, parsing, problems, rate_limits, responses
+from productator.api.conventions import (
+    auth,
+    caching,
+    cors,
+    cursors,
+    parsing,
+    problems,
+    rate_limits,
+    responses,
+)
 from productator.api.conventions.forwarding import Forwarding
 from productator.api.openapi.routes import openapi_document
 from productator.api.probes import probes
@@ -80,6 +89,7 @@ def create_app(settings: Settings) -> Flask:
     auth.init_app(
         app, mode=settings.auth, admin_token=settings.admin_token, provider=_identity_provider(settings)
     )
+    caching.init_app(app, cache_s=settings.cache_s, is_all_private=settings.auth == "all")
     rate_limits.count_callers(app)
     parsing.refuse_unreadable(app)
     cors.init_app(app, settings.cors_origins)

@@ -1,17 +1,26 @@
 """Offers: read all of them, write own ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from productator.catalogue import versions
 from productator.catalogue.versions import ANY_VERSION, Expected
-from productator.database.keyset import Page, Position, orders, read_page
+from productator.database.keyset import (
+    Page,
+    Position,
+    cut_page,
+    orders,
+    page_query,
+    page_values,
+    read_page,
+)
+from productator.database.prepared import Prepared
 from productator.database.transactions import changed_rows
 from productator.domain import OwnOffer
 from productator.errors import OfferIsExternal, OfferNotFound, ProductNotFound
@@ -37,9 +46,22 @@ class OfferRow(NamedTuple):
     updated_at: datetime
 
 
+class ListedOffer(NamedTuple):
+    """An offer of a list, which has no version; every column costs time in each of its rows."""
+
+    id: int
+    remote_id: str | None
+    price: int
+    items_in_stock: int
+    created_at: datetime
+    updated_at: datetime
+    product_id: int
+
+
 _COLUMNS = [_OFFERS.c[name] for name in OfferRow._fields]
-_ONE_OFFER = select(*_COLUMNS).where(
-    Offer.id == bindparam("offer_id"), Offer.product_id == bindparam("product_id")
+_LISTED = [_OFFERS.c[name] for name in ListedOffer._fields]
+_ONE_OFFER = Prepared(
+    select(*_COLUMNS).where(Offer.id == bindparam("offer_id"), Offer.product_id == bindparam("product_id"))
 )
 
 ORDERS = orders(Offer.id, id=Offer.id, price=Offer.price)
@@ -77,32 +99,56 @@ class Filter:
 @dataclass(frozen=True)
 class ProductOffers:
     refreshed_at: datetime | None
-    offers: Sequence[OfferRow]
+    page: Page[ListedOffer]
 
 
-def of_product(connection: Connection, product_id: int, wanted: Filter, *, sort: str) -> ProductOffers:
-    """All offers of a product that pass the filter."""
-    values = {"product_id": product_id, **wanted.values}
-    rows = connection.execute(_of_product(wanted.shape, sort), values).all()
+def page_of_product(
+    connection: Connection,
+    product_id: int,
+    wanted: Filter,
+    *,
+    sort: str,
+    limit: int,
+    position: Position | None,
+) -> ProductOffers:
+    """A page of a product's offers, and when all of them were last refreshed."""
+    order = ORDERS[sort]
+    values = {"product_id": product_id} | wanted.values | page_values(order, limit=limit, position=position)
+    read = _page_of_product(wanted.shape, sort, is_first=position is None)
+    rows = read.rows(connection, values)
     if not rows:
         raise ProductNotFound(product_id)
+    refreshed_at, first_id, *_ = rows[0]
     # A product without such offers has one row, whose offer is null.
-    found = [OfferRow._make(offer) for _, *offer in rows if offer[0] is not None]
-    return ProductOffers(rows[0].refreshed_at, found)
+    found = [] if first_id is None else [ListedOffer._make((*row[1:], product_id)) for row in rows]
+    return ProductOffers(refreshed_at, cut_page(found, order, limit=limit))
 
 
 @cache
-def _of_product(shape: Filter, sort: str) -> Select[Any]:
-    # Building a statement takes longer than running it, so each is built once. One statement reads the offers
-    # and the time of their refresh together.
-    return (
-        select(Refresh.refreshed_at, *_COLUMNS)
+def _page_of_product(shape: Filter, sort: str, *, is_first: bool) -> Prepared:
+    # One statement reads the offers and the time of their refresh together.
+    order = ORDERS[sort]
+    conditions = [Offer.product_id == Product.id, *shape.conditions()]
+    if not is_first:
+        conditions.append(order.behind())
+    query = (
+        select(Refresh.refreshed_at, *_LISTED[:-1])
         .select_from(Product)
         .join(Refresh, Refresh.product_id == Product.id)
-        .outerjoin(Offer, and_(Offer.product_id == Product.id, *shape.conditions()))
+        .outerjoin(Offer, and_(*conditions))
         .where(Product.id == bindparam("product_id"))
-        .order_by(*ORDERS[sort].clauses())
     )
+    return Prepared(page_query(query, order, is_first=True))
+
+
+def all_of_product(connection: Connection, product_id: int) -> list[OfferRow]:
+    """All offers of a product: those in stock first, each from the cheapest on."""
+    query = (
+        select(*_COLUMNS)
+        .where(Offer.product_id == product_id)
+        .order_by(Offer.items_in_stock == 0, Offer.price, Offer.id)
+    )
+    return [OfferRow._make(row) for row in connection.execute(query)]
 
 
 def page(
@@ -113,19 +159,19 @@ def page(
     sort: str,
     limit: int,
     position: Position | None,
-) -> Page[OfferRow]:
+) -> Page[ListedOffer]:
     """A page of the offers of all products, or of one."""
-    query = select(*_COLUMNS).where(*wanted.conditions()).params(wanted.values)
+    query = select(*_LISTED).where(*wanted.conditions()).params(wanted.values)
     if product_id is not None:
         query = query.where(Offer.product_id == product_id)
-    return read_page(connection, query, ORDERS[sort], limit=limit, position=position).map(OfferRow._make)
+    return read_page(connection, query, ORDERS[sort], limit=limit, position=position).map(ListedOffer._make)
 
 
 def get(connection: Connection, product_id: int, offer_id: int) -> OfferRow:
-    row = connection.execute(_ONE_OFFER, {"offer_id": offer_id, "product_id": product_id}).one_or_none()
-    if row is None:
+    rows = _ONE_OFFER.rows(connection, {"offer_id": offer_id, "product_id": product_id})
+    if not rows:
         raise OfferNotFound(product_id, offer_id)
-    return OfferRow._make(row)
+    return OfferRow._make(rows[0])
 
 
 def create(session: Session, product_id: int, new: OwnOffer, *, now: datetime) -> OfferRow:

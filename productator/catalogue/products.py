@@ -26,6 +26,7 @@ from productator.catalogue import search, versions
 from productator.catalogue.versions import ANY_VERSION, Expected
 from productator.database.column_types import UtcDateTime
 from productator.database.keyset import Page, Position, orders, read_page
+from productator.database.prepared import Prepared
 from productator.database.transactions import changed_rows
 from productator.domain import NewProduct
 from productator.errors import ProductNotFound
@@ -49,7 +50,7 @@ class ProductRow(NamedTuple):
 
 
 _COLUMNS = [_PRODUCTS.c[name] for name in ProductRow._fields]
-_ONE_PRODUCT = select(*_COLUMNS).where(Product.id == bindparam("product_id"))
+_ONE_PRODUCT = Prepared(select(*_COLUMNS).where(Product.id == bindparam("product_id")))
 ORDERS = orders(
     Product.id,
     id=Product.id,
@@ -131,10 +132,10 @@ def _row(product: Product) -> ProductRow:
 
 
 def get(connection: Connection, product_id: int) -> ProductRow:
-    row = connection.execute(_ONE_PRODUCT, {"product_id": product_id}).one_or_none()
-    if row is None:
+    rows = _ONE_PRODUCT.rows(connection, {"product_id": product_id})
+    if not rows:
         raise ProductNotFound(product_id)
-    return ProductRow._make(row)
+    return ProductRow._make(rows[0])
 
 
 def page(

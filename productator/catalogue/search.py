@@ -80,10 +80,10 @@ def _rarest(
         .limit(scanned)
     )
     if position is not None:
-        next_rows = next_rows.where(order.behind(position))
+        next_rows = next_rows.where(order.behind())
     found = next_rows.subquery()
     counts = select(func.count(), *(func.count(case((has, 1))) for has in found.c)).select_from(found)
-    rows, with_all, *with_each = connection.execute(counts).one()
+    rows, with_all, *with_each = connection.execute(counts, order.values(position)).one()
     if with_all > limit or rows < scanned:
         return None
     return terms[with_each.index(min(with_each))]

@@ -282,6 +282,14 @@ class Settings:
         " the answer is 503.",
         default="8",
     )
+    cache_s: int = setting(
+        "api.cache",
+        "PRODUCTATOR_CACHE_S",
+        parsers.whole(0, 3600),
+        "Seconds that caches, such as a proxy's, may keep answers to reads without a token or cookie. With"
+        " 0 they ask each time. With `auth` `all`, they keep nothing.",
+        default="0",
+    )
     slow_statement_ms: int = setting(
         "api.slow_statement",
         "PRODUCTATOR_SLOW_STATEMENT_MS",

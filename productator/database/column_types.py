@@ -1,5 +1,6 @@
 """Column types and SQL functions that behave the same on every database."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -86,8 +87,18 @@ class UtcDateTime(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the signature of the base class
         return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the signature of the base class
-        return None if value is None else value.replace(tzinfo=UTC)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:  # noqa: ARG002 - the signature of the base class
+        # The driver of servers gives aware times already: see the engine's options.
+        return _from_sqlite if dialect.name == "sqlite" else None
+
+
+def _from_sqlite(text: str | None) -> datetime | None:
+    return None if text is None else utc_time(text)
+
+
+def utc_time(text: str) -> datetime:
+    """The time that a database writes as 2026-11-23 20:28:55.485399."""
+    return datetime.fromisoformat(f"{text}+00:00")
 
 
 class ServerTime(FunctionElement[datetime]):

@@ -13,6 +13,7 @@ from pymysql.converters import conversions
 from sqlalchemy import Connection, Dialect, Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 
+from productator.database.column_types import utc_time
 from productator.database.failures import MissingFile, is_server_without_writes
 
 CONNECT_TIMEOUT_S = 5
@@ -32,11 +33,11 @@ _DISCREET = {"hide_parameters": True}
 # For GROUP_CONCAT, whose result MySQL cuts at one kilobyte by default.
 LONGEST_TEXT_BYTES = 3 * 1024 * 1024
 
-# The driver's own conversions of times are slower: they work digit by digit.
+# The driver's own conversions of times are slower: they work digit by digit. All times are UTC.
 _CONVERSIONS = {
     **conversions,
     datetime: lambda value, _mapping: f"'{value.replace(tzinfo=None)}'",
-    FIELD_TYPE.DATETIME: datetime.fromisoformat,
+    FIELD_TYPE.DATETIME: utc_time,
 }
 # By each connection to SQLite of the workers and commands.
 _KEPT_STATEMENTS = 8
@@ -118,7 +119,12 @@ def begin_snapshot(connection: Connection) -> None:
 
 def autocommit_options(url: str) -> dict[str, Any]:
     """For reads of one statement: one round trip, without a transaction."""
-    return engine_options(url) | {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
+    return engine_options(url) | {
+        "isolation_level": "AUTOCOMMIT",
+        "skip_autocommit_rollback": True,
+        # A connection comes back as it was taken.
+        "pool_reset_on_return": None,
+    }
 
 
 def prepare(engine: Engine, *, autocommit: bool = False) -> None:

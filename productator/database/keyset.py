@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeGuard, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, String
+from sqlalchemy import ColumnElement, Connection, Integer, Row, Select, String, bindparam
 from sqlalchemy.orm import InstrumentedAttribute
 
 from productator.database.column_types import UtcDateTime
@@ -31,13 +31,17 @@ class Order:
     def clauses(self) -> list[ColumnElement[Any]]:
         return [column.desc() if self.descending else column.asc() for column in (self.key, self.unique)]
 
-    def behind(self, position: Position) -> ColumnElement[bool]:
+    def behind(self) -> ColumnElement[bool]:
+        """Whether a row is behind the position whose parameters `values` gives."""
         # No database here uses an index to compare tuples, so the comparison is spelt out: its first part
         # bounds the scan on SQLite, and its third part lets MySQL begin within a run of equal keys.
-        key, unique = self._key(position[0]), position[1]
+        key, unique = bindparam("last_key", type_=self.key.type), bindparam("last_id", type_=self.unique.type)
         if self.descending:
             return (self.key <= key) & ((self.key < key) | ((self.key == key) & (self.unique < unique)))
         return (self.key >= key) & ((self.key > key) | ((self.key == key) & (self.unique > unique)))
+
+    def values(self, position: Position | None) -> dict[str, Any]:
+        return {} if position is None else {"last_key": self._key(position[0]), "last_id": position[1]}
 
     def position(self, row: object) -> Position:
         """Of a row that has the keys as attributes."""
@@ -98,13 +102,28 @@ class Page(Generic[Item]):
         return Page([make(row) for row in self.rows], self.position)
 
 
-def read_page(
-    connection: Connection, query: Select[Any], order: Order, *, limit: int, position: Position | None
-) -> Page[Row[Any]]:
-    if position is not None:
-        query = query.where(order.behind(position))
+def page_query(query: Select[Any], order: Order, *, is_first: bool) -> Select[Any]:
+    """The query of one page, whose parameters `page_values` gives."""
+    if not is_first:
+        query = query.where(order.behind())
+    return query.order_by(*order.clauses()).limit(bindparam("rows", type_=Integer()))
+
+
+def page_values(order: Order, *, limit: int, position: Position | None) -> dict[str, Any]:
     # One row more than asked for shows whether there is a next page.
-    rows = connection.execute(query.order_by(*order.clauses()).limit(limit + 1)).all()
+    return {"rows": limit + 1, **order.values(position)}
+
+
+def cut_page(rows: Sequence[Item], order: Order, *, limit: int) -> Page[Item]:
+    """The page, from the rows of its query."""
     if len(rows) <= limit:
         return Page(rows, None)
     return Page(rows[:limit], order.position(rows[limit - 1]))
+
+
+def read_page(
+    connection: Connection, query: Select[Any], order: Order, *, limit: int, position: Position | None
+) -> Page[Row[Any]]:
+    values = page_values(order, limit=limit, position=position)
+    rows = connection.execute(page_query(query, order, is_first=position is None), values).all()
+    return cut_page(rows, order, limit=limit)

@@ -60,22 +60,35 @@ class DatabaseUse:
 
         Its time counts, the wait for it included.
         """
-        if self._own.since is not None:
+        is_first = self.enter(kind)
+        try:
             yield
-            return
+        finally:
+            if is_first:
+                self.leave(kind)
+
+    def enter(self, kind: str) -> bool:
+        """Whether this took a place, which `leave` has to give back."""
+        if self._own.since is not None:
+            return False
         self._own.since = time.monotonic()
         try:
             self._take()
-            try:
-                yield
-            finally:
-                self._give_back()
-        finally:
-            used_s = time.monotonic() - self._own.since
-            self._own.since = None
-            self._own.left_s -= used_s
-            self._own.used_s += used_s
-            self._metrics.count_database_use(kind, used_s)
+        except BaseException:
+            self._stop_counting(kind)
+            raise
+        return True
+
+    def leave(self, kind: str) -> None:
+        self._give_back()
+        self._stop_counting(kind)
+
+    def _stop_counting(self, kind: str) -> None:
+        used_s = 0.0 if self._own.since is None else time.monotonic() - self._own.since
+        self._own.since = None
+        self._own.left_s -= used_s
+        self._own.used_s += used_s
+        self._metrics.count_database_use(kind, used_s)
 
     @property
     def used_s(self) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
@@ -35,6 +35,8 @@ class Database:
     """What the requests of this process share."""
 
     use: DatabaseUse
+    # On this engine every statement is a transaction of its own.
+    reader: Engine
     # Whether the database refused to store something, and has stored nothing large since.
     have_writes_failed: bool = False
 
@@ -51,7 +53,6 @@ def init_app(
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine.engine_options(url) | options
     app.config["SQLALCHEMY_BINDS"] = {_READER: {"url": url, **engine.autocommit_options(url), **options}}
     use = DatabaseUse(budget_s=budget_s, places=places, metrics=metrics)
-    app.extensions[_EXTENSION] = Database(use)
     app.before_request(use.begin_request)
     db.init_app(app)
     with app.app_context():
@@ -61,6 +62,7 @@ def init_app(
             bound(each, use)
             _count_errors(each, metrics)
             log_slow_statements(each, longer_than_ms=slow_statement_ms)
+        app.extensions[_EXTENSION] = Database(use, db.engines[_READER])
 
 
 def _count_errors(watched: Engine, metrics: DatabaseMetrics) -> None:
@@ -104,14 +106,32 @@ def _commit(session: Session) -> None:
 
 def reader() -> Engine:
     """The engine on which every statement is a transaction of its own."""
-    return db.engines[_READER]
+    return database().reader
 
 
-@contextmanager
-def reading() -> Iterator[Connection]:
+class reading:  # noqa: N801 - it is used like the functions beside it
     """A connection for single SELECTs: each sees the newest committed state."""
-    with database().use.place("read"), reader().connect() as connection:
-        yield connection
+
+    def __enter__(self) -> Connection:
+        here = database()
+        self._use = here.use
+        self._has_place = here.use.enter("read")
+        try:
+            self._connection = here.reader.connect()
+        except BaseException:
+            self._give_place_back()
+            raise
+        return self._connection
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._connection.close()
+        finally:
+            self._give_place_back()
+
+    def _give_place_back(self) -> None:
+        if self._has_place:
+            self._use.leave("read")
 
 
 @contextmanager
@@ -155,3 +175,7 @@ class RetryingFlask(Flask):
     """An application that runs every view again as a whole when the database rolled it back."""
 
     dispatch_request = retried(Flask.dispatch_request)
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """No view or hook of ours is a coroutine, which Flask would find out ten times a request."""
+        return func

@@ -1,13 +1,11 @@
 """The page of one product: its price now and over time, its offers, and its last changes."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from flask import Response, request, url_for
 from sqlalchemy import Connection
 
 from productator.catalogue import offers, overview, products
-from productator.catalogue.offers import Filter, OfferRow
 from productator.database.web import reading, reading_one_state
 from productator.domain import ChangeKind, utc_now
 from productator.prices import figures, offer_history
@@ -49,13 +47,12 @@ def product_response(product_id: int, *, status: int = 200, **values: Any) -> Re
         secret = secret_of(connection, product_id)
     with reading_one_state() as connection:
         product = products.get(connection, product_id)
-        found = offers.of_product(connection, product_id, Filter(), sort="price")
+        ordered = offers.all_of_product(connection, product_id)
         state = overview.refresh_state(connection, product_id)
         summary = figures.price_summary(connection, product_id, microseconds(now))
         shown = price_range(connection, product_id, asked if asked in RANGES else DEFAULT_RANGE, now=now)
         changes = offer_history.latest(connection, product_id, limit=_CHANGES)
         past = _past_offers(connection, product_id) if shows_past else None
-    ordered = _cheapest_first(found.offers)
     shows_all = bool(request.args.get("all"))
     return page(
         "product.html",
@@ -81,10 +78,6 @@ def product_response(product_id: int, *, status: int = 200, **values: Any) -> Re
 
 def _past_offers(connection: Connection, product_id: int) -> list[LatestChange]:
     return offer_history.latest(connection, product_id, limit=_PAST_OFFERS, kind=ChangeKind.REMOVED)
-
-
-def _cheapest_first(found: Sequence[OfferRow]) -> list[OfferRow]:
-    return sorted(found, key=lambda offer: (offer.items_in_stock == 0, offer.price, offer.id))
 
 
 def _address_with(product_id: int, over: dict[str, str | None]) -> str:

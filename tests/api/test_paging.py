@@ -121,12 +121,66 @@ def test_a_page_never_holds_more_than_two_hundred(
     assert [len(page) for page in pages(client, f"{OFFERS}?limit={limit}")] == [200, 1]
 
 
-def test_a_products_own_list_is_not_paged(
+def test_fifty_offers_of_a_product_are_shown_where_no_limit_is_given(
+    client: FlaskClient, sessions: sessionmaker[Session], product: Json
+) -> None:
+    factories.external_offers(sessions, product["id"], count=51)
+
+    assert [len(page) for page in pages(client, offers_url(product))] == [50, 1]
+
+
+def test_a_page_of_a_products_offers_never_holds_more_than_two_hundred(
     client: FlaskClient, sessions: sessionmaker[Session], product: Json
 ) -> None:
     factories.external_offers(sessions, product["id"], count=201)
 
-    assert len(client.get(offers_url(product)).get_json()["items"]) == 201
+    assert [len(page) for page in pages(client, f"{offers_url(product)}?limit=1000")] == [200, 1]
+
+
+@pytest.mark.parametrize("sort", ["id", "price", "-price"])
+@pytest.mark.parametrize("limit", [1, 5, 12])
+def test_the_pages_of_a_products_offers_together_are_all_of_them(
+    reader: FlaskClient, sort: str, limit: int
+) -> None:
+    product_id = reader.get(OFFERS).get_json()["items"][0]["product_id"]
+    whole = reader.get(f"{OFFERS}?limit=200&sort={sort}&product_id={product_id}").get_json()["items"]
+
+    assert len(whole) == len(PRICES)
+    assert items(reader, f"{PRODUCTS}/{product_id}/offers?limit={limit}&sort={sort}") == whole
+
+
+def test_each_page_of_a_products_offers_says_how_fresh_they_are_and_has_a_tag_and_a_link(
+    client: FlaskClient, sessions: sessionmaker[Session], product: Json
+) -> None:
+    factories.external_offers(sessions, product["id"], count=2)
+
+    first = client.get(f"{offers_url(product)}?limit=1")
+    last = client.get(first.get_json()["next"])
+
+    assert first.headers["Link"] == f'<{first.get_json()["next"]}>; rel="next"'
+    assert last.get_json().keys() == first.get_json().keys() == {"items", "next", "refreshed_at", "stale"}
+    assert last.get_json()["next"] is None
+    assert last.headers["ETag"] != first.headers["ETag"]
+    assert client.get(first.request.url, headers={"If-None-Match": first.headers["ETag"]}).status_code == 304
+
+
+def test_a_page_of_a_products_offers_behind_the_last_one_is_empty(client: FlaskClient, product: Json) -> None:
+    made = [factories.posted_offer(client, product["id"]) for _ in range(2)]
+    following = client.get(f"{offers_url(product)}?limit=1").get_json()["next"]
+
+    client.delete(offer_url(made[1]))
+
+    assert client.get(following).get_json()["items"] == []
+
+
+def test_the_cursor_of_a_products_offers_belongs_to_that_product(
+    client: FlaskClient, product: Json, other_product: Json
+) -> None:
+    for _ in range(2):
+        factories.posted_offer(client, product["id"])
+    cursor = cursor_of(client.get(f"{offers_url(product)}?limit=1").get_json())
+
+    problem(client.get(f"{offers_url(other_product)}?cursor={cursor}"), 400)
 
 
 @pytest.mark.parametrize("sort", ["id", "price", "-price"])

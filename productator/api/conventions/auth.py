@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 
 import structlog
 from flask import Flask, Response, after_this_request, current_app, g, request
@@ -20,7 +19,6 @@ from werkzeug.routing import Rule
 
 from productator.access import api_tokens
 from productator.access.identity_provider import IdentityProvider
-from productator.api.conventions.conditional import ASK_EACH_TIME
 from productator.database.failures import reason
 from productator.database.web import reader, reading, retried
 from productator.domain import Caller, Scope, scopes_in, utc_now
@@ -29,7 +27,7 @@ from productator.errors import ScopeMissing, TokenInvalid, TokenRequired
 log = logging.getLogger(__name__)
 
 _EXTENSION = "productator-auth"
-_PROTECTED = "/api/"
+PROTECTED = "/api/"
 _METRICS = "/metrics"
 _BEARER = re.compile("bearer +([!-~]+)", re.IGNORECASE)
 _DOTS_OF_A_JWT = 2
@@ -57,7 +55,6 @@ class AccessRules:
 
 
 def init_app(app: Flask, *, mode: str, admin_token: str | None, provider: IdentityProvider | None) -> None:
-    app.after_request(partial(_forbid_sharing, is_all_private=mode == "all"))
     if mode == "off":
         return
     admin = None if admin_token is None else api_tokens.digest(admin_token)
@@ -77,11 +74,7 @@ def caller() -> str:
 
 
 def is_protected(rule: Rule) -> bool:
-    return _is_protected_path(rule.rule)
-
-
-def _is_protected_path(path: str) -> bool:
-    return path.startswith(_PROTECTED) or path == _METRICS
+    return rule.rule.startswith(PROTECTED) or rule.rule == _METRICS
 
 
 def scope_of(rule: Rule, method: str) -> Scope | None:
@@ -91,15 +84,6 @@ def scope_of(rule: Rule, method: str) -> Scope | None:
     if rule.rule.startswith(_ADMINS_ONLY):
         return Scope.ADMIN
     return Scope.READ if method in _READING else Scope.WRITE
-
-
-def _forbid_sharing(response: Response, *, is_all_private: bool) -> Response:
-    """Keeps answers of the API out of shared caches, unless anybody may have them."""
-    if _is_protected_path(request.path) and (is_all_private or "Authorization" in request.headers):
-        response.headers["Cache-Control"] = "private, no-cache"
-    else:
-        response.headers.setdefault("Cache-Control", ASK_EACH_TIME)
-    return response
 
 
 def _authorize() -> None:

@@ -52,10 +52,10 @@ def tagged(
     body: Mapping[str, Any], tag: str, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """The body with its tag, or 304 if the reader has it already."""
-    if request.method in {"GET", "HEAD"} and request.if_none_match.contains_weak(tag):
+    if request.method in {"GET", "HEAD"} and _has_already(tag):
         return _not_modified(tag)
     response = json_response(body, status, headers)
-    response.set_etag(tag)
+    response.headers["ETag"] = f'"{tag}"'
     return response
 
 
@@ -69,9 +69,9 @@ def tagged_content(response: Response, *, identity: bytes | None = None) -> Resp
     `identity` stands for the content where some of that does not count.
     """
     tag = hashlib.sha256(response.get_data() if identity is None else identity).hexdigest()[:32]
-    if request.if_none_match.contains_weak(tag):
+    if _has_already(tag):
         return _not_modified(tag)
-    response.set_etag(tag)
+    response.headers["ETag"] = f'"{tag}"'
     return response
 
 
@@ -79,6 +79,10 @@ def tagged_file(content: str | bytes, content_type: str, *, cache_control: str) 
     response = tagged_content(current_app.response_class(content, content_type=content_type))
     response.headers["Cache-Control"] = cache_control
     return response
+
+
+def _has_already(tag: str) -> bool:
+    return "If-None-Match" in request.headers and request.if_none_match.contains_weak(tag)
 
 
 def _not_modified(tag: str) -> Response:

@@ -56,9 +56,10 @@ def signed_position(cursor: str) -> object:
     raise CursorRejected(_NOT_OURS)
 
 
-def page_answer(page: Page[Any], items: Iterable[Item]) -> Response:
+def page_answer(page: Page[Any], items: Iterable[Item], **facts: str | bool | None) -> Response:
+    """A page, with the facts that its list has beside the items."""
     next_url = None if page.position is None else next_url_of(page.position)
-    return listed(PageJson(items=list(items), next=next_url), next_url)
+    return listed({**PageJson(items=list(items), next=next_url), **facts}, next_url)
 
 
 def listed(body: Mapping[str, Any], next_url: str | None) -> Response:

@@ -1,11 +1,13 @@
 """Parses every request: its id, path, query and body."""
 
+import os
 import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE
+from collections.abc import Mapping
+from functools import cache
 from itertools import islice
 from typing import TypeVar
 from urllib.parse import unquote_to_bytes
-from uuid import uuid4
 
 import structlog
 from flask import Flask, Response, g, request
@@ -70,7 +72,7 @@ def refuse_unreadable(app: Flask) -> None:
 
 def _name_request() -> None:
     given = request.headers.get("X-Request-Id", "")
-    g.request_id = given if _SANE_ID.fullmatch(given) else uuid4().hex
+    g.request_id = given if _SANE_ID.fullmatch(given) else os.urandom(16).hex()
     # Every log line until the next request has this id, and nothing of the request before it.
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
@@ -78,33 +80,39 @@ def _name_request() -> None:
 
 def _refuse_unreadable() -> None:
     """Refuses requests that servers pass on although nobody can answer them."""
-    if request.environ.get(UNREADABLE):
-        raise MalformedRequest(request.environ[UNREADABLE])
-    _refuse_other_encodings()
-    if len(request.full_path) > MAX_TARGET_LENGTH:
+    # Several times as fast as the attributes of `request`.
+    environ = request.environ
+    if environ.get(UNREADABLE):
+        raise MalformedRequest(environ[UNREADABLE])
+    path, query = environ["PATH_INFO"], environ.get("QUERY_STRING", "")
+    headers = {name: value for name, value in environ.items() if name.startswith(("HTTP_", "CONTENT_"))}
+    _refuse_other_encodings(path, query, headers)
+    if len(path) + len(query) >= MAX_TARGET_LENGTH and len(request.full_path) > MAX_TARGET_LENGTH:
         raise RequestURITooLarge(f"Path and query may have up to {MAX_TARGET_LENGTH} characters together.")
-    if sum(len(name) + len(value) for name, value in request.headers) > MAX_HEADERS_LENGTH:
+    size = sum(map(len, headers)) - len("HTTP_") * len(headers) + sum(map(len, headers.values()))
+    if size > MAX_HEADERS_LENGTH:
         raise RequestHeaderFieldsTooLarge(f"The headers may have up to {MAX_HEADERS_LENGTH} bytes together.")
-    if len(request.headers.get("Host", "")) > MAX_HOST_LENGTH:
+    if len(environ.get("HTTP_HOST", "")) > MAX_HOST_LENGTH:
         raise MalformedRequest(f"The Host header may have up to {MAX_HOST_LENGTH} characters.")
     # Of `gzip, chunked` a server decodes the chunks at most.
-    coding = request.headers.get("Transfer-Encoding", "chunked")
+    coding = environ.get("HTTP_TRANSFER_ENCODING", "chunked")
     if coding.strip().lower() != "chunked":
         raise BodyEncoded("Transfer-Encoding", coding)
-    length = request.environ.get("CONTENT_LENGTH") or "0"
+    length = environ.get("CONTENT_LENGTH") or "0"
     if not (length.isascii() and length.isdigit()):
         raise MalformedRequest("The Content-Length is not a number.")
 
 
-def _refuse_other_encodings() -> None:
+def _refuse_other_encodings(path: str, query: str, headers: Mapping[str, str]) -> None:
     """Refuses bytes that are not UTF-8, in the query and the path also where they are escaped (%FF)."""
-    if not _is_utf8(unquote_to_bytes(request.query_string).decode("latin-1")):
+    if query and not _is_utf8(unquote_to_bytes(query.encode("latin-1")).decode("latin-1")):
         raise MalformedRequest("The query is not UTF-8.")
-    if not _is_utf8(request.environ["PATH_INFO"]):
+    if not _is_utf8(path):
         raise MalformedRequest("The path is not UTF-8.")
-    # Several times as fast as `request.headers`.
-    for name, value in request.environ.items():
-        if name.startswith(("HTTP_", "CONTENT_")) and not _is_utf8(value):
+    if "".join(headers.values()).isascii():
+        return
+    for name, value in headers.items():
+        if not _is_utf8(value):
             header = name.removeprefix("HTTP_").replace("_", "-").title()
             raise MalformedRequest(f"The header {header} is not UTF-8.")
 
@@ -183,6 +191,9 @@ def read_query(schema: type[QuerySchema]) -> QuerySchema:
     A name that is given twice is a wrong value. A cursor that cannot be used is listed beside other errors;
     alone it is refused later, as CursorRejected.
     """
+    if not request.environ.get("QUERY_STRING"):
+        without: QuerySchema = _without_query(schema)
+        return without
     given = request.args.to_dict()
     wrong: list[tuple[Location, str]] = [
         ((name,), "Must be given once.") for name, values in request.args.lists() if len(values) > 1
@@ -201,6 +212,11 @@ def read_query(schema: type[QuerySchema]) -> QuerySchema:
     if wrong:
         raise InvalidInput([(_pointer(location), detail) for location, detail in wrong])
     return query
+
+
+@cache
+def _without_query(schema: type[QuerySchema]) -> QuerySchema:
+    return schema.model_validate({})
 
 
 def _wrong_cursor(cursor: str | None) -> list[tuple[Location, str]]:

@@ -1,10 +1,10 @@
 """JSON responses, responses without a body, and a header of all responses."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from flask import Flask, Response, current_app
+from pydantic_core import to_json
 
 
 def json_response(
@@ -14,8 +14,9 @@ def json_response(
     *,
     content_type: str = "application/json",
 ) -> Response:
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    return current_app.response_class(text, status=status, headers=headers, content_type=content_type)
+    return current_app.response_class(
+        to_json(body), status=status, headers=headers, content_type=content_type
+    )
 
 
 def init_app(app: Flask) -> None:

@@ -186,6 +186,11 @@ _HEADERS: Json = {
         "description": "How long the answer may be cached; `private` where a token was needed or sent.",
         "schema": TEXT,
     },
+    "Vary": {
+        "description": "The headers of the request that the answer depends on.",
+        "required": False,
+        "schema": TEXT,
+    },
     "X-Content-Type-Options": {
         "description": "Browsers must not guess another type than `Content-Type`.",
         "schema": {"type": "string", "const": "nosniff"},

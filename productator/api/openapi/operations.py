@@ -128,7 +128,7 @@ OPERATIONS: dict[str, Operation] = {
         tag="Offers",
         query=ProductOffersQuery,
         conditional="read",
-        success=Success("ProductOffers", examples.PRODUCT_OFFERS, headers=_TAGGED),
+        success=Success("ProductOffers", examples.PRODUCT_OFFERS, headers=_LISTED),
     ),
     "offers.create_offer": Operation(
         summary="Add an own offer",

@@ -7,8 +7,8 @@ from productator.api.conventions.problem_types import INVALID_INPUT, PROBLEM_TYP
 from productator.api.openapi import examples
 from productator.api.openapi.parts import Json
 
-# The headers of every answer; those of rate limits only where requests are limited.
-ALWAYS = ("Cache-Control", "RateLimit", "RateLimit-Policy", "X-Content-Type-Options", "X-Request-Id")
+# The headers of every answer; those of rate limits only where requests are limited, `Vary` below /api/.
+ALWAYS = ("Cache-Control", "RateLimit", "RateLimit-Policy", "Vary", "X-Content-Type-Options", "X-Request-Id")
 
 
 def shared_examples() -> Json:

@@ -7,16 +7,16 @@ from flask import Blueprint, Response, current_app
 from sqlalchemy.orm import Session
 
 from productator.api.conventions.addresses import address_of
-from productator.api.conventions.conditional import expected_version, offer_tag, tagged, tagged_list
+from productator.api.conventions.conditional import expected_version, offer_tag, tagged
 from productator.api.conventions.cursors import page_answer, position_of
 from productator.api.conventions.idempotency import once
 from productator.api.conventions.parsing import PATCH_TYPES, read_body, read_query
 from productator.api.conventions.responses import no_content
-from productator.api.schemas.answers import OfferJson, ProductOffersJson, offer_json, time_json
+from productator.api.schemas.answers import OfferJson, offer_json, time_json
 from productator.api.schemas.bodies import OfferIn, OfferPatch
 from productator.api.schemas.queries import OffersQuery, ProductOffersQuery
 from productator.catalogue import offers as catalogue
-from productator.catalogue.offers import OfferRow
+from productator.catalogue.offers import ListedOffer
 from productator.database.web import reading, transaction
 from productator.domain import utc_now
 
@@ -44,17 +44,24 @@ def list_offers() -> Response:
 
 @offers.get("/products/<id:product_id>/offers")
 def list_offers_of_product(product_id: int) -> Response:
-    """All offers of a product, and how fresh they are."""
+    """A product's offers in pages, and how fresh they are."""
     query = read_query(ProductOffersQuery)
+    position = position_of(query.cursor, catalogue.ORDERS[query.sort])
     with reading() as connection:
-        found = catalogue.of_product(connection, product_id, query.filter(), sort=query.sort)
-    body: ProductOffersJson = {
-        "items": _items(found.offers),
-        "next": None,
-        "refreshed_at": None if found.refreshed_at is None else time_json(found.refreshed_at),
-        "stale": _is_stale(found.refreshed_at, now=utc_now()),
-    }
-    return tagged_list(body)
+        found = catalogue.page_of_product(
+            connection,
+            product_id,
+            query.filter(),
+            sort=query.sort,
+            limit=query.limit,
+            position=position,
+        )
+    return page_answer(
+        found.page,
+        _items(found.page.rows),
+        refreshed_at=None if found.refreshed_at is None else time_json(found.refreshed_at),
+        stale=_is_stale(found.refreshed_at, now=utc_now()),
+    )
 
 
 @offers.post("/products/<id:product_id>/offers")
@@ -103,7 +110,7 @@ def _change(product_id: int, offer_id: int, changes: dict[str, int]) -> Response
     return tagged(offer_json(offer, currency=_currency()), offer_tag(offer))
 
 
-def _items(offers: Iterable[OfferRow]) -> list[OfferJson]:
+def _items(offers: Iterable[ListedOffer]) -> list[OfferJson]:
     currency = _currency()
     return [offer_json(offer, currency=currency) for offer in offers]
 

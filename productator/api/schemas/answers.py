@@ -10,7 +10,7 @@ from typing import Annotated, Generic, Literal, NotRequired, TypeVar
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from productator.catalogue.offers import OfferRow
+from productator.catalogue.offers import ListedOffer, OfferRow
 from productator.catalogue.products import ProductRow, RefreshState
 from productator.domain import DESCRIPTION_LENGTH, MAX_AMOUNT, MAX_ID, NAME_LENGTH, REMOTE_ID_LENGTH
 from productator.models.product import LAST_ERROR_LENGTH
@@ -70,7 +70,7 @@ class PageJson(TypedDict, Generic[Item]):
 
 class ProductOffersJson(TypedDict):
     items: list[OfferJson]
-    next: Annotated[None, Field(description="All offers of a product stand on one page.")]
+    next: NextUrl
     refreshed_at: Annotated[Time | None, Field(description="When the Offers service was last read.")]
     stale: Annotated[bool, Field(description="Whether that was more than three periods ago, or never.")]
 
@@ -184,7 +184,7 @@ def product_json(product: ProductRow) -> ProductJson:
     }
 
 
-def offer_json(offer: OfferRow, *, currency: str | None) -> OfferJson:
+def offer_json(offer: OfferRow | ListedOffer, *, currency: str | None) -> OfferJson:
     return {
         "id": offer.id,
         "product_id": offer.product_id,
@@ -200,4 +200,4 @@ def offer_json(offer: OfferRow, *, currency: str | None) -> OfferJson:
 
 def time_json(time: datetime) -> str:
     # All times are UTC, so the six characters cut off are "+00:00".
-    return time.isoformat(timespec="microseconds")[:-6] + "Z"
+    return time.isoformat("T", "microseconds")[:-6] + "Z"

@@ -66,10 +66,13 @@ class TokensQuery(Query):
     cursor: Cursor | None = None
 
 
-class _OfferFilters(Query):
+class ProductOffersQuery(Query):
     in_stock: Literal["true", "false"] | None = None
     min_price: _Price | None = None
     max_price: _Price | None = None
+    sort: Literal["id", "price", "-price"] = "id"
+    limit: Limit = 50
+    cursor: Cursor | None = None
 
     def contradictions(self) -> list[tuple[Location, str]]:
         if self.min_price is not None and self.max_price is not None and self.min_price > self.max_price:
@@ -81,11 +84,5 @@ class _OfferFilters(Query):
         return Filter(in_stock, self.min_price, self.max_price)
 
 
-class ProductOffersQuery(_OfferFilters):
-    sort: Literal["id", "price", "-price"] = "id"
-
-
 class OffersQuery(ProductOffersQuery):
     product_id: Annotated[int, Field(ge=1, le=MAX_ID), _Digits] | None = None
-    limit: Limit = 50
-    cursor: Cursor | None = None

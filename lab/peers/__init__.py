@@ -1,0 +1,1 @@
+"""The most common reads as others would write them, for the benchmarks."""
