@@ -202,6 +202,6 @@ CREATE TABLE alembic_version (
   CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0016');
+INSERT INTO alembic_version (version_num) VALUES ('0015');
 
 INSERT INTO schema_compatibility (oldest_revision) VALUES ('0010');

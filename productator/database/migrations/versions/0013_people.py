@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
 
-revision = "0014"
+revision = "0013"
 down_revision = "0012"
 
 _OPTIONS: dict[str, Any] = {
