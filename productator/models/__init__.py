@@ -1,6 +1,15 @@
 """The tables, as typed SQLAlchemy classes that all programs share."""
 
 from productator.database.base import Base
+from productator.models.alerts import (
+    AlertRule,
+    AlertState,
+    ChangedProduct,
+    Channel,
+    Delivery,
+    Event,
+    RuleChannel,
+)
 from productator.models.api_token import ApiToken
 from productator.models.idempotency_key import IdempotencyKey
 from productator.models.installation_key import InstallationKey
@@ -10,8 +19,14 @@ from productator.models.product import Product, Refresh
 from productator.models.service_token import ServiceToken
 
 __all__ = [
+    "AlertRule",
+    "AlertState",
     "ApiToken",
     "Base",
+    "ChangedProduct",
+    "Channel",
+    "Delivery",
+    "Event",
     "IdempotencyKey",
     "InstallationKey",
     "Offer",
@@ -20,5 +35,6 @@ __all__ = [
     "Product",
     "Refresh",
     "RetentionProgress",
+    "RuleChannel",
     "ServiceToken",
 ]

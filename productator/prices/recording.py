@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy.orm import Session
 
 from productator.database.bulk import insert_rows
-from productator.prices import changes, clock_jumps
+from productator.prices import changes, clock_jumps, outbox
 from productator.prices.changes import Offers
 from productator.prices.clock_jumps import CLOCKS_DIFFER, TICK
 from productator.prices.history_tables import CHANGE_COLUMNS, CHANGES, POINT_COLUMNS, POINTS, recorded_since
@@ -33,6 +33,8 @@ def record(session: Session, observations: Iterable[Observation]) -> None:
     insert_rows(session.connection(), CHANGES, CHANGE_COLUMNS, rows)
     points = [row for each, _ in changed for row in _point_rows(each, times)]
     insert_rows(session.connection(), POINTS, POINT_COLUMNS, points)
+    if points:
+        outbox.append(session.connection(), [product_id for product_id, *_ in points])
 
 
 def _times(session: Session, observations: Iterable[Observation]) -> dict[int, datetime]:
