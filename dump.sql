@@ -138,6 +138,7 @@ CREATE TABLE alert_rules (
   rearm_percent DOUBLE NOT NULL,
   muted_until DATETIME(6),
   active BOOL NOT NULL DEFAULT 1,
+  counts_from DATETIME(6) NOT NULL,
   version BIGINT NOT NULL,
   created_at DATETIME(6) NOT NULL,
   updated_at DATETIME(6) NOT NULL,

@@ -70,6 +70,8 @@ class AlertRule(Base):
     rearm_percent: Mapped[float] = mapped_column(Double)
     muted_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     active: Mapped[bool] = mapped_column(server_default=text("1"))
+    # What happened before is no news: set when the rule is made, activated, or asks for something else.
+    counts_from: Mapped[datetime] = mapped_column(UtcDateTime)
     version: Mapped[int] = mapped_column(BigId)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -91,6 +91,7 @@ def _create_rules() -> None:
         sa.Column("rearm_percent", sa.Double, nullable=False),
         sa.Column("muted_until", _TIME, nullable=True),
         sa.Column("active", sa.Boolean, nullable=False, server_default=sa.text("1")),
+        sa.Column("counts_from", _TIME, nullable=False),
         *_versioned(),
         sa.PrimaryKeyConstraint("id", name="pk_alert_rules"),
         sa.ForeignKeyConstraint(
