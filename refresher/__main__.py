@@ -3,7 +3,6 @@
 import gc
 import logging
 import os
-import signal
 import sys
 from datetime import timedelta
 
@@ -22,7 +21,8 @@ from productator.models import Refresh
 from productator.offers_service.access_token import FixedTokenSource, SharedTokenSource, TokenSource
 from productator.offers_service.http_call import HttpCall
 from productator.ops import logging as log_lines
-from refresher import probes
+from productator.workers import probes
+from productator.workers.stopping import StopFlag, stop_on_signals
 from refresher.fetching.circuit_breaker import CircuitBreaker
 from refresher.fetching.fetcher import Fetcher
 from refresher.fetching.transport import Transport
@@ -31,7 +31,7 @@ from refresher.leases.schedule import Rhythm
 from refresher.maintenance import Maintenance
 from refresher.metrics import Backlog, Metrics
 from refresher.storing.writer import BatchWriter
-from refresher.worker import StopFlag, Worker
+from refresher.worker import Worker
 
 log = logging.getLogger("refresher")
 
@@ -52,21 +52,10 @@ def main(*, once: bool) -> None:
     except ConfigError as error:
         raise click.ClickException(str(error)) from error
     log_lines.configure(settings.log_format)
-    stop = _stop_flag()
+    stop = stop_on_signals()
     if once:
         sys.exit(_refresh_once(settings, stop))
     _refresh_until_stopped(settings, stop)
-
-
-def _stop_flag() -> StopFlag:
-    stop = StopFlag()
-
-    def request_stop(_signal: int, _frame: object) -> None:
-        stop.requested = True
-
-    signal.signal(signal.SIGTERM, request_stop)
-    signal.signal(signal.SIGINT, request_stop)
-    return stop
 
 
 def _refresh_until_stopped(settings: Settings, stop: StopFlag) -> None:

@@ -15,7 +15,7 @@ from productator.database.transactions import run_transaction
 from productator.domain import Retention, utc_now
 from productator.prices import clock_jumps
 from productator.prices.retention import apply_retention
-from refresher.background import Background
+from productator.workers.background import Background
 from refresher.leases import claims
 from refresher.leases.schedule import Rhythm
 from refresher.metrics import Backlog

@@ -10,11 +10,11 @@ failures and decides when it is due next; `storing/batch.py` writes both and end
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
 from productator.domain import utc_now
 from productator.errors import OffersUnavailable, TokenRejected
+from productator.workers.stopping import StopFlag
 from refresher.fetching.circuit_breaker import CircuitBreaker
 from refresher.fetching.fetcher import Fetcher
 from refresher.fetching.journey import FetchResult
@@ -33,13 +33,6 @@ _PAUSE_S = 1.0
 _MOST_DATABASE_FAILURES = 3
 # Of a stop, after the calls: to store results, and to give back the other claims, twice if rows are locked.
 _STORING_S, _GIVING_BACK_S = 2.0, 2.6
-
-
-@dataclass
-class StopFlag:
-    """A plain flag: setting a threading.Event in a signal handler can deadlock."""
-
-    requested: bool = False
 
 
 class Worker:

@@ -4,7 +4,7 @@ Everything is written in one transaction. The history is the record of what happ
 looked at late, twice, or by two notifiers at once: an event's cause is unique, and so is a rule's state.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from productator.alerts.firing import PAST_KINDS, Firing, Kind, Observed, State,
 from productator.catalogue import search
 from productator.models import AlertRule, AlertState, PricePoint, Product, Refresh
 from productator.prices import records
-from productator.prices.segments import DAY, SECOND, TimeRange, microseconds, time_of
+from productator.prices.segments import DAY, TimeRange, microseconds, time_of
 
 # Of `drop` and `rise`: the reference is the lowest price of so long a time before the change.
 _REFERENCE = 30 * DAY

@@ -12,7 +12,7 @@ import pycurl
 from productator.errors import OffersUnavailable
 from productator.offers_service.contract import OffersRequest
 from productator.offers_service.http_call import HttpCall, Reply
-from refresher.fetching.curl_loop import CurlLoop
+from productator.workers.curl_loop import CurlLoop
 
 
 class Transport:
