@@ -39,6 +39,7 @@ CREATE TABLE channels (
   quiet_from INTEGER,
   quiet_until INTEGER,
   time_zone VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin,
+  messages_an_hour INTEGER,
   last_success_at DATETIME(6),
   failing_since DATETIME(6),
   version BIGINT NOT NULL,
@@ -170,7 +171,11 @@ CREATE TABLE deliveries (
   CONSTRAINT fk_deliveries_channel_id FOREIGN KEY(channel_id) REFERENCES channels (id) ON DELETE CASCADE
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_unicode_ci;
 
+CREATE INDEX ix_deliveries_channel_id_delivered_at ON deliveries (channel_id, delivered_at);
+
 CREATE INDEX ix_deliveries_channel_id_id ON deliveries (channel_id, id);
+
+CREATE INDEX ix_deliveries_channel_id_status_next_try_at ON deliveries (channel_id, status, next_try_at);
 
 CREATE INDEX ix_deliveries_claim_token ON deliveries (claim_token);
 
@@ -289,4 +294,4 @@ CREATE TABLE alembic_version (
   CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0017');
+INSERT INTO alembic_version (version_num) VALUES ('0018');

@@ -37,6 +37,8 @@ class Channel(Base):
     quiet_from: Mapped[int | None]
     quiet_until: Mapped[int | None]
     time_zone: Mapped[str | None] = mapped_column(exact_text(64))
+    # More messages wait for the end of the hour and are told in one; null: no limit.
+    messages_an_hour: Mapped[int | None]
     last_success_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # Since when every delivery has failed; null: the last one did not.
     failing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -196,5 +198,7 @@ class Delivery(Base):
         UniqueConstraint("event_id", "channel_id"),
         Index(None, "status", "next_try_at"),
         Index(None, "channel_id", "id"),
+        Index(None, "channel_id", "status", "next_try_at"),
+        Index(None, "channel_id", "delivered_at"),
         TABLE_OPTIONS,
     )

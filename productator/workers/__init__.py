@@ -1,1 +1,1 @@
-"""What the programs that work beside the API share: probes, threads, many calls at once, and how they stop."""
+"""What the workers beside the API share: probes, threads, many calls at once, and a polite stop."""
