@@ -65,6 +65,8 @@ class Worker:
         self._being_stored: list[Outcome] = []
         self._run_at = 0.0
         self.has_database = False
+        # Whether the last run found nothing to send.
+        self._has_claimed_all = False
 
     @property
     def waits_for_database_s(self) -> float:
@@ -73,7 +75,7 @@ class Worker:
 
     @property
     def is_idle(self) -> bool:
-        return not (self._queue.in_hand or self._outcomes or self._storing.is_busy)
+        return self._has_claimed_all and not (self._queue.in_hand or self._outcomes or self._being_stored)
 
     def run(self, stop: StopFlag, *, on_turn: Callable[[], None]) -> None:
         """Delivers until asked to stop."""
@@ -138,6 +140,7 @@ class Worker:
             return
         self.has_database, self._being_stored = True, []
         self._queue.add(run.claimed)
+        self._has_claimed_all = not run.claimed
         self._metrics.count_deliveries(run.counts)
         # What was claimed makes room for more only when it has ended.
         self._run_at = time.monotonic() + _IDLE_S

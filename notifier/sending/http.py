@@ -41,6 +41,7 @@ class _Call:
         self._allowed = allowed
         self.refused: str | None = None
         self._received = 0
+        self._opened: socket.socket | None = None
         curl = self.curl = pycurl.Curl()
         curl.setopt(pycurl.NOSIGNAL, True)
         curl.setopt(pycurl.FOLLOWLOCATION, False)
@@ -71,14 +72,27 @@ class _Call:
         if target.family not in (socket.AF_INET, socket.AF_INET6) or is_refused(host, self._allowed):
             self.refused = host
             return int(pycurl.SOCKET_BAD)
-        return socket.socket(target.family, target.type, target.protocol)
+        self._close_copy()
+        self._opened = socket.socket(target.family, target.type, target.protocol)
+        return self._opened
+
+    def _close_copy(self) -> None:
+        """libcurl has a copy of the socket that it was given, and leaves the given one to us."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
 
     def _receive(self, piece: bytes) -> int | None:
         self._received += len(piece)
         # Any other number than the piece's length makes libcurl end the call; the status is known by then.
         return 0 if self._received > _MOST_BYTES else None
 
+    def close(self) -> None:
+        self._close_copy()
+        self.curl.close()
+
     def outcome(self, claim: Claim, failure: str | None) -> Outcome:
+        self._close_copy()
         status = self.curl.getinfo(pycurl.RESPONSE_CODE) or None
         if failure is not None and not (status and self._received > _MOST_BYTES):
             return Outcome(claim, self._reason(failure), status)
@@ -142,7 +156,10 @@ class HttpSender:
         """Ends all calls at once."""
         for curl in list(self._under_way):
             self._loop.remove(curl)
+        for call in [*(each for _, each in self._under_way.values()), *self._idle]:
+            call.close()
         self._under_way.clear()
+        self._idle.clear()
         self._loop.close()
 
     def _end(self, curl: pycurl.Curl, failure: str | None) -> Outcome:
