@@ -6,10 +6,13 @@ from flask import Flask
 
 from productator.access.identity_provider import IdentityProvider
 from productator.access.jwt_keys import KeySet
+from productator.alerts.sealing import Seal
 from productator.api.conventions import auth, cors, cursors, parsing, problems, rate_limits, responses
 from productator.api.conventions.forwarding import Forwarding
 from productator.api.openapi.routes import openapi_document
 from productator.api.probes import probes
+from productator.api.resources.channels import channels
+from productator.api.resources.deliveries import deliveries
 from productator.api.resources.offer_history import history
 from productator.api.resources.offers import offers
 from productator.api.resources.prices import prices
@@ -30,6 +33,8 @@ def create_app(settings: Settings) -> Flask:
     app.config["CURRENCY"] = settings.currency
     app.config["REFRESHER_PERIOD_S"] = settings.refresher_period_s
     app.config["REQUIRE_IF_MATCH"] = settings.require_if_match
+    app.config["ALERT_NETWORKS"] = settings.alert_networks
+    app.config["CHANNEL_SEAL"] = Seal(settings.secret_key)
     # One stays free for what needs no database.
     places = (AT_WORK if is_uwsgi() else _AT_WORK_ELSEWHERE) - 1
     web.init_app(app, settings.database_url, budget_s=settings.request_budget_s, places=places)
@@ -45,7 +50,10 @@ def create_app(settings: Settings) -> Flask:
     problems.init_app(app)
     cursors.init_app(app, settings.secret_key)
     app.wsgi_app = _server_side(app, settings)  # type: ignore[method-assign]
-    for blueprint in (products, offers, history, prices, probes, openapi_document, docs, problem_pages):
+    for blueprint in (
+        *(products, offers, history, prices, channels, deliveries),
+        *(probes, openapi_document, docs, problem_pages),
+    ):
         app.register_blueprint(blueprint)
     return app
 

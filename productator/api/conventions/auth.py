@@ -34,7 +34,9 @@ _BEARER = re.compile("bearer +([!-~]+)", re.IGNORECASE)
 _DOTS_OF_A_JWT = 2
 _READING = {"GET", "HEAD"}
 # For each PRODUCTATOR_AUTH, the scopes that need a token; "off" needs none.
-_PROTECTED_SCOPES = {"write": {Scope.WRITE}, "all": {Scope.READ, Scope.WRITE}}
+_PROTECTED_SCOPES = {"write": {Scope.WRITE, Scope.ADMIN}, "all": set(Scope)}
+# What needs the scope `admin`, reading included.
+_ADMINS_ONLY = ("/api/v1/channels", "/api/v1/deliveries")
 
 
 @dataclass(frozen=True)
@@ -64,10 +66,12 @@ def is_protected(rule: Rule) -> bool:
     return rule.rule.startswith(_PROTECTED)
 
 
-def scope_of(method: str) -> Scope | None:
-    """The scope that the method needs; None: OPTIONS needs none."""
+def scope_of(rule: Rule, method: str) -> Scope | None:
+    """The scope that a call needs; None: OPTIONS needs none."""
     if method == "OPTIONS":
         return None
+    if rule.rule.startswith(_ADMINS_ONLY):
+        return Scope.ADMIN
     return Scope.READ if method in _READING else Scope.WRITE
 
 
@@ -85,7 +89,7 @@ def _authorize() -> None:
     if request.url_rule is None or not is_protected(request.url_rule):
         return
     rules: _AccessRules = current_app.extensions[_EXTENSION]
-    needed = scope_of(request.method)
+    needed = scope_of(request.url_rule, request.method)
     g.caller = _authenticate(rules)
     if needed not in rules.protected_scopes or (g.caller and g.caller.may(needed)):
         return

@@ -5,6 +5,15 @@ from typing import Any
 from productator.api.conventions.idempotency import KEY_PATTERN
 from productator.api.openapi import prices, problems, security
 from productator.api.openapi.parts import ID, TEXT, Json, shape
+from productator.api.schemas.alert_channels import (
+    ChannelIn,
+    ChannelJson,
+    ChannelPatch,
+    ChannelWithSecretJson,
+    DeliveryJson,
+    QuietHoursIn,
+    QuietHoursJson,
+)
 from productator.api.schemas.answers import (
     AliveJson,
     BatchAnswerJson,
@@ -35,7 +44,16 @@ def components() -> Json:
 
 
 def _schemas() -> Json:
-    models = (ProductIn, ProductPatch, ProductBatch, OfferIn, OfferPatch)
+    models = (
+        ProductIn,
+        ProductPatch,
+        ProductBatch,
+        OfferIn,
+        OfferPatch,
+        ChannelIn,
+        ChannelPatch,
+        QuietHoursIn,
+    )
     bodies = {model.__name__: shape(model, mode="validation") for model in models}
     # Of any type, since no item makes the request invalid.
     items = {"anyOf": [{"$ref": "#/components/schemas/ProductIn"}, {}]}
@@ -60,6 +78,12 @@ _ANSWERS: dict[str, Any] = {
     "BatchCreated": BatchCreatedJson,
     "BatchRefused": BatchRefusedJson,
     "Refresh": RefreshJson,
+    "Channel": ChannelJson,
+    "ChannelWithSecret": ChannelWithSecretJson,
+    "ChannelPage": PageJson[ChannelJson],
+    "QuietHours": QuietHoursJson,
+    "Delivery": DeliveryJson,
+    "DeliveryPage": PageJson[DeliveryJson],
     "Alive": AliveJson,
     "Ready": ReadyJson,
     "Problem": ProblemJson,
@@ -76,6 +100,20 @@ PARAMETERS: Json = {
         "in": "path",
         "required": True,
         "description": "The offer.",
+        "schema": ID,
+    },
+    "channel_id": {
+        "name": "channel_id",
+        "in": "path",
+        "required": True,
+        "description": "The channel.",
+        "schema": ID,
+    },
+    "delivery_id": {
+        "name": "delivery_id",
+        "in": "path",
+        "required": True,
+        "description": "The delivery.",
         "schema": ID,
     },
     "kind": {

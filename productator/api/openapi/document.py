@@ -13,7 +13,7 @@ from productator.api.conventions import problem_types
 from productator.api.conventions.auth import is_protected
 from productator.api.conventions.problem_types import ProblemType
 from productator.api.conventions.rate_limits import EXEMPT
-from productator.api.openapi import links, problems, security
+from productator.api.openapi import links, problems, security, webhooks
 from productator.api.openapi.components import components
 from productator.api.openapi.operations import OPERATIONS, Operation, RequestBody, Success
 from productator.api.openapi.parts import Json, shape
@@ -24,13 +24,14 @@ Every error is a problem (RFC 9457) and carries the answer's `X-Request-Id`. Unk
 query parameters of lists, are refused. Every path with GET has HEAD, and every path has OPTIONS. Times are
 UTC; prices and stock are whole numbers. Answers may get new members at any time.
 
-Every change needs a token with the scope `write`. A deployment may require the scope `read` for everything
+Every change needs a token with the scope `write`; channels and deliveries need `admin`. A deployment may require the scope `read` for everything
 else, too, or no token at all. A token that is sent must be valid.
 """
 _TAGS = {
     "Products": "The products, each with its offers.",
     "Offers": "External ones are kept fresh by the refresher, own ones are changed here.",
     "Prices": "A product's prices over time; figures are weighted by time.",
+    "Alerts": "Where alerts are delivered, and what became of them; for admins only.",
     "Operation": "Probes.",
     "Documentation": "This document, and the meaning of each problem.",
 }
@@ -51,6 +52,8 @@ _PROBLEMS_OF_A_KEY = {problem_types.MALFORMED_KEY, problem_types.KEY_IN_USE, pro
 _PROBLEMS_OF_AN_ID = {
     "product_id": problem_types.PRODUCT_NOT_FOUND,
     "offer_id": problem_types.OFFER_NOT_FOUND,
+    "channel_id": problem_types.CHANNEL_NOT_FOUND,
+    "delivery_id": problem_types.DELIVERY_NOT_FOUND,
 }
 _HEADER_OF = {
     None: [],
@@ -80,7 +83,7 @@ def build(app: Flask) -> Json:
             if created := described["responses"].get("201"):
                 created["links"] = links.of_created(app, rule, _NAMES)
             if is_protected(rule):
-                described["security"] = security.of(method)
+                described["security"] = security.of(rule, method)
             paths.setdefault(path_of(rule), {})[method.lower()] = described
     return {
         "openapi": "3.1.0",
@@ -92,6 +95,7 @@ def build(app: Flask) -> Json:
         "servers": [{"url": "./", "description": "Where this document was read."}],
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": paths,
+        "webhooks": webhooks.WEBHOOKS,
         "components": components(),
     }
 

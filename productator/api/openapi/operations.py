@@ -13,6 +13,7 @@ from productator.api.openapi import examples
 from productator.api.openapi import prices as price_examples
 from productator.api.resources.offer_history import OfferChangesQuery
 from productator.api.resources.prices import PriceHistoryQuery, PriceRangeQuery
+from productator.api.schemas.alert_channels import ChannelIn, ChannelPatch, ChannelsQuery, DeliveriesQuery
 from productator.api.schemas.bodies import OfferIn, OfferPatch, ProductBatch, ProductPatch
 from productator.api.schemas.queries import OffersQuery, ProductOffersQuery, ProductsQuery
 from productator.catalogue.validation import ProductIn
@@ -56,6 +57,7 @@ _LISTED = ("ETag", "Link")
 _CREATED = ("ETag", "Location")
 _PRODUCT = Success("Product", examples.PRODUCT, headers=_TAGGED)
 _OFFER = Success("Offer", examples.OWN_OFFER, headers=_TAGGED)
+_CHANNEL = Success("Channel", examples.CHANNEL, headers=_TAGGED)
 _CHANGES = Success("OfferChangePage", examples.OFFER_CHANGES, headers=_LISTED)
 _DELETED = Success(None, status=204)
 _A_PAGE = Success(
@@ -200,6 +202,73 @@ OPERATIONS: dict[str, Operation] = {
         tag="Prices",
         conditional="read",
         success=Success("PriceSummary", examples=price_examples.SUMMARY, headers=_TAGGED),
+    ),
+    "channels.list_channels": Operation(
+        summary="List channels",
+        tag="Alerts",
+        query=ChannelsQuery,
+        conditional="read",
+        success=Success("ChannelPage", examples.CHANNELS, headers=_LISTED),
+    ),
+    "channels.create_channel": Operation(
+        summary="Make a channel",
+        tag="Alerts",
+        body=RequestBody(ChannelIn, examples.CHANNEL_BODY),
+        conditional="once",
+        success=Success("ChannelWithSecret", examples.CHANNEL_WITH_SECRET, 201, _CREATED),
+    ),
+    "channels.get_channel": Operation(
+        summary="Read a channel", tag="Alerts", conditional="read", success=_CHANNEL
+    ),
+    "channels.replace_channel": Operation(
+        summary="Replace a channel",
+        tag="Alerts",
+        body=RequestBody(ChannelIn, examples.CHANNEL_BODY),
+        conditional="change",
+        success=_CHANNEL,
+    ),
+    "channels.patch_channel": Operation(
+        summary="Change fields of a channel",
+        tag="Alerts",
+        body=RequestBody(ChannelPatch, examples.CHANNEL_PATCH, PATCH_TYPES),
+        conditional="change",
+        success=Success("Channel", examples.CHANNEL | examples.CHANNEL_PATCH, headers=_TAGGED),
+    ),
+    "channels.delete_channel": Operation(
+        summary="Delete a channel", tag="Alerts", conditional="change", success=_DELETED
+    ),
+    "channels.test_channel": Operation(
+        summary="Send a test message",
+        tag="Alerts",
+        conditional="once",
+        success=Success("Delivery", examples.DELIVERY, 202, ("Location",)),
+    ),
+    "channels.rotate_secret": Operation(
+        summary="Give a webhook a new secret",
+        tag="Alerts",
+        conditional="once",
+        success=Success("ChannelWithSecret", examples.CHANNEL_WITH_SECRET, headers=_TAGGED),
+        problems=(problem_types.CHANNEL_SIGNS_NOTHING,),
+    ),
+    "deliveries.list_deliveries": Operation(
+        summary="List deliveries",
+        tag="Alerts",
+        query=DeliveriesQuery,
+        conditional="read",
+        success=Success("DeliveryPage", examples.DELIVERIES, headers=_LISTED),
+    ),
+    "deliveries.get_delivery": Operation(
+        summary="Read a delivery",
+        tag="Alerts",
+        conditional="read",
+        success=Success("Delivery", examples.DELIVERY, headers=_TAGGED),
+    ),
+    "deliveries.redeliver": Operation(
+        summary="Deliver again",
+        tag="Alerts",
+        conditional="once",
+        success=Success("Delivery", examples.DELIVERY, 202),
+        problems=(problem_types.CHANNEL_DISABLED,),
     ),
     "probes.livez": Operation(
         summary="Whether the process answers", tag="Operation", success=Success("Alive", examples.ALIVE)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from werkzeug.routing import Rule
+
 from productator.api.conventions import problem_types
 from productator.api.conventions.auth import scope_of
 from productator.domain import Scope
@@ -25,8 +27,8 @@ SCHEMES: dict[str, Any] = {
 }
 
 
-def of(method: str) -> list[dict[str, Any]]:
+def of(rule: Rule, method: str) -> list[dict[str, Any]]:
     """The scopes by default, where PRODUCTATOR_AUTH is not set: reads are open, but take a token."""
-    scope = scope_of(method)
+    scope = scope_of(rule, method)
     needed = {_NAME: [str(scope)]}
     return [{}, needed] if scope == Scope.READ else [needed]

@@ -33,6 +33,7 @@ def _plain_digits(text: object) -> object:
 
 _Digits = BeforeValidator(_plain_digits)
 _Price = Annotated[int, Field(ge=0, le=MAX_AMOUNT), _Digits]
+IdFilter = Annotated[int, Field(ge=1, le=MAX_ID), _Digits]
 Limit = Annotated[
     int,
     Field(ge=1, description=f"More than {MAX_PAGE} is cut to {MAX_PAGE}."),
@@ -81,6 +82,6 @@ class ProductOffersQuery(_OfferFilters):
 
 
 class OffersQuery(ProductOffersQuery):
-    product_id: Annotated[int, Field(ge=1, le=MAX_ID), _Digits] | None = None
+    product_id: IdFilter | None = None
     limit: Limit = 50
     cursor: Cursor | None = None
