@@ -85,14 +85,15 @@ def make_due(sessions: sessionmaker[Session]) -> None:
 def new_worker(
     sessions: sessionmaker[Session], *, mail_server: MailServer | None = None, timeout_s: float = 5.0
 ) -> Worker:
+    def mute_link(rule_id: int) -> str:
+        return f"https://shop.example/mute/{rule_id}"
+
     http = HttpSender(LOOPBACK, concurrency=50, timeout_s=timeout_s)
     return Worker(
         evaluate=lambda: (0, 0),
         store=Store(sessions, random.Random(1)),
         http=http,
-        mail=MailSender(
-            mail_server, mute_link=lambda rule_id: f"https://x.example/{rule_id}", wake=http.wake
-        ),
+        mail=MailSender(mail_server, mute_link=mute_link, wake=http.wake),
         seal=Seal(None),
         metrics=Metrics(CollectorRegistry()),
     )

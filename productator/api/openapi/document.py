@@ -24,8 +24,8 @@ Every error is a problem (RFC 9457) and carries the answer's `X-Request-Id`. Unk
 query parameters of lists, are refused. Every path with GET has HEAD, and every path has OPTIONS. Times are
 UTC; prices and stock are whole numbers. Answers may get new members at any time.
 
-Every change needs a token with the scope `write`; channels and deliveries need `admin`. A deployment may require the scope `read` for everything
-else, too, or no token at all. A token that is sent must be valid.
+Every change needs a token with the scope `write`; channels and deliveries need `admin`. A deployment may
+require the scope `read` for everything else, too, or no token at all. A token that is sent must be valid.
 """
 _TAGS = {
     "Products": "The products, each with its offers.",
