@@ -109,7 +109,7 @@ def test_the_refused_address_is_named(client: FlaskClient) -> None:
         ({"secret": "mine"}, "/secret"),
         ({"quiet_hours": {"begin": "22:00", "end": "24:00", "time_zone": "UTC"}}, "/quiet_hours/end"),
         (
-            {"quiet_hours": {"begin": "22:00", "end": "07:00", "time_zone": "Mars/A"}},
+            {"quiet_hours": {"begin": "22:00", "end": "07:00", "time_zone": "X/A"}},
             "/quiet_hours/time_zone",
         ),
         ({"kind": "email"}, "/address"),

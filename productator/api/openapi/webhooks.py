@@ -18,8 +18,8 @@ EVENT_TYPES = {
     "test": "A test of the channel.",
 }
 _SIGNED = (
-    "A POST, signed by Standard Webhooks 1.0. `webhook-id` is the same on every try: a message may come twice. Any"
-    " 2xx is a success; redirects are not followed; 410 disables the channel."
+    "A POST, signed by Standard Webhooks 1.0. `webhook-id` is the same on every try: a message may come"
+    " twice. Any 2xx is a success; redirects are not followed; 410 disables the channel."
 )
 _HEADERS = {
     "webhook-id": "The id of the message.",
