@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -28,7 +28,7 @@ class Inbox:
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802
         self.recipients += envelope.rcpt_tos
-        self.mails.append(cast("EmailMessage", message_from_bytes(envelope.content, policy=policy.default)))
+        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
         return self.answer
 
 
