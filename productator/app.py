@@ -22,6 +22,7 @@ from productator.database import web
 from productator.ops.shared_counters import make_counters
 from productator.ops.uwsgi_requests import AT_WORK, RequestCorrection, is_uwsgi
 from productator.web.docs import docs
+from productator.web.mute_pages import mute_pages
 from productator.web.problem_pages import problem_pages
 
 # A development server starts a thread for each connection, without a limit.
@@ -52,7 +53,7 @@ def create_app(settings: Settings) -> Flask:
     app.wsgi_app = _server_side(app, settings)  # type: ignore[method-assign]
     for blueprint in (
         *(products, offers, history, prices, channels, deliveries),
-        *(probes, openapi_document, docs, problem_pages),
+        *(probes, openapi_document, docs, problem_pages, mute_pages),
     ):
         app.register_blueprint(blueprint)
     return app

@@ -2,7 +2,13 @@
 
 import hashlib
 import hmac
+from datetime import datetime, timedelta
 
+from sqlalchemy.orm import Session
+
+from productator.models import AlertRule
+
+MUTED_FOR = timedelta(days=7)
 _LENGTH = 32
 
 
@@ -12,6 +18,16 @@ def mute_path(rule_id: int, key: str) -> str:
 
 def is_valid(rule_id: int, signature: str, key: str) -> bool:
     return hmac.compare_digest(signature.encode(), _signature(rule_id, key).encode())
+
+
+def mute(session: Session, rule_id: int, *, now: datetime) -> bool:
+    """Whether there is such a rule."""
+    rule = session.get(AlertRule, rule_id, with_for_update=True)
+    if rule is None:
+        return False
+    rule.muted_until, rule.updated_at = now + MUTED_FOR, now
+    session.flush()
+    return True
 
 
 def _signature(rule_id: int, key: str) -> str:

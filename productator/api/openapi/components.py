@@ -116,6 +116,20 @@ PARAMETERS: Json = {
         "description": "The delivery.",
         "schema": ID,
     },
+    "rule_id": {
+        "name": "rule_id",
+        "in": "path",
+        "required": True,
+        "description": "The alert rule.",
+        "schema": ID,
+    },
+    "signature": {
+        "name": "signature",
+        "in": "path",
+        "required": True,
+        "description": "What nobody can guess of the address.",
+        "schema": TEXT,
+    },
     "kind": {
         "name": "kind",
         "in": "path",

@@ -64,6 +64,8 @@ _A_PAGE = Success(
     "Html", "<!doctype html>", headers=(*_TAGGED, "Content-Security-Policy"), media_type="text/html"
 )
 
+_A_FORM = Success("Html", "<!doctype html>", headers=("Content-Security-Policy",), media_type="text/html")
+
 # By endpoint: the name of the blueprint, and of the view.
 OPERATIONS: dict[str, Operation] = {
     "products.list_products": Operation(
@@ -269,6 +271,18 @@ OPERATIONS: dict[str, Operation] = {
         conditional="once",
         success=Success("Delivery", examples.DELIVERY, 202),
         problems=(problem_types.CHANNEL_DISABLED,),
+    ),
+    "mute_pages.mute_form": Operation(
+        summary="A form that mutes a rule, from a mail",
+        tag="Alerts",
+        success=_A_FORM,
+        problems=(problem_types.UNAVAILABLE,),
+    ),
+    "mute_pages.mute_rule": Operation(
+        summary="Mute a rule, from a mail",
+        tag="Alerts",
+        success=_A_FORM,
+        problems=(problem_types.UNAVAILABLE,),
     ),
     "probes.livez": Operation(
         summary="Whether the process answers", tag="Operation", success=Success("Alive", examples.ALIVE)
