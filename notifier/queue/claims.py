@@ -53,7 +53,7 @@ def claim(
 ) -> list[Claim]:
     """Claims due deliveries; `in_hand` counts those of each channel that were claimed and are not stored."""
     wanted: list[Select[Any]] = []
-    for channel_id, room, is_exhausted in _rooms(session, in_hand, now):
+    for channel_id, room, is_exhausted in _rooms(session, in_hand, most, now):
         query = select(Delivery.id).where(Delivery.channel_id == channel_id, is_due(now))
         if is_exhausted:
             query = query.where(is_at_once())
@@ -98,15 +98,19 @@ def sent_lately(session: Session, channel_ids: Iterable[int], now: datetime) -> 
     return {row[0]: row[1] for row in session.execute(query)}
 
 
-def _rooms(session: Session, in_hand: Mapping[int, int], now: datetime) -> Iterable[tuple[int, int, bool]]:
+def _rooms(
+    session: Session, in_hand: Mapping[int, int], most: int, now: datetime
+) -> Iterable[tuple[int, int, bool]]:
     """Each channel with due deliveries: how many may be claimed, and whether its hourly limit is reached."""
     has_due = exists().where(Delivery.channel_id == Channel.id, is_due(now))
-    query = select(Channel.id, Channel.messages_an_hour).where(has_due).order_by(Channel.id)
-    channels = session.execute(query).all()
+    query = select(Channel.id, Channel.messages_an_hour).where(has_due)
+    # Those that have least come first, and all get the same share, or the last channels would starve.
+    channels = sorted(session.execute(query).all(), key=lambda row: (in_hand.get(row.id, 0), row.id))
+    share = max(1, most // max(1, len(channels)))
     limited = [channel_id for channel_id, limit in channels if limit is not None]
     sent = sent_lately(session, limited, now) if limited else {}
     for channel_id, limit in channels:
-        room = PER_CHANNEL - in_hand.get(channel_id, 0)
+        room = min(share, PER_CHANNEL - in_hand.get(channel_id, 0))
         left = room if limit is None else limit - sent.get(channel_id, 0) - in_hand.get(channel_id, 0)
         if room > 0:
             yield channel_id, min(room, left) if left > 0 else room, left <= 0

@@ -81,31 +81,31 @@ def _is_gone(outcome: Outcome) -> bool:
     return outcome.status == HTTPStatus.GONE
 
 
-def _judge_channels(session: Session, outcomes: Iterable[Outcome], now: datetime) -> None:
+def _judge_channels(session: Session, outcomes: Sequence[Outcome], now: datetime) -> None:
     by_channel: Mapping[int, list[Outcome]] = defaultdict(list)
     for outcome in outcomes:
         by_channel[outcome.claim.channel.id].append(outcome)
+    succeeded = [id_ for id_, its in by_channel.items() if any(each.error is None for each in its)]
+    tested = [each.claim.channel.id for each in outcomes if _is_passed_test(each)]
+    _succeeded(session, succeeded, tested, now)
     # In one order everywhere, so that two notifiers do not wait for each other.
-    for channel_id, its in sorted(by_channel.items()):
-        successes = [each for each in its if each.error is None]
-        if successes:
-            _succeeded(session, channel_id, any(each.claim.event_type == TEST for each in successes), now)
-        else:
-            _failed(session, channel_id, any(map(_is_gone, its)), now)
+    for channel_id in sorted(by_channel.keys() - set(succeeded)):
+        _failed(session, channel_id, any(map(_is_gone, by_channel[channel_id])), now)
 
 
-def _succeeded(session: Session, channel_id: int, is_tested: bool, now: datetime) -> None:
+def _is_passed_test(outcome: Outcome) -> bool:
+    return outcome.error is None and outcome.claim.event_type == TEST
+
+
+def _succeeded(session: Session, channel_ids: Sequence[int], tested: Sequence[int], now: datetime) -> None:
     connection = session.connection()
-    this = update(Channel).where(Channel.id == channel_id)
-    connection.execute(this.values(last_success_at=now, failing_since=None))
-    if is_tested:
-        enabled = {
-            "disabled_at": None,
-            "disabled_reason": None,
-            "version": Channel.version + 1,
-            "updated_at": now,
-        }
-        connection.execute(this.where(Channel.disabled_at.is_not(None)).values(enabled))
+    if channel_ids:
+        these = update(Channel).where(Channel.id.in_(sorted(channel_ids)))
+        connection.execute(these.values(last_success_at=now, failing_since=None))
+    if tested:
+        these = update(Channel).where(Channel.id.in_(sorted(tested)), Channel.disabled_at.is_not(None))
+        enabled = {"disabled_at": None, "disabled_reason": None} | _changed(now)
+        connection.execute(these.values(enabled))
 
 
 def _failed(session: Session, channel_id: int, is_gone: bool, now: datetime) -> None:

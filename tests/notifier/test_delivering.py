@@ -9,6 +9,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session, sessionmaker
 from standardwebhooks import Webhook
 
+from notifier.queue import claims
 from notifier.queue.store import LEASE
 from productator.alerts import channels
 from productator.alerts.channels import ChannelKind
@@ -320,3 +321,14 @@ def test_a_receiver_that_is_away_is_no_success(sessions: Sessions) -> None:
     (delivery,) = rows.deliveries(sessions)
     assert (delivery.status, delivery.attempts) == ("pending", 1)
     assert rows.channel(sessions, channel_id).failing_since is not None
+
+
+def test_when_few_can_be_claimed_all_channels_get_a_share(sessions: Sessions) -> None:
+    channel_ids = [rows.new_channel(sessions, "http://127.0.0.1:9/")[0] for _ in range(4)]
+    for _ in range(8):
+        rows.new_delivery(sessions, *channel_ids)
+
+    with sessions.begin() as session:
+        found = claims.claim(session, {channel_ids[0]: 2}, most=8, now=utc_now(), lease=LEASE)
+
+    assert sorted(each.channel.id for each in found) == sorted(channel_ids * 2)
