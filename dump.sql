@@ -39,12 +39,12 @@ CREATE TABLE channels (
   quiet_from INTEGER,
   quiet_until INTEGER,
   time_zone VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin,
-  messages_an_hour INTEGER,
   last_success_at DATETIME(6),
   failing_since DATETIME(6),
   version BIGINT NOT NULL,
   created_at DATETIME(6) NOT NULL,
   updated_at DATETIME(6) NOT NULL,
+  messages_an_hour INTEGER,
   CONSTRAINT pk_channels PRIMARY KEY (id)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_unicode_ci;
 

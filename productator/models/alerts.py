@@ -37,14 +37,14 @@ class Channel(Base):
     quiet_from: Mapped[int | None]
     quiet_until: Mapped[int | None]
     time_zone: Mapped[str | None] = mapped_column(exact_text(64))
-    # More messages wait for the end of the hour and are told in one; null: no limit.
-    messages_an_hour: Mapped[int | None]
     last_success_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # Since when every delivery has failed; null: the last one did not.
     failing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     version: Mapped[int] = mapped_column(BigId)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # More messages wait for the end of the hour and are told in one; null: no limit.
+    messages_an_hour: Mapped[int | None]
 
     __table_args__ = (TABLE_OPTIONS,)
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy wants a plain dict
