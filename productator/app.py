@@ -10,6 +10,7 @@ from productator.api.conventions import auth, cors, cursors, parsing, problems, 
 from productator.api.conventions.forwarding import Forwarding
 from productator.api.openapi.routes import openapi_document
 from productator.api.probes import probes
+from productator.api.resources.alert_rules import alerts
 from productator.api.resources.offer_history import history
 from productator.api.resources.offers import offers
 from productator.api.resources.prices import prices
@@ -45,7 +46,17 @@ def create_app(settings: Settings) -> Flask:
     problems.init_app(app)
     cursors.init_app(app, settings.secret_key)
     app.wsgi_app = _server_side(app, settings)  # type: ignore[method-assign]
-    for blueprint in (products, offers, history, prices, probes, openapi_document, docs, problem_pages):
+    for blueprint in (
+        products,
+        offers,
+        history,
+        prices,
+        alerts,
+        probes,
+        openapi_document,
+        docs,
+        problem_pages,
+    ):
         app.register_blueprint(blueprint)
     return app
 

@@ -14,7 +14,7 @@ from productator.catalogue.versions import EVERY, Expected
 from productator.errors import PreconditionRequired
 
 ASK_EACH_TIME = "no-cache"
-_TAG = re.compile("([1-9][0-9]{0,18})p?")
+_TAG = re.compile("([1-9][0-9]{0,18})(?:p|-[0-9a-f]{8})?")
 
 
 def product_tag(product: ProductRow) -> str:

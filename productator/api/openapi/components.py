@@ -3,7 +3,7 @@
 from typing import Any
 
 from productator.api.conventions.idempotency import KEY_PATTERN
-from productator.api.openapi import prices, problems, security
+from productator.api.openapi import alerts, prices, problems, security
 from productator.api.openapi.parts import ID, TEXT, Json, shape
 from productator.api.schemas.answers import (
     AliveJson,
@@ -47,6 +47,7 @@ def _schemas() -> Json:
         "Html": TEXT,
         "File": TEXT,
         **prices.SCHEMAS,
+        **alerts.SCHEMAS,
     }
 
 
@@ -76,6 +77,20 @@ PARAMETERS: Json = {
         "in": "path",
         "required": True,
         "description": "The offer.",
+        "schema": ID,
+    },
+    "rule_id": {
+        "name": "rule_id",
+        "in": "path",
+        "required": True,
+        "description": "The alert rule.",
+        "schema": ID,
+    },
+    "event_id": {
+        "name": "event_id",
+        "in": "path",
+        "required": True,
+        "description": "The event.",
         "schema": ID,
     },
     "kind": {

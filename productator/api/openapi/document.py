@@ -31,6 +31,7 @@ _TAGS = {
     "Products": "The products, each with its offers.",
     "Offers": "External ones are kept fresh by the refresher, own ones are changed here.",
     "Prices": "A product's prices over time; figures are weighted by time.",
+    "Alerts": "Rules about prices and stock, and the events that they gave.",
     "Operation": "Probes.",
     "Documentation": "This document, and the meaning of each problem.",
 }
@@ -51,6 +52,8 @@ _PROBLEMS_OF_A_KEY = {problem_types.MALFORMED_KEY, problem_types.KEY_IN_USE, pro
 _PROBLEMS_OF_AN_ID = {
     "product_id": problem_types.PRODUCT_NOT_FOUND,
     "offer_id": problem_types.OFFER_NOT_FOUND,
+    "rule_id": problem_types.ALERT_RULE_NOT_FOUND,
+    "event_id": problem_types.EVENT_NOT_FOUND,
 }
 _HEADER_OF = {
     None: [],

@@ -41,6 +41,8 @@ Limit = Annotated[
 ]
 Cursor = Annotated[str, Field(description="Opaque: taken from `next`, with the same filters.")]
 
+IdInQuery = Annotated[int, Field(ge=1, le=MAX_ID), _Digits]
+
 _SearchText = Annotated[
     str,
     Field(
@@ -81,6 +83,6 @@ class ProductOffersQuery(_OfferFilters):
 
 
 class OffersQuery(ProductOffersQuery):
-    product_id: Annotated[int, Field(ge=1, le=MAX_ID), _Digits] | None = None
+    product_id: IdInQuery | None = None
     limit: Limit = 50
     cursor: Cursor | None = None
