@@ -38,7 +38,7 @@ def run_once(
     run_transaction(sessions, partial(_note_due, now=now))
     claimed = run_transaction(sessions, partial(claim, now=now))
     for product_id, rows in claimed.rows.items():
-        written += _evaluate(sessions, product_id, rows, period=period, now=now, currency=currency)
+        written += evaluate_product(sessions, product_id, rows, period=period, now=now, currency=currency)
     return len(claimed.rows), written
 
 
@@ -76,7 +76,7 @@ def _note_due(session: Session, *, now: datetime) -> None:
     session.execute(insert(_OUTBOX), [{"product_id": product_id} for product_id in product_ids])
 
 
-def _evaluate(
+def evaluate_product(
     sessions: sessionmaker[Session],
     product_id: int,
     rows: list[int],
@@ -85,6 +85,8 @@ def _evaluate(
     now: datetime,
     currency: str | None,
 ) -> int:
+    """Returns how many events were written; the rows of the outbox go with them."""
+
     def work(session: Session) -> int:
         written = evaluation.evaluate(session, product_id, period=period, now=now, currency=currency)
         session.execute(delete(_OUTBOX).where(_OUTBOX.c.id.in_(rows)))
