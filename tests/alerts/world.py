@@ -30,11 +30,12 @@ class World:
     offers: dict[int, Offers] = field(default_factory=dict)
 
     def product(self, name: str = "Hand mill", price: int | None = 5_490) -> int:
-        """A product that is known for long enough."""
         with self.sessions.begin() as session:
             product_id = products.create(session, NewProduct(name, ""), now=self.now).id
         self.offers[product_id] = {}
-        self.price(product_id, 1)
+        if price is None:
+            # A product of which nothing was ever in stock has no history.
+            self.price(product_id, 1)
         self.price(product_id, price)
         return product_id
 
