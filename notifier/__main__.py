@@ -92,7 +92,7 @@ def make_worker(settings: Settings, sessions: sessionmaker[Session], metrics: Me
         mail_server(settings), mute_link=_mute_link(sessions, settings.public_url), wake=http.wake
     )
     return Worker(
-        evaluate=lambda: evaluating.run_once(sessions, period, utc_now()),
+        evaluate=lambda: evaluating.run_once(sessions, period, utc_now(), currency=settings.currency),
         store=Store(sessions, random.Random()),  # noqa: S311 - jitter, not a secret
         http=http,
         mail=mail,

@@ -11,6 +11,7 @@ from productator.api.conventions import auth, cors, cursors, parsing, problems, 
 from productator.api.conventions.forwarding import Forwarding
 from productator.api.openapi.routes import openapi_document
 from productator.api.probes import probes
+from productator.api.resources.alert_rules import alerts
 from productator.api.resources.channels import channels
 from productator.api.resources.deliveries import deliveries
 from productator.api.resources.offer_history import history
@@ -52,7 +53,7 @@ def create_app(settings: Settings) -> Flask:
     cursors.init_app(app, settings.secret_key)
     app.wsgi_app = _server_side(app, settings)  # type: ignore[method-assign]
     for blueprint in (
-        *(products, offers, history, prices, channels, deliveries),
+        *(products, offers, history, prices, alerts, channels, deliveries),
         *(probes, openapi_document, docs, problem_pages, mute_pages),
     ):
         app.register_blueprint(blueprint)

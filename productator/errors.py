@@ -38,6 +38,16 @@ class DeliveryNotFound(ProductatorError):
         super().__init__(f"There is no delivery {delivery_id}.")
 
 
+class AlertRuleNotFound(ProductatorError):
+    def __init__(self, rule_id: int) -> None:
+        super().__init__(f"There is no alert rule {rule_id}.")
+
+
+class EventNotFound(ProductatorError):
+    def __init__(self, event_id: int) -> None:
+        super().__init__(f"There is no event {event_id}.")
+
+
 class OfferIsExternal(ProductatorError):
     def __init__(self, offer_id: int) -> None:
         super().__init__(f"Offer {offer_id} belongs to the Offers service; only own offers can be changed.")

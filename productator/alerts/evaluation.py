@@ -13,7 +13,9 @@ from sqlalchemy import Connection, func, or_, select
 from sqlalchemy.orm import Session
 
 from productator.alerts import events, rules
+from productator.alerts.events import Subject
 from productator.alerts.firing import PAST_KINDS, Firing, Kind, Observed, State, Terms, advance, start
+from productator.alerts.states import set_state, state_of
 from productator.catalogue import search
 from productator.models import AlertRule, AlertState, PricePoint, Product, Refresh
 from productator.prices import records
@@ -43,20 +45,34 @@ class _Segment(NamedTuple):
     price: int | None
 
 
-def evaluate(session: Session, product_id: int, *, period: timedelta, now: datetime) -> list[Firing]:
-    """What the rules about the product tell; raises IntegrityError or StaleDataError if another was faster."""
+def evaluate(
+    session: Session, product_id: int, *, period: timedelta, now: datetime, currency: str | None = None
+) -> int:
+    """Writes what the rules about the product tell, and returns how many events these are.
+
+    Raises IntegrityError or StaleDataError if another notifier was faster.
+    """
     known = _known(session, product_id, now)
     if known is None:
-        return []
+        return 0
     states = {
         state.rule_id: state
         for state in session.scalars(select(AlertState).where(AlertState.product_id == product_id))
     }
-    fired = []
-    for rule in _rules_about(session, product_id, known.name):
-        fired += _bring_up_to_date(session, rule, states.get(rule.id), known, period=period, now=now)
+    written = 0
+    for rule in list(_rules_about(session, product_id, known.name)):
+        for firing in _bring_up_to_date(session, rule, states.get(rule.id), known, period=period, now=now):
+            written += events.write(
+                session,
+                rule,
+                Subject(product_id, known.name),
+                firing,
+                now=now,
+                price_before=_price_before(session.connection(), known, firing.since),
+                currency=currency,
+            )
     session.flush()
-    return fired
+    return written
 
 
 def _known(session: Session, product_id: int, now: datetime) -> Known | None:
@@ -86,7 +102,8 @@ def _rules_about(session: Session, product_id: int, name: str) -> Iterable[Alert
         AlertRule.kind.in_(rules.KINDS_OF_PRICES),
         or_(AlertRule.product_id == product_id, AlertRule.product_id.is_(None)),
     )
-    for rule in session.scalars(query.order_by(AlertRule.id)):
+    # A change of the rule waits: what it asks for is what the states are about.
+    for rule in session.scalars(query.order_by(AlertRule.id).with_for_update(read=True)):
         if rule.q is None or search.matches(rule.q, name):
             yield rule
 
@@ -109,7 +126,7 @@ def _bring_up_to_date(
         )
         state = None
     else:
-        begins, state = microseconds(row.seen_at), _state(row)
+        begins, state = microseconds(row.seen_at), state_of(row)
     seen_at = begins
     price_before: int | None = None
     for segment in _segments(connection, known, begins):
@@ -121,7 +138,6 @@ def _bring_up_to_date(
             seen = seen._replace(past_lowest=past)
         state, firing = advance(terms, state, seen)
         if firing is not None:
-            events.write(session, rule, known, firing, now=now)
             yield firing
         price_before = segment.price if segment.price is not None else price_before
         seen_at = segment.start
@@ -130,8 +146,8 @@ def _bring_up_to_date(
     if row is None:
         row = AlertState(rule_id=rule.id, product_id=known.product_id)
         session.add(row)
-    _set(row, state, seen_at)
-    row.check_at = _check_at(terms, state, now)
+    set_state(row, state, seen_at=seen_at)
+    row.check_at = _check_at(terms, state, period, now)
 
 
 def _segments(connection: Connection, known: Known, begins: int) -> Iterator[_Segment]:
@@ -164,37 +180,17 @@ def _past_lowest(connection: Connection, rule: AlertRule, known: Known, at: int)
     return None if found is None else found.price
 
 
-def _check_at(terms: Terms, state: State, now: datetime) -> datetime | None:
+def _price_before(connection: Connection, known: Known, at: int) -> int | None:
+    segments = records.lowest_prices(connection, known.product_id, TimeRange(at - 1, at))
+    return next((each.lowest for each in segments if each.in_stock), None)
+
+
+def _check_at(terms: Terms, state: State, period: timedelta, now: datetime) -> datetime | None:
     """When time alone may make it fire: not before it is confirmed, and the cooldown is over."""
     if state.pending_since is None:
         return None
     ready = state.pending_since + terms.confirm
     if state.told_at is not None:
         ready = max(ready, state.told_at + terms.cooldown)
-    # It is late if the product was not refreshed since: that may take another moment.
-    return max(time_of(ready), now + timedelta(seconds=1))
-
-
-def _state(row: AlertState) -> State:
-    return State(
-        is_fired=row.is_fired,
-        limit=row.price_limit,
-        pending_since=_number(row.pending_since),
-        told_at=_number(row.told_at),
-        told_price=row.told_price,
-        out_since=_number(row.out_since),
-    )
-
-
-def _set(row: AlertState, state: State, seen_at: int) -> None:
-    row.is_fired, row.price_limit, row.told_price = state.is_fired, state.limit, state.told_price
-    row.pending_since, row.told_at = _time(state.pending_since), _time(state.told_at)
-    row.out_since, row.seen_at = _time(state.out_since), time_of(seen_at)
-
-
-def _number(time: datetime | None) -> int | None:
-    return None if time is None else microseconds(time)
-
-
-def _time(number: int | None) -> datetime | None:
-    return None if number is None else time_of(number)
+    # It is past if the product was not refreshed since, which may take long while the service is down.
+    return max(time_of(ready), now + period / 4)

@@ -1,6 +1,7 @@
 """Search: each term of the query must begin a word of the product's name."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import cast
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, case, false, func, select
@@ -14,6 +15,9 @@ ROWS_SCANNED = 100
 # The full-text index is asked for one of this many longest terms.
 _CANDIDATES = 8
 _WORDS = cast("Table", Product.__table__).c.words
+# Many texts are compared with many names.
+_query_terms = lru_cache(maxsize=20_000)(search_terms.query_terms)
+_index_terms = lru_cache(maxsize=1_000)(search_terms.index_terms)
 
 
 def condition(
@@ -34,6 +38,12 @@ def condition(
     if rarest is None:
         return has_all
     return and_(match(_WORDS, against=f"+{rarest}*", in_boolean_mode=True), has_all)
+
+
+def matches(text: str, name: str) -> bool:
+    """Whether the search finds a product of that name."""
+    terms, words = _query_terms(text), _index_terms(name)
+    return bool(terms) and all(term in words for term in terms)
 
 
 def _rarest(

@@ -142,6 +142,22 @@ DELIVERY_NOT_FOUND = _declare(
     advice="Look it up in the list of deliveries.",
     example=errors.DeliveryNotFound(77),
 )
+ALERT_RULE_NOT_FOUND = _declare(
+    404,
+    "alert-rule-not-found",
+    "There is no such alert rule",
+    meaning="The rule was deleted, also together with its product, or never existed.",
+    advice="Delete its id on your side: no other rule gets it.",
+    example=errors.AlertRuleNotFound(5),
+)
+EVENT_NOT_FOUND = _declare(
+    404,
+    "event-not-found",
+    "There is no such event",
+    meaning="The event never existed, or was deleted: events are kept for 90 days.",
+    advice="Look it up in the list of events.",
+    example=errors.EventNotFound(31),
+)
 METHOD_NOT_ALLOWED = _declare(
     405,
     "method-not-allowed",

@@ -3,7 +3,7 @@
 from typing import Any
 
 from productator.api.conventions.idempotency import KEY_PATTERN
-from productator.api.openapi import prices, problems, security
+from productator.api.openapi import alerts, prices, problems, security
 from productator.api.openapi.parts import ID, TEXT, Json, shape
 from productator.api.schemas.alert_channels import (
     ChannelIn,
@@ -65,6 +65,7 @@ def _schemas() -> Json:
         "Html": TEXT,
         "File": TEXT,
         **prices.SCHEMAS,
+        **alerts.SCHEMAS,
     }
 
 
@@ -129,6 +130,13 @@ PARAMETERS: Json = {
         "required": True,
         "description": "What nobody can guess of the address.",
         "schema": TEXT,
+    },
+    "event_id": {
+        "name": "event_id",
+        "in": "path",
+        "required": True,
+        "description": "The event.",
+        "schema": ID,
     },
     "kind": {
         "name": "kind",

@@ -31,7 +31,7 @@ _TAGS = {
     "Products": "The products, each with its offers.",
     "Offers": "External ones are kept fresh by the refresher, own ones are changed here.",
     "Prices": "A product's prices over time; figures are weighted by time.",
-    "Alerts": "Where alerts are delivered, and what became of them; for admins only.",
+    "Alerts": "Rules, the events that they gave, channels and deliveries; the last two for admins only.",
     "Operation": "Probes.",
     "Documentation": "This document, and the meaning of each problem.",
 }
@@ -54,6 +54,8 @@ _PROBLEMS_OF_AN_ID = {
     "offer_id": problem_types.OFFER_NOT_FOUND,
     "channel_id": problem_types.CHANNEL_NOT_FOUND,
     "delivery_id": problem_types.DELIVERY_NOT_FOUND,
+    "rule_id": problem_types.ALERT_RULE_NOT_FOUND,
+    "event_id": problem_types.EVENT_NOT_FOUND,
 }
 _HEADER_OF = {
     None: [],

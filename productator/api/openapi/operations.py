@@ -6,14 +6,17 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from productator.alerts.validation import NewRuleIn, RuleIn
 from productator.api.conventions import problem_types
 from productator.api.conventions.parsing import JSON_TYPES, PATCH_TYPES
 from productator.api.conventions.problem_types import ProblemType
+from productator.api.openapi import alerts as alert_examples
 from productator.api.openapi import examples
 from productator.api.openapi import prices as price_examples
 from productator.api.resources.offer_history import OfferChangesQuery
 from productator.api.resources.prices import PriceHistoryQuery, PriceRangeQuery
 from productator.api.schemas.alert_channels import ChannelIn, ChannelPatch, ChannelsQuery, DeliveriesQuery
+from productator.api.schemas.alerts import EventsQuery, RulePatch, RulesQuery
 from productator.api.schemas.bodies import OfferIn, OfferPatch, ProductBatch, ProductPatch
 from productator.api.schemas.queries import OffersQuery, ProductOffersQuery, ProductsQuery
 from productator.catalogue.validation import ProductIn
@@ -58,6 +61,7 @@ _CREATED = ("ETag", "Location")
 _PRODUCT = Success("Product", examples.PRODUCT, headers=_TAGGED)
 _OFFER = Success("Offer", examples.OWN_OFFER, headers=_TAGGED)
 _CHANNEL = Success("Channel", examples.CHANNEL, headers=_TAGGED)
+_RULE = Success("AlertRule", alert_examples.RULE, headers=_TAGGED)
 _CHANGES = Success("OfferChangePage", examples.OFFER_CHANGES, headers=_LISTED)
 _DELETED = Success(None, status=204)
 _A_PAGE = Success(
@@ -283,6 +287,59 @@ OPERATIONS: dict[str, Operation] = {
         tag="Alerts",
         success=_A_FORM,
         problems=(problem_types.UNAVAILABLE,),
+    ),
+    "alerts.list_alert_rules": Operation(
+        summary="List alert rules",
+        tag="Alerts",
+        query=RulesQuery,
+        conditional="read",
+        success=Success("AlertRulePage", alert_examples.RULES, headers=_LISTED),
+    ),
+    "alerts.create_alert_rule": Operation(
+        summary="Create an alert rule",
+        tag="Alerts",
+        body=RequestBody(NewRuleIn, alert_examples.RULE_BODY),
+        conditional="once",
+        success=Success("AlertRule", alert_examples.RULE, 201, _CREATED),
+    ),
+    "alerts.get_alert_rule": Operation(
+        summary="Read an alert rule, and whether it is true now",
+        tag="Alerts",
+        conditional="read",
+        success=_RULE,
+    ),
+    "alerts.replace_alert_rule": Operation(
+        summary="Replace an alert rule",
+        tag="Alerts",
+        body=RequestBody(RuleIn, alert_examples.RULE_BODY),
+        conditional="change",
+        success=_RULE,
+    ),
+    "alerts.patch_alert_rule": Operation(
+        summary="Change fields of an alert rule",
+        tag="Alerts",
+        body=RequestBody(RulePatch, alert_examples.RULE_PATCH, PATCH_TYPES),
+        conditional="change",
+        success=Success("AlertRule", alert_examples.RULE | alert_examples.RULE_PATCH, headers=_TAGGED),
+    ),
+    "alerts.delete_alert_rule": Operation(
+        summary="Delete an alert rule",
+        tag="Alerts",
+        conditional="change",
+        success=_DELETED,
+    ),
+    "alerts.list_events": Operation(
+        summary="List events",
+        tag="Alerts",
+        query=EventsQuery,
+        conditional="read",
+        success=Success("EventPage", alert_examples.EVENTS, headers=_LISTED),
+    ),
+    "alerts.get_event": Operation(
+        summary="Read an event",
+        tag="Alerts",
+        conditional="read",
+        success=Success("Event", alert_examples.EVENT, headers=_TAGGED),
     ),
     "probes.livez": Operation(
         summary="Whether the process answers", tag="Operation", success=Success("Alive", examples.ALIVE)

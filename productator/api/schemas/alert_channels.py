@@ -12,7 +12,7 @@ from productator.alerts.channels import MESSAGES_AN_HOUR, TOKEN_KINDS, ChannelKi
 from productator.alerts.deliveries import DeliveryRow, Status
 from productator.alerts.targets import wrong_mail_addresses, wrong_url
 from productator.api.schemas.answers import Id, Time, time_json
-from productator.api.schemas.queries import Cursor, IdFilter, Limit, Query
+from productator.api.schemas.queries import Cursor, IdInQuery, Limit, Query
 from productator.catalogue.validation import NAME_PATTERN, StrictModel, is_blank, storable
 from productator.domain import Network
 from productator.errors import InvalidInput
@@ -153,8 +153,8 @@ class ChannelsQuery(Query):
 
 
 class DeliveriesQuery(Query):
-    channel_id: IdFilter | None = None
-    rule_id: IdFilter | None = None
+    channel_id: IdInQuery | None = None
+    rule_id: IdInQuery | None = None
     status: Literal["pending", "held", "delivered", "digested", "failed", "dropped"] | None = None
     sort: Literal["id", "-id"] = "-id"
     limit: Limit = 50

@@ -33,7 +33,6 @@ def _plain_digits(text: object) -> object:
 
 _Digits = BeforeValidator(_plain_digits)
 _Price = Annotated[int, Field(ge=0, le=MAX_AMOUNT), _Digits]
-IdFilter = Annotated[int, Field(ge=1, le=MAX_ID), _Digits]
 Limit = Annotated[
     int,
     Field(ge=1, description=f"More than {MAX_PAGE} is cut to {MAX_PAGE}."),
@@ -41,6 +40,8 @@ Limit = Annotated[
     AfterValidator(lambda limit: min(limit, MAX_PAGE)),
 ]
 Cursor = Annotated[str, Field(description="Opaque: taken from `next`, with the same filters.")]
+
+IdInQuery = Annotated[int, Field(ge=1, le=MAX_ID), _Digits]
 
 _SearchText = Annotated[
     str,
@@ -82,6 +83,6 @@ class ProductOffersQuery(_OfferFilters):
 
 
 class OffersQuery(ProductOffersQuery):
-    product_id: IdFilter | None = None
+    product_id: IdInQuery | None = None
     limit: Limit = 50
     cursor: Cursor | None = None
