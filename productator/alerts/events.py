@@ -27,7 +27,7 @@ TYPE_OF_KIND = {
     Kind.SERVICE: "service.down",
 }
 SERVICE_UP = "service.up"
-OTHER_TYPES = ("channel.disabled", "test")
+OTHER_TYPES = ("channel.disabled", "digest", "test")
 TYPES = (*TYPE_OF_KIND.values(), SERVICE_UP, *OTHER_TYPES)
 
 
