@@ -40,6 +40,7 @@ EventType = Literal[
     "service.down",
     "service.up",
     "channel.disabled",
+    "digest",
     "test",
 ]
 
