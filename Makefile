@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run bootstrap run-api refresh serve simulator tests tests-all lint format bench bench-refresher bench-catalogue bench-walk proofs fuzz chaos dump settings openapi screenshots bench-pages wheel lock deploy-tools clean
+.PHONY: help run bootstrap run-api refresh notify serve simulator tests tests-all lint format bench bench-refresher bench-catalogue bench-walk proofs fuzz chaos dump settings openapi screenshots bench-pages wheel lock deploy-tools clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -13,7 +13,7 @@ help: ## Lists the commands
 
 run: export OFFERS_MS_ADDRESS := $(or $(OFFERS_MS_ADDRESS),http://127.0.0.1:$(or $(SIMULATOR_PORT),6607)/api/v1)
 run: export API_PORT := $(PORT)# honcho sets another PORT for every process
-run: bootstrap ## Starts simulator, API and refresher together, with demo products; Ctrl-C stops all
+run: bootstrap ## Starts simulator, API, refresher and notifier together, with demo products; Ctrl-C stops all
 	@mkdir -p var
 	@productator migrate
 	@productator demo
@@ -37,6 +37,10 @@ run-api: bootstrap ## Runs the API on Flask's development server
 refresh: bootstrap ## Runs the refresher
 	productator migrate --wait 30
 	exec python -m refresher
+
+notify: bootstrap ## Runs the notifier, which delivers alerts
+	productator migrate --wait 30
+	exec python -m notifier
 
 serve: bootstrap ## Runs the API under uWSGI, as in production
 	productator migrate --wait 30

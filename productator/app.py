@@ -6,6 +6,7 @@ from flask import Flask
 
 from productator.access.identity_provider import IdentityProvider
 from productator.access.jwt_keys import KeySet
+from productator.alerts.sealing import Seal
 from productator.api import observation
 from productator.api.conventions import (
     auth,
@@ -21,6 +22,9 @@ from productator.api.conventions.forwarding import Forwarding
 from productator.api.openapi.routes import openapi_document
 from productator.api.probes import probes
 from productator.api.resources import system as system_state
+from productator.api.resources.alert_rules import alerts
+from productator.api.resources.channels import channels
+from productator.api.resources.deliveries import deliveries
 from productator.api.resources.offer_history import history
 from productator.api.resources.offers import offers
 from productator.api.resources.prices import prices
@@ -38,6 +42,7 @@ from productator.web import pages
 from productator.web.docs import docs
 from productator.web.exports import exports
 from productator.web.feeds import feeds
+from productator.web.mute_pages import mute_pages
 from productator.web.offer_forms import offer_forms
 from productator.web.problem_pages import problem_pages
 from productator.web.product_forms import product_forms
@@ -71,6 +76,8 @@ def create_app(settings: Settings) -> Flask:
     app.config["REFRESHER_PERIOD_S"] = settings.refresher_period_s
     app.config["REQUIRE_IF_MATCH"] = settings.require_if_match
     app.config["DRAINING"] = _draining(settings)
+    app.config["ALERT_NETWORKS"] = settings.alert_networks
+    app.config["CHANNEL_SEAL"] = Seal(settings.secret_key)
     # One stays free for what needs no database.
     places = (AT_WORK if is_uwsgi() else _AT_WORK_ELSEWHERE) - 1
     metrics = ApiMetrics(schema=newest_revision(), connections=places)
@@ -99,7 +106,8 @@ def create_app(settings: Settings) -> Flask:
     app.wsgi_app = _server_side(app, settings, metrics)  # type: ignore[method-assign]
     for blueprint in (
         *(products, offers, history, prices, tokens, system),
-        *(probes, openapi_document, docs, problem_pages),
+        *(alerts, channels, deliveries),
+        *(probes, openapi_document, docs, problem_pages, mute_pages),
     ):
         app.register_blueprint(blueprint)
     app.register_blueprint(observation.metrics)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import NamedTuple
 
 NAME_LENGTH = 450
@@ -80,6 +81,14 @@ class Caller:
 def scopes_in(text: str) -> frozenset[Scope]:
     """The scopes in a list separated by spaces; other entries are ignored."""
     return frozenset(Scope(entry) for entry in text.split() if entry in set(Scope))
+
+
+Network = IPv4Network | IPv6Network
+
+
+def networks_in(text: str) -> frozenset[Network]:
+    """The networks of a list such as `10.1.0.0/16 fd00::/8`; raises ValueError."""
+    return frozenset(ip_network(each) for each in text.replace(",", " ").split())
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,36 @@ class TokenNotFound(ProductatorError):
         super().__init__(f"There is no token {token_id}.")
 
 
+class ChannelNotFound(ProductatorError):
+    def __init__(self, channel_id: int) -> None:
+        super().__init__(f"There is no channel {channel_id}.")
+
+
+class ChannelDisabled(ProductatorError):
+    def __init__(self, channel_id: int) -> None:
+        super().__init__(f"Channel {channel_id} is disabled; a successful test enables it.")
+
+
+class ChannelSignsNothing(ProductatorError):
+    def __init__(self, channel_id: int) -> None:
+        super().__init__(f"Channel {channel_id} is no webhook, so it has no secret to rotate.")
+
+
+class DeliveryNotFound(ProductatorError):
+    def __init__(self, delivery_id: int) -> None:
+        super().__init__(f"There is no delivery {delivery_id}.")
+
+
+class AlertRuleNotFound(ProductatorError):
+    def __init__(self, rule_id: int) -> None:
+        super().__init__(f"There is no alert rule {rule_id}.")
+
+
+class EventNotFound(ProductatorError):
+    def __init__(self, event_id: int) -> None:
+        super().__init__(f"There is no event {event_id}.")
+
+
 class OfferIsExternal(ProductatorError):
     def __init__(self, offer_id: int) -> None:
         super().__init__(f"Offer {offer_id} belongs to the Offers service; only own offers can be changed.")

@@ -3,7 +3,6 @@
 import gc
 import logging
 import os
-import signal
 import sys
 from collections import Counter
 from datetime import timedelta
@@ -25,7 +24,8 @@ from productator.offers_service.http_call import HttpCall
 from productator.ops import logging as log_lines
 from productator.ops import tracing
 from productator.outgoing import without_user
-from refresher import probes
+from productator.workers import probes
+from productator.workers.stopping import StopFlag, stop_on_signals
 from refresher.fetching.circuit_breaker import CircuitBreaker
 from refresher.fetching.fetcher import Fetcher
 from refresher.fetching.transport import Transport
@@ -34,7 +34,7 @@ from refresher.leases.schedule import Rhythm
 from refresher.maintenance import Maintenance
 from refresher.metrics import Backlog, Metrics
 from refresher.storing.writer import BatchWriter
-from refresher.worker import OnceReport, StopFlag, Worker
+from refresher.worker import OnceReport, Worker
 
 log = logging.getLogger("refresher")
 
@@ -58,21 +58,10 @@ def main(*, once: bool) -> None:
     log_lines.configure(settings.log_format)
     if traces is not None:
         HttpCall.new_span = traces.call
-    stop = _stop_flag()
+    stop = stop_on_signals()
     if once:
         sys.exit(_refresh_once(settings, stop))
     _refresh_until_stopped(settings, stop)
-
-
-def _stop_flag() -> StopFlag:
-    stop = StopFlag()
-
-    def request_stop(_signal: int, _frame: object) -> None:
-        stop.requested = True
-
-    signal.signal(signal.SIGTERM, request_stop)
-    signal.signal(signal.SIGINT, request_stop)
-    return stop
 
 
 def _refresh_until_stopped(settings: Settings, stop: StopFlag) -> None:

@@ -17,7 +17,7 @@ from productator.domain import Retention, utc_now
 from productator.operation.heartbeats import EVERY_S, beat
 from productator.prices import clock_jumps, product_prices
 from productator.prices.retention import apply_retention
-from refresher.background import Background
+from productator.workers.background import Background
 from refresher.leases import claims
 from refresher.leases.schedule import Rhythm
 from refresher.metrics import Backlog

@@ -15,6 +15,7 @@ from datetime import datetime
 
 from productator.domain import utc_now
 from productator.errors import OffersUnavailable, TokenRejected
+from productator.workers.stopping import StopFlag
 from refresher.fetching.circuit_breaker import CircuitBreaker, Outcome
 from refresher.fetching.fetcher import Fetcher
 from refresher.fetching.journey import FetchResult
@@ -35,13 +36,6 @@ _MOST_DATABASE_FAILURES = 3
 _STORING_S, _GIVING_BACK_S = 2.0, 2.6
 # For calls under way. The three together are less than the ten seconds that a stop may take.
 _GRACE_S = 5.0
-
-
-@dataclass
-class StopFlag:
-    """A plain flag: setting a threading.Event in a signal handler can deadlock."""
-
-    requested: bool = False
 
 
 @dataclass

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import click
 import requests
-from sqlalchemy import Engine, Table, func, insert, select
+from sqlalchemy import Engine, Table, delete, func, insert, select
 from sqlalchemy.orm import sessionmaker
 
 from lab import databases
@@ -23,7 +23,7 @@ from productator.database import migrate
 from productator.database.bulk import update_each
 from productator.database.engine import make_engine
 from productator.domain import utc_now
-from productator.models import Product, Refresh
+from productator.models import AlertRule, ChangedProduct, Product, Refresh
 from refresher.leases import schedule
 
 PERIOD = timedelta(seconds=30)
@@ -90,6 +90,29 @@ class Laboratory:
                     insert(Product), [_product(each) | {"created_at": now, "updated_at": now} for each in ids]
                 )
                 session.execute(insert(Refresh), [{"product_id": each, "due_at": now} for each in ids])
+
+    def set_rules(self, *, active: bool) -> None:
+        """One alert rule for each product, or none; no notifier empties the outbox, so this does."""
+        now = utc_now()
+        rule = {
+            "kind": "threshold",
+            "price": 1,
+            "cooldown_s": 0,
+            "confirm_periods": 2,
+            "rearm_percent": 2,
+            "active": True,
+            "counts_from": now,
+            "version": 1,
+            "created_at": now,
+            "updated_at": now,
+        }
+        with sessionmaker(self.engine).begin() as session:
+            session.execute(delete(AlertRule))
+            session.execute(delete(ChangedProduct))
+            product_ids = session.scalars(select(Product.id)).all() if active else []
+            for start in range(0, len(product_ids), _ROWS_A_STATEMENT):
+                some = product_ids[start : start + _ROWS_A_STATEMENT]
+                session.execute(insert(AlertRule), [rule | {"product_id": each} for each in some])
 
     def make_due(self) -> None:
         """Makes all products due at slots spread over a period, as after a pause of two periods.

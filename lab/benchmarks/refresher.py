@@ -2,6 +2,7 @@
 
 python -m lab.benchmarks.refresher ...
     compare   with 0 %, 10 % and 100 % of the offers changed; beside two loops
+    rules     with no alert rule, and with one for each product, in turns
     growth    1,000, 10,000, 100,000 products: the cost of one, the plans of claims
     steady    30,000 products every 30 s: how old their offers get
     cycles    1,000 refreshes of unchanged offers: how many rows they write
@@ -53,6 +54,23 @@ def compare(products: int, latency: float, database_url: str | None) -> None:
         say("requests, one after the other", products_per_s=loop)
         threads = loops.in_threads(lab.engine, lab.address, 2_000)
         say(f"requests.Session, {loops.THREADS} threads", products_per_s=threads)
+
+
+@main.command()
+@click.option("--products", default=10_000, show_default=True)
+@_latency
+@_database_url
+def rules(products: int, latency: float, database_url: str | None) -> None:
+    """What alert rules cost the refresher: all offers change, without rules and with one for each product."""
+    with laboratory(database_url, latency_s=latency) as lab, lab.refresher() as refresher:
+        lab.add_products(products)
+        measure(lab, refresher, "registered and read for the first time")
+        for _ in range(3):
+            for active in (False, True):
+                lab.set_rules(active=active)
+                say("rules for all products" if active else "no rules")
+                for percent in (10, 100):
+                    measure_again(lab, refresher, percent)
 
 
 @main.command()

@@ -18,9 +18,9 @@ from productator.config import Settings
 from productator.database.engine import make_engine
 from productator.prices import recording
 from productator.prices.recording import Observation
+from productator.workers.stopping import StopFlag
 from refresher.__main__ import make_worker
 from refresher.metrics import Metrics
-from refresher.worker import StopFlag
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from productator.models import InstallationKey
 
 CURSORS = "cursors"
+MUTE_LINKS = "mute links"
 _BYTES = 32
 
 

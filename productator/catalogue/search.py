@@ -1,6 +1,7 @@
 """Search: each term of the query must begin a word of the product's name."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple, cast
 from weakref import WeakKeyDictionary
 
@@ -21,6 +22,9 @@ _FULL_TEXT_INDEX = sql(
     " AND table_name = 'products' AND index_type = 'FULLTEXT' LIMIT 1"
 )
 _FULL_TEXT: WeakKeyDictionary[Engine, bool] = WeakKeyDictionary()
+# Many texts are compared with many names.
+_query_terms = lru_cache(maxsize=20_000)(search_terms.query_terms)
+_index_terms = lru_cache(maxsize=1_000)(search_terms.index_terms)
 
 
 class Search(NamedTuple):
@@ -65,6 +69,12 @@ def _has_full_text_index(connection: Connection) -> bool:
     if connection.engine not in _FULL_TEXT:
         _FULL_TEXT[connection.engine] = connection.scalar(_FULL_TEXT_INDEX) is not None
     return _FULL_TEXT[connection.engine]
+
+
+def matches(text: str, name: str) -> bool:
+    """Whether the search finds a product of that name."""
+    terms, words = _query_terms(text), _index_terms(name)
+    return bool(terms) and all(term in words for term in terms)
 
 
 def _rarest(

@@ -3,11 +3,18 @@
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
 from productator.errors import StaleVersion, VersionExcluded, WeakTagSent
-from productator.models import Offer, Product
+
+
+class Versioned(Protocol):
+    """A row with a version, which each change raises."""
+
+    version: Any
+    updated_at: Any
 
 
 class _Every(Container[int]):
@@ -32,14 +39,14 @@ class Expected:
 ANY_VERSION = Expected()
 
 
-def check(row: Product | Offer, expected: Expected) -> None:
+def check(row: Versioned, expected: Expected) -> None:
     if row.version not in expected.allowed:
         raise WeakTagSent(row.version) if expected.has_weak_tags else StaleVersion(row.version)
     if row.version in expected.excluded:
         raise VersionExcluded(row.version)
 
 
-def apply(session: Session, row: Product | Offer, changes: Mapping[str, str | int], *, now: datetime) -> None:
+def apply(session: Session, row: Versioned, changes: Mapping[str, Any], *, now: datetime) -> None:
     """Sets the named fields. If none differs, version and time stay as they are."""
     if all(getattr(row, field) == value for field, value in changes.items()):
         return

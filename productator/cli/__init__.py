@@ -14,6 +14,7 @@ from productator.access import installation_keys
 from productator.api.openapi import document
 from productator.app import create_app
 from productator.cli import demo
+from productator.cli.alerts import alerts
 from productator.cli.plain_errors import with_plain_errors
 from productator.cli.products import products
 from productator.cli.settings import load_settings
@@ -31,6 +32,7 @@ def main() -> None:
     """Manages Productator's database and starts its API."""
 
 
+main.add_command(alerts)
 main.add_command(products)
 main.add_command(tokens)
 

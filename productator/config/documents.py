@@ -23,9 +23,9 @@ A program reads its settings from an INI file, then from the environment, which 
 variable counts as not set. A wrong setting stops the start with a sentence that names it.
 
 The file is `config.cfg` of the working directory, or the one that `PRODUCTATOR_CONFIG` (for the API and
-`productator`) or `REFRESHER_CONFIG` (for the refresher) names. It must hold every setting that has a default
-(`DATABASE_PASSWORD` may be empty there), and no unknown one. Where no file is named and there is no
-`config.cfg`, the defaults below and the environment suffice.
+`productator`), `REFRESHER_CONFIG` (for the refresher) or `NOTIFIER_CONFIG` (for the notifier) names. It must
+hold every setting that has a default (`DATABASE_PASSWORD` may be empty there), and no unknown one. Where no
+file is named and there is no `config.cfg`, the defaults below and the environment suffice.
 
 Settings marked * are secrets. A secret appears in no log, and can also be read from a file: name that file in
 the variable with `_FILE` at its end, such as `DATABASE_PASSWORD_FILE`.

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from productator.domain import Rate
+from productator.domain import Network, Rate, networks_in
 
 
 def text(value: str) -> str:
@@ -121,6 +121,12 @@ def long_token(value: str) -> str:
     return value
 
 
+def mail_address(value: str) -> str:
+    if not re.fullmatch(r"[!-?A-~]+@[A-Za-z0-9.-]+", value):
+        raise ValueError("a mail address such as alerts@shop.example")
+    return value
+
+
 def currency(value: str) -> str:
     if not re.fullmatch(r"[A-Z]{3}", value):
         raise ValueError("an ISO 4217 code such as EUR")
@@ -157,6 +163,13 @@ def origins(value: str) -> frozenset[str]:
         if given != {"*"} and (not found or (found[1], found[2]) in {("http", "80"), ("https", "443")}):
             raise ValueError("origins such as https://shop.example, with spaces between them, or *")
     return given
+
+
+def networks(value: str) -> frozenset[Network]:
+    try:
+        return networks_in(value)
+    except ValueError:
+        raise ValueError("networks such as 10.1.0.0/16 fd00::/8, with spaces between them") from None
 
 
 def rate(value: str) -> Rate:

@@ -11,7 +11,7 @@ from sqlalchemy import URL
 from productator.config import parsers
 from productator.config.declaration import declared_in, setting
 from productator.config.loading import read_values
-from productator.domain import Rate, Retention
+from productator.domain import Network, Rate, Retention
 from productator.errors import ConfigError
 
 _DEFAULT_FILE = "config.cfg"
@@ -138,6 +138,58 @@ class Settings:
         parsers.port,
         "Port of the refresher's probes and metrics. 0: none.",
         default="6608",
+    )
+    notifier_metrics_port: int = setting(
+        "notifier.metrics_port",
+        "NOTIFIER_METRICS_PORT",
+        parsers.port,
+        "Port of the notifier's probes and metrics. 0: none.",
+        default="6609",
+    )
+    alert_networks: frozenset[Network] = setting(
+        "notifier.alert_networks",
+        "PRODUCTATOR_ALERT_NETWORKS",
+        parsers.networks,
+        "Networks that alerts may be sent to although they are not public, such as `10.1.0.0/16 fd00::/8`,"
+        " with spaces between them. The API and the notifier need the same value. Empty: public addresses"
+        " only.",
+        empty=frozenset(),
+    )
+    smtp_host: str | None = setting(
+        "notifier.smtp_host",
+        "SMTP_HOST",
+        parsers.text,
+        "Host of the mail server that alerts by mail go through. Empty: alerts by mail fail.",
+        empty=None,
+    )
+    smtp_port: int = setting(
+        "notifier.smtp_port",
+        "SMTP_PORT",
+        parsers.whole(1, 65_535),
+        "Port of the mail server. The notifier encrypts with STARTTLS where the server offers it.",
+        default="587",
+    )
+    smtp_user: str | None = setting(
+        "notifier.smtp_user",
+        "SMTP_USER",
+        parsers.text,
+        "User at the mail server. Empty: no login.",
+        empty=None,
+    )
+    smtp_password: str | None = setting(
+        "notifier.smtp_password",
+        "SMTP_PASSWORD",
+        parsers.text,
+        "Password at the mail server. It is only sent encrypted.",
+        empty=None,
+        secret=True,
+    )
+    smtp_from: str = setting(
+        "notifier.smtp_from",
+        "SMTP_FROM",
+        parsers.mail_address,
+        "Address that alerts by mail come from.",
+        default="productator@localhost",
     )
     changes_days: int = setting(
         "history.changes_days",
@@ -328,7 +380,9 @@ class Settings:
         "api.secret_key",
         "PRODUCTATOR_SECRET_KEY",
         parsers.text,
-        "Signs page cursors. Empty: a random key, which is made once and kept in the database.",
+        "Signs page cursors, and encrypts the secrets of channels in the database; the notifier needs the"
+        " same value. Empty: cursors are signed with a random key, which is made once and kept in the"
+        " database, and secrets are stored as they are.",
         empty=None,
         secret=True,
     )

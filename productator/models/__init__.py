@@ -1,6 +1,15 @@
 """The tables, as typed SQLAlchemy classes that all programs share."""
 
 from productator.database.base import Base
+from productator.models.alerts import (
+    AlertRule,
+    AlertState,
+    ChangedProduct,
+    Channel,
+    Delivery,
+    Event,
+    RuleChannel,
+)
 from productator.models.api_token import ApiToken
 from productator.models.idempotency_key import IdempotencyKey
 from productator.models.installation_key import InstallationKey
@@ -14,8 +23,14 @@ from productator.models.service_token import ServiceToken
 from productator.models.session import SignInSession
 
 __all__ = [
+    "AlertRule",
+    "AlertState",
     "ApiToken",
     "Base",
+    "ChangedProduct",
+    "Channel",
+    "Delivery",
+    "Event",
     "IdempotencyKey",
     "InstallationKey",
     "Offer",
@@ -27,6 +42,7 @@ __all__ = [
     "RefreshHour",
     "RefresherHeartbeat",
     "RetentionProgress",
+    "RuleChannel",
     "SchemaCompatibility",
     "ServiceToken",
     "SignInSession",

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sqlalchemy.orm import Session
 
 from productator.database.bulk import insert_rows
-from productator.prices import changes, clock_jumps, product_prices
+from productator.prices import changes, clock_jumps, outbox, product_prices
 from productator.prices.changes import Aggregate, Offers
 from productator.prices.clock_jumps import CLOCKS_DIFFER, TICK
 from productator.prices.history_tables import CHANGE_COLUMNS, CHANGES, POINT_COLUMNS, POINTS, recorded_since
@@ -35,6 +35,8 @@ def record(session: Session, observations: Iterable[Observation]) -> None:
     new_points = [(product_id, times[product_id], 0, *after) for product_id, (_, after) in points.items()]
     insert_rows(session.connection(), POINTS, POINT_COLUMNS, new_points)
     _record_lowest_prices(session, points, max(times.values()))
+    if points:
+        outbox.append(session.connection(), list(points))
 
 
 def _times(session: Session, observations: Iterable[Observation]) -> dict[int, datetime]:

@@ -12,7 +12,7 @@ from productator.domain import utc_now
 from productator.errors import OffersServiceError, OffersUnavailable
 from productator.offers_service.access_token import TokenSource
 from productator.offers_service.contract import AccessToken
-from refresher.background import Background
+from productator.workers.background import Background
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from productator.offers_service.answer_memory import AnswerMemory
 from productator.offers_service.contract import OffersRequest
 from productator.offers_service.http_call import HttpCall, Reply
 from productator.outgoing import CurlFailure
-from refresher.fetching.curl_loop import CurlLoop
+from productator.workers.curl_loop import CurlLoop
 
 
 class Transport:

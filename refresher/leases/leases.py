@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from productator.database.failures import is_transient, is_unmigrated, reason
 from productator.database.transactions import run_transaction
 from productator.domain import utc_now
-from refresher.background import Background
+from productator.workers.background import Background
 from refresher.backoff import Backoff
 from refresher.leases import claims, row_locks
 from refresher.leases.claims import Claim, ClaimRequest, ClaimTransaction

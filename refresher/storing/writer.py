@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator.database.failures import is_transient, reason
-from refresher.background import Background
+from productator.workers.background import Background
 from refresher.backoff import Backoff
 from refresher.fetching.journey import FetchResult
 from refresher.leases.claims import Claim

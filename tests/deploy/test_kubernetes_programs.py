@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from productator.app import create_app
 from productator.cli import main
 from productator.config import Settings
-from refresher import probes
+from productator.workers import probes
 from simulator.options import read_options
 from tests import factories
 from tests.deploy.manifests import ROOT, Manifests, container_of, http_probes, name_of, pod_of

@@ -14,6 +14,7 @@ from productator.domain import OfferData, utc_now
 from productator.models import Product, Refresh, ServiceToken
 from productator.offers_service.access_token import SharedTokenSource
 from productator.offers_service.http_call import HttpCall
+from productator.workers.stopping import StopFlag
 from refresher.fetching.circuit_breaker import CircuitBreaker
 from refresher.fetching.fetcher import Fetcher
 from refresher.fetching.transport import Transport
@@ -21,7 +22,7 @@ from refresher.leases.leases import Leases
 from refresher.leases.schedule import Rhythm
 from refresher.metrics import Metrics
 from refresher.storing.writer import BatchWriter
-from refresher.worker import StopFlag, Worker
+from refresher.worker import Worker
 from tests.refresher.rows import Sessions, stored_offers, stored_products
 from tests.simulator.conftest import RunningSimulator
 

@@ -7,7 +7,7 @@ import pytest
 import requests
 from prometheus_client import CollectorRegistry, Counter
 
-from refresher import probes
+from productator.workers import probes
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from productator.domain import OfferData, utc_now
+from productator.workers.stopping import StopFlag
 from refresher.fetching.circuit_breaker import CircuitBreaker
 from refresher.fetching.fetcher import Fetched
 from refresher.fetching.journey import FetchResult
@@ -20,7 +21,7 @@ from refresher.leases.leases import Leases
 from refresher.leases.schedule import Rhythm
 from refresher.metrics import Metrics
 from refresher.storing.writer import BatchWriter
-from refresher.worker import StopFlag, Worker
+from refresher.worker import Worker
 from simulator.options import DEFAULT_REFRESH_TOKEN
 from simulator.rules import FAULT_KINDS
 from tests.marks import SENDS_NO_SQL

@@ -21,6 +21,7 @@ WIRED = {
     "LISTEN_HOST",
     "PRODUCTATOR_TRUSTED_PROXIES",
     "REFRESHER_METRICS_PORT",
+    "NOTIFIER_METRICS_PORT",
 }
 # Variables of docker-compose.yml that are no settings of the two programs.
 OF_COMPOSE = {
@@ -116,6 +117,7 @@ def test_published_ports_are_those_of_the_programs(services: dict[str, Any], shi
     assert published == {
         "proxy": f"127.0.0.1:{shipped.port}:8080",
         "refresher": f"127.0.0.1::{shipped.refresher_metrics_port}",
+        "notifier": f"127.0.0.1::{shipped.notifier_metrics_port}",
         "simulator": f"127.0.0.1:{simulator}:{simulator}",
     }
 

@@ -73,9 +73,12 @@ def in_terminal(system: System, *command: str, **variables: str) -> Terminal:
     return terminal
 
 
+_PORTS = ("PORT", "SIMULATOR_PORT", "REFRESHER_METRICS_PORT", "NOTIFIER_METRICS_PORT")
+
+
 @pytest.fixture
 def ports() -> dict[str, str]:
-    return {name: str(free_port()) for name in ("PORT", "SIMULATOR_PORT", "REFRESHER_METRICS_PORT")}
+    return {name: str(free_port()) for name in _PORTS}
 
 
 def test_make_run_shows_products_with_offers_until_ctrl_c(

@@ -34,10 +34,8 @@ _DOTS_OF_A_JWT = 2
 _READING = {"GET", "HEAD"}
 # For each PRODUCTATOR_AUTH, the scopes that need a token; "off" needs none.
 _PROTECTED_SCOPES = {"write": {Scope.WRITE, Scope.ADMIN}, "all": set(Scope)}
-
-
 # What needs the scope `admin`, reading included.
-_ADMINS_ONLY = ("/api/v1/tokens",)
+_ADMINS_ONLY = ("/api/v1/tokens", "/api/v1/channels", "/api/v1/deliveries")
 
 
 @dataclass(frozen=True)

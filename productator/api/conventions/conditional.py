@@ -14,7 +14,8 @@ from productator.catalogue.versions import EVERY, Expected
 from productator.errors import PreconditionRequired
 
 ASK_EACH_TIME = "no-cache"
-_TAG = re.compile("([1-9][0-9]{0,18})p?")
+# A version, and what else changes the answer.
+_TAG = re.compile("([1-9][0-9]{0,18})(p|-[0-9a-z.]*)?")
 
 
 def product_tag(product: ProductRow) -> str:

@@ -142,6 +142,38 @@ TOKEN_NOT_FOUND = _declare(
     advice="Compare the id with those of `GET /api/v1/tokens`.",
     example=errors.TokenNotFound(13),
 )
+CHANNEL_NOT_FOUND = _declare(
+    404,
+    "channel-not-found",
+    "There is no such channel",
+    meaning="The channel was deleted, or never existed.",
+    advice="Delete its id on your side: no other channel gets it.",
+    example=errors.ChannelNotFound(3),
+)
+DELIVERY_NOT_FOUND = _declare(
+    404,
+    "delivery-not-found",
+    "There is no such delivery",
+    meaning="The delivery never existed, or was deleted: deliveries are kept for 30 days.",
+    advice="Look it up in the list of deliveries.",
+    example=errors.DeliveryNotFound(77),
+)
+ALERT_RULE_NOT_FOUND = _declare(
+    404,
+    "alert-rule-not-found",
+    "There is no such alert rule",
+    meaning="The rule was deleted, also together with its product, or never existed.",
+    advice="Delete its id on your side: no other rule gets it.",
+    example=errors.AlertRuleNotFound(5),
+)
+EVENT_NOT_FOUND = _declare(
+    404,
+    "event-not-found",
+    "There is no such event",
+    meaning="The event never existed, or was deleted: events are kept for 90 days.",
+    advice="Look it up in the list of events.",
+    example=errors.EventNotFound(31),
+)
 METHOD_NOT_ALLOWED = _declare(
     405,
     "method-not-allowed",
@@ -158,6 +190,22 @@ OFFER_IS_EXTERNAL = _declare(
     meaning="Only own offers can be changed or deleted here; nothing was done.",
     advice="Leave the offer to the refresher, or add an own offer beside it.",
     example=errors.OfferIsExternal(68),
+)
+CHANNEL_DISABLED = _declare(
+    409,
+    "channel-disabled",
+    "The channel is disabled",
+    meaning="Every delivery failed for five days, or the receiver answered 410. Nothing was sent.",
+    advice="Test the channel: a successful test enables it. Then deliver again.",
+    example=errors.ChannelDisabled(3),
+)
+CHANNEL_SIGNS_NOTHING = _declare(
+    409,
+    "channel-signs-nothing",
+    "The channel has no secret to rotate",
+    meaning="Only webhooks are signed. Other kinds take the token of their service as `secret`.",
+    advice="Change `secret` with a PATCH.",
+    example=errors.ChannelSignsNothing(3),
 )
 KEY_IN_USE = _declare(
     409,

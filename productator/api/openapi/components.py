@@ -3,9 +3,18 @@
 from typing import Any
 
 from productator.api.conventions.idempotency import KEY_PATTERN
-from productator.api.openapi import prices, problems, security
+from productator.api.openapi import alerts, prices, problems, security
 from productator.api.openapi.parts import ID, TEXT, Json, shape
 from productator.api.schemas import system
+from productator.api.schemas.alert_channels import (
+    ChannelIn,
+    ChannelJson,
+    ChannelPatch,
+    ChannelWithSecretJson,
+    DeliveryJson,
+    QuietHoursIn,
+    QuietHoursJson,
+)
 from productator.api.schemas.answers import (
     AliveJson,
     BatchAnswerJson,
@@ -38,7 +47,17 @@ def components() -> Json:
 
 
 def _schemas() -> Json:
-    models = (ProductIn, ProductPatch, ProductBatch, OfferIn, OfferPatch, TokenIn)
+    models = (
+        ProductIn,
+        ProductPatch,
+        ProductBatch,
+        OfferIn,
+        OfferPatch,
+        TokenIn,
+        ChannelIn,
+        ChannelPatch,
+        QuietHoursIn,
+    )
     bodies = {model.__name__: shape(model, mode="validation") for model in models}
     # Of any type, since no item makes the request invalid.
     items = {"anyOf": [{"$ref": "#/components/schemas/ProductIn"}, {}]}
@@ -51,6 +70,7 @@ def _schemas() -> Json:
         "File": TEXT,
         "Metrics": TEXT,
         **prices.SCHEMAS,
+        **alerts.SCHEMAS,
     }
 
 
@@ -77,6 +97,12 @@ _ANSWERS: dict[str, Any] = {
     "Database": system.DatabaseJson,
     "Retention": system.RetentionJson,
     "Versions": system.VersionsJson,
+    "Channel": ChannelJson,
+    "ChannelWithSecret": ChannelWithSecretJson,
+    "ChannelPage": PageJson[ChannelJson],
+    "QuietHours": QuietHoursJson,
+    "Delivery": DeliveryJson,
+    "DeliveryPage": PageJson[DeliveryJson],
     "Alive": AliveJson,
     "Ready": ReadyJson,
     "Problem": ProblemJson,
@@ -100,6 +126,41 @@ PARAMETERS: Json = {
         "in": "path",
         "required": True,
         "description": "The token.",
+        "schema": ID,
+    },
+    "channel_id": {
+        "name": "channel_id",
+        "in": "path",
+        "required": True,
+        "description": "The channel.",
+        "schema": ID,
+    },
+    "delivery_id": {
+        "name": "delivery_id",
+        "in": "path",
+        "required": True,
+        "description": "The delivery.",
+        "schema": ID,
+    },
+    "rule_id": {
+        "name": "rule_id",
+        "in": "path",
+        "required": True,
+        "description": "The alert rule.",
+        "schema": ID,
+    },
+    "signature": {
+        "name": "signature",
+        "in": "path",
+        "required": True,
+        "description": "What nobody can guess of the address.",
+        "schema": TEXT,
+    },
+    "event_id": {
+        "name": "event_id",
+        "in": "path",
+        "required": True,
+        "description": "The event.",
         "schema": ID,
     },
     "kind": {

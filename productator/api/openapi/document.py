@@ -14,7 +14,7 @@ from productator.api.conventions.auth import is_protected
 from productator.api.conventions.page_routes import is_page
 from productator.api.conventions.problem_types import ProblemType
 from productator.api.conventions.rate_limits import EXEMPT
-from productator.api.openapi import links, problems, security
+from productator.api.openapi import links, problems, security, webhooks
 from productator.api.openapi.components import components
 from productator.api.openapi.operations import OPERATIONS, Operation, RequestBody, Success
 from productator.api.openapi.parts import Json, shape
@@ -25,14 +25,15 @@ Every error is a problem (RFC 9457) and carries the answer's `X-Request-Id`. Unk
 query parameters of lists, are refused. Every path with GET has HEAD, and every path has OPTIONS. Times are
 UTC; prices and stock are whole numbers. Answers may get new members at any time.
 
-Every change needs a token with the scope `write`, and everything about tokens `admin`. A deployment may
-require the scope `read` for everything else, too, or no token at all. A token that is sent must be valid.
+Every change needs a token with the scope `write`; tokens, channels and deliveries need `admin`. A deployment
+may require the scope `read` for everything else, too, or no token at all. A token that is sent must be valid.
 """
 _TAGS = {
     "Products": "The products, each with its offers.",
     "Offers": "External ones are kept fresh by the refresher, own ones are changed here.",
     "Prices": "A product's prices over time; figures are weighted by time.",
     "Tokens": "Who may call the API; for administrators.",
+    "Alerts": "Rules, the events that they gave, channels and deliveries; the last two for admins only.",
     "Operation": "Probes, metrics, and how the system does.",
     "Documentation": "This document, and the meaning of each problem.",
 }
@@ -54,6 +55,10 @@ _PROBLEMS_OF_AN_ID = {
     "product_id": problem_types.PRODUCT_NOT_FOUND,
     "offer_id": problem_types.OFFER_NOT_FOUND,
     "token_id": problem_types.TOKEN_NOT_FOUND,
+    "channel_id": problem_types.CHANNEL_NOT_FOUND,
+    "delivery_id": problem_types.DELIVERY_NOT_FOUND,
+    "rule_id": problem_types.ALERT_RULE_NOT_FOUND,
+    "event_id": problem_types.EVENT_NOT_FOUND,
 }
 _HEADER_OF = {
     None: [],
@@ -97,6 +102,7 @@ def build(app: Flask) -> Json:
         "servers": [{"url": "./", "description": "Where this document was read."}],
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": paths,
+        "webhooks": webhooks.WEBHOOKS,
         "components": components(),
     }
 

@@ -146,6 +146,43 @@ SYSTEM: dict[str, Any] = {
     },
     "versions": {"productator": "1.0.0", "python": "3.14.0"},
 }
+CHANNEL_BODY: dict[str, Any] = {
+    "name": "Ops",
+    "kind": "webhook",
+    "address": "https://hooks.example/alerts",
+    "quiet_hours": {"begin": "22:00", "end": "07:00", "time_zone": "Europe/Prague"},
+}
+CHANNEL_PATCH = {"messages_an_hour": None}
+CHANNEL: dict[str, Any] = CHANNEL_BODY | {
+    "id": 3,
+    "has_secret": True,
+    "old_secret_until": None,
+    "messages_an_hour": 20,
+    "last_success_at": None,
+    "failing_since": None,
+    "disabled_at": None,
+    "disabled_reason": None,
+    "created_at": _CREATED,
+    "updated_at": _CREATED,
+}
+CHANNEL_WITH_SECRET = CHANNEL | {"secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"}
+CHANNELS = {"items": [CHANNEL], "next": None}
+DELIVERY: dict[str, Any] = {
+    "id": 77,
+    "event_id": 41,
+    "type": "test",
+    "channel_id": 3,
+    "rule_id": None,
+    "message_id": "msg_0f8a5c3e1b7d4e0c9a2b6d8f1e3c5a7b",
+    "status": "pending",
+    "attempts": 0,
+    "next_try_at": _UPDATED,
+    "last_status": None,
+    "last_error": None,
+    "created_at": _UPDATED,
+    "delivered_at": None,
+}
+DELIVERIES = {"items": [DELIVERY], "next": None}
 ALIVE = {"status": "alive"}
 READY = {"status": "ready"}
 

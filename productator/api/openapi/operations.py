@@ -6,13 +6,17 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from productator.alerts.validation import NewRuleIn, RuleIn
 from productator.api.conventions import problem_types
 from productator.api.conventions.parsing import JSON_TYPES, PATCH_TYPES
 from productator.api.conventions.problem_types import ProblemType
+from productator.api.openapi import alerts as alert_examples
 from productator.api.openapi import examples
 from productator.api.openapi import prices as price_examples
 from productator.api.resources.offer_history import OfferChangesQuery
 from productator.api.resources.prices import PriceHistoryQuery, PriceRangeQuery
+from productator.api.schemas.alert_channels import ChannelIn, ChannelPatch, ChannelsQuery, DeliveriesQuery
+from productator.api.schemas.alerts import EventsQuery, RulePatch, RulesQuery
 from productator.api.schemas.bodies import OfferIn, OfferPatch, ProductBatch, ProductPatch, TokenIn
 from productator.api.schemas.queries import OffersQuery, ProductOffersQuery, ProductsQuery, TokensQuery
 from productator.catalogue.validation import ProductIn
@@ -56,11 +60,15 @@ _LISTED = ("ETag", "Link")
 _CREATED = ("ETag", "Location")
 _PRODUCT = Success("Product", examples.PRODUCT, headers=_TAGGED)
 _OFFER = Success("Offer", examples.OWN_OFFER, headers=_TAGGED)
+_CHANNEL = Success("Channel", examples.CHANNEL, headers=_TAGGED)
+_RULE = Success("AlertRule", alert_examples.RULE, headers=_TAGGED)
 _CHANGES = Success("OfferChangePage", examples.OFFER_CHANGES, headers=_LISTED)
 _DELETED = Success(None, status=204)
 _A_PAGE = Success(
     "Html", "<!doctype html>", headers=(*_TAGGED, "Content-Security-Policy"), media_type="text/html"
 )
+
+_A_FORM = Success("Html", "<!doctype html>", headers=("Content-Security-Policy",), media_type="text/html")
 
 # By endpoint: the name of the blueprint, and of the view.
 OPERATIONS: dict[str, Operation] = {
@@ -237,6 +245,138 @@ OPERATIONS: dict[str, Operation] = {
         tag="Operation",
         conditional="read",
         success=Success("System", examples.SYSTEM, headers=_TAGGED),
+    ),
+    "channels.list_channels": Operation(
+        summary="List channels",
+        tag="Alerts",
+        query=ChannelsQuery,
+        conditional="read",
+        success=Success("ChannelPage", examples.CHANNELS, headers=_LISTED),
+    ),
+    "channels.create_channel": Operation(
+        summary="Make a channel",
+        tag="Alerts",
+        body=RequestBody(ChannelIn, examples.CHANNEL_BODY),
+        conditional="once",
+        success=Success("ChannelWithSecret", examples.CHANNEL_WITH_SECRET, 201, _CREATED),
+    ),
+    "channels.get_channel": Operation(
+        summary="Read a channel", tag="Alerts", conditional="read", success=_CHANNEL
+    ),
+    "channels.replace_channel": Operation(
+        summary="Replace a channel",
+        tag="Alerts",
+        body=RequestBody(ChannelIn, examples.CHANNEL_BODY),
+        conditional="change",
+        success=_CHANNEL,
+    ),
+    "channels.patch_channel": Operation(
+        summary="Change fields of a channel",
+        tag="Alerts",
+        body=RequestBody(ChannelPatch, examples.CHANNEL_PATCH, PATCH_TYPES),
+        conditional="change",
+        success=Success("Channel", examples.CHANNEL | examples.CHANNEL_PATCH, headers=_TAGGED),
+    ),
+    "channels.delete_channel": Operation(
+        summary="Delete a channel", tag="Alerts", conditional="change", success=_DELETED
+    ),
+    "channels.test_channel": Operation(
+        summary="Send a test message",
+        tag="Alerts",
+        conditional="once",
+        success=Success("Delivery", examples.DELIVERY, 202, ("Location",)),
+    ),
+    "channels.rotate_secret": Operation(
+        summary="Give a webhook a new secret",
+        tag="Alerts",
+        conditional="once",
+        success=Success("ChannelWithSecret", examples.CHANNEL_WITH_SECRET, headers=_TAGGED),
+        problems=(problem_types.CHANNEL_SIGNS_NOTHING,),
+    ),
+    "deliveries.list_deliveries": Operation(
+        summary="List deliveries",
+        tag="Alerts",
+        query=DeliveriesQuery,
+        conditional="read",
+        success=Success("DeliveryPage", examples.DELIVERIES, headers=_LISTED),
+    ),
+    "deliveries.get_delivery": Operation(
+        summary="Read a delivery",
+        tag="Alerts",
+        conditional="read",
+        success=Success("Delivery", examples.DELIVERY, headers=_TAGGED),
+    ),
+    "deliveries.redeliver": Operation(
+        summary="Deliver again",
+        tag="Alerts",
+        conditional="once",
+        success=Success("Delivery", examples.DELIVERY, 202),
+        problems=(problem_types.CHANNEL_DISABLED,),
+    ),
+    "mute_pages.mute_form": Operation(
+        summary="A form that mutes a rule, from a mail",
+        tag="Alerts",
+        success=_A_FORM,
+        problems=(problem_types.UNAVAILABLE,),
+    ),
+    "mute_pages.mute_rule": Operation(
+        summary="Mute a rule, from a mail",
+        tag="Alerts",
+        success=_A_FORM,
+        problems=(problem_types.UNAVAILABLE,),
+    ),
+    "alerts.list_alert_rules": Operation(
+        summary="List alert rules",
+        tag="Alerts",
+        query=RulesQuery,
+        conditional="read",
+        success=Success("AlertRulePage", alert_examples.RULES, headers=_LISTED),
+    ),
+    "alerts.create_alert_rule": Operation(
+        summary="Create an alert rule",
+        tag="Alerts",
+        body=RequestBody(NewRuleIn, alert_examples.RULE_BODY),
+        conditional="once",
+        success=Success("AlertRule", alert_examples.RULE, 201, _CREATED),
+    ),
+    "alerts.get_alert_rule": Operation(
+        summary="Read an alert rule, and whether it is true now",
+        tag="Alerts",
+        conditional="read",
+        success=_RULE,
+    ),
+    "alerts.replace_alert_rule": Operation(
+        summary="Replace an alert rule",
+        tag="Alerts",
+        body=RequestBody(RuleIn, alert_examples.RULE_BODY),
+        conditional="change",
+        success=_RULE,
+    ),
+    "alerts.patch_alert_rule": Operation(
+        summary="Change fields of an alert rule",
+        tag="Alerts",
+        body=RequestBody(RulePatch, alert_examples.RULE_PATCH, PATCH_TYPES),
+        conditional="change",
+        success=Success("AlertRule", alert_examples.RULE | alert_examples.RULE_PATCH, headers=_TAGGED),
+    ),
+    "alerts.delete_alert_rule": Operation(
+        summary="Delete an alert rule",
+        tag="Alerts",
+        conditional="change",
+        success=_DELETED,
+    ),
+    "alerts.list_events": Operation(
+        summary="List events",
+        tag="Alerts",
+        query=EventsQuery,
+        conditional="read",
+        success=Success("EventPage", alert_examples.EVENTS, headers=_LISTED),
+    ),
+    "alerts.get_event": Operation(
+        summary="Read an event",
+        tag="Alerts",
+        conditional="read",
+        success=Success("Event", alert_examples.EVENT, headers=_TAGGED),
     ),
     "probes.livez": Operation(
         summary="Whether the process answers", tag="Operation", success=Success("Alive", examples.ALIVE)

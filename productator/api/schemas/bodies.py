@@ -67,11 +67,11 @@ def _without_defaults(schema: dict[str, Any]) -> None:
         field.pop("default", None)
 
 
-class _Patch(StrictModel):
+class Patch(StrictModel):
     model_config = ConfigDict(json_schema_extra=_without_defaults)
 
 
-class ProductPatch(_Patch):
+class ProductPatch(Patch):
     """A merge patch: absent fields stay, and null removes."""
 
     name: Name = ""
@@ -89,7 +89,7 @@ class OfferIn(StrictModel):
         return OwnOffer(self.price, self.items_in_stock)
 
 
-class OfferPatch(_Patch):
+class OfferPatch(Patch):
     price: _Amount = 0
     items_in_stock: _Amount = 0
 

@@ -41,6 +41,8 @@ Limit = Annotated[
 ]
 Cursor = Annotated[str, Field(description="Opaque: taken from `next`, with the same filters.")]
 
+IdInQuery = Annotated[int, Field(ge=1, le=MAX_ID), _Digits]
+
 _SearchText = Annotated[
     str,
     Field(
@@ -85,4 +87,4 @@ class ProductOffersQuery(Query):
 
 
 class OffersQuery(ProductOffersQuery):
-    product_id: Annotated[int, Field(ge=1, le=MAX_ID), _Digits] | None = None
+    product_id: IdInQuery | None = None

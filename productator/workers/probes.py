@@ -1,4 +1,4 @@
-"""The refresher's probes and metrics over HTTP, in a thread of their own."""
+"""A worker's probes and metrics over HTTP, in a thread of their own."""
 
 import json
 import threading
@@ -68,7 +68,7 @@ def _liveness(heartbeat: Heartbeat) -> _Response:
 
 
 def _readiness(heartbeat: Heartbeat) -> _Response:
-    """Not ready without the database. Without the Offers service it is ready: a restart would not help."""
+    """Not ready without the database. Without whom it calls it is ready: a restart would not help."""
     if heartbeat.is_alive and not heartbeat.has_database:
         return _json(HTTPStatus.SERVICE_UNAVAILABLE, "the database is not available")
     return _liveness(heartbeat)

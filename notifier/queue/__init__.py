@@ -1,0 +1,1 @@
+"""The deliveries in the database: claimed by lease, held back, and their outcomes stored."""

@@ -1,0 +1,169 @@
+"""Holds deliveries back in quiet hours and beyond a channel's hourly limit, and tells them in one message."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, and_, exists, or_, select, update
+from sqlalchemy.orm import Session
+
+from notifier.queue.claims import HOUR, is_at_once, is_due, sent_lately
+from productator.alerts.deliveries import DIGEST, Status, announce
+from productator.alerts.quiet_hours import QuietHours, end_of_quiet
+from productator.models import AlertRule, AlertState, Channel, Delivery, Event
+from productator.prices.segments import microseconds
+
+QUIET = "quiet hours"
+TOO_MANY = "more messages than an hour may have"
+_DISABLED = "the channel is disabled"
+_ENDED = "it was over before quiet hours were"
+# So many a run: a transaction must not last long.
+_CHANNELS_A_RUN = 20
+_TOLD_AT_ONCE = 500
+# Of the events in a digest: a message stays below 20 KB.
+_MOST_BYTES = 14_000
+
+
+class _Held(NamedTuple):
+    delivery_id: int
+    rule_id: int | None
+    event_type: str
+    data: str
+    occurred_at: datetime
+    next_try_at: datetime
+    # Whether quiet hours held it back, it has a rule that is active and not muted, and that is still fired.
+    was_quiet: bool
+    is_wanted: bool
+    is_over: bool
+
+
+def hold(session: Session, now: datetime) -> int:
+    """Holds back what is due and must wait; drops what a disabled channel would get. How many channels."""
+    may_wait = and_(is_due(now), ~is_at_once())
+    query = select(Channel).where(exists().where(Delivery.channel_id == Channel.id, may_wait))
+    channels = session.scalars(query.order_by(Channel.id)).all()
+    limited = [each.id for each in channels if each.messages_an_hour is not None]
+    sent = sent_lately(session, limited, now) if limited else {}
+    changed = 0
+    for channel in channels:
+        values = _reason_to_wait(session, channel, sent.get(channel.id, 0), now)
+        if values is None or changed == _CHANNELS_A_RUN:
+            continue
+        statement = update(Delivery).where(Delivery.channel_id == channel.id, may_wait)
+        session.connection().execute(statement.values(values))
+        changed += 1
+    return changed
+
+
+def _reason_to_wait(session: Session, channel: Channel, sent: int, now: datetime) -> dict[str, Any] | None:
+    if channel.disabled_at is not None:
+        return {"status": Status.DROPPED, "next_try_at": None, "last_error": _DISABLED}
+    until, why = quiet_until(channel, now), QUIET
+    if until is None and channel.messages_an_hour is not None and sent >= channel.messages_an_hour:
+        until, why = _room_at(session, channel.id, channel.messages_an_hour, now), TOO_MANY
+    return None if until is None else {"status": Status.HELD, "next_try_at": until, "last_error": why}
+
+
+def quiet_until(channel: Channel, now: datetime) -> datetime | None:
+    if channel.quiet_from is None or channel.quiet_until is None or channel.time_zone is None:
+        return None
+    return end_of_quiet(QuietHours(channel.quiet_from, channel.quiet_until, channel.time_zone), now)
+
+
+def _room_at(session: Session, channel_id: int, limit: int, now: datetime) -> datetime:
+    """When the last hour will have fewer messages than the limit."""
+    query = (
+        select(Delivery.delivered_at)
+        .where(Delivery.channel_id == channel_id, Delivery.delivered_at > now - HOUR)
+        .order_by(Delivery.delivered_at.desc())
+        .offset(limit - 1)
+        .limit(1)
+    )
+    oldest = session.scalar(query)
+    return now if oldest is None else oldest + HOUR
+
+
+def waiting_channels(session: Session, now: datetime) -> Sequence[int]:
+    """Channels whose held deliveries have waited long enough."""
+    query = select(Delivery.channel_id).where(Delivery.status == Status.HELD, Delivery.next_try_at <= now)
+    return session.scalars(query.distinct().limit(_CHANNELS_A_RUN)).all()
+
+
+def release(session: Session, channel_id: int, now: datetime) -> None:
+    """Sends what a channel's held deliveries have to tell, in one message if they are several.
+
+    Raises IntegrityError if another notifier did so at the same time.
+    """
+    held = _held(session, channel_id, now)
+    _set(session, [each.delivery_id for each in held if not each.is_wanted], Status.DROPPED, last_error=None)
+    over = [each.delivery_id for each in held if each.is_wanted and each.was_quiet and each.is_over]
+    _set(session, over, Status.DROPPED, last_error=_ENDED)
+    left = [each for each in held if each.is_wanted and not (each.was_quiet and each.is_over)]
+    if len(left) == 1:
+        _set(session, [left[0].delivery_id], Status.PENDING, last_error=None, next_try_at=now)
+    elif left:
+        _set(session, [each.delivery_id for each in left], Status.DIGESTED, last_error=None)
+        announce(
+            session,
+            DIGEST,
+            {"count": len(left), "events": _told(left)},
+            cause=f"digest:{channel_id}:{left[0].delivery_id}:{microseconds(left[0].next_try_at)}",
+            channel_ids=[channel_id],
+            now=now,
+        )
+
+
+def _held(session: Session, channel_id: int, now: datetime) -> list[_Held]:
+    is_wanted = or_(Delivery.rule_id.is_(None), and_(AlertRule.active, _not_muted(now)))
+    query = (
+        select(
+            Delivery.id,
+            Delivery.rule_id,
+            Event.type,
+            Event.data,
+            Event.occurred_at,
+            Delivery.next_try_at,
+            Delivery.last_error == QUIET,
+            is_wanted,
+            AlertState.is_fired.is_(False),
+        )
+        .join(Event, Event.id == Delivery.event_id)
+        .outerjoin(AlertRule, AlertRule.id == Delivery.rule_id)
+        .outerjoin(
+            AlertState,
+            and_(AlertState.rule_id == Delivery.rule_id, AlertState.product_id == Event.product_id),
+        )
+        .where(Delivery.channel_id == channel_id, Delivery.status == Status.HELD, Delivery.next_try_at <= now)
+        .order_by(Delivery.id)
+        .limit(_TOLD_AT_ONCE)
+    )
+    rows = session.execute(query.with_for_update(of=Delivery)).all()
+    return [_Held._make((*row[:6], *map(bool, row[6:]))) for row in rows]
+
+
+def _not_muted(now: datetime) -> ColumnElement[bool]:
+    return or_(AlertRule.muted_until.is_(None), AlertRule.muted_until <= now)
+
+
+def _set(session: Session, ids: Sequence[int], status: Status, **values: Any) -> None:
+    if ids:
+        statement = update(Delivery).where(Delivery.id.in_(ids))
+        session.connection().execute(statement.values({"status": status, "next_try_at": None} | values))
+
+
+def _told(held: Sequence[_Held]) -> list[dict[str, Any]]:
+    """As many events as have room."""
+    told, size = [], 0
+    for each in held:
+        size += len(each.data.encode()) + 100
+        if size > _MOST_BYTES:
+            break
+        told.append(
+            {
+                "type": each.event_type,
+                "timestamp": each.occurred_at.isoformat().replace("+00:00", "Z"),
+                "data": json.loads(each.data),
+            }
+        )
+    return told

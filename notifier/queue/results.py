@@ -1,0 +1,144 @@
+"""Stores what became of tries, and disables channels that fail for good."""
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Any, NamedTuple, cast
+
+from sqlalchemy import Table, select, update
+from sqlalchemy.orm import Session
+
+from notifier.queue.claims import Claim
+from notifier.queue.schedule import pause_after
+from productator.alerts.deliveries import CHANNEL_DISABLED, TEST, Status, announce
+from productator.database.bulk import update_each
+from productator.models import Channel, Delivery
+from productator.models.alerts import ERROR_LENGTH
+from productator.prices.segments import microseconds
+
+# A channel that has only failed for so long is disabled.
+_FAILING_FOR = timedelta(days=5)
+_DELIVERIES = cast("Table", Delivery.__table__)
+_COLUMNS = (
+    "id",
+    "status",
+    "attempts",
+    "next_try_at",
+    "claim_token",
+    "last_status",
+    "last_error",
+    "delivered_at",
+)
+
+
+class Outcome(NamedTuple):
+    """What became of a try; without an error it has succeeded."""
+
+    claim: Claim
+    error: str | None
+    # Of the answer; None: there was none.
+    status: int | None = None
+    retry_after: timedelta | None = None
+
+
+def store(
+    session: Session, outcomes: Sequence[Outcome], *, now: datetime, chance: random.Random
+) -> dict[str, int]:
+    """Stores the outcomes of claims that are still ours; returns how many had which."""
+    ours = _ours(session, outcomes)
+    rows = [_row(each, now, chance) for each in ours]
+    update_each(session.connection(), _DELIVERIES, _COLUMNS, rows)
+    _judge_channels(session, ours, now)
+    counts: dict[str, int] = defaultdict(int)
+    for row in rows:
+        counts["retried" if row[1] == Status.PENDING else row[1]] += 1
+    return counts
+
+
+def _ours(session: Session, outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """A claim whose lease has ended may be another notifier's now: that one stores its own outcome."""
+    by_id = {each.claim.delivery_id: each for each in outcomes}
+    query = select(Delivery.id, Delivery.claim_token).where(Delivery.id.in_(sorted(by_id)))
+    found = session.execute(query.order_by(Delivery.id).with_for_update())
+    return [by_id[each] for each, token in found if by_id[each].claim.token == token]
+
+
+def _row(outcome: Outcome, now: datetime, chance: random.Random) -> tuple[Any, ...]:
+    """The values of `_COLUMNS`."""
+    attempts, key = outcome.claim.attempts + 1, outcome.claim.delivery_id
+    if outcome.error is None:
+        return key, Status.DELIVERED, attempts, None, None, outcome.status, None, now
+    pause = pause_after(attempts, retry_after=outcome.retry_after, chance=chance)
+    status, next_try_at = (
+        (Status.FAILED, None) if pause is None or _is_gone(outcome) else (Status.PENDING, now + pause)
+    )
+    return key, status, attempts, next_try_at, None, outcome.status, outcome.error[:ERROR_LENGTH], None
+
+
+def _is_gone(outcome: Outcome) -> bool:
+    return outcome.status == HTTPStatus.GONE
+
+
+def _judge_channels(session: Session, outcomes: Sequence[Outcome], now: datetime) -> None:
+    by_channel: Mapping[int, list[Outcome]] = defaultdict(list)
+    for outcome in outcomes:
+        by_channel[outcome.claim.channel.id].append(outcome)
+    succeeded = [id_ for id_, its in by_channel.items() if any(each.error is None for each in its)]
+    tested = [each.claim.channel.id for each in outcomes if _is_passed_test(each)]
+    _succeeded(session, succeeded, tested, now)
+    # In one order everywhere, so that two notifiers do not wait for each other.
+    for channel_id in sorted(by_channel.keys() - set(succeeded)):
+        _failed(session, channel_id, any(map(_is_gone, by_channel[channel_id])), now)
+
+
+def _is_passed_test(outcome: Outcome) -> bool:
+    return outcome.error is None and outcome.claim.event_type == TEST
+
+
+def _succeeded(session: Session, channel_ids: Sequence[int], tested: Sequence[int], now: datetime) -> None:
+    connection = session.connection()
+    if channel_ids:
+        these = update(Channel).where(Channel.id.in_(sorted(channel_ids)))
+        connection.execute(these.values(last_success_at=now, failing_since=None))
+    if tested:
+        these = update(Channel).where(Channel.id.in_(sorted(tested)), Channel.disabled_at.is_not(None))
+        enabled = {"disabled_at": None, "disabled_reason": None} | _changed(now)
+        connection.execute(these.values(enabled))
+
+
+def _failed(session: Session, channel_id: int, is_gone: bool, now: datetime) -> None:
+    connection = session.connection()
+    this = update(Channel).where(Channel.id == channel_id)
+    connection.execute(this.where(Channel.failing_since.is_(None)).values(failing_since=now))
+    reason = "The receiver answered 410: gone." if is_gone else "Every delivery failed for five days."
+    fails_for_good = this.where(Channel.disabled_at.is_(None))
+    if not is_gone:
+        fails_for_good = fails_for_good.where(Channel.failing_since <= now - _FAILING_FOR)
+    values = {
+        "disabled_at": now,
+        "disabled_reason": reason,
+        "version": Channel.version + 1,
+        "updated_at": now,
+    }
+    if connection.execute(fails_for_good.values(values)).rowcount:
+        _announce_disabled(session, channel_id, reason, now)
+
+
+def _changed(now: datetime) -> dict[str, Any]:
+    return {"version": Channel.version + 1, "updated_at": now}
+
+
+def _announce_disabled(session: Session, channel_id: int, reason: str, now: datetime) -> None:
+    """Tells the other channels."""
+    name = session.scalars(select(Channel.name).where(Channel.id == channel_id)).one()
+    others = select(Channel.id).where(Channel.disabled_at.is_(None)).order_by(Channel.id)
+    announce(
+        session,
+        CHANNEL_DISABLED,
+        {"channel": {"id": channel_id, "name": name}, "reason": reason},
+        cause=f"disabled:{channel_id}:{microseconds(now)}",
+        channel_ids=session.scalars(others).all(),
+        now=now,
+    )

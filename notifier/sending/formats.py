@@ -1,0 +1,122 @@
+"""The HTTP request that each kind of channel wants."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from notifier.queue.claims import Claim
+from notifier.sending.signing import signed_headers
+from notifier.sending.wording import Wording, wording
+from productator.alerts.channels import ChannelKind
+from productator.alerts.sealing import Seal
+
+_JSON = {"Content-Type": "application/json"}
+# Discord refuses more.
+_DISCORD_LENGTH = 2_000
+
+
+class HttpRequest(NamedTuple):
+    """A POST."""
+
+    url: str
+    headers: dict[str, str]
+    body: bytes
+
+
+def request_for(claim: Claim, seal: Seal, *, now: datetime) -> HttpRequest:
+    """Raises SecretUnreadable."""
+    return _FORMATS[ChannelKind(claim.channel.kind)](claim, seal, now)
+
+
+def payload(claim: Claim) -> bytes:
+    """The body of a webhook, the same on every try."""
+    timestamp = claim.occurred_at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return _json({"type": claim.event_type, "timestamp": timestamp, "data": claim.data})
+
+
+def _webhook(claim: Claim, seal: Seal, now: datetime) -> HttpRequest:
+    channel, body = claim.channel, payload(claim)
+    stored = [channel.secret] if channel.secret else []
+    if channel.old_secret and channel.old_secret_until and channel.old_secret_until > now:
+        stored.append(channel.old_secret)
+    secrets = [seal.open(each) for each in stored]
+    headers = signed_headers(claim.message_id, body, secrets=secrets, now=now)
+    return HttpRequest(channel.address, _JSON | headers, body)
+
+
+def _slack(claim: Claim, seal: Seal, now: datetime) -> HttpRequest:  # noqa: ARG001 - one signature for all
+    said = _said(claim)
+    # Slack reads these three characters as its own marks.
+    text = said.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _post(claim, {"text": _with_link(text, said)})
+
+
+def _mattermost(claim: Claim, seal: Seal, now: datetime) -> HttpRequest:  # noqa: ARG001
+    said = _said(claim)
+    return _post(claim, {"text": _with_link(said.text, said)})
+
+
+def _discord(claim: Claim, seal: Seal, now: datetime) -> HttpRequest:  # noqa: ARG001
+    said = _said(claim)
+    content = _with_link(said.text, said)[:_DISCORD_LENGTH]
+    # A product called @everyone calls nobody.
+    return _post(claim, {"content": content, "allowed_mentions": {"parse": []}})
+
+
+def _apprise(claim: Claim, seal: Seal, now: datetime) -> HttpRequest:  # noqa: ARG001
+    said = _said(claim)
+    return _post(claim, {"title": said.title, "body": _with_link(said.text, said), "type": "info"})
+
+
+def _gotify(claim: Claim, seal: Seal, now: datetime) -> HttpRequest:  # noqa: ARG001
+    said = _said(claim)
+    request = _post(claim, {"title": said.title, "message": _with_link(said.text, said), "priority": 5})
+    token = {"X-Gotify-Key": seal.open(claim.channel.secret)} if claim.channel.secret else {}
+    return request._replace(url=f"{request.url.rstrip('/')}/message", headers=request.headers | token)
+
+
+def _ntfy(claim: Claim, seal: Seal, now: datetime) -> HttpRequest:  # noqa: ARG001
+    said = _said(claim)
+    headers = {"Content-Type": "text/plain; charset=utf-8", "X-Title": _header(said.title)}
+    if said.url:
+        headers["X-Click"] = _header(said.url)
+    if claim.channel.secret:
+        headers["Authorization"] = f"Bearer {seal.open(claim.channel.secret)}"
+    return HttpRequest(claim.channel.address, headers, said.text.encode())
+
+
+_FORMATS: dict[ChannelKind, Callable[[Claim, Seal, datetime], HttpRequest]] = {
+    ChannelKind.WEBHOOK: _webhook,
+    ChannelKind.SLACK: _slack,
+    ChannelKind.MATTERMOST: _mattermost,
+    ChannelKind.DISCORD: _discord,
+    ChannelKind.APPRISE: _apprise,
+    ChannelKind.GOTIFY: _gotify,
+    ChannelKind.NTFY: _ntfy,
+}
+
+
+def _said(claim: Claim) -> Wording:
+    return wording(claim.event_type, claim.data)
+
+
+def _with_link(text: str, said: Wording) -> str:
+    return f"{text}\n{said.url}" if said.url else text
+
+
+def _header(text: str) -> str:
+    """One line of ASCII: ntfy decodes the rest as mail programs do (RFC 2047)."""
+    line = " ".join(text.split())
+    if line.isascii() and line.isprintable():
+        return line
+    encoded = "".join(f"={byte:02X}" for byte in line.encode())
+    return f"=?utf-8?q?{encoded}?="
+
+
+def _post(claim: Claim, body: dict[str, Any]) -> HttpRequest:
+    return HttpRequest(claim.channel.address, dict(_JSON), _json(body))
+
+
+def _json(body: dict[str, Any]) -> bytes:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()

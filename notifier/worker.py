@@ -1,0 +1,266 @@
+"""The loop: evaluates rules, claims deliveries, sends them, stores what became of them.
+
+Evaluating and the queue's statements have a thread each, calls have libcurl, and mails have threads, so the
+loop waits for none of them. Two messages of a channel are under way at a time, so a slow receiver delays no
+other.
+"""
+
+import logging
+import time
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from sqlalchemy.exc import DBAPIError
+
+from notifier.metrics import Metrics
+from notifier.queue.claims import Claim
+from notifier.queue.results import Outcome
+from notifier.queue.store import Run, Store
+from notifier.sending.formats import request_for
+from notifier.sending.http import HttpSender
+from notifier.sending.mail import MailSender
+from productator.alerts.channels import ChannelKind
+from productator.alerts.sealing import Seal, SecretUnreadable
+from productator.database.failures import is_transient, is_unmigrated, reason
+from productator.domain import utc_now
+from productator.workers.background import Background
+from productator.workers.stopping import StopFlag
+
+log = logging.getLogger(__name__)
+
+UNDER_WAY_A_CHANNEL = 2
+MOST_IN_HAND = 1_000
+# How soon a delivery that has become due is noticed.
+_IDLE_S = 0.4
+_EVALUATE_EVERY_S = 1.0
+# After a failure of the database, or an error that nobody foresaw.
+_PAUSE_S = 1.0
+# Of a stop, at most ten seconds: calls, and then storing what became of them.
+_CALLS_S, _STORING_S = 5.0, 3.0
+
+
+class Worker:
+    def __init__(
+        self,
+        *,
+        evaluate: Callable[[], tuple[int, int]],
+        store: Store,
+        http: HttpSender,
+        mail: MailSender,
+        seal: Seal,
+        metrics: Metrics,
+    ) -> None:
+        """`evaluate` brings rules up to date; it returns the numbers of products and of events."""
+        self._store = store
+        self._http = http
+        self._mail = mail
+        self._seal = seal
+        self._metrics = metrics
+        self._queue = _Queue()
+        self._storing: Background[Run] = Background("queue", wake=http.wake)
+        self._evaluating = _Evaluating(evaluate, metrics, wake=http.wake)
+        # What ended since the last run, and what that run is storing.
+        self._outcomes: list[Outcome] = []
+        self._being_stored: list[Outcome] = []
+        self._run_at = 0.0
+        self.has_database = False
+        # Whether the last run found nothing to send.
+        self._has_claimed_all = False
+
+    @property
+    def waits_for_database_s(self) -> float:
+        """For how long the database has kept one of the threads waiting."""
+        return max(self._storing.busy_s, self._evaluating.busy_s)
+
+    @property
+    def is_idle(self) -> bool:
+        return self._has_claimed_all and not (self._queue.in_hand or self._outcomes or self._being_stored)
+
+    def run(self, stop: StopFlag, *, on_turn: Callable[[], None]) -> None:
+        """Delivers until asked to stop."""
+        while not stop.requested:
+            try:
+                self.turn()
+                on_turn()
+            except Exception:
+                log.exception("a turn of the loop failed")
+                time.sleep(_PAUSE_S)
+
+    def turn(self) -> None:
+        """Moves every step on; ends when something has arrived, or after a fraction of a second."""
+        self._evaluating.turn()
+        self._take_run()
+        self._send()
+        self._receive(_IDLE_S)
+        if not self._storing.is_busy and (self._outcomes or time.monotonic() >= self._run_at):
+            self._start_run()
+
+    def finish(self) -> None:
+        """Waits a little for what is under way, stores it, and gives the other claims back."""
+        unsent = self._queue.drop_waiting()
+        until = time.monotonic() + _CALLS_S
+        while time.monotonic() < until and (self._queue.in_hand or self._storing.is_busy):
+            self._receive(min(_IDLE_S, max(0.0, until - time.monotonic())))
+            unsent += self._take_last_run()
+        self._http.close()
+        # In a thread: a database that hangs must not keep the process from ending.
+        last = Background[None]("last", wake=lambda: None)
+        outcomes = [*self._being_stored, *self._outcomes]
+        last.start(partial(self._store_last, outcomes, unsent))
+        try:
+            last.take(wait_s=_STORING_S)
+        except DBAPIError as error:
+            log.warning("outcomes were not stored: their leases end", extra={"error": reason(error)})
+
+    def _store_last(self, outcomes: list[Outcome], unsent: list[Claim]) -> None:
+        self._store.save(outcomes)
+        self._store.give_back(unsent)
+
+    def _take_last_run(self) -> list[Claim]:
+        try:
+            run = self._storing.take()
+        except DBAPIError:
+            return []
+        if run is None:
+            return []
+        self._being_stored = []
+        return list(run.claimed)
+
+    def _take_run(self) -> None:
+        try:
+            run = self._storing.take()
+        except DBAPIError as error:
+            self._outcomes = self._being_stored + self._outcomes
+            self._being_stored, self._run_at = [], time.monotonic() + _PAUSE_S
+            self.has_database = not (is_transient(error) or is_unmigrated(error))
+            log.warning("deliveries were not stored; they will be", extra={"error": reason(error)})
+            return
+        if run is None:
+            return
+        self.has_database, self._being_stored = True, []
+        self._queue.add(run.claimed)
+        self._has_claimed_all = not run.claimed
+        self._metrics.count_deliveries(run.counts)
+        # What was claimed makes room for more only when it has ended.
+        self._run_at = time.monotonic() + _IDLE_S
+
+    def _start_run(self) -> None:
+        if time.monotonic() < self._run_at and not self.has_database:
+            return
+        self._being_stored, self._outcomes = self._outcomes, []
+        work = partial(
+            self._store.run,
+            self._being_stored,
+            dict(self._queue.in_hand),
+            most=MOST_IN_HAND - self._queue.in_hand.total(),
+        )
+        self._storing.start(work)
+
+    def _send(self) -> None:
+        for claim in self._queue.next():
+            log.debug("sending", extra={"delivery_id": claim.delivery_id})
+            if claim.channel.kind == ChannelKind.EMAIL:
+                self._mail.send(claim)
+                continue
+            try:
+                request = request_for(claim, self._seal, now=utc_now())
+            except SecretUnreadable as error:
+                self._end([Outcome(claim, str(error))])
+            else:
+                self._http.send(claim, request)
+        self._metrics.set_under_way(self._http.under_way + self._mail.under_way)
+
+    def _receive(self, wait_s: float) -> None:
+        self._end(self._mail.receive())
+        self._end(self._http.receive(0.0 if self._outcomes else wait_s))
+        self._end(self._mail.receive())
+
+    def _end(self, outcomes: list[Outcome]) -> None:
+        for outcome in outcomes:
+            self._queue.end(outcome.claim)
+            if outcome.error is not None:
+                log.warning(
+                    "not delivered",
+                    extra={
+                        "delivery_id": outcome.claim.delivery_id,
+                        "channel_id": outcome.claim.channel.id,
+                        "attempt": outcome.claim.attempts + 1,
+                        "error": outcome.error,
+                    },
+                )
+        self._outcomes += outcomes
+
+
+class _Queue:
+    """Claims in hand: a few of each channel are under way, and the others wait."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, deque[Claim]] = defaultdict(deque)
+        self._under_way: Counter[int] = Counter()
+        # How many each channel has, waiting or under way.
+        self.in_hand: Counter[int] = Counter()
+
+    def add(self, claims: Sequence[Claim]) -> None:
+        for claim in claims:
+            self._waiting[claim.channel.id].append(claim)
+            self.in_hand[claim.channel.id] += 1
+
+    def next(self) -> list[Claim]:
+        """What may be sent now."""
+        found = []
+        for channel_id, waiting in list(self._waiting.items()):
+            while waiting and self._under_way[channel_id] < UNDER_WAY_A_CHANNEL:
+                self._under_way[channel_id] += 1
+                found.append(waiting.popleft())
+            if not waiting:
+                del self._waiting[channel_id]
+        return found
+
+    def end(self, claim: Claim) -> None:
+        for counter in (self._under_way, self.in_hand):
+            counter[claim.channel.id] -= 1
+            if not counter[claim.channel.id]:
+                del counter[claim.channel.id]
+
+    def drop_waiting(self) -> list[Claim]:
+        """What was not sent."""
+        dropped = [claim for waiting in self._waiting.values() for claim in waiting]
+        self._waiting.clear()
+        for claim in dropped:
+            self.in_hand[claim.channel.id] -= 1
+        self.in_hand += Counter()
+        return dropped
+
+
+class _Evaluating:
+    """Evaluates rules now and then, in a thread."""
+
+    def __init__(
+        self, evaluate: Callable[[], tuple[int, int]], metrics: Metrics, *, wake: Callable[[], None]
+    ) -> None:
+        self._evaluate = evaluate
+        self._metrics = metrics
+        self._thread: Background[tuple[int, int]] = Background("evaluation", wake=wake)
+        self._due_at = 0.0
+
+    @property
+    def busy_s(self) -> float:
+        return self._thread.busy_s
+
+    def turn(self) -> None:
+        try:
+            done = self._thread.take()
+        except DBAPIError as error:
+            log.warning("rules were not evaluated; they will be", extra={"error": reason(error)})
+            done = 0, 0
+        except Exception:
+            log.exception("evaluating rules failed")
+            done = 0, 0
+        if done is not None:
+            products, events = done
+            self._metrics.count_evaluated(products, events)
+            # More may wait.
+            self._due_at = time.monotonic() + (0.0 if products else _EVALUATE_EVERY_S)
+        if not self._thread.is_busy and time.monotonic() >= self._due_at:
+            self._thread.start(self._evaluate)

@@ -1,0 +1,1 @@
+"""Alerts: rules about prices and stock, the events they give, and where these are delivered."""

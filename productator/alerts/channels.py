@@ -1,0 +1,180 @@
+"""Channels: where alerts are delivered."""
+
+import base64
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, select
+from sqlalchemy.orm import Session
+
+from productator.alerts import deliveries
+from productator.alerts.deliveries import DeliveryRow
+from productator.alerts.sealing import Seal
+from productator.catalogue import versions
+from productator.catalogue.versions import ANY_VERSION, Expected
+from productator.database.keyset import Page, Position, orders, read_page
+from productator.errors import ChannelNotFound, ChannelSignsNothing
+from productator.models import Channel
+from productator.prices.segments import microseconds
+
+MESSAGES_AN_HOUR = 20
+# After a rotation, messages are signed with the old secret, too, for so long.
+BOTH_SECRETS_FOR = timedelta(hours=24)
+_SECRET_BYTES = 24
+
+
+class ChannelKind(StrEnum):
+    WEBHOOK = "webhook"
+    SLACK = "slack"
+    DISCORD = "discord"
+    MATTERMOST = "mattermost"
+    NTFY = "ntfy"
+    GOTIFY = "gotify"
+    APPRISE = "apprise"
+    EMAIL = "email"
+
+
+# Kinds that take a token of the service as their secret. A webhook's secret is made here.
+TOKEN_KINDS = frozenset({ChannelKind.NTFY, ChannelKind.GOTIFY})
+
+
+@dataclass(frozen=True, slots=True)
+class NewChannel:
+    """What an admin sets. Quiet hours are minutes since midnight in the time zone."""
+
+    name: str
+    kind: ChannelKind
+    address: str
+    secret: str | None = None
+    quiet_from: int | None = None
+    quiet_until: int | None = None
+    time_zone: str | None = None
+    messages_an_hour: int | None = MESSAGES_AN_HOUR
+
+
+class ChannelRow(NamedTuple):
+    """A stored channel, without its secrets."""
+
+    id: int
+    name: str
+    kind: str
+    address: str
+    has_secret: bool
+    old_secret_until: datetime | None
+    disabled_at: datetime | None
+    disabled_reason: str | None
+    quiet_from: int | None
+    quiet_until: int | None
+    time_zone: str | None
+    messages_an_hour: int | None
+    last_success_at: datetime | None
+    failing_since: datetime | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+ORDERS = orders(Channel.id, id=Channel.id)
+_COLUMNS = [
+    Channel.secret.is_not(None).label(name) if name == "has_secret" else getattr(Channel, name)
+    for name in ChannelRow._fields
+]
+
+
+def create(session: Session, new: NewChannel, seal: Seal, *, now: datetime) -> tuple[ChannelRow, str | None]:
+    """Creates a channel; returns it with the secret that was made for it, which nobody can read later."""
+    made = _new_secret() if new.kind is ChannelKind.WEBHOOK else None
+    secret = made or new.secret
+    channel = Channel(
+        name=new.name,
+        kind=new.kind,
+        address=new.address,
+        secret=None if secret is None else seal.close(secret),
+        quiet_from=new.quiet_from,
+        quiet_until=new.quiet_until,
+        time_zone=new.time_zone,
+        messages_an_hour=new.messages_an_hour,
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(channel)
+    session.flush()
+    return _row(channel), made
+
+
+def get(connection: Connection, channel_id: int) -> ChannelRow:
+    row = connection.execute(select(*_COLUMNS).where(Channel.id == channel_id)).one_or_none()
+    if row is None:
+        raise ChannelNotFound(channel_id)
+    return ChannelRow._make(row)
+
+
+def page(connection: Connection, *, sort: str, limit: int, position: Position | None) -> Page[ChannelRow]:
+    found = read_page(connection, select(*_COLUMNS), ORDERS[sort], limit=limit, position=position)
+    return found.map(ChannelRow._make)
+
+
+def stored(session: Session, channel_id: int, *, expected: Expected = ANY_VERSION) -> Channel:
+    """The channel, locked."""
+    channel = session.get(Channel, channel_id, with_for_update=True)
+    if channel is None:
+        raise ChannelNotFound(channel_id)
+    versions.check(channel, expected)
+    return channel
+
+
+def change(
+    session: Session, channel: Channel, changes: Mapping[str, Any], seal: Seal, *, now: datetime
+) -> ChannelRow:
+    """Sets the named fields of a channel that `stored` has returned."""
+    changes = dict(changes)
+    if changes.get("secret") is not None:
+        is_same = channel.secret is not None and seal.open(channel.secret) == changes["secret"]
+        changes["secret"] = channel.secret if is_same else seal.close(changes["secret"])
+    versions.apply(session, channel, changes, now=now)
+    return _row(channel)
+
+
+def remove(session: Session, channel_id: int, *, expected: Expected = ANY_VERSION) -> None:
+    """Deletes the channel with its deliveries; rules go on without it."""
+    session.delete(stored(session, channel_id, expected=expected))
+    session.flush()
+
+
+def rotate_secret(session: Session, channel_id: int, seal: Seal, *, now: datetime) -> tuple[ChannelRow, str]:
+    """Gives a webhook a new secret, which is returned this once; the old one signs for another day."""
+    channel = stored(session, channel_id)
+    if channel.kind != ChannelKind.WEBHOOK:
+        raise ChannelSignsNothing(channel_id)
+    secret = _new_secret()
+    channel.old_secret, channel.old_secret_until = channel.secret, now + BOTH_SECRETS_FOR
+    channel.secret, channel.updated_at = seal.close(secret), now
+    session.flush()
+    return _row(channel), secret
+
+
+def test(session: Session, channel_id: int, *, now: datetime) -> DeliveryRow:
+    """Writes a test message, which takes the way of all others; its success enables a disabled channel."""
+    channel = stored(session, channel_id)
+    (delivery_id,) = deliveries.announce(
+        session,
+        deliveries.TEST,
+        {"channel": {"id": channel_id, "name": channel.name}},
+        cause=f"test:{channel_id}:{microseconds(now)}:{secrets.token_hex(4)}",
+        channel_ids=[channel_id],
+        now=now,
+    )
+    return deliveries.get(session.connection(), delivery_id)
+
+
+def _new_secret() -> str:
+    return "whsec_" + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
+
+
+def _row(channel: Channel) -> ChannelRow:
+    values = {name: getattr(channel, name) for name in ChannelRow._fields if name != "has_secret"}
+    return ChannelRow(**values, has_secret=channel.secret is not None)

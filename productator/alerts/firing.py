@@ -1,0 +1,205 @@
+"""When a rule fires for a product, by what is known of the product through time. Pure.
+
+A rule is armed until its condition has held without a break for the time that confirms it. Then it fires, and
+stays fired until the price has moved away again far enough (it is armed again), or goes on beyond the price
+that was told (it fires again). Between two firings lies the cooldown. Times are microseconds since 1970.
+"""
+
+import math
+from enum import StrEnum
+from typing import NamedTuple
+
+from productator.prices.segments import SECOND
+
+
+class Kind(StrEnum):
+    THRESHOLD = "threshold"
+    DROP = "drop"
+    RISE = "rise"
+    NEW_LOW = "new_low"
+    BACK_IN_STOCK = "back_in_stock"
+    OUT_OF_STOCK = "out_of_stock"
+    STALE = "stale"
+    SERVICE = "service"
+    FAILING = "failing"
+
+
+PRICE_KINDS = frozenset({Kind.THRESHOLD, Kind.DROP, Kind.RISE, Kind.NEW_LOW})
+# Kinds that compare with the past; `Observed.past_lowest` gives it.
+PAST_KINDS = PRICE_KINDS - {Kind.THRESHOLD}
+
+# What was out of stock for less was never away.
+OUT_FOR = 600 * SECOND
+# How far beyond the price that was told a rule fires again, in percent.
+FURTHER = 5
+FURTHER_LOW = 1
+
+
+class Terms(NamedTuple):
+    """What a rule asks for; times in microseconds."""
+
+    kind: Kind
+    # Of `threshold`.
+    price: int = 0
+    # Of `drop` and `rise`.
+    percent: float = 0
+    confirm: int = 0
+    cooldown: int = 0
+    rearm_percent: float = 0
+
+
+class State(NamedTuple):
+    """How far a rule has come for a product."""
+
+    is_fired: bool = False
+    # Of price kinds: the price that the condition is measured by while it holds, and until it is armed again.
+    limit: int | None = None
+    # Since when the condition has held without having fired.
+    pending_since: int | None = None
+    told_at: int | None = None
+    told_price: int | None = None
+    # Of `back_in_stock`: since when nothing has been in stock, until a return is confirmed.
+    out_since: int | None = None
+
+
+class Observed(NamedTuple):
+    """What held of a product in the time [at, until]; `until` is as far as anything is known."""
+
+    at: int
+    until: int
+    # The lowest price of offers in stock; None: nothing is in stock.
+    price: int | None = None
+    # The lowest price of the time before `at` that the kind compares with; None: not enough is known.
+    past_lowest: int | None = None
+    # Of `stale`, `failing` and `service`: whether it is so.
+    holds: bool = False
+
+
+class Firing(NamedTuple):
+    """A rule fires: `since` is the change that caused it, `at` the time that confirmed it."""
+
+    since: int
+    at: int
+    price: int | None
+    limit: int | None
+    told_before: int | None
+
+
+def start(terms: Terms, seen: Observed) -> State:
+    """The state at the first sight of a product: what is true already is not news."""
+    if terms.kind is Kind.THRESHOLD:
+        is_reached = seen.price is not None and seen.price <= terms.price
+        return State(True, terms.price, told_price=seen.price) if is_reached else State()
+    if terms.kind in PRICE_KINDS:
+        return State()
+    if terms.kind is Kind.BACK_IN_STOCK:
+        return State(out_since=seen.at if seen.price is None else None)
+    return State(is_fired=_is_so(terms, seen))
+
+
+def advance(terms: Terms, state: State, seen: Observed) -> tuple[State, Firing | None]:
+    """The state at the end of the observation, and whether the rule fired meanwhile.
+
+    Observations follow each other without a gap; one may be given again with a later `until`.
+    """
+    if terms.kind in PRICE_KINDS:
+        state = _by_price(terms, state, seen)
+    elif terms.kind is Kind.BACK_IN_STOCK:
+        state = _by_return(terms, state, seen)
+    else:
+        state = _by_condition(terms, state, seen)
+    if state.pending_since is None:
+        return state, None
+    ready = state.pending_since + terms.confirm
+    if state.told_at is not None:
+        ready = max(ready, state.told_at + terms.cooldown)
+    if seen.until < ready:
+        return state, None
+    at = max(ready, seen.at)
+    firing = Firing(state.pending_since, at, seen.price, state.limit, state.told_price)
+    return State(is_fired=True, limit=state.limit, told_at=at, told_price=seen.price), firing
+
+
+def _by_price(terms: Terms, state: State, seen: Observed) -> State:
+    if state.is_fired and _is_away(terms, state, seen):
+        state = State(told_at=state.told_at, told_price=state.told_price)
+    if state.is_fired:
+        if not _reaches(terms, seen.price, _further(terms, state.told_price)):
+            return state._replace(pending_since=None)
+        return state if state.pending_since is not None else state._replace(pending_since=seen.at)
+    if state.pending_since is not None and _reaches(terms, seen.price, state.limit):
+        return state
+    limit = _limit(terms, state, seen)
+    if not _reaches(terms, seen.price, limit):
+        return state._replace(pending_since=None, limit=None)
+    return state._replace(pending_since=seen.at, limit=limit)
+
+
+def _by_return(terms: Terms, state: State, seen: Observed) -> State:
+    """A return that ends before it is confirmed was none."""
+    if seen.price is None:
+        out_since = seen.at if state.out_since is None else state.out_since
+        return state._replace(is_fired=False, pending_since=None, out_since=out_since)
+    if state.out_since is None:
+        return state
+    since = seen.at if state.pending_since is None else state.pending_since
+    if since - state.out_since >= OUT_FOR:
+        return state._replace(pending_since=since)
+    if seen.until - since >= terms.confirm:
+        return state._replace(pending_since=None, out_since=None)
+    return state._replace(pending_since=since)
+
+
+def _by_condition(terms: Terms, state: State, seen: Observed) -> State:
+    if not _is_so(terms, seen):
+        return state._replace(is_fired=False, pending_since=None)
+    if state.is_fired or state.pending_since is not None:
+        return state
+    return state._replace(pending_since=seen.at)
+
+
+def _is_so(terms: Terms, seen: Observed) -> bool:
+    return seen.price is None if terms.kind is Kind.OUT_OF_STOCK else seen.holds
+
+
+def _is_away(terms: Terms, state: State, seen: Observed) -> bool:
+    """Whether the price has left the limit so far that the rule is armed again."""
+    if seen.price is None or state.limit is None:
+        return False
+    if _rises(terms):
+        return seen.price * 100 < state.limit * (100 - terms.rearm_percent)
+    return seen.price * 100 > state.limit * (100 + terms.rearm_percent)
+
+
+def _limit(terms: Terms, state: State, seen: Observed) -> int | None:
+    """The price to reach; None: there is nothing to compare with."""
+    if terms.kind is Kind.THRESHOLD:
+        return terms.price
+    past = seen.past_lowest
+    if past is None:
+        return None
+    if terms.kind is Kind.DROP:
+        return math.floor(past * (100 - terms.percent) / 100)
+    if terms.kind is Kind.RISE:
+        return math.ceil(past * (100 + terms.percent) / 100)
+    told = _further(terms, state.told_price)
+    return past - 1 if told is None else min(past - 1, told)
+
+
+def _further(terms: Terms, told: int | None) -> int | None:
+    """The price that is far enough beyond the one that was told; None: none was told."""
+    if told is None:
+        return None
+    if _rises(terms):
+        return -(-told * (100 + FURTHER) // 100)
+    return told * (100 - (FURTHER_LOW if terms.kind is Kind.NEW_LOW else FURTHER)) // 100
+
+
+def _rises(terms: Terms) -> bool:
+    return terms.kind is Kind.RISE
+
+
+def _reaches(terms: Terms, price: int | None, bar: int | None) -> bool:
+    if price is None or bar is None:
+        return False
+    return price >= bar if _rises(terms) else price <= bar

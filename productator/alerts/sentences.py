@@ -1,0 +1,67 @@
+"""Rules as sentences for people. Pure."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from productator.alerts.firing import Kind
+
+
+class Rule(Protocol):
+    """The fields of a rule that its sentence tells."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def product_id(self) -> int | None: ...
+    @property
+    def q(self) -> str | None: ...
+    @property
+    def price(self) -> int | None: ...
+    @property
+    def percent(self) -> float | None: ...
+    @property
+    def days(self) -> int | None: ...
+
+
+def sentence(rule: Rule, *, product: str | None, channels: Sequence[str]) -> str:
+    """Such as: Tell Ops when Hand mill is at or below 4,990."""
+    whom = _listed(channels) if channels else "nobody yet"
+    return f"Tell {whom} when {_subject(rule, product)} {_condition(rule)}."
+
+
+def now_sentence(price: int | None) -> str:
+    return "Now nothing is in stock." if price is None else f"Now {price:,}."
+
+
+def _subject(rule: Rule, product: str | None) -> str:
+    if rule.kind == Kind.SERVICE:
+        return "the Offers service"
+    if rule.product_id is not None:
+        return product or f"product {rule.product_id}"
+    return "any product" if rule.q is None else f"any product found by “{rule.q}”"
+
+
+def _condition(rule: Rule) -> str:
+    return _CONDITIONS[Kind(rule.kind)].format(
+        price=f"{rule.price or 0:,}",
+        percent=f"{rule.percent or 0:g}",
+        of_days=f" of {rule.days} days" if rule.days else "",
+    )
+
+
+_CONDITIONS = {
+    Kind.THRESHOLD: "is at or below {price}",
+    Kind.DROP: "falls by {percent} % below its lowest price of 30 days",
+    Kind.RISE: "rises by {percent} % above its lowest price of 30 days",
+    Kind.NEW_LOW: "is at a new low{of_days}",
+    Kind.BACK_IN_STOCK: "is back in stock",
+    Kind.OUT_OF_STOCK: "is out of stock",
+    Kind.STALE: "has not been refreshed for three periods",
+    Kind.FAILING: "could not be refreshed three times in a row",
+    Kind.SERVICE: "goes down or comes up again",
+}
+
+
+def _listed(names: Sequence[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last

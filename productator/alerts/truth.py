@@ -1,0 +1,128 @@
+"""Whether rules are true now, for those who read them."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, case, func, select
+from sqlalchemy.orm import Session
+
+from productator.alerts import events, rules, sentences
+from productator.alerts.events import Subject
+from productator.alerts.firing import Firing, Kind
+from productator.alerts.rules import RuleRow
+from productator.models import AlertRule, AlertState, Channel, PricePoint, Product, Refresh
+from productator.prices.segments import microseconds
+
+
+class ShownRule(NamedTuple):
+    """A rule with what its reader wants to know beside it."""
+
+    rule: RuleRow
+    channel_ids: Sequence[int]
+    sentence: str
+    is_fired: bool
+    is_true: bool
+    # Of a rule about one product.
+    product: Subject | None
+    price: int | None
+    refreshed_at: datetime | None
+
+
+class _ProductNow(NamedTuple):
+    name: str
+    price: int | None
+    refreshed_at: datetime | None
+
+
+def shown(connection: Connection, found: Sequence[RuleRow]) -> list[ShownRule]:
+    """The rules with their truth now, in a few statements whatever their number."""
+    rule_ids = [rule.id for rule in found]
+    channels = rules.channels_of(connection, rule_ids)
+    names = _channel_names(connection, {each for ids in channels.values() for each in ids})
+    products = _products(connection, {rule.product_id for rule in found if rule.product_id is not None})
+    states = _states(connection, rule_ids)
+    return [
+        _shown(
+            rule,
+            channels.get(rule.id, []),
+            names,
+            products.get(rule.product_id or 0),
+            states.get(rule.id, (False, False)),
+        )
+        for rule in found
+    ]
+
+
+def tell_now(session: Session, rule_id: int, *, now: datetime, currency: str | None) -> None:
+    """Tells what is true when the rule is made, which else is no news."""
+    connection = session.connection()
+    (found,) = shown(connection, [rules.get(connection, rule_id)])
+    if found.is_true and found.product is not None:
+        at = microseconds(now)
+        firing = Firing(at, at, found.price, found.rule.price, None)
+        rule = session.get_one(AlertRule, rule_id)
+        events.write(session, rule, found.product, firing, now=now, currency=currency)
+
+
+def _shown(
+    rule: RuleRow,
+    channel_ids: Sequence[int],
+    names: dict[int, str],
+    product: _ProductNow | None,
+    state: tuple[bool, bool],
+) -> ShownRule:
+    is_fired, holds = state
+    is_true = holds if product is None else _is_true(rule, product.price, holds=holds)
+    about = None if product is None or rule.product_id is None else Subject(rule.product_id, product.name)
+    return ShownRule(
+        rule,
+        channel_ids,
+        sentences.sentence(
+            rule, product=product and product.name, channels=[names[each] for each in channel_ids]
+        ),
+        is_fired=is_fired,
+        is_true=is_true,
+        product=about,
+        price=product and product.price,
+        refreshed_at=product and product.refreshed_at,
+    )
+
+
+def _is_true(rule: RuleRow, price: int | None, *, holds: bool) -> bool:
+    match Kind(rule.kind):
+        case Kind.THRESHOLD:
+            return price is not None and rule.price is not None and price <= rule.price
+        case Kind.OUT_OF_STOCK:
+            return price is None
+        case Kind.BACK_IN_STOCK:
+            return price is not None
+        case _:
+            return holds
+
+
+def _channel_names(connection: Connection, ids: Iterable[int]) -> dict[int, str]:
+    query = select(Channel.id, Channel.name).where(Channel.id.in_(list(ids)))
+    return {row.id: row.name for row in connection.execute(query)}
+
+
+def _products(connection: Connection, ids: Iterable[int]) -> dict[int, _ProductNow]:
+    newest = (
+        select(PricePoint.lowest_price)
+        .where(PricePoint.product_id == Product.id)
+        .order_by(PricePoint.starts_at.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    query = select(Product.id, Product.name, newest, Refresh.refreshed_at).join(Refresh)
+    rows = connection.execute(query.where(Product.id.in_(list(ids))))
+    return {product_id: _ProductNow(name, price, at) for product_id, name, price, at in rows}
+
+
+def _states(connection: Connection, rule_ids: Sequence[int]) -> dict[int, tuple[bool, bool]]:
+    """Whether each rule is fired, and whether its condition holds, for any product."""
+    fired = func.max(case((AlertState.is_fired, 1), else_=0))
+    pending = func.count(AlertState.pending_since)
+    query = select(AlertState.rule_id, fired, pending).where(AlertState.rule_id.in_(rule_ids))
+    rows = connection.execute(query.group_by(AlertState.rule_id))
+    return {rule_id: (bool(is_fired), bool(is_fired or waiting)) for rule_id, is_fired, waiting in rows}

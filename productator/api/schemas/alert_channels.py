@@ -1,0 +1,265 @@
+"""What clients send and get about channels and deliveries."""
+
+import re
+from collections.abc import Collection
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, ConfigDict, Field
+from typing_extensions import TypedDict
+
+from productator.alerts.channels import MESSAGES_AN_HOUR, TOKEN_KINDS, ChannelKind, ChannelRow, NewChannel
+from productator.alerts.deliveries import DeliveryRow, Status
+from productator.alerts.targets import wrong_mail_addresses, wrong_url
+from productator.api.schemas.answers import Id, Time, time_json
+from productator.api.schemas.queries import Cursor, IdInQuery, Limit, Query
+from productator.catalogue.validation import NAME_PATTERN, StrictModel, is_blank, storable
+from productator.domain import Network
+from productator.errors import InvalidInput
+from productator.models.alerts import ADDRESS_LENGTH, CHANNEL_NAME_LENGTH
+
+_MOST_MESSAGES = 10_000
+_LONGEST_TOKEN = 200
+_TIME_PATTERN = "^([01][0-9]|2[0-3]):[0-5][0-9]$"
+_Kind = Literal["webhook", "slack", "discord", "mattermost", "ntfy", "gotify", "apprise", "email"]
+
+
+def _one_line(text: str) -> str:
+    if is_blank(text):
+        raise ValueError("must not be blank")
+    return storable(text)
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, ZoneInfoNotFoundError):
+        raise ValueError("must be a time zone such as Europe/Prague") from None
+    return name
+
+
+class QuietHoursIn(StrictModel):
+    """From the first time of the day to the second one, by the clocks of the zone; it may pass midnight."""
+
+    begin: Annotated[str, Field(pattern=_TIME_PATTERN, examples=["22:00"])]
+    end: Annotated[str, Field(pattern=_TIME_PATTERN, examples=["07:00"])]
+    time_zone: Annotated[
+        str,
+        Field(max_length=64, pattern="^[A-Za-z0-9_+/-]+$", examples=["Europe/Prague"]),
+        AfterValidator(_known_zone),
+    ]
+
+    def minutes(self) -> dict[str, Any]:
+        return {
+            "quiet_from": _minutes(self.begin),
+            "quiet_until": _minutes(self.end),
+            "time_zone": self.time_zone,
+        }
+
+
+_NO_QUIET_HOURS: dict[str, Any] = {"quiet_from": None, "quiet_until": None, "time_zone": None}
+_Name = Annotated[
+    str,
+    Field(min_length=1, max_length=CHANNEL_NAME_LENGTH, json_schema_extra={"pattern": NAME_PATTERN}),
+    AfterValidator(_one_line),
+]
+_Address = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=ADDRESS_LENGTH,
+        description="An http or https address; of `email`: mail addresses with commas between them.",
+    ),
+    AfterValidator(storable),
+]
+_Secret = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=_LONGEST_TOKEN,
+        pattern="^[!-~]+$",
+        description="The token of ntfy or Gotify. A webhook's secret is made here.",
+    ),
+]
+_Messages = Annotated[
+    int, Field(ge=1, le=_MOST_MESSAGES, description="More are told in one digest; null: no limit.")
+]
+
+
+class ChannelIn(StrictModel):
+    name: _Name
+    kind: Annotated[_Kind, Field(description="It cannot be changed later.")]
+    address: _Address
+    secret: _Secret | None = None
+    quiet_hours: QuietHoursIn | None = None
+    messages_an_hour: _Messages | None = MESSAGES_AN_HOUR
+
+    def new_channel(self, allowed: Collection[Network]) -> NewChannel:
+        """Raises InvalidInput."""
+        kind = ChannelKind(self.kind)
+        refuse_wrong(kind, self.address, self.secret, allowed)
+        quiet = _NO_QUIET_HOURS if self.quiet_hours is None else self.quiet_hours.minutes()
+        return NewChannel(
+            self.name, kind, self.address, self.secret, messages_an_hour=self.messages_an_hour, **quiet
+        )
+
+
+def _without_defaults(schema: dict[str, Any]) -> None:
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
+class ChannelPatch(StrictModel):
+    """A merge patch: absent fields stay, and null removes."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+    name: _Name = ""
+    address: _Address = ""
+    secret: _Secret | None = None
+    quiet_hours: QuietHoursIn | None = None
+    messages_an_hour: _Messages | None = None
+
+    def changes(self, kind: ChannelKind, allowed: Collection[Network]) -> dict[str, Any]:
+        """Raises InvalidInput."""
+        given = {name: getattr(self, name) for name in self.model_fields_set - {"quiet_hours"}}
+        refuse_wrong(kind, given.get("address"), given.get("secret"), allowed)
+        if kind is ChannelKind.WEBHOOK:
+            given.pop("secret", None)
+        if "quiet_hours" in self.model_fields_set:
+            given |= _NO_QUIET_HOURS if self.quiet_hours is None else self.quiet_hours.minutes()
+        return given
+
+
+def refuse_wrong(
+    kind: ChannelKind, address: str | None, secret: str | None, allowed: Collection[Network]
+) -> None:
+    """Raises InvalidInput if a channel of the kind cannot have the address or the secret."""
+    wrong = []
+    if address is not None:
+        is_mail = kind is ChannelKind.EMAIL
+        why = wrong_mail_addresses(address) if is_mail else wrong_url(address, allowed)
+        wrong += [("/address", why)] if why else []
+    if secret is not None and kind not in TOKEN_KINDS:
+        wrong.append(("/secret", "Only ntfy and Gotify take a token."))
+    if wrong:
+        raise InvalidInput(wrong)
+
+
+class ChannelsQuery(Query):
+    sort: Literal["id", "-id"] = "id"
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class DeliveriesQuery(Query):
+    channel_id: IdInQuery | None = None
+    rule_id: IdInQuery | None = None
+    status: Literal["pending", "held", "delivered", "digested", "failed", "dropped"] | None = None
+    sort: Literal["id", "-id"] = "-id"
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class QuietHoursJson(TypedDict):
+    begin: Annotated[str, Field(pattern=_TIME_PATTERN)]
+    end: Annotated[str, Field(pattern=_TIME_PATTERN)]
+    time_zone: str
+
+
+class ChannelJson(TypedDict):
+    id: Id
+    name: str
+    kind: _Kind
+    address: str
+    has_secret: bool
+    old_secret_until: Annotated[
+        Time | None, Field(description="After a rotation: until when the old secret signs, too.")
+    ]
+    quiet_hours: QuietHoursJson | None
+    messages_an_hour: int | None
+    last_success_at: Time | None
+    failing_since: Annotated[Time | None, Field(description="Since when every delivery has failed.")]
+    disabled_at: Annotated[Time | None, Field(description="Null: it delivers.")]
+    disabled_reason: str | None
+    created_at: Time
+    updated_at: Time
+
+
+class ChannelWithSecretJson(ChannelJson):
+    secret: Annotated[
+        str | None, Field(description="Of a webhook: the secret of its signatures, shown this once.")
+    ]
+
+
+class DeliveryJson(TypedDict):
+    id: Id
+    event_id: Id
+    type: Annotated[str, Field(description="Of the event.")]
+    channel_id: Id
+    rule_id: Id | None
+    message_id: Annotated[str, Field(description="The `webhook-id`, the same on every try.")]
+    status: Literal["pending", "held", "delivered", "digested", "failed", "dropped"]
+    attempts: Annotated[int, Field(ge=0)]
+    next_try_at: Time | None
+    last_status: Annotated[int | None, Field(description="The status that the receiver answered last.")]
+    last_error: str | None
+    created_at: Time
+    delivered_at: Time | None
+
+
+def channel_json(channel: ChannelRow) -> ChannelJson:
+    quiet: QuietHoursJson | None = None
+    if channel.quiet_from is not None and channel.quiet_until is not None and channel.time_zone is not None:
+        quiet = {
+            "begin": _clock(channel.quiet_from),
+            "end": _clock(channel.quiet_until),
+            "time_zone": channel.time_zone,
+        }
+    return {
+        "id": channel.id,
+        "name": channel.name,
+        "kind": ChannelKind(channel.kind).value,
+        "address": channel.address,
+        "has_secret": bool(channel.has_secret),
+        "old_secret_until": _time(channel.old_secret_until),
+        "quiet_hours": quiet,
+        "messages_an_hour": channel.messages_an_hour,
+        "last_success_at": _time(channel.last_success_at),
+        "failing_since": _time(channel.failing_since),
+        "disabled_at": _time(channel.disabled_at),
+        "disabled_reason": channel.disabled_reason,
+        "created_at": time_json(channel.created_at),
+        "updated_at": time_json(channel.updated_at),
+    }
+
+
+def delivery_json(delivery: DeliveryRow) -> DeliveryJson:
+    return {
+        "id": delivery.id,
+        "event_id": delivery.event_id,
+        "type": delivery.event_type,
+        "channel_id": delivery.channel_id,
+        "rule_id": delivery.rule_id,
+        "message_id": delivery.message_id,
+        "status": Status(delivery.status).value,
+        "attempts": delivery.attempts,
+        "next_try_at": _time(delivery.next_try_at),
+        "last_status": delivery.last_status,
+        "last_error": delivery.last_error,
+        "created_at": time_json(delivery.created_at),
+        "delivered_at": _time(delivery.delivered_at),
+    }
+
+
+def _time(time: Any) -> str | None:
+    return None if time is None else time_json(time)
+
+
+def _minutes(clock: str) -> int:
+    hours, minutes = re.split(":", clock)
+    return int(hours) * 60 + int(minutes)
+
+
+def _clock(minutes: int) -> str:
+    return "{:02}:{:02}".format(*divmod(minutes, 60))

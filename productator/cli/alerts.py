@@ -1,0 +1,84 @@
+"""`productator alerts`: the rules that say what to tell whom."""
+
+from typing import Any
+
+import click
+from pydantic import ValidationError
+from sqlalchemy.orm import Session, sessionmaker
+
+from productator.alerts import rules, truth
+from productator.alerts.firing import Kind
+from productator.alerts.validation import RuleIn
+from productator.catalogue.validation import wrong_fields
+from productator.cli.plain_errors import with_plain_errors
+from productator.cli.settings import load_settings
+from productator.database.engine import make_engine
+from productator.domain import utc_now
+from productator.errors import AlertRuleNotFound, InvalidInput
+
+_A_READ = 200
+
+
+@click.group()
+def alerts() -> None:
+    """Creates, lists and deletes alert rules."""
+
+
+@alerts.command()
+@click.argument("kind", type=click.Choice([kind.value for kind in Kind]))
+@click.option("--product", "product_id", type=click.IntRange(min=1), help="About this product only.")
+@click.option("--search", "q", help="About the products that this search finds.")
+@click.option("--price", type=int, help="Of a threshold.")
+@click.option("--percent", type=float, help="Of a drop or a rise.")
+@click.option("--channel", "channel_ids", type=int, multiple=True, help="The id of a channel to tell.")
+@with_plain_errors
+def create(**given: Any) -> None:
+    """Creates a rule, about all products unless told otherwise, and prints it as a sentence."""
+    try:
+        new = RuleIn.model_validate(given | {"channel_ids": list(given["channel_ids"])})
+        with _sessions().begin() as session:
+            rule = rules.create(session, new, now=utc_now())
+            (shown,) = truth.shown(session.connection(), [rule])
+    except ValidationError as error:
+        raise click.ClickException(
+            " ".join(f"{where[0]}: {what}" for where, what in wrong_fields(error))
+        ) from error
+    except InvalidInput as error:
+        wrong = (f"{pointer.removeprefix('/')}: {what}" for pointer, what in error.errors)
+        raise click.ClickException(" ".join(wrong)) from error
+    click.echo(f"{rule.id}: {shown.sentence}")
+
+
+@alerts.command(name="list")
+@with_plain_errors
+def list_rules() -> None:
+    """Lists all rules as sentences."""
+    position = None
+    while True:
+        with _sessions()() as session:
+            connection = session.connection()
+            page = rules.page(connection, sort="id", limit=_A_READ, position=position)
+            shown = truth.shown(connection, page.rows)
+        for each in shown:
+            state = ("fired" if each.is_fired else "armed") if each.rule.active else "inactive"
+            click.echo(f"{each.rule.id:>4}  {state:<8}  {each.sentence}")
+        position = page.position
+        if position is None:
+            return
+
+
+@alerts.command()
+@click.argument("rule_id", metavar="ID", type=click.IntRange(min=1))
+@with_plain_errors
+def delete(rule_id: int) -> None:
+    """Deletes a rule; its events stay."""
+    try:
+        with _sessions().begin() as session:
+            rules.remove(session, rule_id)
+    except AlertRuleNotFound as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"Rule {rule_id} is deleted.")
+
+
+def _sessions() -> sessionmaker[Session]:
+    return sessionmaker(make_engine(load_settings().database_url))

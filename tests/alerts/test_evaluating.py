@@ -1,0 +1,271 @@
+"""Rules about prices, from the change in the history to the event and its deliveries."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, sessionmaker
+
+from productator.alerts import evaluating, rules
+from productator.models import ChangedProduct, Delivery, Event
+from productator.prices import recording
+from productator.prices.recording import Observation
+from tests.alerts.world import PERIOD, SECOND, World
+
+LONG = timedelta(hours=1)
+
+
+@pytest.fixture
+def world(sessions: sessionmaker[Session]) -> World:
+    return World(sessions)
+
+
+def outbox(world: World) -> int:
+    with world.sessions() as session:
+        return session.scalar(select(func.count()).select_from(ChangedProduct)) or 0
+
+
+def test_a_price_that_crosses_the_threshold_and_stays_is_told_once(world: World) -> None:
+    product = world.product(price=5_490)
+    world.passes(LONG)
+    world.rule("threshold", product_id=product, price=4_990, channel_ids=[world.channel()])
+    world.passes(LONG)
+
+    world.price(product, 4_900)
+    assert world.looks() == 0, "not confirmed yet"
+    world.passes(2 * PERIOD)
+    assert world.looks() == 1
+    world.passes(LONG)
+    assert world.looks() == 0
+
+    assert world.events() == [("price.threshold", 4_900)]
+    assert world.deliveries() == 1
+
+
+def test_an_event_says_what_happened(world: World) -> None:
+    product = world.product(price=5_490)
+    world.passes(LONG)
+    rule = world.rule("threshold", product_id=product, price=4_990, channel_ids=[world.channel()])
+    world.passes(LONG)
+    world.price(product, 4_900)
+    at = world.now
+    world.passes(2 * PERIOD)
+    world.looks()
+
+    with world.sessions() as session:
+        event = session.scalars(select(Event)).one()
+        assert json.loads(event.data) == {
+            "product": {"id": product, "name": "Hand mill", "url": f"/products/{product}"},
+            "price": 4_900,
+            "price_before": 5_490,
+            "limit": 4_990,
+            "currency": None,
+            "rule": {
+                "id": rule,
+                "kind": "threshold",
+                "sentence": "Tell Ops when Hand mill is at or below 4,990.",
+            },
+            "changed_at": f"{at:%Y-%m-%dT%H:%M:%S.%f}Z",
+        }
+        assert event.occurred_at == at
+
+
+def test_a_price_that_returns_before_it_is_confirmed_is_not_told(world: World) -> None:
+    product = world.product(price=5_490)
+    world.passes(LONG)
+    world.rule("threshold", product_id=product, price=4_990)
+    world.passes(LONG)
+    world.price(product, 4_900)
+    world.looks()
+    world.passes(PERIOD)
+    world.price(product, 5_490)
+    world.passes(LONG)
+
+    assert world.looks() == 0
+
+
+def test_a_price_counts_as_confirmed_only_when_it_was_seen_again(world: World) -> None:
+    product = world.product(price=5_490)
+    world.passes(LONG)
+    world.rule("threshold", product_id=product, price=4_990)
+    world.passes(LONG)
+    world.price(product, 4_900)
+    world.looks()
+
+    world.now += LONG
+    assert world.looks() == 0
+    world.refreshed(product)
+    world.now += PERIOD
+    assert world.looks() == 1
+
+
+def test_what_is_true_when_the_rule_is_made_is_no_news(world: World) -> None:
+    product = world.product(price=4_000)
+    world.passes(LONG)
+    world.rule("threshold", product_id=product, price=4_990)
+    world.rule("out_of_stock", product_id=world.product("Away", price=None))
+    world.passes(LONG)
+    world.price(product, 3_990)
+    world.passes(LONG)
+
+    assert world.looks() == 0
+
+
+def test_what_a_product_begins_with_is_no_news(world: World) -> None:
+    world.rule("threshold", price=4_990)
+    world.rule("out_of_stock")
+    world.product(price=4_000)
+    world.product(price=None)
+    world.passes(LONG)
+
+    assert world.looks() == 0
+
+
+def test_a_notifier_that_was_away_tells_what_it_missed(world: World) -> None:
+    product = world.product(price=5_490)
+    world.passes(LONG)
+    world.rule("threshold", product_id=product, price=4_990)
+    world.rule("out_of_stock", product_id=product)
+    world.passes(LONG)
+    world.price(product, 4_900)
+    world.passes(LONG)
+    world.price(product, None)
+    world.passes(LONG)
+    world.price(product, 5_490)
+    world.passes(LONG)
+
+    world.looks()
+
+    assert sorted(world.events(), key=str) == [("price.threshold", 4_900), ("stock.out", None)]
+
+
+@pytest.mark.parametrize(("kind", "price", "told"), [("drop", 890, 1), ("drop", 910, 0), ("rise", 1_110, 1)])
+def test_a_percentage_counts_from_the_lowest_price_of_30_days(
+    world: World, kind: str, price: int, told: int
+) -> None:
+    product = world.product(price=1_000)
+    world.passes(timedelta(days=31))
+    world.rule(kind, product_id=product, percent=10)
+    world.passes(LONG)
+    world.price(product, price)
+    world.passes(LONG)
+
+    assert world.looks() == told
+
+
+@pytest.mark.parametrize(("known", "told"), [(timedelta(days=15), 1), (timedelta(days=13), 0)])
+def test_a_new_low_needs_fourteen_days(world: World, known: timedelta, told: int) -> None:
+    product = world.product(price=1_000)
+    world.price(product, 2_000)
+    world.passes(known)
+    world.rule("new_low", product_id=product, days=10)
+    world.passes(LONG)
+    world.price(product, 1_900)
+    world.passes(LONG)
+
+    assert world.looks() == told
+
+
+def test_a_search_rule_is_about_the_products_that_the_search_finds(world: World) -> None:
+    mill, pot = world.product("Hand mill", price=100), world.product("Teapot", price=100)
+    world.passes(LONG)
+    world.rule("threshold", q="MILL", price=50)
+    world.passes(LONG)
+    world.price(mill, 40)
+    world.price(pot, 41)
+    world.passes(LONG)
+    world.looks()
+
+    assert world.events() == [("price.threshold", 40)]
+
+
+def test_a_muted_rule_writes_its_event_and_delivers_nothing(world: World) -> None:
+    product = world.product()
+    world.passes(LONG)
+    rule = world.rule("out_of_stock", product_id=product, channel_ids=[world.channel()])
+    with world.sessions.begin() as session:
+        rules.mute(session, rule, until=world.now + timedelta(days=1), now=world.now)
+    world.passes(LONG)
+    world.price(product, None)
+    world.passes(LONG)
+
+    assert (world.looks(), world.deliveries()) == (1, 0)
+
+
+def test_a_rule_that_is_changed_begins_anew(world: World) -> None:
+    product = world.product(price=100)
+    world.passes(LONG)
+    rule = world.rule("threshold", product_id=product, price=90)
+    world.passes(LONG)
+    world.price(product, 80)
+    world.looks()
+    with world.sessions.begin() as session:
+        rules.patch(session, rule, {"price": 85}, now=world.now + SECOND)
+    world.passes(LONG)
+
+    assert world.looks() == 0, "it was true already when the rule came to ask for it"
+
+
+def test_nothing_is_noted_where_no_rule_is(world: World) -> None:
+    rule_less, inactive = world.product(), world.product()
+    world.rule("out_of_stock", product_id=inactive, active=False)
+    world.price(rule_less, 1_234)
+    world.price(inactive, 1_234)
+
+    assert outbox(world) == 0
+
+
+def test_the_note_is_rolled_back_with_the_change(world: World) -> None:
+    product = world.product()
+    world.rule("out_of_stock", product_id=product)
+
+    with world.sessions() as session:
+        gone = Observation(product, world.now + SECOND, world.offers[product], {})
+        recording.record(session, [gone])
+        noted = session.scalar(select(func.count()).select_from(ChangedProduct))
+        session.rollback()
+
+    assert (noted, outbox(world)) == (1, 0)
+
+
+def test_what_a_killed_notifier_claimed_is_looked_at_after_its_lease(world: World) -> None:
+    product = world.product()
+    world.passes(LONG)
+    world.rule("out_of_stock", product_id=product)
+    world.passes(LONG)
+    world.price(product, None)
+    world.passes(LONG)
+    with world.sessions.begin() as session:
+        claimed = evaluating.claim(session, now=world.now)
+        assert list(claimed.rows) == [product]
+
+    assert world.looks() == 0
+    world.passes(evaluating.LEASE + SECOND)
+    assert world.looks() == 1
+    assert outbox(world) == 0
+
+
+def test_looking_twice_at_the_same_change_tells_it_once(world: World) -> None:
+    product = world.product()
+    world.passes(LONG)
+    world.rule("out_of_stock", product_id=product, channel_ids=[world.channel()])
+    world.passes(LONG)
+    world.price(product, None)
+    world.passes(LONG)
+    world.looks()
+    with world.sessions.begin() as session:
+        session.add(ChangedProduct(product_id=product))
+    world.looks()
+
+    with world.sessions() as session:
+        assert session.scalar(select(func.count()).select_from(Event)) == 1
+        assert session.scalar(select(func.count()).select_from(Delivery)) == 1
+
+
+def test_a_deleted_product_is_dropped_from_the_outbox(world: World) -> None:
+    with world.sessions.begin() as session:
+        session.add(ChangedProduct(product_id=999))
+
+    assert world.looks() == 0
+    assert outbox(world) == 0

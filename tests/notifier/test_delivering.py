@@ -1,0 +1,334 @@
+"""Deliveries on their way to real receivers, on each database."""
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+from sqlalchemy.orm import Session, sessionmaker
+from standardwebhooks import Webhook
+
+from notifier.queue import claims
+from notifier.queue.store import LEASE
+from productator.alerts import channels
+from productator.alerts.channels import ChannelKind
+from productator.alerts.deliveries import redeliver
+from productator.alerts.sealing import Seal
+from productator.domain import utc_now
+from productator.models import Channel, Delivery
+from tests.notifier import rows
+from tests.notifier.receivers import Receiver, receiving
+
+Sessions = sessionmaker[Session]
+
+
+def test_a_webhook_carries_the_event_and_a_signature_that_its_secret_verifies(
+    sessions: Sessions, receiver: Receiver
+) -> None:
+    channel_id, secret = rows.new_channel(sessions, receiver.address + "/hook")
+    rows.new_delivery(sessions, channel_id)
+
+    rows.deliver(sessions)
+
+    (request,) = receiver.requests
+    assert secret is not None
+    verified = Webhook(secret).verify(request.body, request.headers)
+    assert verified["type"] == "price.threshold"
+    assert verified["data"] == rows.DATA
+    (delivery,) = rows.deliveries(sessions)
+    assert (delivery.status, delivery.attempts, delivery.last_status) == ("delivered", 1, 204)
+    assert rows.channel(sessions, channel_id).last_success_at is not None
+
+
+def test_after_a_rotation_both_secrets_verify(sessions: Sessions, receiver: Receiver) -> None:
+    channel_id, old = rows.new_channel(sessions, receiver.address)
+    with sessions.begin() as session:
+        _, new = channels.rotate_secret(session, channel_id, Seal(None), now=utc_now())
+    rows.new_delivery(sessions, channel_id)
+
+    rows.deliver(sessions)
+
+    (request,) = receiver.requests
+    assert old is not None
+    for secret in (old, new):
+        Webhook(secret).verify(request.body, request.headers)
+
+
+@pytest.mark.parametrize("status", [301, 400, 404, 429, 500, 503])
+def test_what_is_not_2xx_is_tried_again_with_the_same_id(
+    sessions: Sessions, receiver: Receiver, status: int
+) -> None:
+    receiver.status = status
+    receiver.headers = {"Location": "/elsewhere"}
+    channel_id, _ = rows.new_channel(sessions, receiver.address)
+    rows.new_delivery(sessions, channel_id)
+
+    rows.deliver(sessions)
+    (delivery,) = rows.deliveries(sessions)
+    rows.make_due(sessions)
+    receiver.status = 200
+    rows.deliver(sessions)
+
+    assert (delivery.status, delivery.attempts, delivery.last_status) == ("pending", 1, status)
+    assert {each.headers["webhook-id"] for each in receiver.requests} == {delivery.message_id}
+    assert [each.path for each in receiver.requests] == ["/", "/"]
+    assert [each.status for each in rows.deliveries(sessions)] == ["delivered"]
+
+
+def test_a_receiver_that_asks_for_time_gets_it(sessions: Sessions, receiver: Receiver) -> None:
+    receiver.status, receiver.headers = 429, {"Retry-After": "200"}
+    channel_id, _ = rows.new_channel(sessions, receiver.address)
+    rows.new_delivery(sessions, channel_id)
+
+    rows.deliver(sessions)
+
+    (delivery,) = rows.deliveries(sessions)
+    assert delivery.next_try_at is not None
+    assert delivery.next_try_at > utc_now() + timedelta(seconds=100)
+
+
+def test_the_eighth_failure_is_the_last(sessions: Sessions, receiver: Receiver) -> None:
+    receiver.status = 500
+    channel_id, _ = rows.new_channel(sessions, receiver.address)
+    rows.new_delivery(sessions, channel_id)
+    with sessions.begin() as session:
+        session.execute(update(Delivery).values(attempts=7))
+
+    rows.deliver(sessions)
+
+    (delivery,) = rows.deliveries(sessions)
+    assert (delivery.status, delivery.attempts, delivery.next_try_at) == ("failed", 8, None)
+
+
+def test_a_receiver_that_is_gone_disables_its_channel_and_the_others_hear_of_it(
+    sessions: Sessions, receiver: Receiver, other_receiver: Receiver
+) -> None:
+    receiver.status = 410
+    gone, _ = rows.new_channel(sessions, receiver.address)
+    rows.new_channel(sessions, other_receiver.address)
+    rows.new_delivery(sessions, gone)
+    rows.new_delivery(sessions, gone)
+
+    rows.deliver(sessions)
+
+    assert rows.channel(sessions, gone).disabled_reason == "The receiver answered 410: gone."
+    assert [each.json["type"] for each in other_receiver.requests] == ["channel.disabled"]
+    assert other_receiver.requests[0].json["data"]["channel"]["id"] == gone
+
+
+def test_five_days_of_failures_alone_disable_a_channel(sessions: Sessions, receiver: Receiver) -> None:
+    receiver.status = 500
+    channel_id, _ = rows.new_channel(sessions, receiver.address)
+    rows.new_delivery(sessions, channel_id)
+    with sessions.begin() as session:
+        session.execute(update(Channel).values(failing_since=utc_now() - timedelta(days=5, minutes=1)))
+
+    rows.deliver(sessions)
+
+    assert rows.channel(sessions, channel_id).disabled_at is not None
+
+
+def test_a_disabled_channel_gets_nothing_but_tests_and_a_successful_one_enables_it(
+    sessions: Sessions, receiver: Receiver
+) -> None:
+    channel_id, _ = rows.new_channel(sessions, receiver.address)
+    with sessions.begin() as session:
+        session.execute(update(Channel).values(disabled_at=utc_now(), disabled_reason="Gone."))
+    rows.new_delivery(sessions, channel_id)
+    rows.deliver(sessions)
+    with sessions.begin() as session:
+        channels.test(session, channel_id, now=utc_now())
+
+    rows.deliver(sessions)
+
+    assert [each.json["type"] for each in receiver.requests] == ["test"]
+    assert [each.status for each in rows.deliveries(sessions)] == ["dropped", "delivered"]
+    assert rows.channel(sessions, channel_id).disabled_at is None
+
+
+def test_a_receiver_that_hangs_delays_no_other(
+    sessions: Sessions, receiver: Receiver, other_receiver: Receiver
+) -> None:
+    receiver.hang = threading.Event()
+    hanging, _ = rows.new_channel(sessions, receiver.address, messages_an_hour=None)
+    other, _ = rows.new_channel(sessions, other_receiver.address, messages_an_hour=None)
+    for _ in range(20):
+        rows.new_delivery(sessions, hanging, other)
+    worker = rows.new_worker(sessions, timeout_s=60)
+
+    while len(other_receiver.requests) < 20:
+        worker.turn()
+
+    assert len(receiver.requests) == 2
+    receiver.hang.set()
+    worker.finish()
+
+
+def test_a_call_that_takes_too_long_has_failed(sessions: Sessions, receiver: Receiver) -> None:
+    receiver.hang = threading.Event()
+    channel_id, _ = rows.new_channel(sessions, receiver.address)
+    rows.new_delivery(sessions, channel_id)
+
+    rows.deliver(sessions, timeout_s=0.5)
+
+    (delivery,) = rows.deliveries(sessions)
+    assert (delivery.status, delivery.last_status) == ("pending", None)
+    assert "timed out" in str(delivery.last_error)
+
+
+def test_a_delivery_that_a_killed_notifier_had_claimed_is_sent_when_its_lease_has_ended(
+    sessions: Sessions, receiver: Receiver
+) -> None:
+    channel_id, _ = rows.new_channel(sessions, receiver.address)
+    rows.new_delivery(sessions, channel_id)
+    with sessions.begin() as session:
+        session.execute(update(Delivery).values(claim_token="killed", next_try_at=utc_now() + LEASE))
+    rows.deliver(sessions)
+    before = len(receiver.requests)
+
+    rows.make_due(sessions)
+    rows.deliver(sessions)
+
+    assert (before, len(receiver.requests)) == (0, 1)
+
+
+def test_several_notifiers_share_the_work(sessions: Sessions, receiver: Receiver) -> None:
+    channel_ids = [rows.new_channel(sessions, receiver.address)[0] for _ in range(5)]
+    for _ in range(10):
+        rows.new_delivery(sessions, *channel_ids)
+    threads = [threading.Thread(target=rows.deliver, args=(sessions,)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    rows.deliver(sessions)
+
+    sent = [each.headers["webhook-id"] for each in receiver.requests]
+    assert len(sent) == len(set(sent)) == 50
+
+
+def test_what_is_delivered_again_has_its_id(sessions: Sessions, receiver: Receiver) -> None:
+    channel_id, _ = rows.new_channel(sessions, receiver.address)
+    (delivery_id,) = rows.new_delivery(sessions, channel_id)
+    rows.deliver(sessions)
+    with sessions.begin() as session:
+        redeliver(session, delivery_id, now=utc_now())
+
+    rows.deliver(sessions)
+
+    ids = [each.headers["webhook-id"] for each in receiver.requests]
+    assert len(ids) == 2
+    assert len(set(ids)) == 1
+
+
+def test_a_private_address_is_refused_by_name(sessions: Sessions) -> None:
+    channel_id, _ = rows.new_channel(sessions, "http://10.0.0.1/hook")
+    rows.new_delivery(sessions, channel_id)
+
+    rows.deliver(sessions)
+
+    (delivery,) = rows.deliveries(sessions)
+    assert str(delivery.last_error).startswith("10.0.0.1 is not a public address")
+
+
+def test_more_messages_than_an_hour_may_have_are_told_in_one(sessions: Sessions, receiver: Receiver) -> None:
+    channel_id, _ = rows.new_channel(sessions, receiver.address, messages_an_hour=3)
+    for _ in range(10):
+        rows.new_delivery(sessions, channel_id)
+    rows.deliver(sessions)
+    at_first = len(receiver.requests)
+    with sessions.begin() as session:
+        session.execute(update(Delivery).values(delivered_at=utc_now() - timedelta(hours=2)))
+    rows.make_due(sessions)
+
+    rows.deliver(sessions)
+
+    assert at_first == 3
+    (digest,) = receiver.requests[3:]
+    assert digest.json["type"] == "digest"
+    assert digest.json["data"]["count"] == 7
+    assert len(digest.json["data"]["events"]) == 7
+
+
+def test_quiet_hours_hold_back_and_end_in_one_summary(sessions: Sessions, receiver: Receiver) -> None:
+    now = utc_now()
+    minute = now.hour * 60 + now.minute
+    quiet: dict[str, Any] = {
+        "quiet_from": (minute - 60) % 1440,
+        "quiet_until": (minute + 60) % 1440,
+        "time_zone": "UTC",
+    }
+    channel_id, _ = rows.new_channel(sessions, receiver.address, **quiet)
+    for _ in range(4):
+        rows.new_delivery(sessions, channel_id)
+    rows.deliver(sessions)
+    at_first = len(receiver.requests)
+    with sessions.begin() as session:
+        session.execute(update(Channel).values(quiet_from=None, quiet_until=None, time_zone=None))
+    rows.make_due(sessions)
+
+    rows.deliver(sessions)
+
+    assert at_first == 0
+    assert [each.json["data"]["count"] for each in receiver.requests] == [4]
+    assert [each.status for each in rows.deliveries(sessions)] == [*["digested"] * 4, "delivered"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "member"),
+    [
+        (ChannelKind.SLACK, "text"),
+        (ChannelKind.MATTERMOST, "text"),
+        (ChannelKind.DISCORD, "content"),
+        (ChannelKind.GOTIFY, "message"),
+        (ChannelKind.APPRISE, "body"),
+    ],
+)
+def test_each_service_gets_the_text_in_its_own_member(
+    sessions: Sessions, receiver: Receiver, kind: ChannelKind, member: str
+) -> None:
+    channel_id, _ = rows.new_channel(sessions, receiver.address, kind)
+    rows.new_delivery(sessions, channel_id)
+
+    rows.deliver(sessions)
+
+    (request,) = receiver.requests
+    assert "Hand mill" in request.json[member]
+    assert "4,990 CZK" in request.json[member]
+
+
+def test_ntfy_gets_the_text_as_it_is_with_its_token(sessions: Sessions, receiver: Receiver) -> None:
+    channel_id, _ = rows.new_channel(sessions, receiver.address, ChannelKind.NTFY, secret="tk_1")
+    rows.new_delivery(sessions, channel_id, data=rows.DATA | {"product": {"name": "Kávovar"}})
+
+    rows.deliver(sessions)
+
+    (request,) = receiver.requests
+    assert "Kávovar" in request.body.decode()
+    assert request.headers["Authorization"] == "Bearer tk_1"
+    assert request.headers["X-Title"].isascii()
+
+
+def test_a_receiver_that_is_away_is_no_success(sessions: Sessions) -> None:
+    with receiving(Receiver()) as away:
+        pass
+    channel_id, _ = rows.new_channel(sessions, away.address)
+    rows.new_delivery(sessions, channel_id)
+
+    rows.deliver(sessions)
+
+    (delivery,) = rows.deliveries(sessions)
+    assert (delivery.status, delivery.attempts) == ("pending", 1)
+    assert rows.channel(sessions, channel_id).failing_since is not None
+
+
+def test_when_few_can_be_claimed_all_channels_get_a_share(sessions: Sessions) -> None:
+    channel_ids = [rows.new_channel(sessions, "http://127.0.0.1:9/")[0] for _ in range(4)]
+    for _ in range(8):
+        rows.new_delivery(sessions, *channel_ids)
+
+    with sessions.begin() as session:
+        found = claims.claim(session, {channel_ids[0]: 2}, most=8, now=utc_now(), lease=LEASE)
+
+    assert sorted(each.channel.id for each in found) == sorted(channel_ids * 2)

@@ -1,0 +1,85 @@
+"""Rules fire when the plain model says, and the sentences of the documents hold one by one."""
+
+import os
+import random
+from itertools import pairwise
+
+import pytest
+
+from productator.alerts.firing import Firing, Kind, Observed, Terms, advance, start
+from productator.prices.segments import SECOND
+from tests.unit.alerts.plain_model import PlainRule, Told, told
+
+HISTORIES = int(os.environ.get("TESTS_RANDOM_HISTORIES", "60"))
+KINDS = [
+    Kind.THRESHOLD,
+    Kind.DROP,
+    Kind.RISE,
+    Kind.NEW_LOW,
+    Kind.BACK_IN_STOCK,
+    Kind.OUT_OF_STOCK,
+]
+Second = tuple[int | None, int | None]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_random_histories_fire_as_the_plain_model_says(kind: Kind) -> None:
+    fired = 0
+    for seed in range(HISTORIES):
+        random_ = random.Random(f"{kind} {seed}")
+        rule = _random_rule(kind, random_)
+        seconds = _random_seconds(random_)
+        expected = told(rule, [price for price, _ in seconds], [past for _, past in seconds])
+        found = _fired(rule, seconds, random_)
+        assert found == expected, f"seed {seed}: {rule}"
+        fired += len(expected)
+    assert fired > HISTORIES / 10, "the histories make the rule fire too seldom to show anything"
+
+
+def _random_rule(kind: Kind, random_: random.Random) -> PlainRule:
+    return PlainRule(
+        kind,
+        price=random_.randint(80, 120),
+        percent=random_.choice([1, 5, 10, 33]),
+        confirm_s=random_.choice([0, 1, 60, 600]),
+        cooldown_s=random_.choice([0, 100, 5_000]),
+        rearm_percent=random_.choice([0, 2, 10]),
+    )
+
+
+def _random_seconds(random_: random.Random) -> list[Second]:
+    seconds: list[Second] = []
+    for _ in range(random_.randint(1, 40)):
+        price = None if random_.random() < 0.2 else random_.randint(70, 130)
+        past = None if random_.random() < 0.1 else random_.randint(80, 120)
+        seconds += [(price, past)] * random_.choice([1, 30, 59, 60, 61, 599, 600, 601, 900])
+    return seconds
+
+
+def _fired(rule: PlainRule, seconds: list[Second], random_: random.Random) -> list[Told]:
+    """Feeds the history in observations, some of them in several parts as time goes by."""
+    terms = Terms(
+        rule.kind,
+        price=rule.price,
+        percent=rule.percent,
+        confirm=rule.confirm_s * SECOND,
+        cooldown=rule.cooldown_s * SECOND,
+        rearm_percent=rule.rearm_percent,
+    )
+    observations = _observations(seconds)
+    state = start(terms, observations[0])
+    found: list[Firing] = []
+    for seen in observations:
+        cuts = sorted(random_.sample(range(seen.at, seen.until + 1), k=random_.randint(0, 2)))
+        for until in [*cuts, seen.until]:
+            state, firing = advance(terms, state, seen._replace(until=until))
+            found += [firing] if firing else []
+    return [Told(each.at // SECOND, each.since // SECOND, each.price) for each in found]
+
+
+def _observations(seconds: list[Second]) -> list[Observed]:
+    starts = [0]
+    starts += [at for at, (before, now) in enumerate(pairwise(seconds), start=1) if before != now]
+    return [
+        Observed(at * SECOND, until * SECOND, *seconds[at]) for at, until in pairwise([*starts, len(seconds)])
+    ]
