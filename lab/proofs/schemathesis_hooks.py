@@ -63,7 +63,7 @@ def headers_are_described(ctx: CheckContext, response: Response, case: AnyCase) 
     described = case.operation.responses.find_by_status_code(response.status_code)
     names = {name.lower() for name, _ in described.headers.items()} if described else set()
     if response.request.method == "OPTIONS":
-        names |= {"allow", "cache-control", "x-content-type-options", "x-request-id"}
+        names |= {"allow", "cache-control", "vary", "x-content-type-options", "x-request-id"}
     unknown = response.headers.keys() - names - _OF_THE_SERVER
     assert not unknown, f"{response.status_code} is not described with {sorted(unknown)}"
 

@@ -87,6 +87,7 @@ def test_no_request_counts_as_in_progress_for_ever_when_its_worker_is_killed_und
         load = [clients.submit(answered, api, "/api/v1/products") for _ in range(400)]
         for _ in range(3):
             time.sleep(0.1)
+            eventually(lambda: api.children)
             os.kill(min(api.children), signal.SIGKILL)
         served = sum(each.result() for each in load)
     eventually(lambda: api.metric("productator_http_requests_in_progress") == 1)

@@ -61,9 +61,11 @@ def proxy(system: System, api: Api) -> Api:
 
 
 def logged(proxy: Api, request_id: str) -> dict[str, str]:
-    lines = [line for line in proxy.printed.splitlines() if f'"request_id":"{request_id}"' in line]
-    assert lines, proxy.printed
-    found: dict[str, str] = json.loads(lines[0])
+    def lines() -> list[str]:
+        return [line for line in proxy.printed.splitlines() if f'"request_id":"{request_id}"' in line]
+
+    # The line follows the answer.
+    found: dict[str, str] = json.loads(eventually(lines)[0])
     return found
 
 
