@@ -53,14 +53,17 @@ def test_the_counts_of_all_workers_add_up_and_survive_their_deaths(system: Syste
     api = system.api()
     workers = len(api.children)
     answers = 0
+    _wait_for_starts(api, workers)
     with ThreadPoolExecutor(8) as clients:
-        for _ in range(RESPAWNS):
+        for respawn in range(RESPAWNS):
             answers += sum(clients.map(lambda _: answered(api), range(50)))
             # Between requests: one that is killed after it was counted would have no answer.
             before = api.children
             os.kill(min(before), signal.SIGKILL)
             eventually(_has_replaced(api, before))
             answers += sum(clients.map(lambda _: answered(api), range(50)))
+            # uWSGI can miss the death of a worker that is still starting.
+            _wait_for_starts(api, workers + respawn + 1)
 
     assert answers == RESPAWNS * 100
     assert counted(api) == answers
@@ -69,6 +72,10 @@ def test_the_counts_of_all_workers_add_up_and_survive_their_deaths(system: Syste
     files = list(tmp_path.glob("temporary/productator-metrics-*/*"))
     assert len(files) <= FILES_OF_A_WORKER * workers
     assert sum(file.stat().st_size for file in files) < 1024 * 1024
+
+
+def _wait_for_starts(api: Api, starts: int) -> None:
+    eventually(lambda: api.printed.count("WSGI app 0") >= starts)
 
 
 def _has_replaced(api: Api, before: set[int]) -> Callable[[], bool]:
@@ -124,9 +131,10 @@ def test_every_line_of_the_server_is_json_where_that_is_wanted(system: System) -
     api = system.api(LOG_FORMAT="json")
     answered(api, "/api/v1/products")
     workers = len(api.children)
+    _wait_for_starts(api, workers)
     os.kill(min(api.children), signal.SIGKILL)
     # uWSGI can miss a stop while it replaces a worker.
-    eventually(lambda: api.printed.count("WSGI app 0") > workers)
+    _wait_for_starts(api, workers + 1)
     assert api.stop() == 0
 
     lines = [json.loads(line) for line in api.printed.splitlines()]
