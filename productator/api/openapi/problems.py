@@ -25,10 +25,10 @@ def responses(types: Iterable[ProblemType]) -> Json:
 
 
 def _response(types: list[ProblemType]) -> Json:
-    headers = sorted({name for each in types for name in each.headers})
+    headers = sorted({name for each in types for name in each.headers} - set(ALWAYS))
     return {
         "description": "\n\n".join(f"[`{each.type}`]({each.type}): {each.meaning}" for each in types),
-        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in (*headers, *ALWAYS)},
+        "headers": {name: _header(name, types) for name in (*headers, *ALWAYS)},
         "content": {
             "application/problem+json": {
                 "schema": {
@@ -39,6 +39,13 @@ def _response(types: list[ProblemType]) -> Json:
             }
         },
     }
+
+
+def _header(name: str, types: list[ProblemType]) -> Json:
+    """The shared header is required, so it does not fit where only some of the problems have it."""
+    if name in ALWAYS or all(name in each.headers for each in types):
+        return {"$ref": f"#/components/headers/{name}"}
+    return {"description": "Of some of these problems only.", "schema": {"type": "string"}}
 
 
 def _example(problem_type: ProblemType) -> Json:
