@@ -57,8 +57,12 @@ def new_handle(*, timeout_s: float, ca_file: str | None) -> pycurl.Curl:
 
 def redirect_target(curl: pycurl.Curl) -> str | None:
     """Where the answer redirects to, for a message."""
-    target = curl.getinfo(pycurl.REDIRECT_URL)
-    return re.sub(r"[^!-~]", "?", without_user(target))[:_LONGEST_TARGET] if target else None
+    try:
+        target = curl.getinfo(pycurl.REDIRECT_URL)
+        shown = without_user(target) if target else None
+    except ValueError:  # the server may send anything
+        return "an address that cannot be read"
+    return re.sub(r"[^!-~]", "?", shown)[:_LONGEST_TARGET] if shown else None
 
 
 def without_user(address: str) -> str:

@@ -1,5 +1,6 @@
 """Mail over SMTP, in threads: Python's client waits for the server."""
 
+import logging
 import smtplib
 import ssl
 from collections import deque
@@ -15,6 +16,8 @@ from notifier.queue.claims import Claim
 from notifier.queue.results import Outcome
 from notifier.sending.wording import wording
 from productator.workers.background import Background
+
+log = logging.getLogger(__name__)
 
 _THREADS = 4
 _TIMEOUT_S = 5
@@ -66,11 +69,14 @@ class MailSender:
     def _outcome(self, claim: Claim) -> Outcome:
         if self._server is None:
             return Outcome(claim, "SMTP_HOST is not set")
-        mute_url = None if claim.rule_id is None else self._mute_link(claim.rule_id)
         try:
+            mute_url = None if claim.rule_id is None else self._mute_link(claim.rule_id)
             _send(self._server, mail_of(claim, sender=self._server.sender, mute_url=mute_url))
         except (OSError, smtplib.SMTPException) as error:
             return Outcome(claim, _reason(error))
+        except Exception as error:
+            log.exception("a mail could not be made", extra={"delivery_id": claim.delivery_id})
+            return Outcome(claim, f"making the mail failed: {type(error).__name__}")
         return Outcome(claim, None)
 
 
@@ -79,7 +85,8 @@ def mail_of(claim: Claim, *, sender: str, mute_url: str | None) -> EmailMessage:
     lines = [said.text, *([said.url] if said.url else [])]
     footer = [f"Mute this rule: {mute_url}"] if mute_url else []
     mail = EmailMessage()
-    mail["Subject"] = said.title
+    # A header has one line.
+    mail["Subject"] = " ".join(said.title.split())
     mail["From"] = sender
     mail["To"] = [Address(addr_spec=each) for each in claim.channel.address.split(",")]
     mail["Date"] = format_datetime(claim.occurred_at)

@@ -105,6 +105,7 @@ def test_the_refused_address_is_named(client: FlaskClient) -> None:
     [
         ({"kind": "pager"}, "/kind"),
         ({"name": " "}, "/name"),
+        ({"name": "a\nb"}, "/name"),
         ({"messages_an_hour": 0}, "/messages_an_hour"),
         ({"secret": "mine"}, "/secret"),
         ({"quiet_hours": {"begin": "22:00", "end": "24:00", "time_zone": "UTC"}}, "/quiet_hours/end"),
@@ -113,6 +114,8 @@ def test_the_refused_address_is_named(client: FlaskClient) -> None:
             "/quiet_hours/time_zone",
         ),
         ({"kind": "email"}, "/address"),
+        ({"kind": "email", "address": "a..b@example.com"}, "/address"),
+        ({"kind": "email", "address": ".a@example.com"}, "/address"),
         ({"extra": 1}, "/extra"),
     ],
 )

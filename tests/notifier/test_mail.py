@@ -85,6 +85,23 @@ def test_a_name_of_several_lines_adds_no_header(
     assert inbox.recipients == ["a@x.example"]
 
 
+def test_a_mail_that_cannot_be_made_fails_alone(
+    sessions: Sessions, inbox: Inbox, mail_server: MailServer
+) -> None:
+    # As an older version may have saved it.
+    wrong, _ = rows.new_channel(sessions, "a..b@x.example", ChannelKind.EMAIL)
+    right, _ = rows.new_channel(sessions, "a@x.example", ChannelKind.EMAIL)
+    rows.new_delivery(sessions, wrong, right)
+
+    rows.deliver(sessions, mail_server=mail_server)
+
+    assert inbox.recipients == ["a@x.example"]
+    failed, delivered = sorted(rows.deliveries(sessions), key=lambda each: each.channel_id)
+    assert (failed.status, delivered.status) == ("pending", "delivered")
+    assert failed.last_error is not None
+    assert failed.last_error.startswith("making the mail failed")
+
+
 def test_a_mail_that_the_server_refuses_is_tried_again(
     sessions: Sessions, inbox: Inbox, mail_server: MailServer
 ) -> None:

@@ -163,6 +163,16 @@ def test_a_redirect_is_not_followed_and_its_target_is_named_without_secrets(call
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("location", ["http://[x/", "http://[::1/", "http://h\u2100.example/"])
+def test_a_redirect_to_what_is_no_address_fails_like_any_other(call: Call, location: str) -> None:
+    sent = location.encode().decode("latin-1")
+    with (
+        answering(status=302, Location=sent) as server,
+        pytest.raises((OffersProtocolError, CallFailed)),
+    ):
+        call(server.address, None)
+
+
 def test_a_proxy_of_the_environment_is_used(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     with answering() as proxy:
         monkeypatch.setenv("http_proxy", proxy.address)

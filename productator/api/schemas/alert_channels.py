@@ -27,6 +27,8 @@ _Kind = Literal["webhook", "slack", "discord", "mattermost", "ntfy", "gotify", "
 def _one_line(text: str) -> str:
     if is_blank(text):
         raise ValueError("must not be blank")
+    if len(text.splitlines()) > 1:
+        raise ValueError("must be one line")
     return storable(text)
 
 
