@@ -64,6 +64,7 @@ class Worker:
         self._outcomes: list[Outcome] = []
         self._being_stored: list[Outcome] = []
         self._run_at = 0.0
+        self._paused_until = 0.0
         self.has_database = False
         # Whether the last run found nothing to send.
         self._has_claimed_all = False
@@ -93,7 +94,9 @@ class Worker:
         self._take_run()
         self._send()
         self._receive(_IDLE_S)
-        if not self._storing.is_busy and (self._outcomes or time.monotonic() >= self._run_at):
+        now = time.monotonic()
+        is_due = self._outcomes or now >= self._run_at
+        if is_due and now >= self._paused_until and not self._storing.is_busy:
             self._start_run()
 
     def finish(self) -> None:
@@ -130,9 +133,11 @@ class Worker:
     def _take_run(self) -> None:
         try:
             run = self._storing.take()
-        except DBAPIError as error:
+        except Exception as error:
             self._outcomes = self._being_stored + self._outcomes
-            self._being_stored, self._run_at = [], time.monotonic() + _PAUSE_S
+            self._being_stored, self._paused_until = [], time.monotonic() + _PAUSE_S
+            if not isinstance(error, DBAPIError):
+                raise
             self.has_database = not (is_transient(error) or is_unmigrated(error))
             log.warning("deliveries were not stored; they will be", extra={"error": reason(error)})
             return
@@ -146,8 +151,6 @@ class Worker:
         self._run_at = time.monotonic() + _IDLE_S
 
     def _start_run(self) -> None:
-        if time.monotonic() < self._run_at and not self.has_database:
-            return
         self._being_stored, self._outcomes = self._outcomes, []
         work = partial(
             self._store.run,
@@ -165,10 +168,13 @@ class Worker:
                 continue
             try:
                 request = request_for(claim, self._seal, now=utc_now())
+                self._http.send(claim, request)
             except SecretUnreadable as error:
                 self._end([Outcome(claim, str(error))])
-            else:
-                self._http.send(claim, request)
+            except Exception as error:
+                # The others are sent all the same, and its channel is not blocked.
+                log.exception("a message could not be made", extra={"delivery_id": claim.delivery_id})
+                self._end([Outcome(claim, f"making the message failed: {type(error).__name__}")])
         self._metrics.set_under_way(self._http.under_way + self._mail.under_way)
 
     def _receive(self, wait_s: float) -> None:

@@ -1,0 +1,129 @@
+"""What the notifier's loop does when something goes wrong that nobody foresaw."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import cast
+
+import pytest
+from prometheus_client import CollectorRegistry
+from sqlalchemy.exc import ProgrammingError
+
+from notifier import worker as loop
+from notifier.metrics import Metrics
+from notifier.queue.claims import Claim, Target
+from notifier.queue.results import Outcome
+from notifier.queue.store import Run, Store
+from notifier.sending.http import HttpSender
+from notifier.sending.mail import MailSender
+from notifier.worker import Worker
+from productator.alerts.sealing import Seal
+from tests.notifier.rows import DATA
+
+TURNS = 40
+REFUSED = ProgrammingError("SELECT 1", {}, Exception("no such column"))
+
+
+class FakeStore:
+    """Gives the claims once, and fails as the test wants."""
+
+    def __init__(self, *claims: Claim) -> None:
+        self.claims: Sequence[Claim] = claims
+        self.errors: list[Exception] = []
+        self.runs: list[list[Outcome]] = []
+
+    def run(self, outcomes: Sequence[Outcome], in_hand: Mapping[int, int], *, most: int) -> Run:
+        self.runs.append(list(outcomes))
+        if self.errors:
+            raise self.errors.pop(0)
+        claimed, self.claims = self.claims, ()
+        return Run(claimed)
+
+    def save(self, outcomes: Sequence[Outcome]) -> Mapping[str, int]:
+        self.runs.append(list(outcomes))
+        return {}
+
+    def give_back(self, unsent: Sequence[Claim]) -> None:
+        assert not unsent
+
+
+def claim(delivery_id: int, *, kind: str = "webhook") -> Claim:
+    return Claim(
+        delivery_id=delivery_id,
+        token="t",
+        message_id=f"msg_{delivery_id}",
+        attempts=0,
+        event_type="price.threshold",
+        data=DATA,
+        occurred_at=datetime(2026, 11, 26, tzinfo=UTC),
+        rule_id=None,
+        channel=Target(delivery_id, kind, "Ops", "http://127.0.0.1:9/hook"),
+    )
+
+
+@pytest.fixture
+def http() -> Iterator[HttpSender]:
+    sender = HttpSender((), concurrency=5)
+    yield sender
+    sender.close()
+
+
+def worker_with(store: FakeStore, http: HttpSender) -> Worker:
+    return Worker(
+        evaluate=lambda: (0, 0),
+        store=cast("Store", store),
+        http=http,
+        mail=MailSender(None, mute_link=lambda _: None, wake=http.wake),
+        seal=Seal(None),
+        metrics=Metrics(CollectorRegistry()),
+    )
+
+
+def test_a_message_that_cannot_be_made_fails_alone(http: HttpSender) -> None:
+    store = FakeStore(claim(1, kind="pigeon"), claim(2))
+    worker = worker_with(store, http)
+    for _ in range(TURNS):
+        worker.turn()
+
+    ended = {each.claim.delivery_id: each.error for run in store.runs for each in run}
+    assert ended[1] == "making the message failed: ValueError"
+    assert "127.0.0.1 is not a public address" in (ended[2] or "")
+
+
+@pytest.mark.parametrize("error", [REFUSED, ValueError("nobody foresaw it")])
+def test_outcomes_that_could_not_be_stored_are_stored_by_the_next_run(
+    http: HttpSender, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr(loop, "_PAUSE_S", 0.0)
+    store = FakeStore(claim(1))
+    worker = worker_with(store, http)
+    while not any(store.runs):
+        worker.turn()
+        # From the second run on, which has the outcome.
+        store.errors = [error] if store.runs and not store.claims else []
+    store.errors = []
+    for _ in range(TURNS):
+        try:
+            worker.turn()
+        except ValueError as raised:
+            assert raised is error  # noqa: PT017 - the loop logs it and goes on
+
+    stored = [run for run in store.runs if run]
+    assert [each.claim.delivery_id for each in stored[-1]] == [1]
+    assert len(stored) == 2
+
+
+def test_a_database_that_refuses_every_run_is_asked_now_and_then(
+    http: HttpSender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "_PAUSE_S", 3_600.0)
+    store = FakeStore(claim(1))
+    worker = worker_with(store, http)
+    while store.claims or not store.runs:
+        worker.turn()
+    store.errors = [REFUSED] * TURNS
+    for _ in range(TURNS):
+        worker.turn()
+        time.sleep(0.01)  # for the thread that stores
+
+    assert len([run for run in store.runs if run]) == 1
