@@ -16,12 +16,12 @@ from productator.alerts.firing import Firing, Kind, Observed, State, advance
 from productator.alerts.states import set_state, state_of
 from productator.catalogue import search
 from productator.database.transactions import changed_rows, run_transaction
+from productator.domain import STALE_AFTER_PERIODS
 from productator.models import AlertRule, AlertState, Product, Refresh
 from productator.prices.segments import microseconds
 
-STALE_AFTER_PERIODS = 3
 FAILURES = 3
-# Of one rule at a time; the next period tells of the others.
+# Of one rule that are new at a time; the next period tells of the others.
 _PRODUCTS_A_TIME = 1_000
 _STATES = cast("Table", AlertState.__table__)
 
@@ -60,13 +60,15 @@ def _watch(session: Session, *, state_id: int, period: timedelta, now: datetime)
     down_since = _down_since(session, period, now)
     if rule.kind == Kind.SERVICE:
         return _watch_service(session, rule, watch, down_since, period=period, now=now)
-    if rule.kind == Kind.STALE and down_since is not None:
-        # One event tells of an outage, not one for each product.
-        return 0
+    if rule.kind == Kind.STALE:
+        # One event tells of an outage, not one for each product. `told_at` notes when there was one: after it
+        # the products are refreshed one after the other, and that takes some periods.
+        if down_since is not None:
+            watch.told_at = now
+        if watch.told_at is not None and now - watch.told_at <= STALE_AFTER_PERIODS * period:
+            return 0
     holding = {each.product_id: each for each in _holding(session, rule, period, now)}
-    is_first = watch.seen_at == rule.counts_from
-    watch.seen_at = now
-    return _watch_products(session, rule, holding, is_first=is_first, period=period, now=now)
+    return _watch_products(session, rule, watch, holding, period=period, now=now)
 
 
 def _down_since(session: Session, period: timedelta, now: datetime) -> datetime | None:
@@ -122,9 +124,9 @@ def _holding(session: Session, rule: AlertRule, period: timedelta, now: datetime
 def _watch_products(
     session: Session,
     rule: AlertRule,
+    watch: AlertState,
     holding: dict[int, _Holding],
     *,
-    is_first: bool,
     period: timedelta,
     now: datetime,
 ) -> int:
@@ -135,8 +137,13 @@ def _watch_products(
     for product_id, row in rows.items():
         if product_id not in holding:
             set_state(row, advance(terms, state_of(row), Observed(until, until))[0], seen_at=until)
+    is_first = watch.seen_at == rule.counts_from
+    told = {product_id for product_id, row in rows.items() if row.is_fired}
+    new = [each for each in holding.values() if each.product_id not in told]
+    if len(new) <= _PRODUCTS_A_TIME:
+        watch.seen_at = now
     written = 0
-    for each in list(holding.values())[:_PRODUCTS_A_TIME]:
+    for each in new[:_PRODUCTS_A_TIME]:
         found = rows.get(each.product_id)
         if found is None:
             # What was so when the rule was made is no news.

@@ -141,6 +141,8 @@ class Fetcher:
         answer = reply if isinstance(reply, OffersAnswer) else None
         status = None if answer is None else answer.status
         self._fetched.calls["none" if answer is None else contract.status_label(answer)] += 1
+        if isinstance(reply, TooMuchAtOnce):
+            self._rejections.repeat_check(call)
         fault = self._rejections.fault_shown_by(call, status=status)
         if fault is not None:
             self._resolve_rejections(fault)

@@ -62,6 +62,11 @@ class Rejections(Generic[Call]):
         self._check = None
         return Fault.TOKEN if status == HTTPStatus.UNAUTHORIZED else Fault.PRODUCT
 
+    def repeat_check(self, call: object) -> None:
+        """If this call was the check, it has shown nothing: another one is needed."""
+        if call is self._check:
+            self._check = None
+
     def take(self) -> list[Call]:
         """The waiting calls; they wait no longer."""
         calls, self._calls = self._calls, []

@@ -3,10 +3,11 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session, sessionmaker
 
-from productator.models import Refresh
+from productator.alerts import watching
+from productator.models import Event, Refresh
 from tests.alerts.world import PERIOD, World
 
 LONG = timedelta(hours=1)
@@ -35,6 +36,11 @@ def types(world: World) -> list[str]:
     return [type_ for type_, _ in world.events()]
 
 
+def told_products(world: World) -> list[tuple[str, int | None]]:
+    with world.sessions() as session:
+        return [(each.type, each.product_id) for each in session.scalars(select(Event))]
+
+
 def test_one_product_that_is_stale_is_told_once(world: World) -> None:
     stale, fresh = world.product("Mill"), world.product("Pot")
     world.rule("stale")
@@ -55,6 +61,42 @@ def test_an_outage_of_the_service_is_one_event_and_its_end_another(world: World)
     go_on(world, 5, refreshed=products)
 
     assert types(world) == ["service.down", "service.up"]
+
+
+def test_products_that_wait_for_their_turn_after_an_outage_are_not_told(world: World) -> None:
+    products = tuple(world.product(name) for name in ("Mill", "Pot", "Cup"))
+    world.rule("stale", confirm_periods=0)
+    go_on(world, 3, refreshed=products)
+    go_on(world, 20, refreshed=())
+    go_on(world, 1, refreshed=products[:1])
+    go_on(world, 1, refreshed=products[:2])
+    go_on(world, 10, refreshed=products)
+
+    assert types(world) == []
+
+
+def test_of_more_products_than_are_looked_at_at_a_time_each_is_told_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "_PRODUCTS_A_TIME", 1)
+    fresh, *stale = [world.product(name) for name in ("Pot", "Mill", "Cup", "Jar")]
+    world.rule("stale")
+    go_on(world, 30, refreshed=(fresh,))
+
+    assert types(world) == ["product.stale"] * len(stale)
+    assert {product_id for _, product_id in told_products(world)} == set(stale)
+
+
+def test_of_more_products_than_are_looked_at_at_a_time_none_is_news_that_failed_before(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "_PRODUCTS_A_TIME", 1)
+    for name in ("Pot", "Mill", "Cup"):
+        fail(world, world.product(name), 9)
+    world.rule("failing")
+    go_on(world, 12, refreshed=())
+
+    assert types(world) == []
 
 
 def test_an_outage_that_was_there_before_the_rule_is_no_news(world: World) -> None:

@@ -539,3 +539,20 @@ def test_while_unstored_offers_take_the_memory_no_call_is_made(transport: FakeTr
     fetcher.fetch(0, unstored_bytes=0)
 
     assert (waiting, len(transport.under_way)) == (0, 1)
+
+
+def test_a_token_check_without_room_for_its_answer_is_made_again(transport: FakeTransport) -> None:
+    fetcher = fetcher_with(transport, FakeTokens("one", "two"))
+    proven(fetcher, transport)
+    fetcher.start([claim(7)])
+    until_sent(fetcher, transport, 1)
+    transport.reply(REJECTED)
+    until_sent(fetcher, transport, 1)  # the check
+    transport.reply(TooMuchAtOnce())
+    until_sent(fetcher, transport, 1)  # the check again
+    transport.reply(REJECTED)
+    # The token was at fault: the product is read with the next one.
+    until_sent(fetcher, transport, 1)
+    transport.reply(OFFERS)
+
+    assert until_finished(fetcher, 1) == [FetchResult(claim(7), [offer()])]

@@ -89,3 +89,22 @@ def test_the_next_rejection_after_that_waits_anew(rejections: Rejections[str]) -
     rejections.add("call 3", product="product 3", now=200.0)
 
     assert not rejections.has_waited(now=200.0)
+
+
+def test_a_check_that_is_repeated_shows_nothing_and_leaves_the_calls_waiting(
+    rejections: Rejections[str],
+) -> None:
+    rejections.add("rejected", product="a", now=0.0)
+    rejections.check_with("check")
+    rejections.repeat_check("check")
+
+    assert not rejections.is_checking
+    assert rejections.fault_shown_by("check", status=401) is None
+    assert "rejected" in rejections.take()
+
+
+def test_only_the_check_itself_is_repeated(rejections: Rejections[str]) -> None:
+    rejections.check_with("check")
+    rejections.repeat_check("another")
+
+    assert rejections.is_checking
