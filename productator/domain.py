@@ -13,6 +13,8 @@ TOKEN_NAME_LENGTH = 100
 MAX_ID = 2**63 - 1
 # The largest integer that every JSON reader keeps exact (RFC 7493). Sums of many still fit a BIGINT.
 MAX_AMOUNT = 2**53 - 1
+# Offers that were not refreshed for so many periods are stale.
+STALE_AFTER_PERIODS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,3 +111,9 @@ class RateWindow:
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def time_json(time: datetime) -> str:
+    """A time as JSON has it, by RFC 3339."""
+    # All times are UTC, so the six characters cut off are "+00:00".
+    return time.isoformat("T", "microseconds")[:-6] + "Z"

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.orm import Session
 
+from productator.domain import STALE_AFTER_PERIODS
 from productator.models import Refresh
 from refresher.vitals import OwnVitals
 
@@ -23,7 +24,6 @@ _MOST_ERRORS_NAMED = 3
 # A cycle ends when the worker is idle; if it never is, after so long.
 _LONGEST_CYCLE_S = 30.0
 # As the API calls offers stale.
-_STALE_PERIODS = 3
 # How long cycles without news share a line.
 _CALM_S = 10.0
 
@@ -188,7 +188,7 @@ class Backlog:
     """How many products there are and wait, and how old offers are; read from the database now and then."""
 
     def __init__(self, registry: CollectorRegistry, *, period_s: float) -> None:
-        self._stale_after = _STALE_PERIODS * timedelta(seconds=period_s)
+        self._stale_after = STALE_AFTER_PERIODS * timedelta(seconds=period_s)
         # Alarms count in periods.
         Gauge(
             f"{_PREFIX}_period_seconds", "Seconds between two refreshes of a product", registry=registry

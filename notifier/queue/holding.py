@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from notifier.queue.claims import HOUR, is_at_once, is_due, sent_lately
 from productator.alerts.deliveries import DIGEST, Status, announce
 from productator.alerts.quiet_hours import QuietHours, end_of_quiet
+from productator.domain import time_json
 from productator.models import AlertRule, AlertState, Channel, Delivery, Event
 from productator.prices.segments import microseconds
 
@@ -162,7 +163,7 @@ def _told(held: Sequence[_Held]) -> list[dict[str, Any]]:
         told.append(
             {
                 "type": each.event_type,
-                "timestamp": each.occurred_at.isoformat().replace("+00:00", "Z"),
+                "timestamp": time_json(each.occurred_at),
                 "data": json.loads(each.data),
             }
         )

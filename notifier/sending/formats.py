@@ -10,6 +10,7 @@ from notifier.sending.signing import signed_headers
 from notifier.sending.wording import Wording, wording
 from productator.alerts.channels import ChannelKind
 from productator.alerts.sealing import Seal
+from productator.domain import time_json
 
 _JSON = {"Content-Type": "application/json"}
 # Discord refuses more.
@@ -31,7 +32,7 @@ def request_for(claim: Claim, seal: Seal, *, now: datetime) -> HttpRequest:
 
 def payload(claim: Claim) -> bytes:
     """The body of a webhook, the same on every try."""
-    timestamp = claim.occurred_at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    timestamp = time_json(claim.occurred_at)
     return _json({"type": claim.event_type, "timestamp": timestamp, "data": claim.data})
 
 

@@ -3,16 +3,16 @@
 import json
 from datetime import datetime
 from typing import Any, NamedTuple
-from uuid import uuid4
 
 from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
-from productator.alerts import sentences
+from productator.alerts import deliveries, sentences
 from productator.alerts.firing import Firing, Kind
 from productator.database.keyset import Page, Position, orders, read_page
+from productator.domain import time_json
 from productator.errors import EventNotFound
-from productator.models import AlertRule, Channel, Delivery, Event, RuleChannel
+from productator.models import AlertRule, Channel, Event, RuleChannel
 from productator.prices.segments import time_of
 
 TYPE_OF_KIND = {
@@ -27,7 +27,7 @@ TYPE_OF_KIND = {
     Kind.SERVICE: "service.down",
 }
 SERVICE_UP = "service.up"
-OTHER_TYPES = ("channel.disabled", "digest", "test")
+OTHER_TYPES = (deliveries.CHANNEL_DISABLED, deliveries.DIGEST, deliveries.TEST)
 TYPES = (*TYPE_OF_KIND.values(), SERVICE_UP, *OTHER_TYPES)
 
 
@@ -90,7 +90,7 @@ def write(
                 rule, product=about and about.name, channels=[name for _, name in channels]
             ),
         },
-        "changed_at": _text(time_of(firing.since)),
+        "changed_at": time_json(time_of(firing.since)),
     }
     event = Event(
         type=type_,
@@ -105,17 +105,7 @@ def write(
     session.flush()
     if rule.muted_until is None or rule.muted_until <= now:
         session.add_all(
-            Delivery(
-                event_id=event.id,
-                channel_id=channel_id,
-                rule_id=rule.id,
-                message_id=f"msg_{uuid4().hex}",
-                status="pending",
-                attempts=0,
-                next_try_at=now,
-                created_at=now,
-            )
-            for channel_id, _ in channels
+            deliveries.pending(event.id, channel_id, rule_id=rule.id, now=now) for channel_id, _ in channels
         )
     return True
 
@@ -142,7 +132,3 @@ def page(
     if product_id is not None:
         query = query.where(Event.product_id == product_id)
     return read_page(connection, query, ORDERS[sort], limit=limit, position=position).map(EventRow._make)
-
-
-def _text(time: datetime) -> str:
-    return time.isoformat(timespec="microseconds")[:-6] + "Z"

@@ -10,6 +10,7 @@ from typing import Any, TextIO, TypedDict
 import structlog
 from structlog.typing import EventDict, ExcInfo, Processor
 
+from productator.domain import time_json
 from productator.ops.control_characters import escaped, escaped_lines
 
 # A traceback shows no local variables: some hold secrets.
@@ -91,7 +92,7 @@ class _Formatter(structlog.stdlib.ProcessorFormatter):
 
 
 def _json_line(record: logging.LogRecord, line: RequestLine) -> str:
-    time = datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z")
+    time = time_json(datetime.fromtimestamp(record.created, UTC))
     head = {"time": time, "level": record.levelname.lower(), "event": "request"}
     return _json(head | line)
 

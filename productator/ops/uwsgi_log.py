@@ -10,9 +10,9 @@ import os
 import signal
 import subprocess
 import sys
-from datetime import UTC, datetime
 from typing import TextIO
 
+from productator.domain import time_json, utc_now
 from productator.ops.control_characters import escaped
 
 # uWSGI marks trouble so.
@@ -50,7 +50,7 @@ def formatted(line: bytes, log_format: str) -> str:
     if log_format == "text":
         return text
     level = "warning" if any(mark in text for mark in _TROUBLE) else "info"
-    time = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    time = time_json(utc_now())
     return json.dumps({"time": time, "level": level, "event": text, "logger": "uwsgi"})
 
 

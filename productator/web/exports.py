@@ -7,13 +7,13 @@ from typing import Any, TypeVar
 from flask import Response, current_app, stream_with_context
 from sqlalchemy import Connection
 
-from productator.api.schemas.answers import time_json
 from productator.api.schemas.price_json import change_json
 from productator.api.schemas.prices import OfferChangeJson
 from productator.catalogue import overview, products
 from productator.catalogue.overview import ListedProduct
 from productator.database.keyset import Page, Position
 from productator.database.web import database, reading
+from productator.domain import time_json
 from productator.prices import offer_history
 from productator.prices.offer_history import RecordedChange, Span
 from productator.transfer.writing import RowWriter, write_excel, write_jsonl

@@ -4,8 +4,7 @@ from datetime import datetime, timedelta
 
 from flask import current_app
 
-from productator.api.resources.offers import STALE_AFTER_PERIODS
-from productator.domain import utc_now
+from productator.domain import STALE_AFTER_PERIODS, utc_now
 
 
 def stale_since() -> datetime:

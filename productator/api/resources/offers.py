@@ -12,17 +12,15 @@ from productator.api.conventions.cursors import page_answer, position_of
 from productator.api.conventions.idempotency import once
 from productator.api.conventions.parsing import PATCH_TYPES, read_body, read_query
 from productator.api.conventions.responses import no_content
-from productator.api.schemas.answers import OfferJson, offer_json, time_json
+from productator.api.schemas.answers import OfferJson, offer_json
 from productator.api.schemas.bodies import OfferIn, OfferPatch
 from productator.api.schemas.queries import OffersQuery, ProductOffersQuery
 from productator.catalogue import offers as catalogue
 from productator.catalogue.offers import ListedOffer
 from productator.database.web import reading, transaction
-from productator.domain import utc_now
+from productator.domain import STALE_AFTER_PERIODS, time_json, utc_now
 
 offers = Blueprint("offers", __name__, url_prefix="/api/v1")
-
-STALE_AFTER_PERIODS = 3
 
 
 @offers.get("/offers")

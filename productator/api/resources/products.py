@@ -10,13 +10,13 @@ from productator.api.conventions.idempotency import once
 from productator.api.conventions.parsing import PATCH_TYPES, read_body, read_query
 from productator.api.conventions.responses import json_response, no_content
 from productator.api.resources import product_batch
-from productator.api.schemas.answers import RefreshJson, product_json, refresh_state_json, time_json
+from productator.api.schemas.answers import RefreshJson, product_json, refresh_state_json
 from productator.api.schemas.bodies import ProductPatch
 from productator.api.schemas.queries import ProductsQuery
 from productator.catalogue import products as catalogue
 from productator.catalogue.validation import ProductIn
 from productator.database.web import reading, transaction
-from productator.domain import utc_now
+from productator.domain import time_json, utc_now
 
 products = Blueprint("products", __name__, url_prefix="/api/v1/products")
 

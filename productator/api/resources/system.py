@@ -8,10 +8,9 @@ from flask import Blueprint, Flask, Response, current_app
 
 from productator.api.conventions.conditional import tagged_content
 from productator.api.conventions.responses import json_response
-from productator.api.resources.offers import STALE_AFTER_PERIODS
 from productator.api.schemas.system import RetentionJson, VersionsJson, system_json
 from productator.database.web import reading
-from productator.domain import Retention, utc_now
+from productator.domain import STALE_AFTER_PERIODS, Retention, utc_now
 from productator.operation.state import KeptState, SystemState, read
 
 system = Blueprint("system", __name__, url_prefix="/api/v1/system")

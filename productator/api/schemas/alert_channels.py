@@ -11,10 +11,10 @@ from typing_extensions import TypedDict
 from productator.alerts.channels import MESSAGES_AN_HOUR, TOKEN_KINDS, ChannelKind, ChannelRow, NewChannel
 from productator.alerts.deliveries import DeliveryRow, Status
 from productator.alerts.targets import wrong_mail_addresses, wrong_url
-from productator.api.schemas.answers import Id, Time, time_json
+from productator.api.schemas.answers import Id, Time
 from productator.api.schemas.queries import Cursor, IdInQuery, Limit, Query
 from productator.catalogue.validation import NAME_PATTERN, StrictModel, is_blank, storable
-from productator.domain import Network
+from productator.domain import Network, time_json
 from productator.errors import InvalidInput
 from productator.models.alerts import ADDRESS_LENGTH, CHANNEL_NAME_LENGTH
 

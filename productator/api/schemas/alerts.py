@@ -22,10 +22,11 @@ from productator.alerts.validation import (
     Rearm,
     RowIdIn,
 )
-from productator.api.schemas.answers import Amount, Count, Id, Time, time_json
+from productator.api.schemas.answers import Amount, Count, Id, Time
 from productator.api.schemas.bodies import Patch
 from productator.api.schemas.queries import Cursor, IdInQuery, Limit, Query
 from productator.catalogue.validation import Name
+from productator.domain import time_json
 
 _Order = Literal["id", "-id"]
 EventType = Literal[

@@ -4,7 +4,6 @@ In the OpenAPI document each has its name without `Json`. At run time an answer 
 reads these declarations for the document only.
 """
 
-from datetime import datetime
 from typing import Annotated, Generic, Literal, NotRequired, TypeVar
 
 from pydantic import Field
@@ -12,7 +11,14 @@ from typing_extensions import TypedDict
 
 from productator.catalogue.offers import ListedOffer, OfferRow
 from productator.catalogue.products import ProductRow, RefreshState
-from productator.domain import DESCRIPTION_LENGTH, MAX_AMOUNT, MAX_ID, NAME_LENGTH, REMOTE_ID_LENGTH
+from productator.domain import (
+    DESCRIPTION_LENGTH,
+    MAX_AMOUNT,
+    MAX_ID,
+    NAME_LENGTH,
+    REMOTE_ID_LENGTH,
+    time_json,
+)
 from productator.models.product import LAST_ERROR_LENGTH
 
 Item = TypeVar("Item")
@@ -196,8 +202,3 @@ def offer_json(offer: OfferRow | ListedOffer, *, currency: str | None) -> OfferJ
         "created_at": time_json(offer.created_at),
         "updated_at": time_json(offer.updated_at),
     }
-
-
-def time_json(time: datetime) -> str:
-    # All times are UTC, so the six characters cut off are "+00:00".
-    return time.isoformat("T", "microseconds")[:-6] + "Z"

@@ -1,6 +1,5 @@
 """Figures of prices and changes of offers to JSON. Figures are rounded here and nowhere before."""
 
-from productator.api.schemas.answers import time_json
 from productator.api.schemas.prices import (
     ChangeName,
     OfferChangeJson,
@@ -14,7 +13,7 @@ from productator.api.schemas.prices import (
     TrendFiguresJson,
     TrendReason,
 )
-from productator.domain import ChangeKind
+from productator.domain import ChangeKind, time_json
 from productator.prices.buckets import HistoryPoint, PriceHistory
 from productator.prices.offer_history import RecordedChange
 from productator.prices.segments import TimeRange, time_of

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from productator.api.schemas.answers import Count, Id, Time, time_json
+from productator.api.schemas.answers import Count, Id, Time
+from productator.domain import time_json
 from productator.operation.heartbeats import Heartbeat
 from productator.operation.state import SystemState
 from productator.operation.summary import sentence

@@ -8,7 +8,8 @@ from typing_extensions import TypedDict
 
 from productator.access import api_tokens
 from productator.access.api_tokens import TokenRow
-from productator.api.schemas.answers import Id, Time, time_json
+from productator.api.schemas.answers import Id, Time
+from productator.domain import time_json
 
 
 class TokenJson(TypedDict):
