@@ -21,7 +21,7 @@ from productator.alerts.sealing import Seal
 from tests.notifier.rows import DATA
 
 TURNS = 40
-REFUSED = ProgrammingError("SELECT 1", {}, Exception("no such column"))
+REFUSED = ProgrammingError("SELECT 1", {}, Exception("it refuses"))
 
 
 class FakeStore:
