@@ -8,12 +8,17 @@ import yaml
 
 from lab.databases import Missing
 from lab.processes.api import Api
+from lab.processes.notifier import Notifier
 from lab.processes.program import HOST, Program, free_port
 from lab.processes.refresher import Refresher
 from lab.processes.system import System
 from lab.waiting import PATIENCE_S, eventually
 
-_JOBS: dict[str, type[Program]] = {"productator-api": Api, "productator-refresher": Refresher}
+_JOBS: dict[str, type[Program]] = {
+    "productator-api": Api,
+    "productator-refresher": Refresher,
+    "productator-notifier": Notifier,
+}
 
 
 class Prometheus(Program):

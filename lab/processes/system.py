@@ -13,6 +13,7 @@ from typing import TypeVar
 from uuid import uuid4
 
 from lab.processes.api import ADMIN_TOKEN, Api
+from lab.processes.notifier import Notifier
 from lab.processes.program import HOST, Program, free_port, parents_by_pid
 from lab.processes.refresher import Refresher
 from lab.processes.simulator import Simulator
@@ -119,6 +120,14 @@ class System:
         environment = self.environment(REFRESHER_METRICS_PORT=str(port), **variables)
         command = [sys.executable, "-m", "refresher"]
         return self.start(Refresher, *command, port=port, environment=environment)
+
+    def notifier(self, **variables: str) -> Notifier:
+        """Starts a notifier and waits until it is alive."""
+        port = free_port()
+        environment = self.environment(NOTIFIER_METRICS_PORT=str(port), **variables)
+        notifier = self.start(Notifier, sys.executable, "-m", "notifier", port=port, environment=environment)
+        _wait_until_up(notifier, "/livez")
+        return notifier
 
     def restart(self, program: Program) -> Program:
         """Stops an API or refresher as its supervisor would, and starts another in its place."""

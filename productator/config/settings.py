@@ -305,7 +305,7 @@ class Settings:
         "api.jwt_header",
         "PRODUCTATOR_JWT_HEADER",
         parsers.header_name,
-        "Header in which a trusted proxy sends the identity provider's JSON Web Token of whoever looks at a"
+        "Header in which a trusted proxy sends the identity provider's JSON Web Token of the viewer of a"
         " page, such as `X-Forwarded-Access-Token`: they need not sign in. The proxy must replace what"
         " browsers send in it. Empty: none.",
         empty=None,

@@ -19,7 +19,7 @@ from tests.deploy.manifests import (
     secrets_of,
 )
 
-OURS = ("api", "refresher", "migrate")
+OURS = ("api", "refresher", "notifier", "migrate")
 # Of the official image of MySQL.
 MYSQL_VARIABLES = {"MYSQL_DATABASE", "MYSQL_USER", "MYSQL_PASSWORD_FILE", "MYSQL_RANDOM_ROOT_PASSWORD"}
 # Of start.sh; NAMESPACE is for API_ADDRESS.
@@ -80,6 +80,7 @@ def test_each_program_gets_only_the_secrets_that_it_needs(manifests: Manifests) 
 
     assert secrets["api"] == {"productator-database", "productator-api"}
     assert secrets["refresher"] <= {"productator-database", "productator-offers"}
+    assert secrets["notifier"] == {"productator-database"}
     assert secrets["proxy"] == set()
 
 

@@ -14,7 +14,7 @@ from simulator.options import read_options
 from tests import factories
 from tests.deploy.manifests import ROOT, Manifests, container_of, http_probes, name_of, pod_of
 
-REFRESHER_STOPS_WITHIN_S = 10
+WORKERS_STOP_WITHIN_S = 10
 # Of productator/ops/draining.py.
 QUEUE_ENDS_WITHIN_S = 5
 # The time to live of the names of a Service.
@@ -36,16 +36,17 @@ def test_ports_are_those_that_the_programs_listen_on(manifests: Manifests, shipp
     expected = {
         "api": shipped.port,
         "refresher": shipped.refresher_metrics_port,
+        "notifier": shipped.notifier_metrics_port,
         "simulator": read_options([], {}).port,
         "mysql": shipped.database_port,
     }
 
     assert ports.items() - {("proxy", 8080)} <= expected.items()
-    assert {"api", "refresher", "proxy"} <= ports.keys()
+    assert {"api", "refresher", "notifier", "proxy"} <= ports.keys()
 
 
 def test_metrics_are_scraped_from_the_port_that_has_them(manifests: Manifests) -> None:
-    for name in ("api", "refresher"):
+    for name in ("api", "refresher", "notifier"):
         workload = manifests.named("Deployment", name)
         annotations = workload["spec"]["template"]["metadata"]["annotations"]
         (port,) = container_of(workload)["ports"]
@@ -61,12 +62,13 @@ def test_the_probes_of_the_api_are_routes(manifests: Manifests) -> None:
     assert set(asked.values()) <= routes
 
 
-def test_the_probes_of_the_refresher_answer(manifests: Manifests) -> None:
+@pytest.mark.parametrize("worker", ["refresher", "notifier"])
+def test_the_probes_of_the_workers_answer(manifests: Manifests, worker: str) -> None:
     heartbeat = probes.Heartbeat(longest_s=30)
     heartbeat.beat(has_database=True)
     server = probes.serve("127.0.0.1", 0, heartbeat=heartbeat, registry=CollectorRegistry())
     with server:
-        asked = dict(http_probes(manifests.named("Deployment", "refresher")))
+        asked = dict(http_probes(manifests.named("Deployment", worker)))
         url = f"http://127.0.0.1:{server.server_port}"
         statuses = {kind: requests.get(url + path, timeout=10).status_code for kind, path in asked.items()}
         server.shutdown()
@@ -121,7 +123,8 @@ def test_the_variables_of_the_proxy_are_those_of_its_start(manifests: Manifests)
     assert f"${{PROXY_PORT:-{port['containerPort']}}}" in script
 
 
-def test_the_grace_of_the_refresher_covers_its_stop(manifests: Manifests) -> None:
-    refresher = manifests.named("Deployment", "refresher")
+@pytest.mark.parametrize("worker", ["refresher", "notifier"])
+def test_the_grace_of_the_workers_covers_their_stop(manifests: Manifests, worker: str) -> None:
+    grace_s = pod_of(manifests.named("Deployment", worker))["terminationGracePeriodSeconds"]
 
-    assert pod_of(refresher)["terminationGracePeriodSeconds"] > REFRESHER_STOPS_WITHIN_S
+    assert grace_s > WORKERS_STOP_WITHIN_S

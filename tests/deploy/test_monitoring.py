@@ -78,7 +78,11 @@ def test_prometheus_scrapes_the_services_of_compose_at_their_ports() -> None:
         for name in target["names"]
     }
 
-    assert scraped == {("api", shipped.port), ("refresher", shipped.refresher_metrics_port)}
+    assert scraped == {
+        ("api", shipped.port),
+        ("refresher", shipped.refresher_metrics_port),
+        ("notifier", shipped.notifier_metrics_port),
+    }
     assert {name for name, _ in scraped} <= services.keys()
 
 

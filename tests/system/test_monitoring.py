@@ -37,10 +37,10 @@ def simulator(system: System) -> Simulator:
 
 @pytest.fixture(scope="module")
 def server(system: System, simulator: Simulator) -> Prometheus:
-    """It watches an API and a refresher, and its alarms do not wait before they fire."""
+    """It watches an API, a refresher and a notifier, and its alarms do not wait before they fire."""
     with skipped_if_missing():
         prometheus.installed("prometheus")
-    api, _refresher = system.api(), system.refresher()
+    api, _refresher, _notifier = system.api(), system.refresher(), system.notifier()
     _call_in_every_way(api)
     rules = alarms.read("rules.yml")
     for rule in (rule for group in rules["groups"] for rule in group["rules"]):
