@@ -45,7 +45,11 @@ def _header(name: str, types: list[ProblemType]) -> Json:
     """The shared header is required, so it does not fit where only some of the problems have it."""
     if name in ALWAYS or all(name in each.headers for each in types):
         return {"$ref": f"#/components/headers/{name}"}
-    return {"description": "Of some of these problems only.", "schema": {"type": "string"}}
+    return {
+        "description": "Of some of these problems only.",
+        "required": False,
+        "schema": {"type": "string"},
+    }
 
 
 def _example(problem_type: ProblemType) -> Json:
