@@ -12,12 +12,12 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
-from notifier.maintenance import Maintenance
-from notifier.metrics import Metrics
+from notifier.maintenance import NotifierMaintenance
+from notifier.metrics import NotifierMetrics
 from notifier.queue.store import Store
 from notifier.sending.http import HttpSender
 from notifier.sending.mail import MailSender, MailServer
-from notifier.worker import UNDER_WAY_A_CHANNEL, Worker
+from notifier.worker import UNDER_WAY_A_CHANNEL, DeliveryWorker
 from productator.access import installation_keys
 from productator.alerts import evaluating
 from productator.alerts.mute_links import mute_path
@@ -50,9 +50,9 @@ def main() -> None:
     heartbeat = probes.Heartbeat(longest_s=_STALLED_AFTER_S)
     _serve_probes(settings, heartbeat, registry)
     sessions = sessionmaker(make_engine(settings.database_url))
-    metrics = Metrics(registry)
+    metrics = NotifierMetrics(registry)
     worker = make_worker(settings, sessions, metrics)
-    maintenance = _InBackground(Maintenance(sessions, metrics).turn)
+    maintenance = _InBackground(NotifierMaintenance(sessions, metrics).turn)
 
     def on_turn() -> None:
         maintenance.turn()
@@ -85,13 +85,15 @@ def _serve_probes(settings: Settings, heartbeat: probes.Heartbeat, registry: Col
         ) from error
 
 
-def make_worker(settings: Settings, sessions: sessionmaker[Session], metrics: Metrics) -> Worker:
+def make_worker(
+    settings: Settings, sessions: sessionmaker[Session], metrics: NotifierMetrics
+) -> DeliveryWorker:
     period = timedelta(seconds=settings.refresher_period_s)
     http = HttpSender(settings.alert_networks, concurrency=_CONNECTIONS)
     mail = MailSender(
         mail_server(settings), mute_link=_mute_link(sessions, settings.public_url), wake=http.wake
     )
-    return Worker(
+    return DeliveryWorker(
         evaluate=lambda: evaluating.run_once(sessions, period, utc_now(), currency=settings.currency),
         store=Store(sessions, random.Random()),  # noqa: S311 - jitter, not a secret
         http=http,

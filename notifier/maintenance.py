@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session, sessionmaker
 
-from notifier.metrics import Metrics
+from notifier.metrics import NotifierMetrics
 from productator.alerts.deliveries import Status
 from productator.database.transactions import changed_rows, run_transaction
 from productator.domain import utc_now
@@ -19,8 +19,8 @@ _EVENTS_FOR = timedelta(days=90)
 _ROWS_A_TIME = 500
 
 
-class Maintenance:
-    def __init__(self, sessions: sessionmaker[Session], metrics: Metrics) -> None:
+class NotifierMaintenance:
+    def __init__(self, sessions: sessionmaker[Session], metrics: NotifierMetrics) -> None:
         self._sessions = sessions
         self._metrics = metrics
         self._due_at = 0.0

@@ -14,7 +14,7 @@ from productator.models import ChangedProduct, Channel, Delivery
 _PREFIX = "productator_notifier"
 
 
-class Metrics:
+class NotifierMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the page's length
         self._deliveries = Counter(

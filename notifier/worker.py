@@ -13,9 +13,9 @@ from functools import partial
 
 from sqlalchemy.exc import DBAPIError
 
-from notifier.metrics import Metrics
-from notifier.queue.claims import Claim
-from notifier.queue.results import Outcome
+from notifier.metrics import NotifierMetrics
+from notifier.queue.claims import DeliveryClaim
+from notifier.queue.results import DeliveryOutcome
 from notifier.queue.store import Run, Store
 from notifier.sending.formats import request_for
 from notifier.sending.http import HttpSender
@@ -40,7 +40,7 @@ _PAUSE_S = 1.0
 _CALLS_S, _STORING_S = 5.0, 3.0
 
 
-class Worker:
+class DeliveryWorker:
     def __init__(
         self,
         *,
@@ -49,7 +49,7 @@ class Worker:
         http: HttpSender,
         mail: MailSender,
         seal: Seal,
-        metrics: Metrics,
+        metrics: NotifierMetrics,
     ) -> None:
         """`evaluate` brings rules up to date; it returns the numbers of products and of events."""
         self._store = store
@@ -61,8 +61,8 @@ class Worker:
         self._storing: Background[Run] = Background("queue", wake=http.wake)
         self._evaluating = _Evaluating(evaluate, metrics, wake=http.wake)
         # What ended since the last run, and what that run is storing.
-        self._outcomes: list[Outcome] = []
-        self._being_stored: list[Outcome] = []
+        self._outcomes: list[DeliveryOutcome] = []
+        self._being_stored: list[DeliveryOutcome] = []
         self._run_at = 0.0
         self._paused_until = 0.0
         self.has_database = False
@@ -116,11 +116,11 @@ class Worker:
         except DBAPIError as error:
             log.warning("outcomes were not stored: their leases end", extra={"error": reason(error)})
 
-    def _store_last(self, outcomes: list[Outcome], unsent: list[Claim]) -> None:
+    def _store_last(self, outcomes: list[DeliveryOutcome], unsent: list[DeliveryClaim]) -> None:
         self._store.save(outcomes)
         self._store.give_back(unsent)
 
-    def _take_last_run(self) -> list[Claim]:
+    def _take_last_run(self) -> list[DeliveryClaim]:
         try:
             run = self._storing.take()
         except DBAPIError:
@@ -170,11 +170,11 @@ class Worker:
                 request = request_for(claim, self._seal, now=utc_now())
                 self._http.send(claim, request)
             except SecretUnreadable as error:
-                self._end([Outcome(claim, str(error))])
+                self._end([DeliveryOutcome(claim, str(error))])
             except Exception as error:
                 # The others are sent all the same, and its channel is not blocked.
                 log.exception("a message could not be made", extra={"delivery_id": claim.delivery_id})
-                self._end([Outcome(claim, f"making the message failed: {type(error).__name__}")])
+                self._end([DeliveryOutcome(claim, f"making the message failed: {type(error).__name__}")])
         self._metrics.set_under_way(self._http.under_way + self._mail.under_way)
 
     def _receive(self, wait_s: float) -> None:
@@ -182,7 +182,7 @@ class Worker:
         self._end(self._http.receive(0.0 if self._outcomes else wait_s))
         self._end(self._mail.receive())
 
-    def _end(self, outcomes: list[Outcome]) -> None:
+    def _end(self, outcomes: list[DeliveryOutcome]) -> None:
         for outcome in outcomes:
             self._queue.end(outcome.claim)
             if outcome.error is not None:
@@ -202,17 +202,17 @@ class _Queue:
     """Claims in hand: a few of each channel are under way, and the others wait."""
 
     def __init__(self) -> None:
-        self._waiting: dict[int, deque[Claim]] = defaultdict(deque)
+        self._waiting: dict[int, deque[DeliveryClaim]] = defaultdict(deque)
         self._under_way: Counter[int] = Counter()
         # How many each channel has, waiting or under way.
         self.in_hand: Counter[int] = Counter()
 
-    def add(self, claims: Sequence[Claim]) -> None:
+    def add(self, claims: Sequence[DeliveryClaim]) -> None:
         for claim in claims:
             self._waiting[claim.channel.id].append(claim)
             self.in_hand[claim.channel.id] += 1
 
-    def next(self) -> list[Claim]:
+    def next(self) -> list[DeliveryClaim]:
         """What may be sent now."""
         found = []
         for channel_id, waiting in list(self._waiting.items()):
@@ -223,13 +223,13 @@ class _Queue:
                 del self._waiting[channel_id]
         return found
 
-    def end(self, claim: Claim) -> None:
+    def end(self, claim: DeliveryClaim) -> None:
         for counter in (self._under_way, self.in_hand):
             counter[claim.channel.id] -= 1
             if not counter[claim.channel.id]:
                 del counter[claim.channel.id]
 
-    def drop_waiting(self) -> list[Claim]:
+    def drop_waiting(self) -> list[DeliveryClaim]:
         """What was not sent."""
         dropped = [claim for waiting in self._waiting.values() for claim in waiting]
         self._waiting.clear()
@@ -243,7 +243,7 @@ class _Evaluating:
     """Evaluates rules now and then, in a thread."""
 
     def __init__(
-        self, evaluate: Callable[[], tuple[int, int]], metrics: Metrics, *, wake: Callable[[], None]
+        self, evaluate: Callable[[], tuple[int, int]], metrics: NotifierMetrics, *, wake: Callable[[], None]
     ) -> None:
         self._evaluate = evaluate
         self._metrics = metrics

@@ -16,11 +16,11 @@ from sqlalchemy import Engine, func, insert, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from lab import databases
-from notifier.metrics import Metrics
+from notifier.metrics import NotifierMetrics
 from notifier.queue.store import Store
 from notifier.sending.http import HttpSender
 from notifier.sending.mail import MailSender
-from notifier.worker import Worker
+from notifier.worker import DeliveryWorker
 from productator.alerts import channels
 from productator.alerts.channels import ChannelKind, NewChannel
 from productator.alerts.deliveries import Status
@@ -131,15 +131,15 @@ def _fill(sessions: sessionmaker[Session], channel_ids: list[int], events: int) 
             session.execute(insert(Delivery), all_rows[start : start + _ROWS_A_STATEMENT])
 
 
-def _worker(sessions: sessionmaker[Session]) -> Worker:
+def _worker(sessions: sessionmaker[Session]) -> DeliveryWorker:
     http = HttpSender(networks_in("127.0.0.0/8"), concurrency=500)
-    return Worker(
+    return DeliveryWorker(
         evaluate=lambda: (0, 0),
         store=Store(sessions, random.Random(1)),
         http=http,
         mail=MailSender(None, mute_link=lambda _: None, wake=http.wake),
         seal=Seal(None),
-        metrics=Metrics(CollectorRegistry()),
+        metrics=NotifierMetrics(CollectorRegistry()),
     )
 
 

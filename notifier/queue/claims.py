@@ -33,7 +33,7 @@ class Target(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class DeliveryClaim:
     """A delivery that this notifier alone may try until the lease ends."""
 
     delivery_id: int
@@ -50,7 +50,7 @@ class Claim:
 
 def claim(
     session: Session, in_hand: Mapping[int, int], *, most: int, now: datetime, lease: timedelta
-) -> list[Claim]:
+) -> list[DeliveryClaim]:
     """Claims due deliveries; `in_hand` counts those of each channel that were claimed and are not stored."""
     wanted: list[Select[Any]] = []
     for channel_id, room, is_exhausted in _rooms(session, in_hand, most, now):
@@ -67,7 +67,7 @@ def claim(
     return _claimed(session, token)
 
 
-def give_back(session: Session, claims: Iterable[Claim], *, now: datetime) -> None:
+def give_back(session: Session, claims: Iterable[DeliveryClaim], *, now: datetime) -> None:
     """Deliveries that were claimed and not tried are due again."""
     claims = list(claims)
     session.connection().execute(
@@ -124,7 +124,7 @@ def _ids(session: Session, queries: list[Select[Any]]) -> list[int]:
     return found
 
 
-def _claimed(session: Session, token: str) -> list[Claim]:
+def _claimed(session: Session, token: str) -> list[DeliveryClaim]:
     query = (
         select(Delivery, Event.type, Event.data, Event.occurred_at, Channel)
         .join(Event, Event.id == Delivery.event_id)
@@ -133,7 +133,7 @@ def _claimed(session: Session, token: str) -> list[Claim]:
         .order_by(Delivery.id)
     )
     return [
-        Claim(
+        DeliveryClaim(
             delivery.id,
             token,
             delivery.message_id,

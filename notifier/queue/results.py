@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import Table, select, update
 from sqlalchemy.orm import Session
 
-from notifier.queue.claims import Claim
+from notifier.queue.claims import DeliveryClaim
 from notifier.queue.schedule import pause_after
 from productator.alerts.deliveries import CHANNEL_DISABLED, TEST, Status, announce
 from productator.database.bulk import update_each
@@ -33,10 +33,10 @@ _COLUMNS = (
 )
 
 
-class Outcome(NamedTuple):
+class DeliveryOutcome(NamedTuple):
     """What became of a try; without an error it has succeeded."""
 
-    claim: Claim
+    claim: DeliveryClaim
     error: str | None
     # Of the answer; None: there was none.
     status: int | None = None
@@ -44,7 +44,7 @@ class Outcome(NamedTuple):
 
 
 def store(
-    session: Session, outcomes: Sequence[Outcome], *, now: datetime, chance: random.Random
+    session: Session, outcomes: Sequence[DeliveryOutcome], *, now: datetime, chance: random.Random
 ) -> dict[str, int]:
     """Stores the outcomes of claims that are still ours; returns how many had which."""
     ours = _ours(session, outcomes)
@@ -57,7 +57,7 @@ def store(
     return counts
 
 
-def _ours(session: Session, outcomes: Iterable[Outcome]) -> list[Outcome]:
+def _ours(session: Session, outcomes: Iterable[DeliveryOutcome]) -> list[DeliveryOutcome]:
     """A claim whose lease has ended may be another notifier's now: that one stores its own outcome."""
     by_id = {each.claim.delivery_id: each for each in outcomes}
     query = select(Delivery.id, Delivery.claim_token).where(Delivery.id.in_(sorted(by_id)))
@@ -65,7 +65,7 @@ def _ours(session: Session, outcomes: Iterable[Outcome]) -> list[Outcome]:
     return [by_id[each] for each, token in found if by_id[each].claim.token == token]
 
 
-def _row(outcome: Outcome, now: datetime, chance: random.Random) -> tuple[Any, ...]:
+def _row(outcome: DeliveryOutcome, now: datetime, chance: random.Random) -> tuple[Any, ...]:
     """The values of `_COLUMNS`."""
     attempts, key = outcome.claim.attempts + 1, outcome.claim.delivery_id
     if outcome.error is None:
@@ -77,12 +77,12 @@ def _row(outcome: Outcome, now: datetime, chance: random.Random) -> tuple[Any, .
     return key, status, attempts, next_try_at, None, outcome.status, outcome.error[:ERROR_LENGTH], None
 
 
-def _is_gone(outcome: Outcome) -> bool:
+def _is_gone(outcome: DeliveryOutcome) -> bool:
     return outcome.status == HTTPStatus.GONE
 
 
-def _judge_channels(session: Session, outcomes: Sequence[Outcome], now: datetime) -> None:
-    by_channel: Mapping[int, list[Outcome]] = defaultdict(list)
+def _judge_channels(session: Session, outcomes: Sequence[DeliveryOutcome], now: datetime) -> None:
+    by_channel: Mapping[int, list[DeliveryOutcome]] = defaultdict(list)
     for outcome in outcomes:
         by_channel[outcome.claim.channel.id].append(outcome)
     succeeded = [id_ for id_, its in by_channel.items() if any(each.error is None for each in its)]
@@ -93,7 +93,7 @@ def _judge_channels(session: Session, outcomes: Sequence[Outcome], now: datetime
         _failed(session, channel_id, any(map(_is_gone, by_channel[channel_id])), now)
 
 
-def _is_passed_test(outcome: Outcome) -> bool:
+def _is_passed_test(outcome: DeliveryOutcome) -> bool:
     return outcome.error is None and outcome.claim.event_type == TEST
 
 

@@ -10,8 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from notifier.queue import claims, holding, results
-from notifier.queue.claims import Claim
-from notifier.queue.results import Outcome
+from notifier.queue.claims import DeliveryClaim
+from notifier.queue.results import DeliveryOutcome
 from productator.database.transactions import run_transaction
 from productator.domain import utc_now
 
@@ -23,7 +23,7 @@ LEASE = timedelta(seconds=90)
 class Run:
     """What a run has done."""
 
-    claimed: Sequence[Claim] = ()
+    claimed: Sequence[DeliveryClaim] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -34,7 +34,7 @@ class Store:
         self._sessions = sessions
         self._chance = chance
 
-    def run(self, outcomes: Sequence[Outcome], in_hand: Mapping[int, int], *, most: int) -> Run:
+    def run(self, outcomes: Sequence[DeliveryOutcome], in_hand: Mapping[int, int], *, most: int) -> Run:
         """`in_hand` counts the claims of each channel that are neither stored nor among `outcomes`."""
         now = utc_now()
         counts = self.save(outcomes)
@@ -51,7 +51,7 @@ class Store:
         )
         return Run(claimed, counts)
 
-    def save(self, outcomes: Sequence[Outcome]) -> Mapping[str, int]:
+    def save(self, outcomes: Sequence[DeliveryOutcome]) -> Mapping[str, int]:
         if not outcomes:
             return {}
         now = utc_now()
@@ -59,7 +59,7 @@ class Store:
             self._sessions, lambda session: results.store(session, outcomes, now=now, chance=self._chance)
         )
 
-    def give_back(self, unsent: Sequence[Claim]) -> None:
+    def give_back(self, unsent: Sequence[DeliveryClaim]) -> None:
         if unsent:
             now = utc_now()
             run_transaction(self._sessions, lambda session: claims.give_back(session, unsent, now=now))

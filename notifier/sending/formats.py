@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from notifier.queue.claims import Claim
+from notifier.queue.claims import DeliveryClaim
 from notifier.sending.signing import signed_headers
 from notifier.sending.wording import Wording, wording
 from productator.alerts.channels import ChannelKind
@@ -25,18 +25,18 @@ class HttpRequest(NamedTuple):
     body: bytes
 
 
-def request_for(claim: Claim, seal: Seal, *, now: datetime) -> HttpRequest:
+def request_for(claim: DeliveryClaim, seal: Seal, *, now: datetime) -> HttpRequest:
     """Raises SecretUnreadable."""
     return _FORMATS[ChannelKind(claim.channel.kind)](claim, seal, now)
 
 
-def payload(claim: Claim) -> bytes:
+def payload(claim: DeliveryClaim) -> bytes:
     """The body of a webhook, the same on every try."""
     timestamp = time_json(claim.occurred_at)
     return _json({"type": claim.event_type, "timestamp": timestamp, "data": claim.data})
 
 
-def _webhook(claim: Claim, seal: Seal, now: datetime) -> HttpRequest:
+def _webhook(claim: DeliveryClaim, seal: Seal, now: datetime) -> HttpRequest:
     channel, body = claim.channel, payload(claim)
     stored = [channel.secret] if channel.secret else []
     if channel.old_secret and channel.old_secret_until and channel.old_secret_until > now:
@@ -46,38 +46,38 @@ def _webhook(claim: Claim, seal: Seal, now: datetime) -> HttpRequest:
     return HttpRequest(channel.address, _JSON | headers, body)
 
 
-def _slack(claim: Claim, seal: Seal, now: datetime) -> HttpRequest:  # noqa: ARG001 - one signature for all
+def _slack(claim: DeliveryClaim, seal: Seal, now: datetime) -> HttpRequest:  # noqa: ARG001 - one signature for all
     said = _said(claim)
     # Slack reads these three characters as its own marks.
     text = said.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _post(claim, {"text": _with_link(text, said)})
 
 
-def _mattermost(claim: Claim, seal: Seal, now: datetime) -> HttpRequest:  # noqa: ARG001
+def _mattermost(claim: DeliveryClaim, seal: Seal, now: datetime) -> HttpRequest:  # noqa: ARG001
     said = _said(claim)
     return _post(claim, {"text": _with_link(said.text, said)})
 
 
-def _discord(claim: Claim, seal: Seal, now: datetime) -> HttpRequest:  # noqa: ARG001
+def _discord(claim: DeliveryClaim, seal: Seal, now: datetime) -> HttpRequest:  # noqa: ARG001
     said = _said(claim)
     content = _with_link(said.text, said)[:_DISCORD_LENGTH]
     # A product called @everyone calls nobody.
     return _post(claim, {"content": content, "allowed_mentions": {"parse": []}})
 
 
-def _apprise(claim: Claim, seal: Seal, now: datetime) -> HttpRequest:  # noqa: ARG001
+def _apprise(claim: DeliveryClaim, seal: Seal, now: datetime) -> HttpRequest:  # noqa: ARG001
     said = _said(claim)
     return _post(claim, {"title": said.title, "body": _with_link(said.text, said), "type": "info"})
 
 
-def _gotify(claim: Claim, seal: Seal, now: datetime) -> HttpRequest:  # noqa: ARG001
+def _gotify(claim: DeliveryClaim, seal: Seal, now: datetime) -> HttpRequest:  # noqa: ARG001
     said = _said(claim)
     request = _post(claim, {"title": said.title, "message": _with_link(said.text, said), "priority": 5})
     token = {"X-Gotify-Key": seal.open(claim.channel.secret)} if claim.channel.secret else {}
     return request._replace(url=f"{request.url.rstrip('/')}/message", headers=request.headers | token)
 
 
-def _ntfy(claim: Claim, seal: Seal, now: datetime) -> HttpRequest:  # noqa: ARG001
+def _ntfy(claim: DeliveryClaim, seal: Seal, now: datetime) -> HttpRequest:  # noqa: ARG001
     said = _said(claim)
     headers = {"Content-Type": "text/plain; charset=utf-8", "X-Title": _header(said.title)}
     if said.url:
@@ -87,7 +87,7 @@ def _ntfy(claim: Claim, seal: Seal, now: datetime) -> HttpRequest:  # noqa: ARG0
     return HttpRequest(claim.channel.address, headers, said.text.encode())
 
 
-_FORMATS: dict[ChannelKind, Callable[[Claim, Seal, datetime], HttpRequest]] = {
+_FORMATS: dict[ChannelKind, Callable[[DeliveryClaim, Seal, datetime], HttpRequest]] = {
     ChannelKind.WEBHOOK: _webhook,
     ChannelKind.SLACK: _slack,
     ChannelKind.MATTERMOST: _mattermost,
@@ -98,7 +98,7 @@ _FORMATS: dict[ChannelKind, Callable[[Claim, Seal, datetime], HttpRequest]] = {
 }
 
 
-def _said(claim: Claim) -> Wording:
+def _said(claim: DeliveryClaim) -> Wording:
     return wording(claim.event_type, claim.data)
 
 
@@ -115,7 +115,7 @@ def _header(text: str) -> str:
     return f"=?utf-8?q?{encoded}?="
 
 
-def _post(claim: Claim, body: dict[str, Any]) -> HttpRequest:
+def _post(claim: DeliveryClaim, body: dict[str, Any]) -> HttpRequest:
     return HttpRequest(claim.channel.address, dict(_JSON), _json(body))
 
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import certifi
 import pycurl
 
-from notifier.queue.claims import Claim
-from notifier.queue.results import Outcome
+from notifier.queue.claims import DeliveryClaim
+from notifier.queue.results import DeliveryOutcome
 from notifier.sending.formats import HttpRequest
 from productator.alerts.networks import is_refused
 from productator.domain import Network
@@ -92,17 +92,17 @@ class _Call:
         self._close_copy()
         self.curl.close()
 
-    def outcome(self, claim: Claim, failure: str | None) -> Outcome:
+    def outcome(self, claim: DeliveryClaim, failure: str | None) -> DeliveryOutcome:
         self._close_copy()
         status = self.curl.getinfo(pycurl.RESPONSE_CODE) or None
         if failure is not None and not (status and self._received > _MOST_BYTES):
-            return Outcome(claim, self._reason(failure), status)
+            return DeliveryOutcome(claim, self._reason(failure), status)
         if status is not None and HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-            return Outcome(claim, None, status)
+            return DeliveryOutcome(claim, None, status)
         wait_s = min(self.curl.getinfo(pycurl.RETRY_AFTER), _LONGEST_WAIT_S)
         is_redirect = status is not None and status < HTTPStatus.BAD_REQUEST
         error = f"status {status}" + (": redirects are not followed" if is_redirect else "")
-        return Outcome(claim, error, status, timedelta(seconds=wait_s) if wait_s > 0 else None)
+        return DeliveryOutcome(claim, error, status, timedelta(seconds=wait_s) if wait_s > 0 else None)
 
     def _reason(self, failure: str) -> str:
         if self.refused is not None:
@@ -119,19 +119,19 @@ class HttpSender:
         self._allowed = allowed
         self._timeout_s = timeout_s
         self._loop = CurlLoop(connections=concurrency)
-        self._under_way: dict[pycurl.Curl, tuple[Claim, _Call]] = {}
+        self._under_way: dict[pycurl.Curl, tuple[DeliveryClaim, _Call]] = {}
         self._idle: list[_Call] = []
         # Calls that libcurl refused to start.
-        self._refused: list[Outcome] = []
+        self._refused: list[DeliveryOutcome] = []
 
-    def send(self, claim: Claim, request: HttpRequest) -> None:
+    def send(self, claim: DeliveryClaim, request: HttpRequest) -> None:
         call = self._idle.pop() if self._idle else _Call(self._allowed, self._timeout_s)
         try:
             call.prepare(request)
             self._loop.add(call.curl)
         except pycurl.error as error:
             # The handle is not used again.
-            self._refused.append(Outcome(claim, f"the call could not be made: {error.args[-1]}"))
+            self._refused.append(DeliveryOutcome(claim, f"the call could not be made: {error.args[-1]}"))
         else:
             self._under_way[call.curl] = claim, call
 
@@ -139,7 +139,7 @@ class HttpSender:
     def under_way(self) -> int:
         return len(self._under_way)
 
-    def receive(self, wait_s: float) -> list[Outcome]:
+    def receive(self, wait_s: float) -> list[DeliveryOutcome]:
         """What has ended; waits up to `wait_s` for the first one, or to be woken."""
         deadline = time.monotonic() + wait_s
         while True:
@@ -163,7 +163,7 @@ class HttpSender:
         self._idle.clear()
         self._loop.close()
 
-    def _end(self, curl: pycurl.Curl, failure: CurlFailure | None) -> Outcome:
+    def _end(self, curl: pycurl.Curl, failure: CurlFailure | None) -> DeliveryOutcome:
         claim, call = self._under_way.pop(curl)
         outcome = call.outcome(claim, None if failure is None else failure.reason)
         self._loop.remove(curl)

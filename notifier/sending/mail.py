@@ -12,8 +12,8 @@ from email.utils import format_datetime
 from functools import partial
 from html import escape
 
-from notifier.queue.claims import Claim
-from notifier.queue.results import Outcome
+from notifier.queue.claims import DeliveryClaim
+from notifier.queue.results import DeliveryOutcome
 from notifier.sending.wording import wording
 from productator.workers.background import Background
 
@@ -48,17 +48,19 @@ class MailSender:
         """`mute_link` makes the address by which a reader mutes a rule; None: no public address is set."""
         self._server = server
         self._mute_link = mute_link
-        self._waiting: deque[Claim] = deque()
-        self._threads = [Background[Outcome](f"mail-{number}", wake=wake) for number in range(_THREADS)]
+        self._waiting: deque[DeliveryClaim] = deque()
+        self._threads = [
+            Background[DeliveryOutcome](f"mail-{number}", wake=wake) for number in range(_THREADS)
+        ]
 
     @property
     def under_way(self) -> int:
         return len(self._waiting) + sum(each.is_busy for each in self._threads)
 
-    def send(self, claim: Claim) -> None:
+    def send(self, claim: DeliveryClaim) -> None:
         self._waiting.append(claim)
 
-    def receive(self) -> list[Outcome]:
+    def receive(self) -> list[DeliveryOutcome]:
         """What has ended; starts what waits."""
         outcomes = [outcome for each in self._threads if (outcome := each.take()) is not None]
         for thread in self._threads:
@@ -66,21 +68,21 @@ class MailSender:
                 thread.start(partial(self._outcome, self._waiting.popleft()))
         return outcomes
 
-    def _outcome(self, claim: Claim) -> Outcome:
+    def _outcome(self, claim: DeliveryClaim) -> DeliveryOutcome:
         if self._server is None:
-            return Outcome(claim, "SMTP_HOST is not set")
+            return DeliveryOutcome(claim, "SMTP_HOST is not set")
         try:
             mute_url = None if claim.rule_id is None else self._mute_link(claim.rule_id)
             _send(self._server, mail_of(claim, sender=self._server.sender, mute_url=mute_url))
         except (OSError, smtplib.SMTPException) as error:
-            return Outcome(claim, _reason(error))
+            return DeliveryOutcome(claim, _reason(error))
         except Exception as error:
             log.exception("a mail could not be made", extra={"delivery_id": claim.delivery_id})
-            return Outcome(claim, f"making the mail failed: {type(error).__name__}")
-        return Outcome(claim, None)
+            return DeliveryOutcome(claim, f"making the mail failed: {type(error).__name__}")
+        return DeliveryOutcome(claim, None)
 
 
-def mail_of(claim: Claim, *, sender: str, mute_url: str | None) -> EmailMessage:
+def mail_of(claim: DeliveryClaim, *, sender: str, mute_url: str | None) -> EmailMessage:
     said = wording(claim.event_type, claim.data)
     lines = [said.text, *([said.url] if said.url else [])]
     footer = [f"Mute this rule: {mute_url}"] if mute_url else []

@@ -27,7 +27,7 @@ class ValidToken(NamedTuple):
     last_used_at: datetime | None
 
 
-class TokenRow(NamedTuple):
+class ListedToken(NamedTuple):
     """What anybody may know of a token who manages tokens."""
 
     id: int
@@ -40,7 +40,7 @@ class TokenRow(NamedTuple):
     revoked_at: datetime | None
 
 
-_TOKENS = select(*(getattr(ApiToken, name) for name in TokenRow._fields))
+_TOKENS = select(*(getattr(ApiToken, name) for name in ListedToken._fields))
 BY_ID = Order(ApiToken.id, ApiToken.id)
 _VALID_TOKEN = select(ApiToken.id, ApiToken.scopes, ApiToken.last_used_at).where(
     ApiToken.token_hash == bindparam("token_hash"),
@@ -109,7 +109,7 @@ def record_use(connection: Connection, token_id: int, *, now: datetime) -> None:
     connection.execute(statement.values(last_used_at=now))
 
 
-def state(token: ApiToken | TokenRow, *, now: datetime) -> State:
+def state(token: ApiToken | ListedToken, *, now: datetime) -> State:
     if token.revoked_at is not None:
         return "revoked"
     return "active" if token.expires_at is None or token.expires_at > now else "expired"
@@ -120,15 +120,15 @@ def list_all(session: Session) -> Sequence[ApiToken]:
     return session.scalars(select(ApiToken).order_by(ApiToken.id)).all()
 
 
-def page(connection: Connection, *, limit: int, position: Position | None) -> Page[TokenRow]:
-    return read_page(connection, _TOKENS, BY_ID, limit=limit, position=position).map(TokenRow._make)
+def page(connection: Connection, *, limit: int, position: Position | None) -> Page[ListedToken]:
+    return read_page(connection, _TOKENS, BY_ID, limit=limit, position=position).map(ListedToken._make)
 
 
-def get(connection: Connection, token_id: int) -> TokenRow:
+def get(connection: Connection, token_id: int) -> ListedToken:
     row = connection.execute(_TOKENS.where(ApiToken.id == token_id)).one_or_none()
     if row is None:
         raise TokenNotFound(token_id)
-    return TokenRow._make(row)
+    return ListedToken._make(row)
 
 
 def revoke(session: Session, token_id: int, *, now: datetime) -> ApiToken:

@@ -24,7 +24,7 @@ _OUTBOX = cast("Table", ChangedProduct.__table__)
 _STATES = cast("Table", AlertState.__table__)
 
 
-class Claimed(NamedTuple):
+class ClaimedChanges(NamedTuple):
     token: str
     # The rows of the outbox, by product.
     rows: dict[int, list[int]]
@@ -42,7 +42,7 @@ def run_once(
     return len(claimed.rows), written
 
 
-def claim(session: Session, *, now: datetime) -> Claimed:
+def claim(session: Session, *, now: datetime) -> ClaimedChanges:
     """Takes rows of the outbox for a time, the oldest first; a dead notifier's are taken again."""
     token = uuid4().hex
     is_free = or_(_OUTBOX.c.claimed_until.is_(None), _OUTBOX.c.claimed_until < now)
@@ -50,13 +50,13 @@ def claim(session: Session, *, now: datetime) -> Claimed:
     ids = found.all()
     rows: dict[int, list[int]] = {}
     if not ids:
-        return Claimed(token, rows)
+        return ClaimedChanges(token, rows)
     claiming = update(_OUTBOX).where(_OUTBOX.c.id.in_(ids), is_free)
     session.execute(claiming.values(claim_token=token, claimed_until=now + LEASE))
     taken = select(_OUTBOX.c.id, _OUTBOX.c.product_id).where(_OUTBOX.c.claim_token == token)
     for row_id, product_id in session.execute(taken.order_by(_OUTBOX.c.id)):
         rows.setdefault(product_id, []).append(row_id)
-    return Claimed(token, rows)
+    return ClaimedChanges(token, rows)
 
 
 def release(session: Session, rows: list[int]) -> None:

@@ -91,21 +91,6 @@ def page(
     return found.map(lambda row: _listed(row, prices.get(row.id, (None, 0)), today=today))
 
 
-class RefreshState(NamedTuple):
-    """How the refreshing of a product goes."""
-
-    due_at: datetime
-    refreshed_at: datetime | None
-    failures: int
-    last_error: str | None
-
-
-def refresh_state(connection: Connection, product_id: int) -> RefreshState:
-    columns = [getattr(Refresh, name) for name in RefreshState._fields]
-    row = connection.execute(select(*columns).where(Refresh.product_id == product_id)).one()
-    return RefreshState._make(row)
-
-
 def one(connection: Connection, product_id: int) -> ListedProduct:
     """The product as it is listed; raises ProductNotFound."""
     row = connection.execute(_joined("id").where(Product.id == product_id)).one_or_none()

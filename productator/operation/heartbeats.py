@@ -45,7 +45,7 @@ class Vitals:
     refreshes_per_s: float
 
 
-class Heartbeat(NamedTuple):
+class LivingRefresher(NamedTuple):
     name: str
     version: str
     started_at: datetime
@@ -65,7 +65,7 @@ class Hour(NamedTuple):
     changes: int
 
 
-_HEARTBEATS = select(*(getattr(RefresherHeartbeat, name) for name in Heartbeat._fields)).order_by(
+_HEARTBEATS = select(*(getattr(RefresherHeartbeat, name) for name in LivingRefresher._fields)).order_by(
     RefresherHeartbeat.name
 )
 _HOURS = select(*(getattr(RefreshHour, name) for name in Hour._fields))
@@ -85,8 +85,8 @@ def beat(session: Session, vitals: Vitals, counted: Counted, *, now: datetime) -
         _add_to_hour(session, _hour_of(now), counted)
 
 
-def read(connection: Connection) -> Sequence[Heartbeat]:
-    return [Heartbeat._make(row) for row in connection.execute(_HEARTBEATS)]
+def read(connection: Connection) -> Sequence[LivingRefresher]:
+    return [LivingRefresher._make(row) for row in connection.execute(_HEARTBEATS)]
 
 
 def hours(connection: Connection, *, now: datetime) -> Sequence[Hour]:

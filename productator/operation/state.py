@@ -19,7 +19,7 @@ from productator.database.column_types import ServerTime
 from productator.errors import DatabaseUnavailable
 from productator.models import Product, Refresh
 from productator.operation import heartbeats
-from productator.operation.heartbeats import Heartbeat, Hour
+from productator.operation.heartbeats import Hour, LivingRefresher
 
 _MOST_FAILING = 20
 _KEPT_S = 5.0
@@ -64,12 +64,12 @@ class SystemState:
     products: ProductFigures
     # Those with most failures in a row.
     most_failing: Sequence[FailingProduct]
-    refreshers: Sequence[Heartbeat]
+    refreshers: Sequence[LivingRefresher]
     hours: Sequence[Hour]
     database: DatabaseFacts
 
     @property
-    def living(self) -> list[Heartbeat]:
+    def living(self) -> list[LivingRefresher]:
         return [each for each in self.refreshers if each.is_alive(now=self.measured_at)]
 
     @property

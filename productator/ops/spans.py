@@ -35,7 +35,7 @@ def provider(address: str, *, service: str) -> TracerProvider:
     return made
 
 
-class CallSpan:
+class HttpCallSpan:
     """One call to the Offers service, until its reply; `header` makes the service's spans a part of it."""
 
     def __init__(self, span: Span) -> None:
@@ -80,11 +80,11 @@ class Tracing:
         event.listen(engine, "after_cursor_execute", _end_statement)
         event.listen(engine, "handle_error", _fail_statement)
 
-    def call(self, method: str, path: str) -> CallSpan:
+    def call(self, method: str, path: str) -> HttpCallSpan:
         """The span of a call to the Offers service."""
         known = _ID.sub("/{id}", path)
         attributes = {"http.request.method": method, "url.path": path}
-        return CallSpan(
+        return HttpCallSpan(
             self._tracer.start_span(f"{method} {known}", kind=SpanKind.CLIENT, attributes=attributes)
         )
 

@@ -19,7 +19,7 @@ from productator.prices.offer_history import RecordedChange, Span
 from productator.transfer.writing import RowWriter, write_excel, write_jsonl
 from productator.web import formats
 from productator.web.pages import page_blueprint
-from productator.web.product_list import ListRequest
+from productator.web.product_list import ProductListQuery
 
 exports = page_blueprint("exports")
 
@@ -33,7 +33,7 @@ Rows = list[Mapping[str, Any]]
 @exports.get("/products.csv")
 def products_csv() -> Response:
     """The list as it is filtered and sorted, for a spreadsheet."""
-    asked = ListRequest.current()
+    asked = ProductListQuery.current()
     return _download(_listed(asked), write_excel, _LIST_COLUMNS, "products.csv")
 
 
@@ -56,7 +56,7 @@ def _history(product_id: int, write: RowWriter, ending: str) -> Response:
     return _download(_changes(product_id), write, columns, f"product-{product_id}-history.{ending}")
 
 
-def _listed(asked: ListRequest) -> Iterator[Rows]:
+def _listed(asked: ProductListQuery) -> Iterator[Rows]:
     def read(connection: Connection, position: Position | None) -> Page[ListedProduct]:
         return overview.page(connection, asked.wanted, sort=asked.sort, limit=_ROWS_A_READ, position=position)
 

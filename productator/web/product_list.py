@@ -28,7 +28,7 @@ SORTS = {
 FILTERS = {"in_stock": "In stock", "stale": "Old prices", "at_low": "At 30-day low"}
 
 
-class ListRequest(NamedTuple):
+class ProductListQuery(NamedTuple):
     """What the address asks for; anything unknown in it counts as not given."""
 
     text: str
@@ -36,7 +36,7 @@ class ListRequest(NamedTuple):
     filters: tuple[str, ...]
 
     @classmethod
-    def current(cls) -> "ListRequest":
+    def current(cls) -> "ProductListQuery":
         sort = request.args.get("sort", "")
         text = storable(request.args.get("q", "").replace("\0", "")[:NAME_LENGTH])
         filters = tuple(name for name in FILTERS if request.args.get(name))
@@ -68,7 +68,7 @@ class ListRequest(NamedTuple):
 @product_list.get("/")
 def show() -> Response:
     """All products, with their prices."""
-    asked = ListRequest.current()
+    asked = ProductListQuery.current()
     order = overview.ORDERS[asked.sort]
     position = position_of(request.args.get("cursor"), order)
     with reading() as connection:

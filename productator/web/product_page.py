@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, request, url_for
 from sqlalchemy import Connection
 
-from productator.catalogue import offers, overview, products
+from productator.catalogue import offers, products
 from productator.database.web import reading, reading_one_state
 from productator.domain import ChangeKind, utc_now
 from productator.prices import figures, offer_history
@@ -48,7 +48,7 @@ def product_response(product_id: int, *, status: int = 200, **values: Any) -> Re
     with reading_one_state() as connection:
         product = products.get(connection, product_id)
         ordered = offers.all_of_product(connection, product_id)
-        state = overview.refresh_state(connection, product_id)
+        state = products.refresh_state(connection, product_id)
         summary = figures.price_summary(connection, product_id, microseconds(now))
         shown = price_range(connection, product_id, asked if asked in RANGES else DEFAULT_RANGE, now=now)
         changes = offer_history.latest(connection, product_id, limit=_CHANGES)

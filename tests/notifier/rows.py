@@ -11,11 +11,11 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, sessionmaker
 
-from notifier.metrics import Metrics
+from notifier.metrics import NotifierMetrics
 from notifier.queue.store import Store
 from notifier.sending.http import HttpSender
 from notifier.sending.mail import MailSender, MailServer
-from notifier.worker import Worker
+from notifier.worker import DeliveryWorker
 from productator.alerts import channels
 from productator.alerts.channels import ChannelKind, NewChannel
 from productator.alerts.deliveries import announce
@@ -84,22 +84,22 @@ def make_due(sessions: sessionmaker[Session]) -> None:
 
 def new_worker(
     sessions: sessionmaker[Session], *, mail_server: MailServer | None = None, timeout_s: float = 5.0
-) -> Worker:
+) -> DeliveryWorker:
     def mute_link(rule_id: int) -> str:
         return f"https://shop.example/mute/{rule_id}"
 
     http = HttpSender(LOOPBACK, concurrency=50, timeout_s=timeout_s)
-    return Worker(
+    return DeliveryWorker(
         evaluate=lambda: (0, 0),
         store=Store(sessions, random.Random(1)),
         http=http,
         mail=MailSender(mail_server, mute_link=mute_link, wake=http.wake),
         seal=Seal(None),
-        metrics=Metrics(CollectorRegistry()),
+        metrics=NotifierMetrics(CollectorRegistry()),
     )
 
 
-def run_until_idle(worker: Worker) -> None:
+def run_until_idle(worker: DeliveryWorker) -> None:
     """Until what is due was tried and stored. The first run claims, another one finds nothing more."""
     deadline = time.monotonic() + 30
     runs = 0

@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 from productator.api.schemas.answers import Count, Id, Time
 from productator.domain import time_json
-from productator.operation.heartbeats import Heartbeat
+from productator.operation.heartbeats import LivingRefresher
 from productator.operation.state import SystemState
 from productator.operation.summary import sentence
 
@@ -147,7 +147,7 @@ def system_json(state: SystemState, *, retention: RetentionJson, versions: Versi
     }
 
 
-def _refresher_json(refresher: Heartbeat, *, now: datetime) -> RefresherJson:
+def _refresher_json(refresher: LivingRefresher, *, now: datetime) -> RefresherJson:
     return {
         "name": refresher.name,
         "version": refresher.version,

@@ -7,7 +7,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from productator.access import api_tokens
-from productator.access.api_tokens import TokenRow
+from productator.access.api_tokens import ListedToken
 from productator.api.schemas.answers import Id, Time
 from productator.domain import time_json
 
@@ -31,7 +31,7 @@ class NewTokenJson(TokenJson):
     ]
 
 
-def token_json(token: TokenRow, *, now: datetime) -> TokenJson:
+def token_json(token: ListedToken, *, now: datetime) -> TokenJson:
     return {
         "id": token.id,
         "name": token.name,

@@ -10,13 +10,13 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy.exc import ProgrammingError
 
 from notifier import worker as loop
-from notifier.metrics import Metrics
-from notifier.queue.claims import Claim, Target
-from notifier.queue.results import Outcome
+from notifier.metrics import NotifierMetrics
+from notifier.queue.claims import DeliveryClaim, Target
+from notifier.queue.results import DeliveryOutcome
 from notifier.queue.store import Run, Store
 from notifier.sending.http import HttpSender
 from notifier.sending.mail import MailSender
-from notifier.worker import Worker
+from notifier.worker import DeliveryWorker
 from productator.alerts.sealing import Seal
 from tests.notifier.rows import DATA
 
@@ -27,28 +27,28 @@ REFUSED = ProgrammingError("SELECT 1", {}, Exception("it refuses"))
 class FakeStore:
     """Gives the claims once, and fails as the test wants."""
 
-    def __init__(self, *claims: Claim) -> None:
-        self.claims: Sequence[Claim] = claims
+    def __init__(self, *claims: DeliveryClaim) -> None:
+        self.claims: Sequence[DeliveryClaim] = claims
         self.errors: list[Exception] = []
-        self.runs: list[list[Outcome]] = []
+        self.runs: list[list[DeliveryOutcome]] = []
 
-    def run(self, outcomes: Sequence[Outcome], in_hand: Mapping[int, int], *, most: int) -> Run:
+    def run(self, outcomes: Sequence[DeliveryOutcome], in_hand: Mapping[int, int], *, most: int) -> Run:
         self.runs.append(list(outcomes))
         if self.errors:
             raise self.errors.pop(0)
         claimed, self.claims = self.claims, ()
         return Run(claimed)
 
-    def save(self, outcomes: Sequence[Outcome]) -> Mapping[str, int]:
+    def save(self, outcomes: Sequence[DeliveryOutcome]) -> Mapping[str, int]:
         self.runs.append(list(outcomes))
         return {}
 
-    def give_back(self, unsent: Sequence[Claim]) -> None:
+    def give_back(self, unsent: Sequence[DeliveryClaim]) -> None:
         assert not unsent
 
 
-def claim(delivery_id: int, *, kind: str = "webhook") -> Claim:
-    return Claim(
+def claim(delivery_id: int, *, kind: str = "webhook") -> DeliveryClaim:
+    return DeliveryClaim(
         delivery_id=delivery_id,
         token="t",
         message_id=f"msg_{delivery_id}",
@@ -68,14 +68,14 @@ def http() -> Iterator[HttpSender]:
     sender.close()
 
 
-def worker_with(store: FakeStore, http: HttpSender) -> Worker:
-    return Worker(
+def worker_with(store: FakeStore, http: HttpSender) -> DeliveryWorker:
+    return DeliveryWorker(
         evaluate=lambda: (0, 0),
         store=cast("Store", store),
         http=http,
         mail=MailSender(None, mute_link=lambda _: None, wake=http.wake),
         seal=Seal(None),
-        metrics=Metrics(CollectorRegistry()),
+        metrics=NotifierMetrics(CollectorRegistry()),
     )
 
 
