@@ -152,8 +152,9 @@ def _document() -> object:
     if body.startswith((BOM_UTF16_LE, BOM_UTF16_BE, BOM_UTF32_BE)):  # UTF-32 LE begins like UTF-16 LE
         raise MalformedRequest("The body is not in UTF-8: its byte order mark is that of UTF-16 or UTF-32.")
     try:
-        # Pydantic's own JSON parsing would accept NaN and Infinity, which are not JSON.
-        return from_json(body.removeprefix(BOM_UTF8), allow_inf_nan=False)
+        # Pydantic's own JSON parsing would accept NaN and Infinity, which are not JSON. Its cache
+        # keeps names of members, which come again, but not what callers write.
+        return from_json(body.removeprefix(BOM_UTF8), allow_inf_nan=False, cache_strings="keys")
     except ValueError as exc:
         raise MalformedRequest(f"The body is not JSON: {exc}.") from exc
 
