@@ -51,14 +51,15 @@ for network in ${BALANCERS-}; do
 done >"$run/real_ip.conf"
 
 # One that starts gets requests when it is ready, one that stops gets none any more before it refuses them. Where none is
-# ready, all stay: the API says what is wrong, and still reads if it can. While the name is not found, the known ones stay.
+# ready, those that were stay: the API says what is wrong, and still reads if it can.
 watch_replicas() {
     while sleep 1 && grep -qs "^State:[[:space:]][^Z]" "/proc/$$/status"; do
-        found=$(replicas)
-        ready=$(ready_ones "$found")
-        found=${ready:-$found}
-        if [ -n "$found" ] && [ "$found" != "$known" ]; then
-            known=$found
+        there=$(replicas)
+        now=$(ready_ones "$there")
+        now=${now:-$(echo "$there" | grep -Fx "$known" || echo "$there")}
+        # While the name is not found, the known ones stay.
+        if [ -n "$now" ] && [ "$now" != "$known" ]; then
+            known=$now
             write_replicas "$known"
             nginx -p "$run" -c "$run/nginx.conf" -s reload
         fi
