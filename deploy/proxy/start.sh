@@ -2,7 +2,7 @@
 # Starts the proxy in a container or a pod: writes what differs from place to place beside a copy of the
 # configuration, and becomes nginx. The variables, each with its default:
 #   PROXY_RUN        /run/proxy   a writable directory, for the copy, the cache and large bodies
-#   API_ADDRESS      api:6606     one name or address of all API replicas, and their port
+#   API_ADDRESS      api:6606     where the API is: a name stands for all its addresses; more with spaces between them
 #   PROXY_PORT       8080         plain HTTP
 #   PROXY_TLS_PORT   8443         TLS, if there is a certificate:
 #   TLS_DIRECTORY    /run/tls     tls.crt and tls.key, as a Kubernetes secret names them
@@ -14,15 +14,20 @@ tls=${TLS_DIRECTORY:-/run/tls}
 mkdir -p "$run/tmp"
 cp "$(dirname "$0")"/*.conf "$run"
 
-address=${API_ADDRESS:-api:6606}
 replicas() {
-    getent ahostsv4 "${address%:*}" | awk '{ print $1 }' | sort -u
+    for address in ${API_ADDRESS:-api:6606}; do
+        getent ahostsv4 "${address%:*}" | awk -v port="${address##*:}" '{ print $1 ":" port }'
+    done | sort -u
+}
+# /readyz waits up to three seconds for the database.
+ready_ones() {
+    for replica in $1; do
+        { curl --fail --silent --output /dev/null --max-time 4 "http://$replica/readyz" && echo "$replica"; } &
+    done | sort
 }
 write_replicas() {
-    for replica in $1; do
-        # One that does not answer is left alone for a moment.
-        echo "server $replica:${address##*:} max_fails=1 fail_timeout=3s;"
-    done >"$run/replicas.conf"
+    for replica in $1; do echo "server $replica max_fails=0;"; done >"$run/replicas.conf"
+    for replica in $1; do echo "server $replica max_fails=1 fail_timeout=1s;"; done >"$run/replicas_once.conf"
 }
 until known=$(replicas) && [ -n "$known" ]; do sleep 1; done
 write_replicas "$known"
@@ -45,19 +50,21 @@ for network in ${BALANCERS-}; do
     echo "set_real_ip_from $network;"
 done >"$run/real_ip.conf"
 
-# A replica that starts again may have another address. While the name is not found, the known ones stay.
+# One that starts gets requests when it is ready, one that stops gets none any more before it refuses them. Where none is
+# ready, those that were stay: the API says what is wrong, and still reads if it can.
 watch_replicas() {
-    while sleep 1 && kill -0 $$; do
-        found=$(replicas) || continue
-        if [ -n "$found" ] && [ "$found" != "$known" ]; then
-            known=$found
+    while sleep 1 && grep -qs "^State:[[:space:]][^Z]" "/proc/$$/status"; do
+        there=$(replicas)
+        now=$(ready_ones "$there")
+        now=${now:-$(echo "$there" | grep -Fx "$known" || echo "$there")}
+        # While the name is not found, the known ones stay.
+        if [ -n "$now" ] && [ "$now" != "$known" ]; then
+            known=$now
             write_replicas "$known"
             nginx -p "$run" -c "$run/nginx.conf" -s reload
         fi
     done
 }
-case ${address%:*} in
-    *[!0-9.]*) watch_replicas & ;;
-esac
+watch_replicas &
 
 exec nginx -p "$run" -c "$run/nginx.conf" -g "daemon off;"

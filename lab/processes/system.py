@@ -103,9 +103,9 @@ class System:
         return api
 
     def start_api(self, **variables: str) -> Api:
-        """Starts an API; does not wait."""
-        port = free_port()
-        environment = self.environment(PORT=str(port), **variables)
+        """Starts an API, at a free port or the one of `PORT`; does not wait."""
+        port = int(variables.setdefault("PORT", str(free_port())))
+        environment = self.environment(**variables)
         return self.start(Api, _PRODUCTATOR, "serve", port=port, environment=environment)
 
     def refresher(self, **variables: str) -> Refresher:

@@ -7,6 +7,7 @@
     python -m lab.proofs drip --clients 50
     python -m lab.proofs lists --offers 60000
     python -m lab.proofs soak --minutes 30
+    python -m lab.proofs rolling --rate 50
     python -m lab.proofs fuzz --examples 50
 
 The database must be empty. Without --database-url a proof creates one on the server nearest to production:
@@ -34,6 +35,7 @@ from lab.proofs.fuzzing import fuzz as run_schemathesis
 from lab.proofs.hanging_database import hang_under_load
 from lab.proofs.idempotency_keys import send_keys
 from lab.proofs.long_lists import write_during_long_lists
+from lab.proofs.rolling_restart import restart_under_load
 from lab.proofs.slow_clients import drip_during_reads
 from lab.proofs.soak import watch_under_load
 from lab.proofs.stops_under_load import StopResult, stop_under_load
@@ -200,6 +202,17 @@ def soak(*, database_url: str | None, minutes: float, products: int, rate: float
         trends and all(trend.is_flat(most_bytes_a_minute=1024 * most) for trend in trends),
         f"{len(trends)} processes for {minutes:g} minutes",
     )
+
+
+@main.command()
+@_database_url
+@click.option("--replicas", default=2, show_default=True)
+@click.option("--rate", default=50.0, show_default=True, help="Requests a second.")
+def rolling(*, database_url: str | None, replicas: int, rate: float) -> None:
+    """APIs behind the proxy are restarted one by one: no read and no change fails."""
+    with running_system(database_url) as (system, _):
+        sent = restart_under_load(system, replicas=replicas, per_s=rate)
+        conclude(sent.sent and not sent.failed, str(sent))
 
 
 def _figures(seen: list[StopResult]) -> str:

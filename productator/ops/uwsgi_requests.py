@@ -3,7 +3,8 @@
 import io
 import time
 from collections.abc import Iterable
-from contextlib import nullcontext
+from email.utils import formatdate
+from functools import lru_cache
 from threading import Semaphore
 from typing import Any, Protocol
 
@@ -30,7 +31,7 @@ def is_uwsgi() -> bool:
 
 
 class RequestCorrection:
-    """WSGI middleware: gives every request a method, and decodes and times its body.
+    """WSGI middleware: gives every request a method and every answer a date, and decodes and times bodies.
 
     The application reads a body after it has checked the caller. While a client sends its head or its body,
     it takes no place among the requests that the application works on.
@@ -60,11 +61,27 @@ class RequestCorrection:
                 environ |= {"wsgi.input": self._timed(body), "wsgi.input_terminated": True}
         elif uwsgi is not None:
             environ["wsgi.input"] = self._timed(environ["wsgi.input"])
-        with self._at_work if uwsgi is not None else nullcontext():
+        if uwsgi is None:
             return self._application(environ, start_response)  # type: ignore[no-any-return]
+        with self._at_work:
+            return self._application(environ, _dated(start_response))  # type: ignore[no-any-return]
 
     def _timed(self, body: "_Readable") -> "_TimedBody":
         return _TimedBody(body, self._slow_clients, self._at_work)
+
+
+def _dated(start_response: Any) -> Any:
+    """Adds the time of the answer, which uWSGI leaves out: caches tell by it how old an answer is."""
+
+    def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+        return start_response(status, [*headers, ("Date", _http_date(int(time.time())))], *rest)
+
+    return start
+
+
+@lru_cache(maxsize=1)
+def _http_date(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 class _Readable(Protocol):

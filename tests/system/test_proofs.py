@@ -8,6 +8,7 @@ from lab.processes.system import System
 from lab.proofs.concurrent_writers import write_concurrently
 from lab.proofs.fuzzing import fuzz
 from lab.proofs.idempotency_keys import send_keys
+from lab.proofs.rolling_restart import restart_under_load
 from lab.proofs.soak import watch_under_load
 from lab.proofs.stops_under_load import stop_under_load
 from productator.models import Product
@@ -39,6 +40,13 @@ def test_a_stop_under_load_fails_no_request_in_flight(system: System, engine: En
     assert stopped.failed == []
     assert stopped.created == stored
     assert (stopped.exit_code, set(stopped.statuses)) == (0, {200, 201})
+
+
+def test_a_rolling_restart_behind_the_proxy_fails_no_request(system: System) -> None:
+    sent = restart_under_load(system, replicas=2, per_s=20)
+
+    assert {answer.split()[0] for answer in sent.answers} == {"GET", "POST", "PUT", "DELETE"}
+    assert sent.failed == 0, sent
 
 
 def test_memory_and_files_of_all_programs_stay_within_bounds_under_load(system: System) -> None:
