@@ -147,7 +147,8 @@ def _bound_file(engine: Engine, use: DatabaseUse) -> None:
 
 
 def _bound_server(engine: Engine, use: DatabaseUse) -> None:
-    @event.listens_for(engine, "do_connect")
+    # Before the listener that connects.
+    @event.listens_for(engine, "do_connect", insert=True)
     def limit_connecting(
         _dialect: object, _record: object, _arguments: object, given: dict[str, Any]
     ) -> None:
