@@ -16,6 +16,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from productator.database import engine
 from productator.database.base import Base
 from productator.database.failures import is_transient, is_unreachable, kind_of, why_nothing_is_stored
+from productator.database.kept import KeptConnections
 from productator.database.slow_statements import log_slow_statements
 from productator.database.use import DatabaseMetrics, DatabaseUse, bound
 from productator.errors import CommitUnknown
@@ -35,8 +36,8 @@ class Database:
     """What the requests of this process share."""
 
     use: DatabaseUse
-    # On this engine every statement is a transaction of its own.
-    reader: Engine
+    # Every statement on them is a transaction of its own.
+    readers: KeptConnections
     # Whether the database refused to store something, and has stored nothing large since.
     have_writes_failed: bool = False
 
@@ -62,7 +63,7 @@ def init_app(
             bound(each, use)
             _count_errors(each, metrics)
             log_slow_statements(each, longer_than_ms=slow_statement_ms)
-        app.extensions[_EXTENSION] = Database(use, db.engines[_READER])
+        app.extensions[_EXTENSION] = Database(use, KeptConnections(db.engines[_READER]))
 
 
 def _count_errors(watched: Engine, metrics: DatabaseMetrics) -> None:
@@ -104,9 +105,9 @@ def _commit(session: Session) -> None:
         raise
 
 
-def reader() -> Engine:
-    """The engine on which every statement is a transaction of its own."""
-    return database().reader
+def readers() -> KeptConnections:
+    """Connections on which every statement is a transaction of its own."""
+    return database().readers
 
 
 class reading:  # noqa: N801 - it is used like the functions beside it
@@ -114,18 +115,18 @@ class reading:  # noqa: N801 - it is used like the functions beside it
 
     def __enter__(self) -> Connection:
         here = database()
-        self._use = here.use
+        self._use, self._readers = here.use, here.readers
         self._has_place = here.use.enter("read")
         try:
-            self._connection = here.reader.connect()
+            self._kept = here.readers.take()
         except BaseException:
             self._give_place_back()
             raise
-        return self._connection
+        return self._kept.connection
 
     def __exit__(self, *_: object) -> None:
         try:
-            self._connection.close()
+            self._readers.give_back(self._kept)
         finally:
             self._give_place_back()
 
