@@ -31,7 +31,7 @@ from lab.benchmarks.laboratory import laboratory
 from lab.benchmarks.query_plans import QueryPlans
 from productator.database import migrate
 from productator.database.engine import make_engine
-from productator.database.web import reader
+from productator.database.web import readers
 from productator.domain import utc_now
 from productator.models import Product
 
@@ -120,7 +120,7 @@ def reads(database_url: str, changes: int, runs: int) -> None:
     app = _app_of_uwsgi(database_url)
     client = app.test_client()
     with app.app_context():
-        plans = QueryPlans(reader())
+        plans = QueryPlans(readers().engine)
     print(f"{'':32}{'p50 ms':>9}{'p95 ms':>9}  plan")
     for label, path in CALLS.items():
         plan = plans.of(label, partial(_get, client, path()))

@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Dialect, Engine, ExceptionContext, create_eng
 from sqlalchemy.exc import DBAPIError
 
 from productator.database.column_types import utc_time
+from productator.database.driver import LeanConnection
 from productator.database.failures import MissingFile, is_server_without_writes
 
 CONNECT_TIMEOUT_S = 5
@@ -131,11 +132,18 @@ def prepare(engine: Engine, *, autocommit: bool = False) -> None:
     """Makes SQLite enforce what servers do; drops connections that take no writes."""
     event.listen(engine, "handle_error", _disconnect_without_writes)
     if engine.dialect.name != "sqlite":
+        event.listen(engine, "do_connect", _connect)
         return
     event.listen(engine, "do_connect", _refuse_missing_file)
     event.listen(engine, "connect", _set_pragmas)
     if not autocommit:
         event.listen(engine, "begin", _begin_immediate)
+
+
+def _connect(
+    _dialect: Dialect, _record: object, arguments: Sequence[Any], options: Mapping[str, Any]
+) -> LeanConnection:
+    return LeanConnection(*arguments, **options)
 
 
 def _disconnect_without_writes(failure: ExceptionContext) -> None:

@@ -7,6 +7,7 @@ those that need no database.
 
 import logging
 import math
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -141,13 +142,14 @@ def bound(engine: Engine, use: DatabaseUse) -> None:
 
 
 def _bound_file(engine: Engine, use: DatabaseUse) -> None:
-    @event.listens_for(engine, "checkout")
-    def limit_waiting(connection: Any, *_: object) -> None:
-        connection.execute(f"PRAGMA busy_timeout = {max(1, int(use.left_s * 1000))}")
+    @event.listens_for(engine, "before_cursor_execute")
+    def limit_waiting(_connection: object, cursor: sqlite3.Cursor, *_: object) -> None:
+        cursor.connection.execute(f"PRAGMA busy_timeout = {max(1, int(use.left_s * 1000))}")
 
 
 def _bound_server(engine: Engine, use: DatabaseUse) -> None:
-    @event.listens_for(engine, "do_connect")
+    # Before the listener that connects.
+    @event.listens_for(engine, "do_connect", insert=True)
     def limit_connecting(
         _dialect: object, _record: object, _arguments: object, given: dict[str, Any]
     ) -> None:

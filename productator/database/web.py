@@ -6,16 +6,20 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from flask import Flask, current_app
+from flask import Flask, Request, current_app
+from flask.sessions import NullSession, SessionInterface
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, Engine, ExceptionContext, event, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
+from werkzeug.routing import MapAdapter
+from werkzeug.wsgi import get_host
 
 from productator.database import engine
 from productator.database.base import Base
 from productator.database.failures import is_transient, is_unreachable, kind_of, why_nothing_is_stored
+from productator.database.kept import KeptConnections
 from productator.database.slow_statements import log_slow_statements
 from productator.database.use import DatabaseMetrics, DatabaseUse, bound
 from productator.errors import CommitUnknown
@@ -35,8 +39,8 @@ class Database:
     """What the requests of this process share."""
 
     use: DatabaseUse
-    # On this engine every statement is a transaction of its own.
-    reader: Engine
+    # Every statement on them is a transaction of its own.
+    readers: KeptConnections
     # Whether the database refused to store something, and has stored nothing large since.
     have_writes_failed: bool = False
 
@@ -62,7 +66,7 @@ def init_app(
             bound(each, use)
             _count_errors(each, metrics)
             log_slow_statements(each, longer_than_ms=slow_statement_ms)
-        app.extensions[_EXTENSION] = Database(use, db.engines[_READER])
+        app.extensions[_EXTENSION] = Database(use, KeptConnections(db.engines[_READER]))
 
 
 def _count_errors(watched: Engine, metrics: DatabaseMetrics) -> None:
@@ -104,9 +108,9 @@ def _commit(session: Session) -> None:
         raise
 
 
-def reader() -> Engine:
-    """The engine on which every statement is a transaction of its own."""
-    return database().reader
+def readers() -> KeptConnections:
+    """Connections on which every statement is a transaction of its own."""
+    return database().readers
 
 
 class reading:  # noqa: N801 - it is used like the functions beside it
@@ -114,18 +118,18 @@ class reading:  # noqa: N801 - it is used like the functions beside it
 
     def __enter__(self) -> Connection:
         here = database()
-        self._use = here.use
+        self._use, self._readers = here.use, here.readers
         self._has_place = here.use.enter("read")
         try:
-            self._connection = here.reader.connect()
+            self._kept = here.readers.take()
         except BaseException:
             self._give_place_back()
             raise
-        return self._connection
+        return self._kept.connection
 
     def __exit__(self, *_: object) -> None:
         try:
-            self._connection.close()
+            self._readers.give_back(self._kept)
         finally:
             self._give_place_back()
 
@@ -171,11 +175,43 @@ def _may_pass(error: DBAPIError) -> bool:
     return is_transient(error) and not stays
 
 
+class _NoSessions(SessionInterface):
+    """The pages keep theirs in the database."""
+
+    def __init__(self) -> None:
+        self._none = NullSession()
+
+    def open_session(self, *_: object) -> NullSession:
+        return self._none
+
+
 class RetryingFlask(Flask):
     """An application that runs every view again as a whole when the database rolled it back."""
 
     dispatch_request = retried(Flask.dispatch_request)
+    session_interface = _NoSessions()
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """No view or hook of ours is a coroutine, which Flask would find out ten times a request."""
         return func
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Of a request, without what Flask and Werkzeug do for subdomains and web sockets."""
+        if request is None:
+            return super().create_url_adapter(request)
+        environ = request.environ
+        host = request.host = get_host(environ)
+        return self.url_map.bind(
+            host,
+            _decoded(environ.get("SCRIPT_NAME", "")),
+            "",
+            environ["wsgi.url_scheme"],
+            environ["REQUEST_METHOD"],
+            _decoded(environ["PATH_INFO"]),
+            _decoded(environ.get("QUERY_STRING", "")),
+        )
+
+
+def _decoded(text: str) -> str:
+    """A text that WSGI passes on as if its bytes were Latin-1."""
+    return text if text.isascii() else text.encode("latin-1").decode(errors="replace")

@@ -46,12 +46,16 @@ def log_request(line: RequestLine) -> None:
     """A failure of ours is a warning."""
     level = logging.WARNING if line["status"] >= _FIRST_FAILURE else logging.INFO
     if _requests.isEnabledFor(level):
-        _requests.log(level, "request", extra={"request": line})
+        # Without a search for the line of code that logs.
+        known = {"name": _requests.name, "levelno": level, "levelname": logging.getLevelName(level)}
+        _requests.handle(logging.makeLogRecord(known | {"msg": "request", "request": line}))
 
 
 def configure(log_format: str, output: TextIO | None = None) -> None:
     """Sends all records to the output, by default standard output, as 'text' or 'json'."""
     output = output or sys.stdout
+    # No line shows them.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(output)
     handler.setFormatter(
         _Formatter(

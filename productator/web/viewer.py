@@ -12,7 +12,7 @@ from productator.access import api_tokens, sessions
 from productator.access.sessions import OpenSession
 from productator.api.conventions import auth
 from productator.database.failures import reason
-from productator.database.web import reader, reading, retried
+from productator.database.web import readers, reading, retried
 from productator.domain import Caller, Scope, scopes_in, utc_now
 from productator.web import cookies
 
@@ -90,11 +90,11 @@ def _find_session(session_id: str, admin: str | None, *, now: datetime) -> OpenS
 
 
 def _record_use_later(session_id: str, found: OpenSession, now: datetime) -> None:
-    engine = reader()
+    connections = readers()
 
     def record() -> None:
         try:
-            with engine.connect() as connection:
+            with connections.connect() as connection:
                 sessions.record_use(connection, session_id, now=now)
                 if found.token_id is not None:
                     api_tokens.record_use(connection, found.token_id, now=now)

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, event, text
 from productator.app import create_app
 from productator.database import migrate
 from productator.database.engine import make_engine
-from productator.database.web import db
+from productator.database.web import db, readers
 from tests import factories
 from tests.api.checks import OFFERS, PRODUCTS, failure, offer_url, problem
 from tests.servers import MigratedDatabase, SharedServer, dispose_of
@@ -67,10 +67,12 @@ def own_app(database_url: str) -> Iterator[Flask]:
 
 def end_connections(engine: Engine, app: Flask) -> None:
     """Ends the connections of the application from the server's side; SQLite has none to end."""
+    if engine.dialect.name == "sqlite":
+        return
     with app.app_context():
-        pools = [each for each in db.engines.values() if each.dialect.name != "sqlite"]
-    for pool in pools:
-        with pool.connect() as connection:
+        sources = (db.engine, readers())
+    for source in sources:
+        with source.connect() as connection:
             number = connection.scalar(text("SELECT CONNECTION_ID()"))
         with engine.connect() as killer:
             killer.execute(text(f"KILL {number}"))
@@ -257,11 +259,11 @@ class SqliteLimit:
         self.pragma = ""
         with app.app_context():
             for each in db.engines.values():
-                event.listen(each, "checkout", self._set)
+                event.listen(each, "before_cursor_execute", self._set)
 
-    def _set(self, connection: sqlite3.Connection, *_: object) -> None:
+    def _set(self, _connection: object, cursor: sqlite3.Cursor, *_: object) -> None:
         if self.pragma:
-            connection.execute(self.pragma)
+            cursor.connection.execute(self.pragma)
 
 
 @pytest.fixture

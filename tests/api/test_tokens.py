@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from productator.access import api_tokens
 from productator.cli.tokens import first_token
-from productator.database.web import reader
+from productator.database.web import readers
 from productator.domain import utc_now
 from productator.models import ApiToken
 from tests import factories
@@ -146,7 +146,7 @@ def test_a_request_is_answered_although_the_use_cannot_be_recorded(
     client = guarded("write")
     _, secret = factories.token(sessions, "read")
     with client.application.app_context():
-        event.listen(reader(), "before_cursor_execute", refuse_updates)
+        event.listen(readers().engine, "before_cursor_execute", refuse_updates)
 
     response = client.get(PRODUCTS, headers=bearer(secret))
     response.close()

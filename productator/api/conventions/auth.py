@@ -13,14 +13,14 @@ from datetime import datetime
 
 import structlog
 from flask import Flask, Response, after_this_request, current_app, g, request
-from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.routing import Rule
 
 from productator.access import api_tokens
 from productator.access.identity_provider import IdentityProvider
 from productator.database.failures import reason
-from productator.database.web import reader, reading, retried
+from productator.database.kept import KeptConnections
+from productator.database.web import readers, reading, retried
 from productator.domain import Caller, Scope, scopes_in, utc_now
 from productator.errors import ScopeMissing, TokenInvalid, TokenRequired
 
@@ -86,21 +86,24 @@ def scope_of(rule: Rule, method: str) -> Scope | None:
 
 def _authorize() -> None:
     # The router's own refusals come first; nothing has read the body yet.
-    if request.url_rule is None or not is_protected(request.url_rule):
+    rule = request.url_rule
+    if rule is None or not is_protected(rule):
         return
     access: AccessRules = current_app.extensions[_EXTENSION]
-    needed = scope_of(request.url_rule, request.method)
-    g.caller = _authenticate(access)
-    if needed not in access.protected_scopes or (g.caller and g.caller.may(needed)):
+    needed = scope_of(rule, request.method)
+    g.caller = found = _authenticate(access)
+    if needed not in access.protected_scopes or (found and found.may(needed)):
         return
-    raise ScopeMissing(needed) if g.caller else TokenRequired
+    raise ScopeMissing(needed) if found else TokenRequired
 
 
 def _authenticate(access: AccessRules) -> Caller | None:
     """The caller of the request; None: it has no token. Raises TokenInvalid."""
-    if "Authorization" not in request.headers:
+    # Werkzeug raises an error inside to find out that a header is missing.
+    sent = request.environ.get("HTTP_AUTHORIZATION")
+    if sent is None:
         return None
-    bearer = _BEARER.fullmatch(request.headers["Authorization"])
+    bearer = _BEARER.fullmatch(sent)
     found = _caller_of(bearer[1], access) if bearer else None
     if found is None:
         raise TokenInvalid
@@ -128,19 +131,19 @@ def _caller_of_stored(secret: str, *, now: datetime) -> Caller | None:
 
 
 def _record_use_later(token_id: int, now: datetime) -> Callable[[Response], Response]:
-    engine = reader()
+    connections = readers()
 
     def record_when_sent(response: Response) -> Response:
         # After the answer is sent, so that the caller does not wait for it.
-        response.call_on_close(lambda: _record_use(engine, token_id, now))
+        response.call_on_close(lambda: _record_use(connections, token_id, now))
         return response
 
     return record_when_sent
 
 
-def _record_use(engine: Engine, token_id: int, now: datetime) -> None:
+def _record_use(connections: KeptConnections, token_id: int, now: datetime) -> None:
     try:
-        with engine.connect() as connection:
+        with connections.connect() as connection:
             api_tokens.record_use(connection, token_id, now=now)
     except SQLAlchemyError as error:
         log.warning("the use of a token was not recorded", extra={"error": reason(error)})

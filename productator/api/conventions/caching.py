@@ -22,10 +22,10 @@ def init_app(app: Flask, *, cache_s: int, is_all_private: bool) -> None:
         if not environ["PATH_INFO"].startswith(PROTECTED):
             headers.setdefault("Cache-Control", ASK_EACH_TIME)
             return response
-        if "Vary" in headers:
+        if headers.getlist("Vary"):
             response.vary.update(_CALLERS)
         else:
-            headers["Vary"] = _VARY
+            headers.add("Vary", _VARY)
         if is_all_private or "HTTP_AUTHORIZATION" in environ or "HTTP_COOKIE" in environ:
             headers["Cache-Control"] = _PRIVATE
         elif response.status_code in _KEPT and environ["REQUEST_METHOD"] in {"GET", "HEAD"}:

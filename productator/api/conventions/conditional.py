@@ -56,7 +56,7 @@ def tagged(
     if request.method in {"GET", "HEAD"} and _has_already(tag):
         return _not_modified(tag)
     response = json_response(body, status, headers)
-    response.headers["ETag"] = f'"{tag}"'
+    response.headers.add("ETag", f'"{tag}"')
     return response
 
 
@@ -72,7 +72,7 @@ def tagged_content(response: Response, *, identity: bytes | None = None) -> Resp
     tag = hashlib.sha256(response.get_data() if identity is None else identity).hexdigest()[:32]
     if _has_already(tag):
         return _not_modified(tag)
-    response.headers["ETag"] = f'"{tag}"'
+    response.headers.add("ETag", f'"{tag}"')
     return response
 
 
@@ -83,7 +83,7 @@ def tagged_file(content: str | bytes, content_type: str, *, cache_control: str) 
 
 
 def _has_already(tag: str) -> bool:
-    return "If-None-Match" in request.headers and request.if_none_match.contains_weak(tag)
+    return "HTTP_IF_NONE_MATCH" in request.environ and request.if_none_match.contains_weak(tag)
 
 
 def _not_modified(tag: str) -> Response:

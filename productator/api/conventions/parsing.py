@@ -1,11 +1,11 @@
 """Parses every request: its id, path, query and body."""
 
-import os
 import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE
 from collections.abc import Mapping
 from functools import cache
 from itertools import islice
+from random import getrandbits
 from typing import TypeVar
 from urllib.parse import unquote_to_bytes
 
@@ -71,11 +71,11 @@ def refuse_unreadable(app: Flask) -> None:
 
 
 def _name_request() -> None:
-    given = request.headers.get("X-Request-Id", "")
-    g.request_id = given if _SANE_ID.fullmatch(given) else os.urandom(16).hex()
+    given = request.environ.get("HTTP_X_REQUEST_ID", "")
+    g.request_id = request_id = given if _SANE_ID.fullmatch(given) else f"{getrandbits(128):032x}"
     # Every log line until the next request has this id, and nothing of the request before it.
     structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+    structlog.contextvars.bind_contextvars(request_id=request_id)
 
 
 def _refuse_unreadable() -> None:
@@ -133,7 +133,7 @@ def current_request_id() -> str:
 
 
 def _echo_request_id(response: Response) -> Response:
-    response.headers["X-Request-Id"] = current_request_id()
+    response.headers.add("X-Request-Id", current_request_id())
     return response
 
 

@@ -1,10 +1,28 @@
 """JSON responses, responses without a body, and a header of all responses."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, current_app
 from pydantic_core import to_json
+from werkzeug.datastructures import Headers
+
+
+class JsonResponse(Response):
+    """An answer that is complete, so that nothing of it is left to complete or to correct."""
+
+    def __init__(
+        self, content: bytes, status: int, headers: Iterable[tuple[str, str]], content_type: str
+    ) -> None:
+        own = (("Content-Type", content_type), ("Content-Length", str(len(content))))
+        super().__init__([content], status, Headers([*own, *headers]))
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if self.status_code != HTTPStatus.OK or environ["REQUEST_METHOD"] == "HEAD" or self._on_close:
+            return super().__call__(environ, start_response)
+        start_response(self.status, list(self.headers))
+        return self.response  # type: ignore[return-value]
 
 
 def json_response(
@@ -14,16 +32,14 @@ def json_response(
     *,
     content_type: str = "application/json",
 ) -> Response:
-    return current_app.response_class(
-        to_json(body), status=status, headers=headers, content_type=content_type
-    )
+    return JsonResponse(to_json(body), status, headers.items() if headers else (), content_type)
 
 
 def init_app(app: Flask) -> None:
     @app.after_request
     def forbid_guesses(response: Response) -> Response:
         """Keeps browsers from taking texts that clients wrote for scripts or pages."""
-        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers.add("X-Content-Type-Options", "nosniff")
         return response
 
 

@@ -1,0 +1,98 @@
+"""Connections of PyMySQL that read results with less work.
+
+A server describes the columns of each result anew, and PyMySQL needs longer for that than for a row. Here
+a connection knows descriptions that it has read before by their bytes, and a value is read in one step.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from pymysql.connections import Connection, MySQLResult
+from pymysql.protocol import NULL_COLUMN
+
+# By the first byte of a value: how many bytes of its length follow.
+_BYTES_OF_LENGTH = {252: 2, 253: 3, 254: 8}
+_END_OF_COLUMNS_BYTES = 9
+# Of as many columns. Statements have their own; a connection runs few that are worth it.
+_MOST_KNOWN = 16
+
+
+class _Columns(NamedTuple):
+    received: bytes
+    fields: list[Any]
+    converters: list[tuple[str | None, Callable[[Any], Any] | None]]
+    description: tuple[Any, ...]
+
+
+class LeanConnection(Connection):  # type: ignore[misc]  # it has no types
+    """It depends on internals of PyMySQL, whose version is pinned; tests compare what both read."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        # By their number, those read last at the end.
+        self.known_columns: defaultdict[int, list[_Columns]] = defaultdict(list)
+        super().__init__(*arguments, **options)
+
+    def arrived(self) -> bytes:
+        """What is there to read, or will be next, without taking it."""
+        try:
+            return bytes(self._rfile.peek())
+        except OSError:
+            return b""  # reading it raises the error that callers expect
+
+    def skip(self, size: int, *, packets: int) -> None:
+        self._rfile.read(size)
+        self._next_seq_id: int = (self._next_seq_id + packets) % 256
+
+    def _read_query_result(self, unbuffered: bool = False) -> Any:
+        self._result = None
+        result = _LeanResult(self)
+        if unbuffered:
+            result.init_unbuffered_query()
+        else:
+            result.read()
+        self._result = result
+        if result.server_status is not None:
+            self.server_status = result.server_status
+        return result.affected_rows
+
+
+class _LeanResult(MySQLResult):  # type: ignore[misc]  # it has no types
+    connection: LeanConnection
+
+    def _get_descriptions(self) -> None:
+        arrived = self.connection.arrived()
+        known = self.connection.known_columns[self.field_count]
+        for columns in reversed(known):
+            if arrived.startswith(columns.received):
+                self.connection.skip(len(columns.received), packets=self.field_count + 1)
+                _, self.fields, self.converters, self.description = columns
+                return
+        super()._get_descriptions()
+        size = sum(4 + len(each.get_all_data()) for each in self.fields) + _END_OF_COLUMNS_BYTES
+        if size <= len(arrived):
+            # Python makes an integer of ASCII bytes, too.
+            self.converters = [
+                (None if convert is int else encoding, convert) for encoding, convert in self.converters
+            ]
+            known.append(_Columns(arrived[:size], self.fields, self.converters, self.description))
+            del known[:-_MOST_KNOWN]
+
+    def _read_row_from_packet(self, packet: Any) -> tuple[Any, ...]:
+        data, position = packet.get_all_data(), 0
+        row: list[Any] = []
+        for encoding, convert in self.converters:
+            length = data[position]
+            position += 1
+            if length == NULL_COLUMN:
+                row.append(None)
+                continue
+            if length > NULL_COLUMN:
+                begin, position = position, position + _BYTES_OF_LENGTH[length]
+                length = int.from_bytes(data[begin:position], "little")
+            value = data[position : position + length]
+            position += length
+            if encoding is not None:
+                value = value.decode(encoding)
+            row.append(value if convert is None else convert(value))
+        return tuple(row)

@@ -1,0 +1,126 @@
+"""Connections that read results with less work give what PyMySQL's own give."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pymysql
+import pytest
+from sqlalchemy import Engine, make_url
+
+from productator.database.driver import LeanConnection
+
+pytestmark = pytest.mark.parametrize("server", ["mariadb", "mysql"], indirect=True)
+
+_STATEMENTS = [
+    "SELECT 1 AS one",
+    "SELECT NULL AS nothing, '' AS empty, -9223372036854775808 AS lowest, 18446744073709551615 AS highest",
+    "SELECT 1.50 AS exact, 1.5e0 AS floating",
+    "SELECT TIMESTAMP'2026-11-23 20:28:55.485399' AS time, DATE'2026-11-23' AS day",
+    "SELECT 'Kävézó ☕' AS text, CAST('bytes' AS BINARY) AS bytes, JSON_ARRAY(1, 'a') AS json",
+    *(
+        f"SELECT 'before' AS before_it, REPEAT('x', {size}) AS text, 7 AS after_it"
+        for size in (250, 251, 300, 70_000)
+    ),
+    "SELECT 1 AS one UNION ALL SELECT NULL UNION ALL SELECT 3",
+    "SELECT 1 AS one FROM (SELECT 1) AS nothing WHERE FALSE",
+    # More than is read at once.
+    "SELECT " + ", ".join(f"{number} AS `column {number}`" for number in range(300)),
+]
+
+
+@pytest.fixture
+def connections(engine: Engine) -> Iterator[tuple[LeanConnection, Any]]:
+    url = make_url(engine.url)
+    options: dict[str, Any] = {
+        "host": url.host,
+        "port": url.port,
+        "user": url.username,
+        "database": url.database,
+    }
+    options["password"] = url.password or ""
+    with closing(LeanConnection(**options)) as lean, closing(pymysql.connect(**options)) as plain:
+        yield lean, plain
+
+
+def _read(connection: Any, statement: str) -> tuple[Any, Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return cursor.description, cursor.fetchall()
+
+
+@pytest.mark.parametrize("statement", _STATEMENTS)
+def test_results_are_those_of_the_plain_driver_each_time(
+    connections: tuple[LeanConnection, Any], statement: str
+) -> None:
+    lean, plain = connections
+    expected = _read(plain, statement)
+
+    assert [_read(lean, statement) for _ in range(3)] == [expected] * 3
+
+
+def test_statements_in_turn_do_not_take_each_others_columns(connections: tuple[LeanConnection, Any]) -> None:
+    lean, plain = connections
+    statements = [f"SELECT {number} AS {name}" for number in range(20) for name in ("id", "id_of_another")]
+    expected = [_read(plain, each) for each in statements]
+
+    assert [_read(lean, each) for each in statements * 2] == expected * 2
+
+
+def test_a_column_of_another_type_is_read_as_that(connections: tuple[LeanConnection, Any]) -> None:
+    lean, _ = connections
+    _read(lean, "CREATE TEMPORARY TABLE counts (number BIGINT)")
+    _read(lean, "INSERT INTO counts VALUES (12)")
+    for _ in range(2):
+        assert _read(lean, "SELECT number FROM counts")[1] == ((12,),)
+
+    _read(lean, "ALTER TABLE counts MODIFY number VARCHAR(20)")
+
+    assert _read(lean, "SELECT number FROM counts")[1] == (("12",),)
+
+
+def test_no_more_than_some_descriptions_are_kept(connections: tuple[LeanConnection, Any]) -> None:
+    lean, _ = connections
+
+    for number in range(100):
+        _read(lean, f"SELECT 1 AS column_{number}")
+
+    assert 0 < len(lean.known_columns[1]) < 20
+
+
+def test_an_error_after_known_columns_is_raised_and_the_connection_goes_on(
+    connections: tuple[LeanConnection, Any],
+) -> None:
+    lean, _ = connections
+    numbers = "SELECT 1 AS n UNION ALL SELECT {}"
+    two_if_n_is_2 = "SELECT n UNION ALL SELECT 2 FROM (SELECT 1) AS x WHERE n = 2"
+    fails_at_its_second_row = f"SELECT ({two_if_n_is_2}) AS one FROM ({numbers}) AS numbers"
+    for _ in range(2):
+        assert _read(lean, fails_at_its_second_row.format(1))[1]
+
+    with pytest.raises(pymysql.OperationalError, match="more than 1 row"):
+        _read(lean, fails_at_its_second_row.format(2))
+
+    assert _read(lean, "SELECT 1")[1] == ((1,),)
+
+
+def test_a_connection_that_is_lost_raises_the_error_of_the_plain_driver(
+    connections: tuple[LeanConnection, Any],
+) -> None:
+    lean, plain = connections
+    _read(lean, "SELECT SLEEP(0) AS slept")
+    _read(plain, f"KILL {lean.thread_id()}")
+
+    with pytest.raises(pymysql.OperationalError, match=r"Lost connection|gone away"):
+        _read(lean, "SELECT SLEEP(0) AS slept")
+
+
+def test_an_answer_that_is_late_raises_the_error_of_the_plain_driver(
+    connections: tuple[LeanConnection, Any],
+) -> None:
+    lean, _ = connections
+    _read(lean, "SELECT SLEEP(0) AS slept")
+    lean._read_timeout = 1  # noqa: SLF001 - as productator/database/use.py does
+
+    with pytest.raises(pymysql.OperationalError, match="Lost connection"):
+        _read(lean, "SELECT SLEEP(3) AS slept")
