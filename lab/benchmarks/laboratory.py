@@ -208,9 +208,9 @@ def _upstream(latency_s: float, offers: int) -> Iterator[subprocess.Popen[str]]:
 
 
 def processor_s(pid: int | None) -> float:
-    """Processor seconds that a process has used; 0 if the process is not on this machine."""
+    """Processor seconds that a process and its former children have used; 0 if it is not on this machine."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
