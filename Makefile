@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run bootstrap run-api refresh notify serve simulator tests tests-all lint format bench bench-tools bench-refresher bench-catalogue bench-walk proofs fuzz chaos dump settings openapi screenshots bench-pages wheel lock deploy-tools clean
+.PHONY: help run bootstrap run-api refresh notify serve simulator tests tests-all lint format bench bench-tools bench-refresher bench-growth bench-catalogue bench-walk proofs fuzz chaos dump settings openapi screenshots bench-pages wheel lock deploy-tools clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -84,6 +84,10 @@ bench: bootstrap $(PEERS)/.installed ## Measures the API beside FastAPI, Django,
 
 bench-refresher: bootstrap ## Measures the refresher on MariaDB, beside simple loops
 	python -m lab.benchmarks.refresher compare
+
+GROWTH ?=
+bench-growth: bootstrap ## Plots what reads cost among a million products and a hundred million changes; half an hour
+	python -m lab.benchmarks.growth $(GROWTH)
 
 bench-catalogue: bootstrap ## Measures lists, searches and reads of a million products in DATABASE_URL
 	python -m lab.benchmarks.catalogue --database-url "$(DATABASE_URL)"

@@ -39,6 +39,7 @@ from lab.processes.system import System
 _PERIOD_S = 10  # of the refresher: 10,000 products in it are 1,000 a second
 _CHANGED_PERCENT = 10
 _LATENCY_S = 0.1
+_WARM_UP_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,9 @@ class Bench:
         asked = [self._proxied if scenario.is_proxied else self._ours, *self._peers]
         if not scenario.has_ceiling:
             asked = [server for server in asked if server.name != BARE]
+        for server in asked:
+            # The first requests of their kind build what the later ones use.
+            wrk.run(script, server.address, clients=scenario.clients, seconds=_WARM_UP_S)
         rounds = [[self._ask(scenario, server, script) for server in asked] for _ in range(self._rounds)]
         found = [_medians(of_one) for of_one in zip(*rounds, strict=True)]
         for each in found:

@@ -7,17 +7,19 @@ from sqlalchemy import Engine, text
 from productator.domain import utc_now
 
 OFFERS = 10
-_ROWS_A_STATEMENT = 200_000
+_ROWS_A_STATEMENT = 50_000
+# In ascending order, which is written ten times as fast as any other.
+_REMOTE_ID = "CONCAT('00000000-0000-4000-8000-', LPAD(seq, 12, '0'))"
 _PRODUCTS = """INSERT INTO products
     (id, name, description, remote_id, version, created_at, updated_at, registered_at, words)
-    SELECT seq, CONCAT('Product ', seq), :description, UUID(), 1, :now, :now, :now,
+    SELECT seq, CONCAT('Product ', seq), :description, {remote_id}, 1, :now, :now, :now,
         CONCAT('__product __', seq)
     FROM {numbers}"""
 _REFRESHES = """INSERT INTO refreshes (product_id, due_at, refreshed_at, failures, pending)
     SELECT seq, :due_at, :now, 0, 0 FROM {numbers}"""
 _OFFERS = f"""INSERT INTO offers
     (id, product_id, remote_id, price, items_in_stock, version, created_at, updated_at)
-    SELECT seq, 1 + (seq - 1) DIV {OFFERS}, UUID(), 1000 + seq * 7919 MOD 500, seq MOD 7, 1, :now, :now
+    SELECT seq, 1 + (seq - 1) DIV {OFFERS}, {{remote_id}}, 1000 + seq * 7919 MOD 500, seq MOD 7, 1, :now, :now
     FROM {{numbers}}"""
 
 
@@ -35,6 +37,6 @@ def fill(engine: Engine, first: int, last: int) -> None:
             numbers = f"seq_{start}_to_{min(start + _ROWS_A_STATEMENT - 1, end)}"
             used = {name: value for name, value in values.items() if f":{name}" in statement}
             with engine.begin() as connection:
-                connection.execute(text(statement.format(numbers=numbers)), used)
+                connection.execute(text(statement.format(numbers=numbers, remote_id=_REMOTE_ID)), used)
     with engine.begin() as connection:
         connection.execute(text("ANALYZE TABLE products, refreshes, offers"))
