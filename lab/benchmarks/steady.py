@@ -24,8 +24,8 @@ def observe(
     lab: Laboratory, *, period_s: float, periods: int, percent: float, burst: int
 ) -> Iterator[dict[str, Any]]:
     began = time.monotonic()
-    with _running(lab, period_s) as pid:
-        products = _until_all_are_fresh(lab)
+    with running(lab, period_s) as pid:
+        products = until_all_are_fresh(lab)
         yield {"what": "all are fresh for the first time", "after_s": time.monotonic() - began}
         _let_time_pass(lab, period_s, percent, _SETTLE_PERIODS, products)
         lab.upstream_report()
@@ -43,7 +43,8 @@ def observe(
 
 
 @contextmanager
-def _running(lab: Laboratory, period_s: float) -> Iterator[int]:
+def running(lab: Laboratory, period_s: float) -> Iterator[int]:
+    """A refresher as in production; yields its process id."""
     environment = lab.environment | {"REFRESHER_PERIOD": f"{period_s:g}", "REFRESHER_METRICS_PORT": "0"}
     command = [sys.executable, "-m", "refresher"]
     with subprocess.Popen(command, env=environment, cwd=REPOSITORY, stdout=subprocess.DEVNULL) as process:
@@ -57,8 +58,8 @@ def _processes(lab: Laboratory, pid: int) -> dict[str, int | None]:
     return {"refresher": pid, "database": lab.server_pid, "upstream": lab.upstream_pid}
 
 
-def _until_all_are_fresh(lab: Laboratory) -> int:
-    """Returns the number of products."""
+def until_all_are_fresh(lab: Laboratory) -> int:
+    """Waits until each product has been refreshed; returns their number."""
     while True:
         with lab.engine.connect() as connection:
             found = connection.exec_driver_sql("SELECT COUNT(*), COUNT(refreshed_at) FROM refreshes").one()

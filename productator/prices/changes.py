@@ -1,6 +1,7 @@
 """What is recorded when a product's offers change: an event for each offer, and a new aggregate. Pure."""
 
 from collections.abc import Iterable, Mapping
+from itertools import compress
 from typing import NamedTuple
 
 from productator.domain import MAX_AMOUNT, ChangeKind
@@ -55,13 +56,13 @@ def events(before: Offers, after: Offers) -> list[OfferEvent]:
 
 
 def aggregate(offers: Iterable[OfferState]) -> Aggregate:
-    states = list(offers)
-    prices = [price for _, price, items in states if items]
+    _, prices, items = tuple(zip(*offers, strict=True)) or ((), (), ())
     # The column and every JSON reader can hold so much.
-    items = min(sum([items for _, _, items in states]), MAX_AMOUNT)
-    if not prices:
-        return Aggregate(None, None, None, len(states), items)
-    return Aggregate(min(prices), max(prices), rounded(sum(prices) * SCALE, len(prices)), len(states), items)
+    in_stock, all_items = list(compress(prices, items)), min(sum(items), MAX_AMOUNT)
+    if not in_stock:
+        return Aggregate(None, None, None, len(items), all_items)
+    average = rounded(sum(in_stock) * SCALE, len(in_stock))
+    return Aggregate(min(in_stock), max(in_stock), average, len(items), all_items)
 
 
 def rounded(amount: int, parts: int) -> int:

@@ -10,7 +10,7 @@ from productator.database.bulk import insert_rows
 from productator.prices import changes, clock_jumps, outbox, product_prices
 from productator.prices.changes import Aggregate, Offers
 from productator.prices.clock_jumps import CLOCKS_DIFFER, TICK
-from productator.prices.history_tables import CHANGE_COLUMNS, CHANGES, POINT_COLUMNS, POINTS, recorded_since
+from productator.prices.history_tables import CHANGE_COLUMNS, CHANGES, POINT_COLUMNS, POINTS, RECORDED_SINCE
 
 
 class Observation(NamedTuple):
@@ -49,7 +49,8 @@ def _times(session: Session, observations: Iterable[Observation]) -> dict[int, d
         each.product_id: each.at if each.at <= now.earliest + CLOCKS_DIFFER else now.earliest
         for each in observations
     }
-    found = session.connection().execute(recorded_since(min(times.values()), times)).all()
+    recorded = {"since": min(times.values()), "product_ids": times}
+    found = session.connection().execute(RECORDED_SINCE, recorded).all()
     ahead = {product_id for product_id, recorded_at, _ in found if recorded_at > now.future}
     moved = clock_jumps.move_to_now(session, ahead, now) if ahead else {}
     for product_id, recorded_at, _ in found:

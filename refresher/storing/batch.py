@@ -13,6 +13,7 @@ from sqlalchemy import Table, select, update
 from sqlalchemy.orm import Session
 
 from productator.database.bulk import update_each
+from productator.database.number_lists import in_list
 from productator.models import Product, Refresh
 from productator.models.product import LAST_ERROR_LENGTH
 from productator.offers_service import offer_list
@@ -27,6 +28,16 @@ from refresher.storing.reconcile import reconcile
 
 _REFRESHES = cast("Table", Refresh.__table__)
 _PRODUCTS = cast("Table", Product.__table__)
+
+_LOCK = (
+    select(_REFRESHES.c.product_id, _REFRESHES.c.claim_token, _REFRESHES.c.due_again)
+    .where(in_list(_REFRESHES.c.product_id, "product_ids"))
+    # In a fixed order, so that two workers wait for each other instead of deadlocking.
+    .order_by(_REFRESHES.c.product_id)
+    .with_for_update()
+)
+# It sets the columns whose values are among the parameters.
+_SET = update(_REFRESHES).where(in_list(_REFRESHES.c.product_id, "product_ids"))
 
 
 def store(
@@ -59,14 +70,8 @@ def _lock_claims(
 
     And the products for which another refresh was asked for meanwhile.
     """
-    query = (
-        select(_REFRESHES.c.product_id, _REFRESHES.c.claim_token, _REFRESHES.c.due_again)
-        .where(_REFRESHES.c.product_id.in_(sorted(result.claim.product_id for result in results)))
-        # In a fixed order, so that two workers wait for each other instead of deadlocking.
-        .order_by(_REFRESHES.c.product_id)
-        .with_for_update()
-    )
-    rows = session.connection().execute(query).all()
+    product_ids = [result.claim.product_id for result in results]
+    rows = session.connection().execute(_LOCK, {"product_ids": product_ids}).all()
     tokens = {product_id: token for product_id, token, _ in rows}
     ours = [result for result in results if tokens.get(result.claim.product_id) == result.claim.token]
     due_again = {product_id for product_id, _, is_due_again in rows if is_due_again}
@@ -174,9 +179,7 @@ def _store_due_times(
         # They were read within a fraction of a second of each other; none counts as younger than it is.
         values = next_refresh.values(min(result.read_at or now for result in results))
         product_ids = [result.claim.product_id for result in results]
-        session.connection().execute(
-            update(_REFRESHES).where(_REFRESHES.c.product_id.in_(product_ids)).values(values)
-        )
+        session.connection().execute(_SET, {"product_ids": product_ids, **values})
 
 
 def _next_refresh(

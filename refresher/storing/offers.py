@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from productator.database.bulk import insert_rows, slices, update_each
 from productator.database.column_types import CommaJoined
+from productator.database.number_lists import in_list
 from productator.domain import OfferData
 from productator.models import Offer
 from productator.prices.changes import Offers, OfferState
@@ -33,8 +34,10 @@ _AS_JSON: tuple[ColumnElement[Any], ...] = (
     *_OF_ONE[2:],
     literal_column("0"),
 )
-_TOGETHER = select(_OFFERS.c.product_id, func.count(), CommaJoined(true(), *_AS_JSON)).group_by(
-    _OFFERS.c.product_id
+_TOGETHER = (
+    select(_OFFERS.c.product_id, func.count(), CommaJoined(true(), *_AS_JSON))
+    .where(in_list(_OFFERS.c.product_id, "product_ids"))
+    .group_by(_OFFERS.c.product_id)
 )
 
 
@@ -42,7 +45,7 @@ def stored(session: Session, product_ids: Sequence[int]) -> Mapping[int, Offers]
     """All offers of the products, own offers included."""
     connection = session.connection()
     found: dict[int, Offers] = {product_id: {} for product_id in product_ids}
-    for product_id, count, text in connection.execute(_TOGETHER.where(_OFFERS.c.product_id.in_(product_ids))):
+    for product_id, count, text in connection.execute(_TOGETHER, {"product_ids": product_ids}):
         offers = _parsed(text, count)
         found[product_id] = _in_rows(connection, product_id) if offers is None else offers
     return found

@@ -5,14 +5,17 @@ from typing import cast
 
 import pytest
 from sqlalchemy import Engine, Table, select, update
+from sqlalchemy.exc import StatementError
 
 from productator.database.bulk import insert_rows, update_each
-from productator.models import Offer, Refresh
+from productator.database.number_lists import in_list
+from productator.models import Offer, Product, Refresh
 from tests import factories
 from tests.refresher.builders import NOW, offer
 from tests.refresher.rows import Sessions, offer_rows, refresh_of, stored_offers, stored_products
 
 OFFERS = cast("Table", Offer.__table__)
+PRODUCTS = cast("Table", Product.__table__)
 REFRESHES = cast("Table", Refresh.__table__)
 
 
@@ -83,3 +86,18 @@ def test_times_of_any_zone_are_stored_as_sqlalchemy_stores_them(engine: Engine, 
         found = connection.scalars(same_time.order_by(REFRESHES.c.product_id)).all()
 
     assert found == [first, second]
+
+
+def test_a_statement_finds_the_rows_with_the_ids_that_it_is_given(engine: Engine, sessions: Sessions) -> None:
+    first, _, last = stored_products(sessions, 3)
+    query = select(PRODUCTS.c.id).where(in_list(PRODUCTS.c.id, "ids")).order_by(PRODUCTS.c.id)
+    with engine.connect() as connection:
+        found = [connection.scalars(query, {"ids": ids}).all() for ids in ([], {last: "", first: ""}, [last])]
+
+    assert found == [[], [first, last], [last]]
+
+
+def test_a_list_of_ids_takes_nothing_but_numbers(engine: Engine) -> None:
+    query = select(PRODUCTS.c.id).where(in_list(PRODUCTS.c.id, "ids"))
+    with engine.connect() as connection, pytest.raises(StatementError, match="Could not render"):
+        connection.execute(query, {"ids": ["1) OR (1=1"]})
