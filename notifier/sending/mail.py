@@ -61,11 +61,15 @@ class MailSender:
         self._waiting.append(claim)
 
     def receive(self) -> list[DeliveryOutcome]:
-        """What has ended; starts what waits."""
+        """What has ended; starts what waits, unless it has waited for longer than its claim lasts."""
         outcomes = [outcome for each in self._threads if (outcome := each.take()) is not None]
-        for thread in self._threads:
-            if self._waiting and not thread.is_busy:
-                thread.start(partial(self._outcome, self._waiting.popleft()))
+        idle = [each for each in self._threads if not each.is_busy]
+        while self._waiting and (idle or self._waiting[0].has_lapsed):
+            claim = self._waiting.popleft()
+            if claim.has_lapsed:
+                outcomes.append(DeliveryOutcome(claim, None, is_lapsed=True))
+            else:
+                idle.pop().start(partial(self._outcome, claim))
         return outcomes
 
     def _outcome(self, claim: DeliveryClaim) -> DeliveryOutcome:
