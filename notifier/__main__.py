@@ -19,12 +19,11 @@ from notifier.sending.http import HttpSender
 from notifier.sending.mail import MailSender, MailServer
 from notifier.worker import UNDER_WAY_A_CHANNEL, DeliveryWorker
 from productator.access import installation_keys
-from productator.alerts import evaluating
+from productator.alerts.evaluating import Evaluator
 from productator.alerts.mute_links import mute_path
 from productator.alerts.sealing import Seal
 from productator.config import Settings
 from productator.database.engine import make_engine
-from productator.domain import utc_now
 from productator.errors import ConfigError
 from productator.ops import logging as log_lines
 from productator.workers import probes
@@ -94,7 +93,7 @@ def make_worker(
         mail_server(settings), mute_link=_mute_link(sessions, settings.public_url), wake=http.wake
     )
     return DeliveryWorker(
-        evaluate=lambda: evaluating.run_once(sessions, period, utc_now(), currency=settings.currency),
+        evaluator=Evaluator(sessions, period, currency=settings.currency),
         store=Store(sessions, random.Random()),  # noqa: S311 - jitter, not a secret
         http=http,
         mail=mail,

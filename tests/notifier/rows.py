@@ -19,6 +19,7 @@ from notifier.worker import DeliveryWorker
 from productator.alerts import channels
 from productator.alerts.channels import ChannelKind, NewChannel
 from productator.alerts.deliveries import announce
+from productator.alerts.evaluating import Evaluator
 from productator.alerts.sealing import Seal
 from productator.domain import networks_in, utc_now
 from productator.models import Channel, Delivery
@@ -90,7 +91,7 @@ def new_worker(
 
     http = HttpSender(LOOPBACK, concurrency=50, timeout_s=timeout_s)
     return DeliveryWorker(
-        evaluate=lambda: (0, 0),
+        evaluator=Evaluator(sessions, timedelta(seconds=30)),
         store=Store(sessions, random.Random(1)),
         http=http,
         mail=MailSender(mail_server, mute_link=mute_link, wake=http.wake),
