@@ -123,7 +123,8 @@ def terms(rule: AlertRule | RuleRow, period: timedelta) -> Terms:
         price=rule.price or 0,
         percent=rule.percent or 0,
         confirm=rule.confirm_periods * (period // timedelta(microseconds=1)),
-        cooldown=rule.cooldown_s * SECOND,
+        # A second outage is news however soon it comes. Told after a cooldown, it would be told too late.
+        cooldown=0 if rule.kind == Kind.SERVICE else rule.cooldown_s * SECOND,
         rearm_percent=rule.rearm_percent,
     )
 
