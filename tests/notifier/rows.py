@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session, sessionmaker
 from notifier.metrics import NotifierMetrics
 from notifier.queue.store import Store
 from notifier.sending.http import HttpSender
-from notifier.sending.mail import MailSender, MailServer
+from notifier.sending.mail import MailSender
+from notifier.sending.smtp import MailServer
 from notifier.worker import DeliveryWorker
 from productator.alerts import channels
 from productator.alerts.channels import ChannelKind, NewChannel
@@ -94,7 +95,7 @@ def new_worker(
         evaluator=Evaluator(sessions, timedelta(seconds=30)),
         store=Store(sessions, random.Random(1)),
         http=http,
-        mail=MailSender(mail_server, mute_link=mute_link, wake=http.wake),
+        mail=MailSender(mail_server, allowed=LOOPBACK, mute_link=mute_link, wake=http.wake),
         seal=Seal(None),
         metrics=NotifierMetrics(CollectorRegistry()),
     )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, sessionmaker
-from standardwebhooks import Webhook
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from notifier.queue import claims, holding
 from notifier.queue.due import due_channels
@@ -54,6 +54,24 @@ def test_after_a_rotation_both_secrets_verify(sessions: Sessions, receiver: Rece
     assert old is not None
     for secret in (old, new):
         Webhook(secret).verify(request.body, request.headers)
+
+
+def test_a_day_after_a_rotation_the_old_secret_verifies_no_more(
+    sessions: Sessions, receiver: Receiver
+) -> None:
+    channel_id, old = rows.new_channel(sessions, receiver.address)
+    with sessions.begin() as session:
+        yesterday = utc_now() - channels.BOTH_SECRETS_FOR
+        _, new = channels.rotate_secret(session, channel_id, Seal(None), now=yesterday)
+    rows.new_delivery(sessions, channel_id)
+
+    rows.deliver(sessions)
+
+    (request,) = receiver.requests
+    assert Webhook(new).verify(request.body, request.headers)
+    assert old is not None
+    with pytest.raises(WebhookVerificationError):
+        Webhook(old).verify(request.body, request.headers)
 
 
 @pytest.mark.parametrize("status", [301, 400, 404, 429, 500, 503])
