@@ -111,7 +111,7 @@ def _note_due(session: Session, *, now: datetime) -> None:
         return
     session.execute(update(_STATES).where(_STATES.c.id.in_([each for each, _ in due])).values(check_at=None))
     product_ids = dict.fromkeys(product_id for _, product_id in due)
-    session.execute(insert(_OUTBOX), [{"product_id": product_id} for product_id in product_ids])
+    session.execute(insert(_OUTBOX), [{"product_id": each, "noted_at": now} for each in product_ids])
 
 
 def evaluate_product(

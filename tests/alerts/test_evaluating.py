@@ -221,6 +221,15 @@ def test_nothing_is_noted_where_no_rule_is(world: World) -> None:
     assert outbox(world) == 0
 
 
+def test_rules_that_no_price_makes_true_note_nothing(world: World) -> None:
+    for kind in ("service", "stale", "failing"):
+        world.rule(kind)
+    product = world.product()
+    world.price(product, 1_234)
+
+    assert outbox(world) == 0
+
+
 def test_the_note_is_rolled_back_with_the_change(world: World) -> None:
     product = world.product()
     world.rule("out_of_stock", product_id=product)
