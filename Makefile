@@ -111,7 +111,7 @@ fuzz: bootstrap ## Runs Schemathesis against the API; EXAMPLES=50 CASES=1000 for
 	python -m lab.proofs fuzz --examples $(EXAMPLES) --cases $(CASES)
 
 CHAOS ?=
-chaos: bootstrap ## Kills refreshers and the database repeatedly, with all faults of the service; about ten minutes
+chaos: bootstrap ## Kills refreshers, notifiers and the database repeatedly, with all faults of the service; about ten minutes
 	python -m lab.chaos $(CHAOS)
 
 dump: bootstrap ## Rewrites dump.sql from the models

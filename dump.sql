@@ -7,6 +7,7 @@ CREATE TABLE alert_outbox (
   product_id BIGINT NOT NULL,
   claim_token VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin,
   claimed_until DATETIME(6),
+  noted_at DATETIME(6),
   CONSTRAINT pk_alert_outbox PRIMARY KEY (id)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_unicode_ci;
 
@@ -345,6 +346,6 @@ CREATE TABLE alembic_version (
   CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0017');
+INSERT INTO alembic_version (version_num) VALUES ('0018');
 
 INSERT INTO schema_compatibility (oldest_revision) VALUES ('0010');

@@ -16,15 +16,15 @@ from notifier.maintenance import NotifierMaintenance
 from notifier.metrics import NotifierMetrics
 from notifier.queue.store import Store
 from notifier.sending.http import HttpSender
-from notifier.sending.mail import MailSender, MailServer
+from notifier.sending.mail import MailSender
+from notifier.sending.smtp import MailServer
 from notifier.worker import UNDER_WAY_A_CHANNEL, DeliveryWorker
 from productator.access import installation_keys
-from productator.alerts import evaluating
+from productator.alerts.evaluating import Evaluator
 from productator.alerts.mute_links import mute_path
 from productator.alerts.sealing import Seal
 from productator.config import Settings
 from productator.database.engine import make_engine
-from productator.domain import utc_now
 from productator.errors import ConfigError
 from productator.ops import logging as log_lines
 from productator.workers import probes
@@ -91,10 +91,13 @@ def make_worker(
     period = timedelta(seconds=settings.refresher_period_s)
     http = HttpSender(settings.alert_networks, concurrency=_CONNECTIONS)
     mail = MailSender(
-        mail_server(settings), mute_link=_mute_link(sessions, settings.public_url), wake=http.wake
+        mail_server(settings),
+        allowed=settings.alert_networks,
+        mute_link=_mute_link(sessions, settings.public_url),
+        wake=http.wake,
     )
     return DeliveryWorker(
-        evaluate=lambda: evaluating.run_once(sessions, period, utc_now(), currency=settings.currency),
+        evaluator=Evaluator(sessions, period, currency=settings.currency),
         store=Store(sessions, random.Random()),  # noqa: S311 - jitter, not a secret
         http=http,
         mail=mail,
@@ -112,6 +115,8 @@ def mail_server(settings: Settings) -> MailServer | None:
         settings.smtp_user,
         settings.smtp_password,
         settings.smtp_from,
+        starttls=settings.smtp_starttls,
+        ca_file=settings.smtp_ca_file,
     )
 
 

@@ -1,6 +1,5 @@
 """What the notifier reports to Prometheus."""
 
-import time
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -40,8 +39,6 @@ class NotifierMetrics:
         self._disabled = Gauge(
             f"{_PREFIX}_channels_disabled", "Channels that failed for good", registry=registry
         )
-        # The oldest row of the outbox, and since when it has been that.
-        self._oldest_row: tuple[int | None, float] = (None, time.monotonic())
 
     def count_deliveries(self, counts: Mapping[str, int]) -> None:
         for outcome, count in counts.items():
@@ -56,11 +53,10 @@ class NotifierMetrics:
 
     def measure(self, session: Session, *, now: datetime) -> None:
         """Reads the ends of three indexes."""
-        oldest = session.scalar(select(func.min(ChangedProduct.id)))
-        # Rows have no time: another oldest row means that the one before it was looked at.
-        if oldest is None or oldest != self._oldest_row[0]:
-            self._oldest_row = oldest, time.monotonic()
-        self._outbox_age.set(0 if oldest is None else time.monotonic() - self._oldest_row[1])
+        # By the row itself: a notifier that ends and starts again sees the same age, and so do several.
+        oldest = select(ChangedProduct.noted_at).order_by(ChangedProduct.id).limit(1)
+        noted_at = session.scalar(oldest)
+        self._outbox_age.set(max(0.0, (now - noted_at).total_seconds()) if noted_at else 0)
         due = select(func.min(Delivery.next_try_at)).where(
             Delivery.status == Status.PENDING, Delivery.next_try_at <= now
         )

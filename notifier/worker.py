@@ -9,7 +9,9 @@ import logging
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import partial
+from typing import Protocol
 
 from sqlalchemy.exc import DBAPIError
 
@@ -40,18 +42,25 @@ _PAUSE_S = 1.0
 _CALLS_S, _STORING_S = 5.0, 3.0
 
 
+class Evaluates(Protocol):
+    """Brings rules up to date: see `evaluating.Evaluator`."""
+
+    def run_once(self, now: datetime) -> tuple[int, int]: ...
+    def stop(self) -> None: ...
+    def give_back(self) -> None: ...
+
+
 class DeliveryWorker:
     def __init__(
         self,
         *,
-        evaluate: Callable[[], tuple[int, int]],
+        evaluator: Evaluates,
         store: Store,
         http: HttpSender,
         mail: MailSender,
         seal: Seal,
         metrics: NotifierMetrics,
     ) -> None:
-        """`evaluate` brings rules up to date; it returns the numbers of products and of events."""
         self._store = store
         self._http = http
         self._mail = mail
@@ -59,7 +68,7 @@ class DeliveryWorker:
         self._metrics = metrics
         self._queue = _Queue()
         self._storing: Background[Run] = Background("queue", wake=http.wake)
-        self._evaluating = _Evaluating(evaluate, metrics, wake=http.wake)
+        self._evaluating = _Evaluating(evaluator, metrics, wake=http.wake)
         # What ended since the last run, and what that run is storing.
         self._outcomes: list[DeliveryOutcome] = []
         self._being_stored: list[DeliveryOutcome] = []
@@ -101,9 +110,10 @@ class DeliveryWorker:
 
     def finish(self) -> None:
         """Waits a little for what is under way, stores it, and gives the other claims back."""
+        self._evaluating.stop()
         unsent = self._queue.drop_waiting()
         until = time.monotonic() + _CALLS_S
-        while time.monotonic() < until and (self._queue.in_hand or self._storing.is_busy):
+        while time.monotonic() < until and self._is_busy:
             self._receive(min(_IDLE_S, max(0.0, until - time.monotonic())))
             unsent += self._take_last_run()
         self._http.close()
@@ -119,6 +129,11 @@ class DeliveryWorker:
     def _store_last(self, outcomes: list[DeliveryOutcome], unsent: list[DeliveryClaim]) -> None:
         self._store.save(outcomes)
         self._store.give_back(unsent)
+        self._evaluating.give_back()
+
+    @property
+    def _is_busy(self) -> bool:
+        return bool(self._queue.in_hand or self._storing.is_busy or self._evaluating.is_working)
 
     def _take_last_run(self) -> list[DeliveryClaim]:
         try:
@@ -162,7 +177,9 @@ class DeliveryWorker:
 
     def _send(self) -> None:
         for claim in self._queue.next():
-            log.debug("sending", extra={"delivery_id": claim.delivery_id})
+            if claim.has_lapsed:
+                self._end([DeliveryOutcome(claim, None, is_lapsed=True)])
+                continue
             if claim.channel.kind == ChannelKind.EMAIL:
                 self._mail.send(claim)
                 continue
@@ -185,7 +202,11 @@ class DeliveryWorker:
     def _end(self, outcomes: list[DeliveryOutcome]) -> None:
         for outcome in outcomes:
             self._queue.end(outcome.claim)
-            if outcome.error is not None:
+            if outcome.is_lapsed:
+                log.info(
+                    "its claim lapsed before it was sent", extra={"delivery_id": outcome.claim.delivery_id}
+                )
+            elif outcome.error is not None:
                 log.warning(
                     "not delivered",
                     extra={
@@ -195,7 +216,7 @@ class DeliveryWorker:
                         "error": outcome.error,
                     },
                 )
-        self._outcomes += outcomes
+        self._outcomes += [each for each in outcomes if not each.is_lapsed]
 
 
 class _Queue:
@@ -204,6 +225,8 @@ class _Queue:
     def __init__(self) -> None:
         self._waiting: dict[int, deque[DeliveryClaim]] = defaultdict(deque)
         self._under_way: Counter[int] = Counter()
+        # Channels of which another message may be sent: most turns end one call of hundreds.
+        self._ready: set[int] = set()
         # How many each channel has, waiting or under way.
         self.in_hand: Counter[int] = Counter()
 
@@ -211,19 +234,23 @@ class _Queue:
         for claim in claims:
             self._waiting[claim.channel.id].append(claim)
             self.in_hand[claim.channel.id] += 1
+            self._ready.add(claim.channel.id)
 
     def next(self) -> list[DeliveryClaim]:
         """What may be sent now."""
         found = []
-        for channel_id, waiting in list(self._waiting.items()):
+        for channel_id in sorted(self._ready & self._waiting.keys()):
+            waiting = self._waiting[channel_id]
             while waiting and self._under_way[channel_id] < UNDER_WAY_A_CHANNEL:
                 self._under_way[channel_id] += 1
                 found.append(waiting.popleft())
             if not waiting:
                 del self._waiting[channel_id]
+        self._ready.clear()
         return found
 
     def end(self, claim: DeliveryClaim) -> None:
+        self._ready.add(claim.channel.id)
         for counter in (self._under_way, self.in_hand):
             counter[claim.channel.id] -= 1
             if not counter[claim.channel.id]:
@@ -242,10 +269,8 @@ class _Queue:
 class _Evaluating:
     """Evaluates rules now and then, in a thread."""
 
-    def __init__(
-        self, evaluate: Callable[[], tuple[int, int]], metrics: NotifierMetrics, *, wake: Callable[[], None]
-    ) -> None:
-        self._evaluate = evaluate
+    def __init__(self, evaluator: Evaluates, metrics: NotifierMetrics, *, wake: Callable[[], None]) -> None:
+        self._evaluator = evaluator
         self._metrics = metrics
         self._thread: Background[tuple[int, int]] = Background("evaluation", wake=wake)
         self._due_at = 0.0
@@ -253,6 +278,18 @@ class _Evaluating:
     @property
     def busy_s(self) -> float:
         return self._thread.busy_s
+
+    @property
+    def is_working(self) -> bool:
+        return self._thread.is_working
+
+    def stop(self) -> None:
+        self._evaluator.stop()
+
+    def give_back(self) -> None:
+        """Not while it works: what it is looking at is its own until its lease ends."""
+        if not self.is_working:
+            self._evaluator.give_back()
 
     def turn(self) -> None:
         try:
@@ -269,4 +306,4 @@ class _Evaluating:
             # More may wait.
             self._due_at = time.monotonic() + (0.0 if products else _EVALUATE_EVERY_S)
         if not self._thread.is_busy and time.monotonic() >= self._due_at:
-            self._thread.start(self._evaluate)
+            self._thread.start(lambda: self._evaluator.run_once(utc_now()))

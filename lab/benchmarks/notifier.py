@@ -24,6 +24,7 @@ from notifier.worker import DeliveryWorker
 from productator.alerts import channels
 from productator.alerts.channels import ChannelKind, NewChannel
 from productator.alerts.deliveries import Status
+from productator.alerts.evaluating import Evaluator
 from productator.alerts.sealing import Seal
 from productator.database import migrate
 from productator.database.engine import make_engine
@@ -134,7 +135,7 @@ def _fill(sessions: sessionmaker[Session], channel_ids: list[int], events: int) 
 def _worker(sessions: sessionmaker[Session]) -> DeliveryWorker:
     http = HttpSender(networks_in("127.0.0.0/8"), concurrency=500)
     return DeliveryWorker(
-        evaluate=lambda: (0, 0),
+        evaluator=Evaluator(sessions, timedelta(seconds=30)),
         store=Store(sessions, random.Random(1)),
         http=http,
         mail=MailSender(None, mute_link=lambda _: None, wake=http.wake),

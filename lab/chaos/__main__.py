@@ -1,11 +1,13 @@
-"""Chaos: refreshers and database servers are killed with -9, and the service has faults, at random moments.
+"""Chaos: workers and database servers are killed with -9, and the service has faults, at random moments.
 
     python -m lab.chaos
     python -m lab.chaos --node mysql+pymysql://root:root@127.0.0.1:33061/chaos \\
         --kill-command 'docker kill chaos-mysql' --start-command 'docker start chaos-mysql'
 
-Three refreshers share the work on an empty database, and callers write own offers through the API. In the end
-everything that was ever stored is compared with the answers of the Offers service and the writes of callers.
+Three refreshers share the work on an empty database, callers write own offers through the API, and notifiers
+tell receivers that fail and hang what a thousand alert rules find. In the end everything that was ever
+stored is compared with the answers of the Offers service and the writes of callers, and the events with the
+history.
 Without --node the database is a MariaDB of its own. Several --node are the nodes of one cluster: each
 refresher works on another, and `{node}` in the commands is the number of the one to kill or start, from 1.
 The exit code is 1 when a promise was broken.
@@ -33,10 +35,12 @@ _STARTED = time.monotonic()
 
 @click.command()
 @click.option("--refresher-kills", default=200, show_default=True)
+@click.option("--notifier-kills", default=100, show_default=True)
 @click.option("--database-kills", default=50, show_default=True)
 @click.option("--faults", default=10_000, show_default=True)
 @click.option("--products", default=600, show_default=True)
 @click.option("--refreshers", default=3, show_default=True)
+@click.option("--rules", default=1_000, show_default=True)
 @click.option("--period", default=10.0, show_default=True, help="Seconds between two refreshes of a product.")
 @click.option("--seed", default=1, show_default=True)
 @click.option("--longest", default=3600.0, show_default=True, help="Ends after so many seconds in any case.")
@@ -46,10 +50,12 @@ _STARTED = time.monotonic()
 def main(
     *,
     refresher_kills: int,
+    notifier_kills: int,
     database_kills: int,
     faults: int,
     products: int,
     refreshers: int,
+    rules: int,
     period: float,
     seed: int,
     longest: float,
@@ -62,11 +68,13 @@ def main(
         raise click.UsageError("--node needs --kill-command and --start-command, or --database-kills 0.")
     plan = Plan(
         refresher_kills=refresher_kills,
+        notifier_kills=notifier_kills,
         database_kills=database_kills,
         faults=faults,
         seed=seed,
         products=products,
         refreshers=refreshers,
+        rules=rules,
         period_s=period,
         longest_s=longest,
     )

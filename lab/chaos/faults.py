@@ -1,10 +1,11 @@
-"""Breaks things at random moments: kills refreshers and database servers, and gives the service faults."""
+"""Breaks things at random moments: kills workers and database servers, and gives the service faults."""
 
 import random
 import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import requests
 
@@ -13,60 +14,66 @@ from lab.chaos.plan import Plan
 from lab.chaos.servers import DatabaseServers
 from lab.chaos.waits import ScheduleObserver
 from lab.fault_rules import FAULTS
+from lab.processes.notifier import Notifier
+from lab.processes.program import Program
 from lab.processes.refresher import Refresher
 from lab.processes.simulator import Simulator
-from lab.processes.system import System
 
 _STEP_S = 0.05
 _REPORT_EVERY_S = 30
 
+Member = TypeVar("Member", bound=Program)
 
-class RefresherTeam:
-    """Refreshers, each on one of the servers; a killed one is replaced at once."""
 
-    def __init__(self, system: System, urls: Sequence[str], plan: Plan, chance: random.Random) -> None:
-        self._system = system
+class Team(Generic[Member]):
+    """Refreshers or notifiers, each on one of the servers; a killed one is replaced at once."""
+
+    def __init__(
+        self, start: Callable[[str], Member], urls: Sequence[str], size: int, chance: random.Random
+    ) -> None:
+        """`start` starts a member that works on the server of this address, and does not wait."""
+        self._start_on = start
         self._urls = urls
         self._chance = chance
-        self._members = [self._start(number) for number in range(plan.refreshers)]
+        self._members = [self._start(number) for number in range(size)]
         # When each member is killed; None: it is still starting.
-        self._kill_at: list[float | None] = [None] * plan.refreshers
+        self._kill_at: list[float | None] = [None] * size
         self.kills = 0
         # Exit codes of members that nobody had killed.
         self.unexpected_exits: list[int] = []
 
     @property
-    def members(self) -> Sequence[Refresher]:
+    def members(self) -> Sequence[Member]:
         return self._members
 
     def working(self) -> set[int]:
-        """The numbers of the servers that a started refresher uses."""
+        """The numbers of the servers that a started member uses."""
         return {number % len(self._urls) for number, at in enumerate(self._kill_at) if at is not None}
 
     def step(self, *, kill: bool) -> None:
-        for number, refresher in enumerate(self._members):
+        for number, member in enumerate(self._members):
             kill_at = self._kill_at[number]
-            if not refresher.is_running:
-                self.unexpected_exits.append(refresher.end())
+            if not member.is_running:
+                self.unexpected_exits.append(member.end())
                 self._replace(number)
             elif kill_at is None:
-                if _is_alive(refresher):
+                if _is_alive(member):
                     self._kill_at[number] = time.monotonic() + self._chance.uniform(0, 8)
             elif kill and time.monotonic() >= kill_at:
-                refresher.stop(signal.SIGKILL)
+                member.stop(signal.SIGKILL)
                 self.kills += 1
                 self._replace(number)
 
     def _replace(self, number: int) -> None:
         self._members[number], self._kill_at[number] = self._start(number), None
 
-    def _start(self, number: int) -> Refresher:
-        return self._system.start_refresher(DATABASE_URL=self._urls[number % len(self._urls)])
+    def _start(self, number: int) -> Member:
+        return self._start_on(self._urls[number % len(self._urls)])
 
 
-def _is_alive(refresher: Refresher) -> bool:
+def _is_alive(member: Program) -> bool:
     try:
-        return requests.get(refresher.url("/livez"), timeout=0.5).ok
+        return requests.get(member.url("/livez"), timeout=0.5).ok
     except requests.RequestException:
         return False
 
@@ -148,7 +155,8 @@ class ServiceFaults:
 class Disturbances:
     """Everything that breaks something, and the observer that looks on."""
 
-    team: RefresherTeam
+    refreshers: Team[Refresher]
+    notifiers: Team[Notifier]
     servers: ServerKiller
     service: ServiceFaults
     observer: ScheduleObserver
@@ -157,12 +165,15 @@ class Disturbances:
         """Until everything has been broken as often as planned; returns how long that took."""
         began = reported = time.monotonic()
         while time.monotonic() < began + plan.longest_s:
-            kill_refreshers = self.team.kills < plan.refresher_kills
+            kill_refreshers = self.refreshers.kills < plan.refresher_kills
+            kill_notifiers = self.notifiers.kills < plan.notifier_kills
             kill_servers = self.servers.kills < plan.database_kills
             strike = self.service.fired < plan.faults
-            if not (kill_refreshers or kill_servers or strike) and self.servers.are_all_up:
+            is_more = kill_refreshers or kill_notifiers or kill_servers or strike
+            if not is_more and self.servers.are_all_up:
                 break
-            self.team.step(kill=kill_refreshers)
+            self.refreshers.step(kill=kill_refreshers)
+            self.notifiers.step(kill=kill_notifiers)
             self.servers.step(kill=kill_servers)
             self.service.step(strike=strike)
             self.observer.step()
@@ -174,6 +185,7 @@ class Disturbances:
 
     def counts(self) -> str:
         return (
-            f"{self.team.kills} refreshers and {self.servers.kills} database servers killed with -9,"
+            f"{self.refreshers.kills} refreshers, {self.notifiers.kills} notifiers and"
+            f" {self.servers.kills} database servers killed with -9,"
             f" {self.service.fired} faults of the service"
         )

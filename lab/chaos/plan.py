@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Plan:
-    """Refreshers and database servers are killed with -9; each fault strikes one call."""
+    """Refreshers, notifiers and database servers are killed with -9; each fault strikes one call."""
 
     refresher_kills: int
     database_kills: int
@@ -14,6 +14,9 @@ class Plan:
     products: int = 600
     refreshers: int = 3
     writers: int = 3
+    rules: int = 1_000
+    notifiers: int = 2
+    notifier_kills: int = 100
     period_s: float = 10.0
     timeout_s: float = 2.0
     # The share of calls that suffer a fault.

@@ -8,14 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from lab.catalogue import NEVER, Catalogue
-from lab.chaos.faults import Disturbances, RefresherTeam, ServerKiller, ServiceFaults
+from lab.chaos.alert_rules import add_rules
+from lab.chaos.faults import Disturbances, ServerKiller, ServiceFaults, Team
 from lab.chaos.nodes import DatabaseNode, WriteProbe
 from lab.chaos.offer_writers import OfferWriter
 from lab.chaos.plan import Findings, Plan
+from lab.chaos.receivers import Receivers
 from lab.chaos.servers import DatabaseServers
 from lab.chaos.stored_state import check_stored_state
+from lab.chaos.told_events import (
+    check_told_events,
+    free_deliveries,
+    is_all_told,
+    look_at_everything,
+)
 from lab.chaos.waits import LongestWaits, ScheduleObserver
 from lab.processes.api import Api
+from lab.processes.notifier import Notifier
 from lab.processes.refresher import Refresher
 from lab.processes.simulator import Simulator
 from lab.processes.system import System
@@ -24,6 +33,8 @@ from productator.database.engine import make_engine
 from productator.domain import utc_now
 
 _SLACK_S = 10.0
+# For the calls that hang when the receivers get well, and their second tries.
+_TELLING_S = 120.0
 # Callers write offers of few products, so that they often meet the refresher there.
 _WRITTEN_PRODUCTS = 20
 _PRICES_A_WRITER = 1_000_000
@@ -33,10 +44,12 @@ def run(plan: Plan, servers: DatabaseServers, folder: Path, say: Callable[[str],
     """The databases are migrated and empty."""
     engine = make_engine(servers.urls[0])
     system = System(servers.urls[0], folder)
+    receivers = Receivers(plan.seed)
     try:
-        return _Run(plan, servers, system, Catalogue(engine), say).findings()
+        return _Run(plan, servers, system, Catalogue(engine), receivers, say).findings()
     finally:
         left = system.stop_all()
+        receivers.stop()
         engine.dispose()
         if left:
             say(f"processes left behind: {left}")
@@ -48,6 +61,7 @@ class _Run:
     servers: DatabaseServers
     system: System
     catalogue: Catalogue
+    receivers: Receivers
     say: Callable[[str], None]
 
     def findings(self) -> Findings:
@@ -57,6 +71,7 @@ class _Run:
         for writer in writers:
             writer.start()
         self.say(f"{plan.products} products, {plan.refreshers} refreshers, {len(writers)} writers: it begins")
+        self.say(f"{plan.rules} alert rules, {plan.notifiers} notifiers")
         took_s = disturbances.run(plan, self.say)
         for writer in writers:
             writer.stop()
@@ -68,7 +83,8 @@ class _Run:
         _note_calls(plan, simulator.log()[calls_before:], waits, took_s, findings)
         _check_waits(plan, waits, findings)
         self._check_recovery(simulator, findings)
-        self._check_stops(disturbances.team, findings)
+        self._check_stops(disturbances.refreshers, findings)
+        self._check_alerts(disturbances.notifiers, findings)
         _check_logs(self.system, findings)
         check_stored_state(self.catalogue.engine, simulator, [writer.writes for writer in writers], findings)
         return findings
@@ -79,18 +95,26 @@ class _Run:
         self.system.variables |= {
             "REFRESHER_PERIOD": f"{plan.period_s:g}",
             "OFFERS_MS_TIMEOUT": f"{plan.timeout_s:g}",
+            "PRODUCTATOR_ALERT_NETWORKS": "127.0.0.0/8",
         }
         simulator = self.system.simulator(tick_s=plan.period_s / 4)
         self.catalogue.add_products(plan.products, over_s=plan.period_s)
-        team = RefresherTeam(self.system, urls, plan, chance)
+        refreshers: Team[Refresher] = Team(
+            lambda url: self.system.start_refresher(DATABASE_URL=url), urls, plan.refreshers, chance
+        )
         eventually(lambda: not self.catalogue.stale_since(NEVER))
+        add_rules(self.catalogue.engine, self.receivers.address, plan)
+        notifiers: Team[Notifier] = Team(
+            lambda url: self.system.start_notifier(DATABASE_URL=url), urls, plan.notifiers, chance
+        )
         writers = self._writers([self.system.api(DATABASE_URL=url) for url in urls[:2]])
         nodes = [DatabaseNode(url) for url in urls]
         disturbances = Disturbances(
-            team,
+            refreshers,
+            notifiers,
             ServerKiller(self.servers, nodes, chance),
             ServiceFaults(simulator, list(self.catalogue.remote_ids().values()), plan, chance),
-            ScheduleObserver(nodes, [WriteProbe(url) for url in urls], team.working),
+            ScheduleObserver(nodes, [WriteProbe(url) for url in urls], refreshers.working),
         )
         return simulator, disturbances, writers
 
@@ -114,12 +138,27 @@ class _Run:
         took_s = (utc_now() - ended).total_seconds()
         findings.expect(took_s <= within_s, f"all products were fresh {took_s:.1f} s after the last fault")
 
-    def _check_stops(self, team: RefresherTeam, findings: Findings) -> None:
+    def _check_stops(self, team: Team[Refresher], findings: Findings) -> None:
         exits = team.unexpected_exits
         findings.expect(not exits, f"{len(exits)} refreshers ended without being killed")
         exits = [refresher.stop() for refresher in team.members]
         findings.expect(exits == [0] * self.plan.refreshers, f"exit codes of a stop at the end: {exits}")
         findings.expect(not self.catalogue.count_claims(), "no claim is left")
+
+    def _check_alerts(self, team: Team[Notifier], findings: Findings) -> None:
+        """The history has ended. One notifier tells the rest, to receivers that are well."""
+        exits = team.unexpected_exits
+        findings.expect(not exits, f"{len(exits)} notifiers ended without being killed")
+        exits = [notifier.stop() for notifier in team.members]
+        findings.expect(exits == [0] * self.plan.notifiers, f"exit codes of notifiers at the end: {exits}")
+        engine = self.catalogue.engine
+        self.receivers.is_moody = False
+        free_deliveries(engine)
+        look_at_everything(engine)
+        last = self.system.notifier()
+        eventually(lambda: is_all_told(engine), within_s=_TELLING_S)
+        last.stop()
+        check_told_events(engine, self.receivers, self.plan, findings)
 
 
 def _note_calls(
@@ -148,11 +187,11 @@ def _check_waits(plan: Plan, waits: LongestWaits, findings: Findings) -> None:
 
 
 def _check_logs(system: System, findings: Findings) -> None:
-    """All of this is expected: no refresher logs an error."""
+    """All of this is expected: no worker logs an error."""
     errors = Counter(
         line.strip()
         for program in system.programs
-        if isinstance(program, Refresher)
+        if isinstance(program, Refresher | Notifier)
         for line in program.printed.splitlines()
         if "[error" in line or "[critical" in line
     )

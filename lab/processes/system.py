@@ -123,11 +123,15 @@ class System:
 
     def notifier(self, **variables: str) -> Notifier:
         """Starts a notifier and waits until it is alive."""
-        port = free_port()
-        environment = self.environment(NOTIFIER_METRICS_PORT=str(port), **variables)
-        notifier = self.start(Notifier, sys.executable, "-m", "notifier", port=port, environment=environment)
+        notifier = self.start_notifier(**variables)
         _wait_until_up(notifier, "/livez")
         return notifier
+
+    def start_notifier(self, **variables: str) -> Notifier:
+        """Starts a notifier; does not wait."""
+        port = free_port()
+        environment = self.environment(NOTIFIER_METRICS_PORT=str(port), **variables)
+        return self.start(Notifier, sys.executable, "-m", "notifier", port=port, environment=environment)
 
     def restart(self, program: Program) -> Program:
         """Stops an API or refresher as its supervisor would, and starts another in its place."""

@@ -1,23 +1,49 @@
 """Claims: a lease on deliveries that are due, a few of each channel, so that a slow one delays no other."""
 
 import json
-from collections.abc import Iterable, Mapping
+import math
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
-from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Select, exists, func, select, union_all, update
+from sqlalchemy import BigInteger, bindparam, select, text, update
 from sqlalchemy.orm import Session
 
-from productator.alerts.deliveries import AT_ONCE, Status
+from notifier.queue.due import AT_ONCE_SQL, DueChannel
+from productator.alerts.deliveries import Status
+from productator.database.bulk import slices
+from productator.database.column_types import UtcDateTime
 from productator.models import Channel, Delivery, Event
 
 # Two of them are called at a time; the others wait in this process and save statements.
 PER_CHANNEL = 8
-HOUR = timedelta(hours=1)
+# Before the end of its lease, a claim has the time of a whole call left.
+LONGEST_CALL = timedelta(seconds=20)
 # SQLite joins 500 queries at most.
-_QUERIES_A_STATEMENT = 100
+_CHANNELS_A_STATEMENT = 400
+# Part of the statement: the driver looks at each of a thousand parameters.
+IDS = bindparam("ids", type_=BigInteger, expanding=True, literal_execute=True)
+_NOW = bindparam("now", type_=UtcDateTime)
+_TAKE = (
+    update(Delivery)
+    .where(Delivery.id.in_(IDS), Delivery.status == Status.PENDING, Delivery.next_try_at <= _NOW)
+    .values(claim_token=bindparam("token"), next_try_at=bindparam("until", type_=UtcDateTime))
+)
+_TAKEN = (
+    select(
+        Delivery.id,
+        Delivery.message_id,
+        Delivery.attempts,
+        Delivery.rule_id,
+        Delivery.event_id,
+        Delivery.channel_id,
+    )
+    .where(Delivery.claim_token == bindparam("token"))
+    .order_by(Delivery.id)
+)
+_EVENTS = select(Event.id, Event.type, Event.data, Event.occurred_at).where(Event.id.in_(IDS))
 
 
 class Target(NamedTuple):
@@ -30,6 +56,9 @@ class Target(NamedTuple):
     secret: str | None = None
     old_secret: str | None = None
     old_secret_until: datetime | None = None
+
+
+_TARGETS = select(*(getattr(Channel, name) for name in Target._fields)).where(Channel.id.in_(IDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +75,37 @@ class DeliveryClaim:
     occurred_at: datetime
     rule_id: int | None
     channel: Target = field(repr=False)
+    # By the monotonic clock: a try that began later could last longer than the lease.
+    begin_until: float = field(default=math.inf, repr=False)
+
+    @property
+    def has_lapsed(self) -> bool:
+        """It must not be tried any more: another notifier may have claimed it."""
+        return time.monotonic() >= self.begin_until
 
 
 def claim(
-    session: Session, in_hand: Mapping[int, int], *, most: int, now: datetime, lease: timedelta
+    session: Session,
+    token: str,
+    channels: Iterable[DueChannel],
+    in_hand: Mapping[int, int],
+    *,
+    most: int,
+    now: datetime,
+    lease: timedelta,
 ) -> list[DeliveryClaim]:
-    """Claims due deliveries; `in_hand` counts those of each channel that were claimed and are not stored."""
-    wanted: list[Select[Any]] = []
-    for channel_id, room, is_exhausted in _rooms(session, in_hand, most, now):
-        query = select(Delivery.id).where(Delivery.channel_id == channel_id, is_due(now))
-        if is_exhausted:
-            query = query.where(is_at_once())
-        wanted.append(query.order_by(Delivery.next_try_at, Delivery.id).limit(room))
-    found = _ids(session, wanted)[:most]
-    if not found:
-        return []
-    token = uuid4().hex
-    statement = update(Delivery).where(Delivery.id.in_(sorted(found)), is_due(now))
-    session.connection().execute(statement.values(claim_token=token, next_try_at=now + lease))
-    return _claimed(session, token)
+    """Claims due deliveries of these channels with a new token.
+
+    `in_hand` counts those of each channel that were claimed and are not stored. The token is the caller's: a
+    transaction that is repeated finds what it had claimed already.
+    """
+    begin_until = time.monotonic() + (lease - LONGEST_CALL).total_seconds()
+    found = _ids(session, _rooms(list(channels), in_hand, most), now)[:most]
+    if found:
+        session.connection().execute(
+            _TAKE, {"ids": sorted(found), "now": now, "token": token, "until": now + lease}
+        )
+    return _claimed(session, token, begin_until)
 
 
 def give_back(session: Session, claims: Iterable[DeliveryClaim], *, now: datetime) -> None:
@@ -80,69 +121,51 @@ def give_back(session: Session, claims: Iterable[DeliveryClaim], *, now: datetim
     )
 
 
-def is_due(now: datetime) -> ColumnElement[bool]:
-    return (Delivery.status == Status.PENDING) & (Delivery.next_try_at <= now)
-
-
-def is_at_once() -> ColumnElement[bool]:
-    return exists().where(Event.id == Delivery.event_id, Event.type.in_(AT_ONCE))
-
-
-def sent_lately(session: Session, channel_ids: Iterable[int], now: datetime) -> dict[int, int]:
-    """How many messages each channel got within the last hour."""
-    query = (
-        select(Delivery.channel_id, func.count())
-        .where(Delivery.channel_id.in_(sorted(channel_ids)), Delivery.delivered_at > now - HOUR)
-        .group_by(Delivery.channel_id)
-    )
-    return {row[0]: row[1] for row in session.execute(query)}
-
-
 def _rooms(
-    session: Session, in_hand: Mapping[int, int], most: int, now: datetime
-) -> Iterable[tuple[int, int, bool]]:
-    """Each channel with due deliveries: how many may be claimed, and whether its hourly limit is reached."""
-    has_due = exists().where(Delivery.channel_id == Channel.id, is_due(now))
-    query = select(Channel.id, Channel.messages_an_hour).where(has_due)
-    # Those that have least come first, and all get the same share, or the last channels would starve.
-    channels = sorted(session.execute(query).all(), key=lambda row: (in_hand.get(row.id, 0), row.id))
+    channels: Sequence[DueChannel], in_hand: Mapping[int, int], most: int
+) -> Iterable[tuple[DueChannel, int]]:
+    """How many each channel may get."""
     share = max(1, most // max(1, len(channels)))
-    limited = [channel_id for channel_id, limit in channels if limit is not None]
-    sent = sent_lately(session, limited, now) if limited else {}
-    for channel_id, limit in channels:
-        room = min(share, PER_CHANNEL - in_hand.get(channel_id, 0))
-        left = room if limit is None else limit - sent.get(channel_id, 0) - in_hand.get(channel_id, 0)
+    # Those that have least come first, and all get the same share, or the last channels would starve.
+    for channel in sorted(channels, key=lambda each: (in_hand.get(each.id, 0), each.id)):
+        room = min(share, PER_CHANNEL - in_hand.get(channel.id, 0))
+        if channel.limit is not None and not channel.must_wait:
+            room = min(room, channel.limit - channel.sent - in_hand.get(channel.id, 0))
         if room > 0:
-            yield channel_id, min(room, left) if left > 0 else room, left <= 0
+            yield channel, room
 
 
-def _ids(session: Session, queries: list[Select[Any]]) -> list[int]:
+def _ids(session: Session, rooms: Iterable[tuple[DueChannel, int]], now: datetime) -> list[int]:
+    """One statement for hundreds of channels, as text: SQLAlchemy takes longer to build it than to run it."""
+    queries = [
+        f"SELECT id FROM (SELECT id FROM deliveries WHERE channel_id = {channel.id:d}"  # noqa: S608 - numbers
+        f" AND status = '{Status.PENDING}' AND next_try_at <= :now{AT_ONCE_SQL if channel.must_wait else ''}"
+        f" ORDER BY next_try_at, id LIMIT {room:d}) AS due_{channel.id:d}"
+        for channel, room in rooms
+    ]
     found: list[int] = []
-    for start in range(0, len(queries), _QUERIES_A_STATEMENT):
-        parts = [select(each.subquery().c.id) for each in queries[start : start + _QUERIES_A_STATEMENT]]
-        found += session.scalars(union_all(*parts))
+    for some in slices(queries, _CHANNELS_A_STATEMENT):
+        statement = text(" UNION ALL ".join(some)).bindparams(_NOW)
+        found += session.connection().scalars(statement, {"now": now})
     return found
 
 
-def _claimed(session: Session, token: str) -> list[DeliveryClaim]:
-    query = (
-        select(Delivery, Event.type, Event.data, Event.occurred_at, Channel)
-        .join(Event, Event.id == Delivery.event_id)
-        .join(Channel, Channel.id == Delivery.channel_id)
-        .where(Delivery.claim_token == token)
-        .order_by(Delivery.id)
-    )
+def _claimed(session: Session, token: str, begin_until: float) -> list[DeliveryClaim]:
+    """Deliveries share events and channels: each of these is read once."""
+    connection = session.connection()
+    taken = connection.execute(_TAKEN, {"token": token}).all()
+    if not taken:
+        return []
+    event_ids = sorted({each.event_id for each in taken})
+    rows = connection.execute(_EVENTS, {"ids": event_ids})
+    events = {id_: (type_, json.loads(data), at) for id_, type_, data, at in rows}
+    channel_ids = sorted({each.channel_id for each in taken})
+    targets = {row.id: Target._make(row) for row in connection.execute(_TARGETS, {"ids": channel_ids})}
     return [
         DeliveryClaim(
-            delivery.id,
-            token,
-            delivery.message_id,
-            delivery.attempts,
-            event_type,
-            json.loads(data),
-            occurred_at,
-            delivery.rule_id,
-            Target._make(getattr(channel, name) for name in Target._fields),
+            id_, token, message_id, attempts, *events[event_id], rule_id, targets[channel_id], begin_until
         )
-        for delivery, event_type, data, occurred_at, channel in session.execute(query)
+        for id_, message_id, attempts, rule_id, event_id, channel_id in taken
+        # Else its channel was deleted a moment ago, and the delivery goes with it.
+        if event_id in events and channel_id in targets
     ]

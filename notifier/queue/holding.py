@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
-from notifier.queue.claims import HOUR, is_at_once, is_due, sent_lately
+from notifier.queue.due import HOUR, DueChannel, is_due, is_test, quiet_until, waits_for_nothing
 from productator.alerts.deliveries import DIGEST, Status, announce
-from productator.alerts.quiet_hours import QuietHours, end_of_quiet
 from productator.domain import time_json
 from productator.models import AlertRule, AlertState, Channel, Delivery, Event
 from productator.prices.segments import microseconds
@@ -19,8 +18,8 @@ QUIET = "quiet hours"
 TOO_MANY = "more messages than an hour may have"
 _DISABLED = "the channel is disabled"
 _ENDED = "it was over before quiet hours were"
-# So many a run: a transaction must not last long.
-_CHANNELS_A_RUN = 20
+# So many a transaction: it must not last long.
+CHANNELS_AT_A_TIME = 20
 _TOLD_AT_ONCE = 500
 # Of the events in a digest: a message stays below 20 KB.
 _MOST_BYTES = 14_000
@@ -39,37 +38,23 @@ class _Held(NamedTuple):
     is_over: bool
 
 
-def hold(session: Session, now: datetime) -> int:
-    """Holds back what is due and must wait; drops what a disabled channel would get. How many channels."""
-    may_wait = and_(is_due(now), ~is_at_once())
-    query = select(Channel).where(exists().where(Delivery.channel_id == Channel.id, may_wait))
-    channels = session.scalars(query.order_by(Channel.id)).all()
-    limited = [each.id for each in channels if each.messages_an_hour is not None]
-    sent = sent_lately(session, limited, now) if limited else {}
-    changed = 0
+def hold(session: Session, channels: Sequence[DueChannel], now: datetime) -> None:
+    """Holds back what is due and must wait; drops what a disabled channel would get."""
     for channel in channels:
-        values = _reason_to_wait(session, channel, sent.get(channel.id, 0), now)
-        if values is None or changed == _CHANNELS_A_RUN:
-            continue
-        statement = update(Delivery).where(Delivery.channel_id == channel.id, may_wait)
-        session.connection().execute(statement.values(values))
-        changed += 1
-    return changed
+        due = and_(Delivery.channel_id == channel.id, is_due(now))
+        if channel.is_disabled:
+            waiting = update(Delivery).where(due, ~is_test())
+            values = {"status": Status.DROPPED, "next_try_at": None, "last_error": _DISABLED}
+        else:
+            waiting = update(Delivery).where(due, ~waits_for_nothing())
+            values = {"status": Status.HELD} | _until(session, channel, now)
+        session.connection().execute(waiting.values(values))
 
 
-def _reason_to_wait(session: Session, channel: Channel, sent: int, now: datetime) -> dict[str, Any] | None:
-    if channel.disabled_at is not None:
-        return {"status": Status.DROPPED, "next_try_at": None, "last_error": _DISABLED}
-    until, why = quiet_until(channel, now), QUIET
-    if until is None and channel.messages_an_hour is not None and sent >= channel.messages_an_hour:
-        until, why = _room_at(session, channel.id, channel.messages_an_hour, now), TOO_MANY
-    return None if until is None else {"status": Status.HELD, "next_try_at": until, "last_error": why}
-
-
-def quiet_until(channel: Channel, now: datetime) -> datetime | None:
-    if channel.quiet_from is None or channel.quiet_until is None or channel.time_zone is None:
-        return None
-    return end_of_quiet(QuietHours(channel.quiet_from, channel.quiet_until, channel.time_zone), now)
+def _until(session: Session, channel: DueChannel, now: datetime) -> dict[str, Any]:
+    if channel.quiet_until is not None:
+        return {"next_try_at": channel.quiet_until, "last_error": QUIET}
+    return {"next_try_at": _room_at(session, channel.id, channel.limit or 1, now), "last_error": TOO_MANY}
 
 
 def _room_at(session: Session, channel_id: int, limit: int, now: datetime) -> datetime:
@@ -88,7 +73,7 @@ def _room_at(session: Session, channel_id: int, limit: int, now: datetime) -> da
 def waiting_channels(session: Session, now: datetime) -> Sequence[int]:
     """Channels whose held deliveries have waited long enough."""
     query = select(Delivery.channel_id).where(Delivery.status == Status.HELD, Delivery.next_try_at <= now)
-    return session.scalars(query.distinct().limit(_CHANNELS_A_RUN)).all()
+    return session.scalars(query.distinct().limit(CHANNELS_AT_A_TIME)).all()
 
 
 def release(session: Session, channel_id: int, now: datetime) -> None:
@@ -97,6 +82,16 @@ def release(session: Session, channel_id: int, now: datetime) -> None:
     Raises IntegrityError if another notifier did so at the same time.
     """
     held = _held(session, channel_id, now)
+    channel = session.get_one(Channel, channel_id)
+    if channel.disabled_at is not None:
+        _set(session, [each.delivery_id for each in held], Status.DROPPED, last_error=_DISABLED)
+        return
+    quiet = quiet_until(channel.quiet_from, channel.quiet_until, channel.time_zone, now)
+    if quiet is not None:
+        # The hour with too many messages ended within quiet hours.
+        ids = [each.delivery_id for each in held]
+        _set(session, ids, Status.HELD, last_error=QUIET, next_try_at=quiet)
+        return
     _set(session, [each.delivery_id for each in held if not each.is_wanted], Status.DROPPED, last_error=None)
     over = [each.delivery_id for each in held if each.is_wanted and each.was_quiet and each.is_over]
     _set(session, over, Status.DROPPED, last_error=_ENDED)

@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Table, select, update
+from sqlalchemy import Table, bindparam, select, update
 from sqlalchemy.orm import Session
 
-from notifier.queue.claims import DeliveryClaim
+from notifier.queue.claims import IDS, DeliveryClaim
 from notifier.queue.schedule import pause_after
 from productator.alerts.deliveries import CHANNEL_DISABLED, TEST, Status, announce
 from productator.database.bulk import update_each
+from productator.database.column_types import UtcDateTime
 from productator.models import Channel, Delivery
 from productator.models.alerts import ERROR_LENGTH
 from productator.prices.segments import microseconds
@@ -21,7 +22,7 @@ from productator.prices.segments import microseconds
 # A channel that has only failed for so long is disabled.
 _FAILING_FOR = timedelta(days=5)
 _DELIVERIES = cast("Table", Delivery.__table__)
-_COLUMNS = (
+_FAILURE_COLUMNS = (
     "id",
     "status",
     "attempts",
@@ -29,7 +30,19 @@ _COLUMNS = (
     "claim_token",
     "last_status",
     "last_error",
-    "delivered_at",
+)
+_DELIVERED = (
+    update(Delivery)
+    .where(Delivery.id.in_(IDS))
+    .values(
+        status=Status.DELIVERED,
+        attempts=Delivery.attempts + 1,
+        next_try_at=None,
+        claim_token=None,
+        last_status=bindparam("answer"),
+        last_error=None,
+        delivered_at=bindparam("now", type_=UtcDateTime),
+    )
 )
 
 
@@ -41,40 +54,60 @@ class DeliveryOutcome(NamedTuple):
     # Of the answer; None: there was none.
     status: int | None = None
     retry_after: timedelta | None = None
+    # The claim had lapsed before the try began: nothing was sent, and nothing is to be stored.
+    is_lapsed: bool = False
 
 
 def store(
     session: Session, outcomes: Sequence[DeliveryOutcome], *, now: datetime, chance: random.Random
 ) -> dict[str, int]:
-    """Stores the outcomes of claims that are still ours; returns how many had which."""
-    ours = _ours(session, outcomes)
-    rows = [_row(each, now, chance) for each in ours]
-    update_each(session.connection(), _DELIVERIES, _COLUMNS, rows)
-    _judge_channels(session, ours, now)
+    """Stores the outcomes of claims that are still ours; returns how many had which.
+
+    A claim whose lease has ended may be another notifier's now: that one stores its own outcome.
+    """
     counts: dict[str, int] = defaultdict(int)
+    succeeded = [each for each in outcomes if each.error is None]
+    counts[Status.DELIVERED] = _store_successes(session, succeeded, now)
+    failed = _ours(session, [each for each in outcomes if each.error is not None])
+    rows = [_failure(each, now, chance) for each in failed]
+    update_each(session.connection(), _DELIVERIES, _FAILURE_COLUMNS, rows)
     for row in rows:
         counts["retried" if row[1] == Status.PENDING else row[1]] += 1
+    _judge_channels(session, [*succeeded, *failed], now)
     return counts
 
 
+def _store_successes(session: Session, outcomes: Iterable[DeliveryOutcome], now: datetime) -> int:
+    """Most of them have the same status, and all else is the same: one statement for each status."""
+    by_status: dict[int | None, list[DeliveryClaim]] = defaultdict(list)
+    for outcome in outcomes:
+        by_status[outcome.status].append(outcome.claim)
+    stored = 0
+    for status, its in by_status.items():
+        statement = _DELIVERED.where(Delivery.claim_token.in_({each.token for each in its}))
+        ids = sorted(each.delivery_id for each in its)
+        result = session.connection().execute(statement, {"ids": ids, "answer": status, "now": now})
+        stored += result.rowcount
+    return stored
+
+
 def _ours(session: Session, outcomes: Iterable[DeliveryOutcome]) -> list[DeliveryOutcome]:
-    """A claim whose lease has ended may be another notifier's now: that one stores its own outcome."""
     by_id = {each.claim.delivery_id: each for each in outcomes}
-    query = select(Delivery.id, Delivery.claim_token).where(Delivery.id.in_(sorted(by_id)))
-    found = session.execute(query.order_by(Delivery.id).with_for_update())
+    if not by_id:
+        return []
+    query = select(Delivery.id, Delivery.claim_token).where(Delivery.id.in_(IDS))
+    found = session.execute(query.order_by(Delivery.id).with_for_update(), {"ids": sorted(by_id)})
     return [by_id[each] for each, token in found if by_id[each].claim.token == token]
 
 
-def _row(outcome: DeliveryOutcome, now: datetime, chance: random.Random) -> tuple[Any, ...]:
-    """The values of `_COLUMNS`."""
+def _failure(outcome: DeliveryOutcome, now: datetime, chance: random.Random) -> tuple[Any, ...]:
+    """The values of `_FAILURE_COLUMNS`."""
     attempts, key = outcome.claim.attempts + 1, outcome.claim.delivery_id
-    if outcome.error is None:
-        return key, Status.DELIVERED, attempts, None, None, outcome.status, None, now
     pause = pause_after(attempts, retry_after=outcome.retry_after, chance=chance)
     status, next_try_at = (
         (Status.FAILED, None) if pause is None or _is_gone(outcome) else (Status.PENDING, now + pause)
     )
-    return key, status, attempts, next_try_at, None, outcome.status, outcome.error[:ERROR_LENGTH], None
+    return key, status, attempts, next_try_at, None, outcome.status, (outcome.error or "")[:ERROR_LENGTH]
 
 
 def _is_gone(outcome: DeliveryOutcome) -> bool:

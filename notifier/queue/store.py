@@ -5,13 +5,17 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
+from uuid import uuid4
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from notifier.queue import claims, holding, results
 from notifier.queue.claims import DeliveryClaim
+from notifier.queue.due import due_channels
 from notifier.queue.results import DeliveryOutcome
+from productator.database.bulk import slices
 from productator.database.transactions import run_transaction
 from productator.domain import utc_now
 
@@ -36,20 +40,25 @@ class Store:
 
     def run(self, outcomes: Sequence[DeliveryOutcome], in_hand: Mapping[int, int], *, most: int) -> Run:
         """`in_hand` counts the claims of each channel that are neither stored nor among `outcomes`."""
-        now = utc_now()
         counts = self.save(outcomes)
-        # In several transactions, so that none lasts long. What must wait is never claimed.
-        while run_transaction(self._sessions, lambda session: holding.hold(session, now)):
-            pass
         self._release()
-        if most <= 0:
-            return Run(counts=counts)
         now = utc_now()
-        claimed = run_transaction(
-            self._sessions,
-            lambda session: claims.claim(session, in_hand, most=most, now=now, lease=LEASE),
+        channels = run_transaction(self._sessions, lambda session: due_channels(session, now))
+        # What must wait is never claimed. In several transactions, so that none lasts long.
+        for some in slices([each for each in channels if each.must_wait], holding.CHANNELS_AT_A_TIME):
+            run_transaction(self._sessions, partial(holding.hold, channels=some, now=now))
+        if most <= 0 or not channels:
+            return Run(counts=counts)
+        claiming = partial(
+            claims.claim,
+            token=uuid4().hex,
+            channels=channels,
+            in_hand=in_hand,
+            most=most,
+            now=now,
+            lease=LEASE,
         )
-        return Run(claimed, counts)
+        return Run(run_transaction(self._sessions, claiming), counts)
 
     def save(self, outcomes: Sequence[DeliveryOutcome]) -> Mapping[str, int]:
         if not outcomes:

@@ -38,7 +38,7 @@ class _SocketAddress(NamedTuple):
 class _Call:
     """One handle; each of its sockets is checked when it is opened, so no name is looked up twice."""
 
-    def __init__(self, allowed: Collection[Network], timeout_s: float) -> None:
+    def __init__(self, allowed: Collection[Network], timeout_s: float, user_agent: str) -> None:
         self._allowed = allowed
         self.refused: str | None = None
         self._received = 0
@@ -54,7 +54,7 @@ class _Call:
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_S * 1000)
         curl.setopt(pycurl.TIMEOUT_MS, int(timeout_s * 1000))
         curl.setopt(pycurl.CAINFO, certifi.where())
-        curl.setopt(pycurl.USERAGENT, f"Productator/{metadata.version('productator')}")
+        curl.setopt(pycurl.USERAGENT, user_agent)
         curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open)
         curl.setopt(pycurl.WRITEFUNCTION, self._receive)
 
@@ -118,6 +118,8 @@ class HttpSender:
     ) -> None:
         self._allowed = allowed
         self._timeout_s = timeout_s
+        # Read once: it is a file.
+        self._user_agent = f"Productator/{metadata.version('productator')}"
         self._loop = CurlLoop(connections=concurrency)
         self._under_way: dict[pycurl.Curl, tuple[DeliveryClaim, _Call]] = {}
         self._idle: list[_Call] = []
@@ -125,7 +127,7 @@ class HttpSender:
         self._refused: list[DeliveryOutcome] = []
 
     def send(self, claim: DeliveryClaim, request: HttpRequest) -> None:
-        call = self._idle.pop() if self._idle else _Call(self._allowed, self._timeout_s)
+        call = self._idle.pop() if self._idle else self._new_call()
         try:
             call.prepare(request)
             self._loop.add(call.curl)
@@ -134,6 +136,9 @@ class HttpSender:
             self._refused.append(DeliveryOutcome(claim, f"the call could not be made: {error.args[-1]}"))
         else:
             self._under_way[call.curl] = claim, call
+
+    def _new_call(self) -> _Call:
+        return _Call(self._allowed, self._timeout_s, self._user_agent)
 
     @property
     def under_way(self) -> int:

@@ -1,11 +1,9 @@
 """Mail over SMTP, in threads: Python's client waits for the server."""
 
 import logging
-import smtplib
-import ssl
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from email import policy
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -14,25 +12,16 @@ from html import escape
 
 from notifier.queue.claims import DeliveryClaim
 from notifier.queue.results import DeliveryOutcome
+from notifier.sending.smtp import MailFailure, MailServer, send
 from notifier.sending.wording import wording
+from productator.domain import Network
 from productator.workers.background import Background
 
 log = logging.getLogger(__name__)
 
 _THREADS = 4
-_TIMEOUT_S = 5
-
-
-@dataclass(frozen=True)
-class MailServer:
-    """The operator's mail server."""
-
-    host: str
-    port: int
-    user: str | None
-    password: str | None = field(repr=False)
-    # The address that mails come from.
-    sender: str
+# A long address in a header stays as it is: folded, it would be encoded, and no mail program would read it.
+_POLICY = policy.SMTP.clone(max_line_length=998)
 
 
 class MailSender:
@@ -42,11 +31,16 @@ class MailSender:
         self,
         server: MailServer | None,
         *,
+        allowed: Collection[Network] = (),
         mute_link: Callable[[int], str | None],
         wake: Callable[[], None],
     ) -> None:
-        """`mute_link` makes the address by which a reader mutes a rule; None: no public address is set."""
+        """`allowed` are networks that the server may be in, though they are not public.
+
+        `mute_link` makes the address by which a reader mutes a rule; None: no public address is set.
+        """
         self._server = server
+        self._allowed = allowed
         self._mute_link = mute_link
         self._waiting: deque[DeliveryClaim] = deque()
         self._threads = [
@@ -61,11 +55,15 @@ class MailSender:
         self._waiting.append(claim)
 
     def receive(self) -> list[DeliveryOutcome]:
-        """What has ended; starts what waits."""
+        """What has ended; starts what waits, unless it has waited for longer than its claim lasts."""
         outcomes = [outcome for each in self._threads if (outcome := each.take()) is not None]
-        for thread in self._threads:
-            if self._waiting and not thread.is_busy:
-                thread.start(partial(self._outcome, self._waiting.popleft()))
+        idle = [each for each in self._threads if not each.is_busy]
+        while self._waiting and (idle or self._waiting[0].has_lapsed):
+            claim = self._waiting.popleft()
+            if claim.has_lapsed:
+                outcomes.append(DeliveryOutcome(claim, None, is_lapsed=True))
+            else:
+                idle.pop().start(partial(self._outcome, claim))
         return outcomes
 
     def _outcome(self, claim: DeliveryClaim) -> DeliveryOutcome:
@@ -73,9 +71,9 @@ class MailSender:
             return DeliveryOutcome(claim, "SMTP_HOST is not set")
         try:
             mute_url = None if claim.rule_id is None else self._mute_link(claim.rule_id)
-            _send(self._server, mail_of(claim, sender=self._server.sender, mute_url=mute_url))
-        except (OSError, smtplib.SMTPException) as error:
-            return DeliveryOutcome(claim, _reason(error))
+            send(self._server, mail_of(claim, sender=self._server.sender, mute_url=mute_url), self._allowed)
+        except MailFailure as error:
+            return DeliveryOutcome(claim, str(error))
         except Exception as error:
             log.exception("a mail could not be made", extra={"delivery_id": claim.delivery_id})
             return DeliveryOutcome(claim, f"making the mail failed: {type(error).__name__}")
@@ -86,7 +84,7 @@ def mail_of(claim: DeliveryClaim, *, sender: str, mute_url: str | None) -> Email
     said = wording(claim.event_type, claim.data)
     lines = [said.text, *([said.url] if said.url else [])]
     footer = [f"Mute this rule: {mute_url}"] if mute_url else []
-    mail = EmailMessage()
+    mail = EmailMessage(policy=_POLICY)
     # A header has one line.
     mail["Subject"] = " ".join(said.title.split())
     mail["From"] = sender
@@ -95,8 +93,12 @@ def mail_of(claim: DeliveryClaim, *, sender: str, mute_url: str | None) -> Email
     # The same on every try: most readers show a mail that came twice once.
     mail["Message-ID"] = f"<{claim.message_id}@{sender.rpartition('@')[2]}>"
     mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content("\n".join([*lines, "", *footer]))
-    mail.add_alternative(_html(said.text, said.url, mute_url), subtype="html")
+    if mute_url and mute_url.startswith("https:"):
+        # RFC 8058: mail programs show a button, and post to the address. Only https is allowed.
+        mail["List-Unsubscribe"] = f"<{mute_url}>"
+        mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    mail.set_content("\n".join([*lines, "", *footer]), cte="quoted-printable")
+    mail.add_alternative(_html(said.text, said.url, mute_url), subtype="html", cte="quoted-printable")
     return mail
 
 
@@ -107,31 +109,3 @@ def _html(text: str, url: str | None, mute_url: str | None) -> str:
     if mute_url:
         paragraphs.append(f'<p><a href="{escape(mute_url)}">Mute this rule</a></p>')
     return f"<!doctype html><html><body>{''.join(paragraphs)}</body></html>"
-
-
-def _send(server: MailServer, mail: EmailMessage) -> None:
-    with smtplib.SMTP(server.host, server.port, timeout=_TIMEOUT_S) as smtp:
-        smtp.ehlo()
-        if smtp.has_extn("starttls"):
-            smtp.starttls(context=ssl.create_default_context())
-            smtp.ehlo()
-        if server.user is not None:
-            # smtplib refuses a server without authentication; a password never goes out unencrypted.
-            if not isinstance(smtp.sock, ssl.SSLSocket):
-                raise smtplib.SMTPNotSupportedError("the server has no STARTTLS, and a password is set")
-            smtp.login(server.user, server.password or "")
-        # Raises if every recipient was refused.
-        smtp.send_message(mail)
-
-
-def _reason(error: OSError | smtplib.SMTPException) -> str:
-    """The class of the error and its code; what a server says may hold anything."""
-    if isinstance(error, smtplib.SMTPResponseException):
-        return f"the mail server answered {error.smtp_code}"
-    if isinstance(error, smtplib.SMTPRecipientsRefused):
-        return "the mail server refused every recipient"
-    if isinstance(error, smtplib.SMTPNotSupportedError):
-        return str(error)
-    if isinstance(error, OSError) and error.strerror:
-        return f"the mail server cannot be reached: {error.strerror}"
-    return f"sending the mail failed: {type(error).__name__}"

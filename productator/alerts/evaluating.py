@@ -3,64 +3,102 @@
 import logging
 from datetime import datetime, timedelta
 from functools import partial
-from typing import NamedTuple, cast
+from typing import cast
 from uuid import uuid4
 
-from sqlalchemy import Table, delete, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import ColumnElement, Table, delete, insert, or_, select, update
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.orm.exc import StaleDataError
 
 from productator.alerts import evaluation, watching
+from productator.database.failures import is_transient
 from productator.database.transactions import run_transaction
 from productator.models import AlertState, ChangedProduct
 
 log = logging.getLogger(__name__)
 
-PRODUCTS_A_TIME = 200
-# Longer than it takes to look at so many products.
-LEASE = timedelta(seconds=120)
+PRODUCTS_A_TIME = 100
+# Longer than it takes to look at so many products. Those of a killed notifier wait for its end.
+LEASE = timedelta(seconds=30)
 _OUTBOX = cast("Table", ChangedProduct.__table__)
 _STATES = cast("Table", AlertState.__table__)
-
-
-class ClaimedChanges(NamedTuple):
-    token: str
-    # The rows of the outbox, by product.
-    rows: dict[int, list[int]]
 
 
 def run_once(
     sessions: sessionmaker[Session], period: timedelta, now: datetime, *, currency: str | None = None
 ) -> tuple[int, int]:
     """How many products were looked at, and how many events were written."""
-    written = watching.run(sessions, period, now)
-    run_transaction(sessions, partial(_note_due, now=now))
-    claimed = run_transaction(sessions, partial(claim, now=now))
-    for product_id, rows in claimed.rows.items():
-        written += evaluate_product(sessions, product_id, rows, period=period, now=now, currency=currency)
-    return len(claimed.rows), written
+    return Evaluator(sessions, period, currency=currency).run_once(now)
 
 
-def claim(session: Session, *, now: datetime) -> ClaimedChanges:
-    """Takes rows of the outbox for a time, the oldest first; a dead notifier's are taken again."""
-    token = uuid4().hex
+class Evaluator:
+    """Evaluates some products at a time, until it is stopped."""
+
+    def __init__(
+        self, sessions: sessionmaker[Session], period: timedelta, *, currency: str | None = None
+    ) -> None:
+        self._sessions = sessions
+        self._period = period
+        self._currency = currency
+        # Of a claim that was not brought to its end, since the database failed.
+        self._unfinished: str | None = None
+        self._is_stopping = False
+
+    def run_once(self, now: datetime) -> tuple[int, int]:
+        """How many products were looked at, and how many events were written."""
+        self.give_back()
+        written = watching.run(self._sessions, self._period, now)
+        run_transaction(self._sessions, partial(_note_due, now=now))
+        self._unfinished = token = uuid4().hex
+        claimed = run_transaction(self._sessions, partial(claim, token=token, now=now))
+        looked_at = 0
+        for product_id, rows in claimed.items():
+            if self._is_stopping:
+                return looked_at, written
+            written += evaluate_product(
+                self._sessions, product_id, rows, period=self._period, now=now, currency=self._currency
+            )
+            looked_at += 1
+        self._unfinished = None
+        return looked_at, written
+
+    def stop(self) -> None:
+        """A run in another thread ends after the product that it is looking at."""
+        self._is_stopping = True
+
+    def give_back(self) -> None:
+        """What a run has claimed and not looked at is free again, for this notifier or another."""
+        if self._unfinished is not None:
+            run_transaction(self._sessions, partial(release, token=self._unfinished))
+            self._unfinished = None
+
+
+def claim(session: Session, token: str, *, now: datetime) -> dict[int, list[int]]:
+    """Takes rows of the outbox for a time, the oldest first; a dead notifier's are taken again.
+
+    Returns the rows of each product. The token is the caller's: a transaction that is repeated finds what it
+    had taken already.
+    """
     is_free = or_(_OUTBOX.c.claimed_until.is_(None), _OUTBOX.c.claimed_until < now)
     found = session.scalars(select(_OUTBOX.c.id).where(is_free).order_by(_OUTBOX.c.id).limit(PRODUCTS_A_TIME))
     ids = found.all()
+    if ids:
+        claiming = update(_OUTBOX).where(_OUTBOX.c.id.in_(ids), is_free)
+        session.execute(claiming.values(claim_token=token, claimed_until=now + LEASE))
     rows: dict[int, list[int]] = {}
-    if not ids:
-        return ClaimedChanges(token, rows)
-    claiming = update(_OUTBOX).where(_OUTBOX.c.id.in_(ids), is_free)
-    session.execute(claiming.values(claim_token=token, claimed_until=now + LEASE))
     taken = select(_OUTBOX.c.id, _OUTBOX.c.product_id).where(_OUTBOX.c.claim_token == token)
     for row_id, product_id in session.execute(taken.order_by(_OUTBOX.c.id)):
         rows.setdefault(product_id, []).append(row_id)
-    return ClaimedChanges(token, rows)
+    return rows
 
 
-def release(session: Session, rows: list[int]) -> None:
-    statement = update(_OUTBOX).where(_OUTBOX.c.id.in_(rows))
+def release(session: Session, token: str) -> None:
+    _free(session, _OUTBOX.c.claim_token == token)
+
+
+def _free(session: Session, which: ColumnElement[bool]) -> None:
+    statement = update(_OUTBOX).where(which)
     session.execute(statement.values(claim_token=None, claimed_until=None))
 
 
@@ -73,7 +111,7 @@ def _note_due(session: Session, *, now: datetime) -> None:
         return
     session.execute(update(_STATES).where(_STATES.c.id.in_([each for each, _ in due])).values(check_at=None))
     product_ids = dict.fromkeys(product_id for _, product_id in due)
-    session.execute(insert(_OUTBOX), [{"product_id": product_id} for product_id in product_ids])
+    session.execute(insert(_OUTBOX), [{"product_id": each, "noted_at": now} for each in product_ids])
 
 
 def evaluate_product(
@@ -96,8 +134,10 @@ def evaluate_product(
         return run_transaction(sessions, work)
     except (IntegrityError, StaleDataError):
         # Another notifier looked at it at the same time, or its rule was changed: it is looked at again.
-        run_transaction(sessions, partial(release, rows=rows))
-    except Exception:
+        run_transaction(sessions, partial(_free, which=_OUTBOX.c.id.in_(rows)))
+    except Exception as error:
+        if isinstance(error, DBAPIError) and is_transient(error):
+            raise
         # One product that cannot be evaluated must not keep the others from it. Its rows stay for later.
         log.exception("the alert rules about a product were not evaluated", extra={"product_id": product_id})
     return 0

@@ -190,9 +190,10 @@ def _further(terms: Terms, told: int | None) -> int | None:
     """The price that is far enough beyond the one that was told; None: none was told."""
     if told is None:
         return None
+    # A price of 0 is not beyond 0, though it is so by percent.
     if _rises(terms):
-        return -(-told * (100 + FURTHER) // 100)
-    return told * (100 - (FURTHER_LOW if terms.kind is Kind.NEW_LOW else FURTHER)) // 100
+        return max(told + 1, -(-told * (100 + FURTHER) // 100))
+    return min(told - 1, told * (100 - (FURTHER_LOW if terms.kind is Kind.NEW_LOW else FURTHER)) // 100)
 
 
 def _rises(terms: Terms) -> bool:

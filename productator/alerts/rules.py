@@ -14,11 +14,10 @@ from productator.catalogue.versions import ANY_VERSION, Expected
 from productator.database.keyset import Page, Position, orders, read_page
 from productator.errors import AlertRuleNotFound, InvalidInput
 from productator.models import AlertRule, AlertState, Channel, Product, RuleChannel
+from productator.models.alerts import WATCHED_KINDS
 from productator.prices.segments import SECOND
 
 KINDS_OF_PRICES = sorted(PRICE_KINDS | {Kind.BACK_IN_STOCK, Kind.OUT_OF_STOCK})
-# The notifier looks at these once a period: no change of a price makes them true.
-WATCHED_KINDS = sorted({Kind.STALE, Kind.SERVICE, Kind.FAILING})
 # A rule that asks for something else begins anew.
 _TERMS = frozenset({"kind", "product_id", "q", "price", "percent", "days", "rearm_percent"})
 _RULES = cast("Table", AlertRule.__table__)
@@ -123,7 +122,8 @@ def terms(rule: AlertRule | RuleRow, period: timedelta) -> Terms:
         price=rule.price or 0,
         percent=rule.percent or 0,
         confirm=rule.confirm_periods * (period // timedelta(microseconds=1)),
-        cooldown=rule.cooldown_s * SECOND,
+        # A second outage is news however soon it comes. Told after a cooldown, it would be told too late.
+        cooldown=0 if rule.kind == Kind.SERVICE else rule.cooldown_s * SECOND,
         rearm_percent=rule.rearm_percent,
     )
 

@@ -79,7 +79,10 @@ class RuleIn(StrictModel):
         Days | None, Field(description="Of `new_low`: how far it looks back; null: as far as is known.")
     ] = _NEW_LOW_DAYS
     channel_ids: Channels = Field(default=[])
-    cooldown_s: Cooldown = 86_400
+    cooldown_s: Annotated[
+        Cooldown,
+        Field(description="Between two events of a product. `service` tells of each outage at once."),
+    ] = 86_400
     confirm_periods: Confirm = 2
     rearm_percent: Rearm = 2
     muted_until: Moment | None = None

@@ -18,6 +18,7 @@ from productator.catalogue import search
 from productator.database.transactions import changed_rows, run_transaction
 from productator.domain import STALE_AFTER_PERIODS
 from productator.models import AlertRule, AlertState, Product, Refresh
+from productator.operation import heartbeats
 from productator.prices.segments import microseconds
 
 FAILURES = 3
@@ -72,7 +73,14 @@ def _watch(session: Session, *, state_id: int, period: timedelta, now: datetime)
 
 
 def _down_since(session: Session, period: timedelta, now: datetime) -> datetime | None:
-    """None: the service is up, or nothing was ever refreshed."""
+    """None: the service is up, or nothing was ever refreshed.
+
+    The refreshers know it by their circuit breakers. Where none runs, what nobody refreshes counts as down.
+    """
+    living = [each for each in heartbeats.read(session.connection()) if each.is_alive(now=now)]
+    if living:
+        since = [each.down_since for each in living if each.down_since is not None]
+        return min(since) if len(since) == len(living) else None
     last: datetime | None = session.scalar(select(func.max(Refresh.refreshed_at)))
     if last is None or now - last <= STALE_AFTER_PERIODS * period:
         return None

@@ -159,15 +159,31 @@ class Settings:
         "notifier.smtp_host",
         "SMTP_HOST",
         parsers.text,
-        "Host of the mail server that alerts by mail go through. Empty: alerts by mail fail.",
+        "Host of the mail server that alerts by mail go through. `PRODUCTATOR_ALERT_NETWORKS` must allow its"
+        " address if that is not public. Empty: alerts by mail fail.",
         empty=None,
     )
     smtp_port: int = setting(
         "notifier.smtp_port",
         "SMTP_PORT",
         parsers.whole(1, 65_535),
-        "Port of the mail server. The notifier encrypts with STARTTLS where the server offers it.",
+        "Port of the mail server, which must offer STARTTLS.",
         default="587",
+    )
+    smtp_starttls: bool = setting(
+        "notifier.smtp_starttls",
+        "SMTP_STARTTLS",
+        parsers.on_or_off,
+        "`off` sends mails unencrypted, and never a password: for a mail server on the same machine.",
+        default="on",
+    )
+    smtp_ca_file: str | None = setting(
+        "notifier.smtp_ca_file",
+        "SMTP_CA_FILE",
+        parsers.certificates,
+        "File with the authorities (PEM) that the mail server's certificate is checked by, instead of the"
+        " public ones. Empty: the public ones.",
+        empty=None,
     )
     smtp_user: str | None = setting(
         "notifier.smtp_user",

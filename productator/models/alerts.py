@@ -12,6 +12,8 @@ from productator.domain import NAME_LENGTH
 CHANNEL_NAME_LENGTH = 100
 ADDRESS_LENGTH = 2_000
 ERROR_LENGTH = 200
+# Kinds of rules that no change of a price makes true: the notifier looks at them once a period.
+WATCHED_KINDS = ("stale", "service", "failing")
 
 
 class Channel(Base):
@@ -145,6 +147,8 @@ class ChangedProduct(Base):
     # Who looks at it, and until when; null: nobody.
     claim_token: Mapped[str | None] = mapped_column(exact_text(32))
     claimed_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # Null: an older version noted it.
+    noted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     __table_args__ = (Index(None, "claim_token"), TABLE_OPTIONS)
 

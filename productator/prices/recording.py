@@ -36,7 +36,7 @@ def record(session: Session, observations: Iterable[Observation]) -> None:
     insert_rows(session.connection(), POINTS, POINT_COLUMNS, new_points)
     _record_lowest_prices(session, points, max(times.values()))
     if points:
-        outbox.append(session.connection(), list(points))
+        outbox.append(session.connection(), list(points), at=max(times.values()))
 
 
 def _times(session: Session, observations: Iterable[Observation]) -> dict[int, datetime]:

@@ -25,10 +25,13 @@ class Background(Generic[Result]):
         return self._future is not None
 
     @property
+    def is_working(self) -> bool:
+        return self._future is not None and not self._future.done()
+
+    @property
     def busy_s(self) -> float:
         """For how long the work has been going on; 0: it has ended."""
-        is_working = self._future is not None and not self._future.done()
-        return time.monotonic() - self._started_at if is_working else 0.0
+        return time.monotonic() - self._started_at if self.is_working else 0.0
 
     def start(self, work: Callable[[], Result]) -> None:
         """Only while not busy."""
@@ -40,7 +43,10 @@ class Background(Generic[Result]):
 
     def take(self, *, wait_s: float = 0.0) -> Result | None:
         """The result, once; None: there is none yet. Raises the work's exception."""
-        if self._future is None or not wait([self._future], wait_s).done:
+        # Loops ask a thousand times a second, and `wait` is slow.
+        if self._future is None or not (
+            self._future.done() or (wait_s and wait([self._future], wait_s).done)
+        ):
             return None
         future, self._future = self._future, None
         return future.result()

@@ -1,13 +1,18 @@
 """Rules about prices, from the change in the history to the event and its deliveries."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Engine, event, func, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator.alerts import evaluating, rules
+from productator.alerts.evaluating import Evaluator
 from productator.models import ChangedProduct, Delivery, Event
 from productator.prices import recording
 from productator.prices.recording import Observation
@@ -216,6 +221,15 @@ def test_nothing_is_noted_where_no_rule_is(world: World) -> None:
     assert outbox(world) == 0
 
 
+def test_rules_that_no_price_makes_true_note_nothing(world: World) -> None:
+    for kind in ("service", "stale", "failing"):
+        world.rule(kind)
+    product = world.product()
+    world.price(product, 1_234)
+
+    assert outbox(world) == 0
+
+
 def test_the_note_is_rolled_back_with_the_change(world: World) -> None:
     product = world.product()
     world.rule("out_of_stock", product_id=product)
@@ -237,13 +251,54 @@ def test_what_a_killed_notifier_claimed_is_looked_at_after_its_lease(world: Worl
     world.price(product, None)
     world.passes(LONG)
     with world.sessions.begin() as session:
-        claimed = evaluating.claim(session, now=world.now)
-        assert list(claimed.rows) == [product]
+        assert list(evaluating.claim(session, "killed", now=world.now)) == [product]
 
     assert world.looks() == 0
     world.passes(evaluating.LEASE + SECOND)
     assert world.looks() == 1
     assert outbox(world) == 0
+
+
+def test_what_was_not_looked_at_since_the_database_failed_is_given_back_at_once(world: World) -> None:
+    product = world.product()
+    world.passes(LONG)
+    world.rule("out_of_stock", product_id=product)
+    world.passes(LONG)
+    world.price(product, None)
+    world.passes(LONG)
+    evaluator = Evaluator(world.sessions, PERIOD)
+
+    with reads_of("alert_states", fail=world.sessions.kw["bind"]), pytest.raises(DBAPIError):
+        evaluator.run_once(world.now)
+
+    assert evaluator.run_once(world.now) == (1, 1)
+
+
+def test_an_evaluator_that_is_stopped_gives_back_what_it_has_not_looked_at(world: World) -> None:
+    product = world.product()
+    world.rule("out_of_stock", product_id=product)
+    world.price(product, 100)
+    evaluator = Evaluator(world.sessions, PERIOD)
+    evaluator.stop()
+    assert evaluator.run_once(world.now) == (0, 0)
+
+    evaluator.give_back()
+
+    with world.sessions.begin() as session:
+        assert list(evaluating.claim(session, "another", now=world.now)) == [product]
+
+
+@contextmanager
+def reads_of(table: str, *, fail: Engine) -> Iterator[None]:
+    """Within the block the database has no such table, which is an error that passes."""
+
+    def rename(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> Any:
+        is_read = statement.startswith("SELECT") and f"{table}.product_id =" in statement
+        return (statement.replace(table, f"{table}_away") if is_read else statement), parameters
+
+    event.listen(fail, "before_cursor_execute", rename, retval=True)
+    yield
+    event.remove(fail, "before_cursor_execute", rename)
 
 
 def test_looking_twice_at_the_same_change_tells_it_once(world: World) -> None:

@@ -1,13 +1,15 @@
 """Rules about stale and failing products, and about the service."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator.alerts import watching
-from productator.models import Event, Refresh
+from productator.models import Event, Refresh, RefresherHeartbeat
+from productator.operation import heartbeats
+from productator.operation.heartbeats import Counted, Vitals
 from tests.alerts.world import PERIOD, World
 
 LONG = timedelta(hours=1)
@@ -139,3 +141,65 @@ def test_an_inactive_rule_is_not_watched(world: World) -> None:
     go_on(world, 20, refreshed=())
 
     assert types(world) == []
+
+
+def test_the_service_is_down_as_soon_as_the_refreshers_say_so(world: World) -> None:
+    world.product()
+    world.rule("service")
+    outage(world, up=1, down=2)
+    assert types(world) == ["service.down"]
+
+    outage(world, up=1, down=0)
+    assert types(world) == ["service.down", "service.up"]
+
+
+def test_the_service_is_up_while_a_refresher_gets_answers_though_nothing_is_fresh(world: World) -> None:
+    world.product()
+    world.rule("service")
+    for _ in range(10):
+        beat(world, "a", down_since=world.now)
+        beat(world, "b")
+        go_on(world, 1, refreshed=())
+
+    assert types(world) == []
+
+
+def test_what_a_refresher_said_before_it_ended_counts_no_more(world: World) -> None:
+    product = world.product()
+    world.rule("service")
+    beat(world, "ended", down_since=world.now)
+    world.now += 2 * heartbeats.ALIVE_FOR
+    for _ in range(5):
+        beat(world, "living")
+        go_on(world, 1, refreshed=(product,))
+
+    assert types(world) == []
+
+
+def test_a_second_outage_on_the_same_day_is_told_at_once(world: World) -> None:
+    world.product()
+    world.rule("service")
+    outage(world, up=2, down=3)
+    outage(world, up=2, down=3)
+
+    assert types(world) == ["service.down", "service.up", "service.down"]
+
+
+def outage(world: World, *, up: int, down: int) -> None:
+    """So many periods with answers, and then so many without."""
+    for _ in range(up):
+        beat(world)
+        go_on(world, 1, refreshed=())
+    since = world.now
+    for _ in range(down):
+        beat(world, down_since=since)
+        go_on(world, 1, refreshed=())
+
+
+def beat(world: World, name: str = "one", *, down_since: datetime | None = None) -> None:
+    vitals = Vitals(name, "1", world.now, down_since, None, 0.0)
+    with world.sessions.begin() as session:
+        heartbeats.beat(session, vitals, Counted(), now=world.now)
+        # By the clock of the story, not by the server's.
+        mine = update(RefresherHeartbeat).where(RefresherHeartbeat.name == name)
+        session.execute(mine.values(seen_at=world.now))

@@ -67,3 +67,13 @@ def test_an_address_that_was_guessed_leads_nowhere(
         problem(client.get(guess), 404)
         problem(client.post(guess), 404)
     assert not _muted(sessions, rule_id)
+
+
+def test_one_click_of_a_mail_program_mutes_the_rule(
+    client: FlaskClient, sessions: Sessions, rule_id: int, path: str
+) -> None:
+    """RFC 8058: a POST without cookies, from no page, with this body."""
+    response = client.post(path, data={"List-Unsubscribe": "One-Click"})
+
+    assert response.status_code == 200
+    assert _muted(sessions, rule_id)

@@ -14,11 +14,13 @@ from sqlalchemy.orm import Session, sessionmaker
 from notifier.metrics import NotifierMetrics
 from notifier.queue.store import Store
 from notifier.sending.http import HttpSender
-from notifier.sending.mail import MailSender, MailServer
+from notifier.sending.mail import MailSender
+from notifier.sending.smtp import MailServer
 from notifier.worker import DeliveryWorker
 from productator.alerts import channels
 from productator.alerts.channels import ChannelKind, NewChannel
 from productator.alerts.deliveries import announce
+from productator.alerts.evaluating import Evaluator
 from productator.alerts.sealing import Seal
 from productator.domain import networks_in, utc_now
 from productator.models import Channel, Delivery
@@ -90,10 +92,10 @@ def new_worker(
 
     http = HttpSender(LOOPBACK, concurrency=50, timeout_s=timeout_s)
     return DeliveryWorker(
-        evaluate=lambda: (0, 0),
+        evaluator=Evaluator(sessions, timedelta(seconds=30)),
         store=Store(sessions, random.Random(1)),
         http=http,
-        mail=MailSender(mail_server, mute_link=mute_link, wake=http.wake),
+        mail=MailSender(mail_server, allowed=LOOPBACK, mute_link=mute_link, wake=http.wake),
         seal=Seal(None),
         metrics=NotifierMetrics(CollectorRegistry()),
     )

@@ -5,18 +5,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session, sessionmaker
-from standardwebhooks import Webhook
+from standardwebhooks import Webhook, WebhookVerificationError
 
-from notifier.queue import claims
+from notifier.queue import claims, holding
+from notifier.queue.due import due_channels
 from notifier.queue.store import LEASE
 from productator.alerts import channels
 from productator.alerts.channels import ChannelKind
 from productator.alerts.deliveries import redeliver
 from productator.alerts.sealing import Seal
 from productator.domain import utc_now
-from productator.models import Channel, Delivery
+from productator.models import Channel, Delivery, Event
 from tests.notifier import rows
 from tests.notifier.receivers import Receiver, receiving
 
@@ -53,6 +54,24 @@ def test_after_a_rotation_both_secrets_verify(sessions: Sessions, receiver: Rece
     assert old is not None
     for secret in (old, new):
         Webhook(secret).verify(request.body, request.headers)
+
+
+def test_a_day_after_a_rotation_the_old_secret_verifies_no_more(
+    sessions: Sessions, receiver: Receiver
+) -> None:
+    channel_id, old = rows.new_channel(sessions, receiver.address)
+    with sessions.begin() as session:
+        yesterday = utc_now() - channels.BOTH_SECRETS_FOR
+        _, new = channels.rotate_secret(session, channel_id, Seal(None), now=yesterday)
+    rows.new_delivery(sessions, channel_id)
+
+    rows.deliver(sessions)
+
+    (request,) = receiver.requests
+    assert Webhook(new).verify(request.body, request.headers)
+    assert old is not None
+    with pytest.raises(WebhookVerificationError):
+        Webhook(old).verify(request.body, request.headers)
 
 
 @pytest.mark.parametrize("status", [301, 400, 404, 429, 500, 503])
@@ -275,6 +294,44 @@ def test_quiet_hours_hold_back_and_end_in_one_summary(sessions: Sessions, receiv
     assert [each.status for each in rows.deliveries(sessions)] == [*["digested"] * 4, "delivered"]
 
 
+def test_a_channel_that_is_disabled_meanwhile_gets_no_digest(sessions: Sessions, receiver: Receiver) -> None:
+    channel_id, _ = rows.new_channel(sessions, receiver.address)
+    with sessions.begin() as session:
+        session.execute(update(Channel).values(disabled_at=utc_now(), disabled_reason="Gone."))
+    rows.new_delivery(sessions, channel_id, event_type="digest", data={"count": 0, "events": []})
+    _held_until_now(sessions, channel_id, why=holding.TOO_MANY)
+
+    rows.deliver(sessions)
+
+    assert receiver.requests == []
+    assert {each.status for each in rows.deliveries(sessions)} == {"dropped"}
+
+
+def test_what_waited_for_its_hour_waits_on_if_quiet_hours_have_begun(
+    sessions: Sessions, receiver: Receiver
+) -> None:
+    minute = utc_now().hour * 60 + utc_now().minute
+    quiet: dict[str, Any] = {"quiet_from": minute, "quiet_until": (minute + 60) % 1440, "time_zone": "UTC"}
+    channel_id, _ = rows.new_channel(sessions, receiver.address, **quiet)
+    _held_until_now(sessions, channel_id, why=holding.TOO_MANY)
+
+    rows.deliver(sessions)
+
+    assert receiver.requests == []
+    found = rows.deliveries(sessions)
+    assert {(each.status, each.last_error) for each in found} == {("held", holding.QUIET)}
+    assert all(each.next_try_at and each.next_try_at > utc_now() for each in found)
+
+
+def _held_until_now(sessions: Sessions, channel_id: int, *, why: str) -> None:
+    for _ in range(2):
+        rows.new_delivery(sessions, channel_id)
+    with sessions.begin() as session:
+        events = select(Event.id).where(Event.type == "price.threshold")
+        held = update(Delivery).where(Delivery.event_id.in_(events))
+        session.execute(held.values(status="held", last_error=why))
+
+
 @pytest.mark.parametrize(
     ("kind", "member"),
     [
@@ -329,6 +386,23 @@ def test_when_few_can_be_claimed_all_channels_get_a_share(sessions: Sessions) ->
         rows.new_delivery(sessions, *channel_ids)
 
     with sessions.begin() as session:
-        found = claims.claim(session, {channel_ids[0]: 2}, most=8, now=utc_now(), lease=LEASE)
+        due = due_channels(session, utc_now())
+        in_hand = {channel_ids[0]: 2}
+        found = claims.claim(session, "mine", due, in_hand, most=8, now=utc_now(), lease=LEASE)
 
     assert sorted(each.channel.id for each in found) == sorted(channel_ids * 2)
+
+
+def test_a_claim_whose_commit_was_not_answered_is_found_when_it_is_repeated(sessions: Sessions) -> None:
+    channel_id, _ = rows.new_channel(sessions, "http://127.0.0.1:9/")
+    rows.new_delivery(sessions, channel_id)
+
+    def claim() -> list[int]:
+        now = utc_now()
+        with sessions.begin() as session:
+            due = due_channels(session, now)
+            found = claims.claim(session, "mine", due, {}, most=8, now=now, lease=LEASE)
+        return [each.delivery_id for each in found]
+
+    assert len(claim()) == 1
+    assert claim() == [rows.deliveries(sessions)[0].id]

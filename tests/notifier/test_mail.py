@@ -1,10 +1,13 @@
 """Alerts by mail, received by a real SMTP server."""
 
 import socket
+import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +15,18 @@ from aiosmtpd.controller import Controller
 from sqlalchemy import update
 from sqlalchemy.orm import Session, sessionmaker
 
-from notifier.sending.mail import MailServer
+from notifier.queue.claims import DeliveryClaim, Target
+from notifier.sending import smtp
+from notifier.sending.mail import mail_of
+from notifier.sending.smtp import MailFailure, MailServer
 from productator.alerts.channels import ChannelKind
+from productator.domain import utc_now
 from productator.models import Delivery
 from tests.notifier import rows
+from tests.refresher import tls
 
 Sessions = sessionmaker[Session]
+HOST = "127.0.0.1"
 
 
 @dataclass
@@ -39,12 +48,33 @@ def inbox() -> Inbox:
 
 @pytest.fixture
 def mail_server(inbox: Inbox) -> Iterator[MailServer]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
+    with running(inbox) as server:
+        yield server
+
+
+@contextmanager
+def running(inbox: Inbox, **options: Any) -> Iterator[MailServer]:
+    with socket.create_server((HOST, 0)) as free:
         port = free.getsockname()[1]
-    controller = Controller(inbox, hostname="127.0.0.1", port=port)
+    controller = Controller(inbox, hostname=HOST, port=port, **options)
     controller.start()
-    yield MailServer("127.0.0.1", port, None, None, "alerts@shop.example")
+    yield MailServer(HOST, port, None, None, "alerts@shop.example", starttls=False)
     controller.stop()
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """Of an authority that nobody else trusts, with its key."""
+    return tls.certificate(tmp_path)
+
+
+@pytest.fixture
+def encrypting(inbox: Inbox, certificate: Path) -> Iterator[MailServer]:
+    """A mail server that takes nothing before STARTTLS."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    with running(inbox, tls_context=context, require_starttls=True) as server:
+        yield replace(server, starttls=True)
 
 
 def test_a_mail_goes_to_every_address_as_text_and_html_with_a_link_that_mutes(
@@ -69,6 +99,9 @@ def test_a_mail_goes_to_every_address_as_text_and_html_with_a_link_that_mutes(
     (delivery,) = rows.deliveries(sessions)
     assert delivery.status == "delivered"
     assert delivery.message_id in mail["Message-ID"]
+    # RFC 8058.
+    assert mail["List-Unsubscribe"] == "<https://shop.example/mute/7>"
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
 
 
 def test_a_name_of_several_lines_adds_no_header(
@@ -123,3 +156,60 @@ def test_without_a_mail_server_the_setting_is_named(sessions: Sessions) -> None:
 
     (delivery,) = rows.deliveries(sessions)
     assert delivery.last_error == "SMTP_HOST is not set"
+
+
+def _mail() -> EmailMessage:
+    mail = EmailMessage()
+    mail["From"], mail["To"] = "alerts@shop.example", "a@x.example"
+    mail.set_content("Now 4,990.")
+    return mail
+
+
+def test_a_mail_is_sent_encrypted_to_a_server_of_a_private_authority(
+    inbox: Inbox, encrypting: MailServer, certificate: Path
+) -> None:
+    smtp.send(replace(encrypting, ca_file=str(certificate)), _mail(), rows.LOOPBACK)
+
+    assert inbox.recipients == ["a@x.example"]
+
+
+def test_a_server_whose_certificate_nobody_knows_gets_nothing(inbox: Inbox, encrypting: MailServer) -> None:
+    with pytest.raises(MailFailure, match="certificate is not accepted"):
+        smtp.send(encrypting, _mail(), rows.LOOPBACK)
+
+    assert inbox.mails == []
+
+
+def test_a_server_without_starttls_gets_nothing_unless_that_is_allowed(
+    inbox: Inbox, mail_server: MailServer
+) -> None:
+    with pytest.raises(MailFailure, match="no STARTTLS"):
+        smtp.send(replace(mail_server, starttls=True), _mail(), rows.LOOPBACK)
+
+    assert inbox.mails == []
+
+
+def test_a_password_is_never_sent_unencrypted(inbox: Inbox, mail_server: MailServer) -> None:
+    with pytest.raises(MailFailure, match="never sent without STARTTLS"):
+        smtp.send(replace(mail_server, user="ops", password="secret"), _mail(), rows.LOOPBACK)
+
+    assert inbox.mails == []
+
+
+def test_a_mail_server_at_a_private_address_is_not_even_connected_to(
+    inbox: Inbox, mail_server: MailServer
+) -> None:
+    with pytest.raises(MailFailure, match=r"127\.0\.0\.1 is not a public address"):
+        smtp.send(mail_server, _mail(), ())
+
+    assert inbox.mails == []
+
+
+def test_a_long_address_that_mutes_is_not_encoded_in_the_header() -> None:
+    url = f"https://prices.example/{'long/' * 30}mute/7"
+    target = Target(1, "email", "Ops", "a@x.example")
+    claim = DeliveryClaim(1, "t", "msg_1", 0, "price.threshold", rows.DATA, utc_now(), 7, target)
+
+    text = mail_of(claim, sender="alerts@shop.example", mute_url=url).as_bytes()
+
+    assert f"List-Unsubscribe: <{url}>\r\n".encode() in text

@@ -119,24 +119,23 @@ def tls_service(
 
     `brief`: those that are for one call each (HTTP/2 only).
     """
-    certificate = folder / "certificate.pem"
-    certificate.write_bytes(_certificate())
-    with TlsService(certificate, protocol, hanging, brief) as service:
+    with TlsService(certificate(folder), protocol, hanging, brief) as service:
         threading.Thread(target=service.serve_forever, args=(0.05,), daemon=True).start()
         yield service
         service.shutdown()
 
 
-def _certificate() -> bytes:
-    """A self-signed certificate for this machine, with its key."""
+def certificate(folder: Path) -> Path:
+    """A file with a self-signed certificate for this machine and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, _HOST)])
     now, day = datetime.now(UTC), timedelta(days=1)
-    certificate = (
+    signed = (
         x509.CertificateBuilder(name, name, key.public_key(), 1, now - day, now + day)
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(_HOST))]), critical=False)
         .sign(key, SHA256())
     )
-    return certificate.public_bytes(Encoding.PEM) + key.private_bytes(
-        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
-    )
+    file = folder / "certificate.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(signed.public_bytes(Encoding.PEM) + private)
+    return file

@@ -11,12 +11,14 @@ from tests.servers import skipped_if_missing
 
 SHORT = Plan(
     refresher_kills=4,
+    notifier_kills=4,
     database_kills=1,
     faults=60,
     seed=1,
     products=60,
     refreshers=2,
     writers=2,
+    rules=120,
     period_s=4,
     timeout_s=1,
     longest_s=60,

@@ -91,7 +91,9 @@ def _beyond(rule: PlainRule, last_price: int | None) -> Fraction | None:
     if last_price is None:
         return None
     share = {Kind.RISE: Fraction(105, 100), Kind.NEW_LOW: Fraction(99, 100)}.get(rule.kind, Fraction(95, 100))
-    return last_price * share
+    if rule.kind is Kind.RISE:
+        return max(last_price * share, Fraction(last_price + 1))
+    return min(last_price * share, Fraction(last_price - 1))
 
 
 def _reached(rule: PlainRule, price: int | None, limit: Fraction | None) -> bool:

@@ -83,3 +83,14 @@ def _observations(seconds: list[Second]) -> list[Observed]:
     return [
         Observed(at * SECOND, until * SECOND, *seconds[at]) for at, until in pairwise([*starts, len(seconds)])
     ]
+
+
+def test_a_price_of_zero_is_told_once() -> None:
+    """It is 5 % below the price that was told, which is 0, too."""
+    terms = Terms(Kind.THRESHOLD, price=10)
+    state, found = start(terms, Observed(0, SECOND, 20)), []
+    for at in range(1, 5):
+        state, firing = advance(terms, state, Observed(at * SECOND, (at + 1) * SECOND, 0))
+        found += [firing] if firing else []
+
+    assert len(found) == 1

@@ -1,5 +1,6 @@
 """What the notifier's loop does when something goes wrong that nobody foresaw."""
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -47,7 +48,16 @@ class FakeStore:
         assert not unsent
 
 
-def claim(delivery_id: int, *, kind: str = "webhook") -> DeliveryClaim:
+class NoRules:
+    def run_once(self, now: datetime) -> tuple[int, int]:
+        del now
+        return 0, 0
+
+    def stop(self) -> None: ...
+    def give_back(self) -> None: ...
+
+
+def claim(delivery_id: int, *, kind: str = "webhook", begin_until: float = math.inf) -> DeliveryClaim:
     return DeliveryClaim(
         delivery_id=delivery_id,
         token="t",
@@ -58,6 +68,7 @@ def claim(delivery_id: int, *, kind: str = "webhook") -> DeliveryClaim:
         occurred_at=datetime(2026, 11, 26, tzinfo=UTC),
         rule_id=None,
         channel=Target(delivery_id, kind, "Ops", "http://127.0.0.1:9/hook"),
+        begin_until=begin_until,
     )
 
 
@@ -70,7 +81,7 @@ def http() -> Iterator[HttpSender]:
 
 def worker_with(store: FakeStore, http: HttpSender) -> DeliveryWorker:
     return DeliveryWorker(
-        evaluate=lambda: (0, 0),
+        evaluator=NoRules(),
         store=cast("Store", store),
         http=http,
         mail=MailSender(None, mute_link=lambda _: None, wake=http.wake),
@@ -127,3 +138,23 @@ def test_a_database_that_refuses_every_run_is_asked_now_and_then(
         time.sleep(0.01)  # for the thread that stores
 
     assert len([run for run in store.runs if run]) == 1
+
+
+def test_a_claim_that_lapsed_while_it_waited_is_neither_sent_nor_stored(http: HttpSender) -> None:
+    store = FakeStore(claim(1, begin_until=0.0), claim(2))
+    worker = worker_with(store, http)
+    for _ in range(TURNS):
+        worker.turn()
+
+    assert [each.claim.delivery_id for run in store.runs for each in run] == [2]
+    assert worker.is_idle
+
+
+def test_a_mail_whose_claim_lapsed_while_it_waited_for_a_thread_is_not_sent() -> None:
+    mail = MailSender(None, mute_link=lambda _: None, wake=lambda: None)
+    mail.send(claim(1, kind="email", begin_until=0.0))
+
+    (outcome,) = mail.receive()
+
+    assert outcome.is_lapsed
+    assert mail.under_way == 0

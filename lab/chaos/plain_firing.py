@@ -1,0 +1,155 @@
+"""When alert rules fire, replayed from the stored history as plainly as possible. Pure.
+
+It knows the whole history of a product, and walks through it once. It shares no code with
+`productator.alerts.firing`, which is fed piece by piece by notifiers that are killed.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+OUT_FOR = 600_000_000
+
+
+class PlainRule(NamedTuple):
+    """Times are microseconds."""
+
+    id: int
+    kind: str
+    product_id: int | None
+    price: int | None
+    percent: int
+    confirm: int
+    cooldown: int
+    rearm_percent: int
+    counts_from: int
+
+
+class Stretch(NamedTuple):
+    """A time in which a product's lowest price is the same; None: nothing is in stock."""
+
+    start: int
+    end: int
+    price: int | None
+
+
+class Told(NamedTuple):
+    since: int
+    price: int | None
+
+
+def told(rule: PlainRule, history: Sequence[Stretch], begins: int) -> list[Told]:
+    """What the rule tells of a product from `begins` on, by its whole history."""
+    replay = {"back_in_stock": _returns, "out_of_stock": _absences}.get(rule.kind, _prices)
+    return list(replay(rule, history, begins))
+
+
+def _prices(rule: PlainRule, history: Sequence[Stretch], begins: int) -> Iterator[Told]:
+    is_armed, limit, since = True, None, None
+    last_price: int | None = None
+    told_at: int | None = None
+    is_first = True
+    for start, end, price in _from(history, begins):
+        if is_first and rule.kind == "threshold" and _reached(rule, price, rule.price):
+            is_armed, limit, last_price = False, rule.price, price
+        is_first = False
+        if not is_armed and _is_away(rule, price, limit):
+            is_armed, limit, since = True, None, None
+        if is_armed:
+            if since is not None and not _reached(rule, price, limit):
+                since = None
+            if since is None:
+                limit = _limit(rule, _lowest_before(history, start))
+            holds = _reached(rule, price, limit)
+        else:
+            holds = _reached(rule, price, _beyond(rule, last_price))
+        if not holds:
+            since = None
+            continue
+        since = start if since is None else since
+        ready = _ready(rule, since, told_at, start)
+        if ready <= end:
+            yield Told(since, price)
+            is_armed, since, last_price, told_at = False, None, price, ready
+
+
+def _absences(rule: PlainRule, history: Sequence[Stretch], begins: int) -> Iterator[Told]:
+    is_told: bool | None = None
+    since: int | None = None
+    told_at: int | None = None
+    for start, end, price in _from(history, begins):
+        is_told = price is None if is_told is None else is_told
+        if price is not None:
+            is_told, since = False, None
+        elif not is_told:
+            since = start if since is None else since
+            ready = _ready(rule, since, told_at, start)
+            if ready <= end:
+                yield Told(since, None)
+                is_told, since, told_at = True, None, ready
+
+
+def _returns(rule: PlainRule, history: Sequence[Stretch], begins: int) -> Iterator[Told]:
+    out_since: int | None = None
+    since: int | None = None
+    told_at: int | None = None
+    for start, end, price in _from(history, begins):
+        if price is None:
+            out_since = start if out_since is None else out_since
+            since = None
+        elif out_since is not None:
+            since = start if since is None else since
+            if since + rule.confirm > end:
+                continue
+            ready = _ready(rule, since, told_at, start)
+            if since - out_since < OUT_FOR:
+                out_since = since = None
+            elif ready <= end:
+                yield Told(since, price)
+                out_since, since, told_at = None, None, ready
+
+
+def _from(history: Sequence[Stretch], begins: int) -> Iterator[Stretch]:
+    for each in history:
+        if each.end > begins or each is history[-1]:
+            yield each._replace(start=max(each.start, begins))
+
+
+def _lowest_before(history: Sequence[Stretch], at: int) -> int | None:
+    """A run is shorter than the 30 days that count."""
+    return min((each.price for each in history if each.start < at and each.price is not None), default=None)
+
+
+def _ready(rule: PlainRule, since: int, told_at: int | None, start: int) -> int:
+    return max(since + rule.confirm, start, 0 if told_at is None else told_at + rule.cooldown)
+
+
+def _reached(rule: PlainRule, price: int | None, limit: int | None) -> bool:
+    if price is None or limit is None:
+        return False
+    return price >= limit if rule.kind == "rise" else price <= limit
+
+
+def _is_away(rule: PlainRule, price: int | None, limit: int | None) -> bool:
+    if price is None or limit is None:
+        return False
+    share = Fraction(rule.rearm_percent, 100)
+    return price < limit * (1 - share) if rule.kind == "rise" else price > limit * (1 + share)
+
+
+def _limit(rule: PlainRule, past: int | None) -> int | None:
+    if rule.kind == "threshold":
+        return rule.price
+    if past is None:
+        return None
+    share = Fraction(rule.percent, 100)
+    return math.ceil(past * (1 + share)) if rule.kind == "rise" else math.floor(past * (1 - share))
+
+
+def _beyond(rule: PlainRule, told_price: int | None) -> int | None:
+    """5 % beyond the price that was told, and at least 1."""
+    if told_price is None:
+        return None
+    step = max(1, math.ceil(Fraction(told_price * 5, 100)))
+    return told_price + step if rule.kind == "rise" else told_price - step

@@ -1,0 +1,93 @@
+"""What is due, and the channels that it is for."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy.orm import Session
+
+from productator.alerts.deliveries import AT_ONCE, TEST, Status
+from productator.alerts.quiet_hours import QuietHours, end_of_quiet
+from productator.models import Channel, Delivery, Event
+
+HOUR = timedelta(hours=1)
+_TYPES = ", ".join(f"'{each}'" for each in AT_ONCE)
+AT_ONCE_SQL = f" AND event_id IN (SELECT id FROM events WHERE type IN ({_TYPES}))"  # noqa: S608 - constants
+
+
+class DueChannel(NamedTuple):
+    """A channel with due deliveries."""
+
+    id: int
+    limit: int | None
+    # Messages of the last hour, where there is a limit.
+    sent: int
+    is_disabled: bool
+    quiet_until: datetime | None
+
+    @property
+    def must_wait(self) -> bool:
+        """Whether it gets nothing now but what waits for nothing."""
+        return self.is_disabled or self.quiet_until is not None or self.has_had_its_hour
+
+    @property
+    def has_had_its_hour(self) -> bool:
+        return self.limit is not None and self.sent >= self.limit
+
+
+def due_channels(session: Session, now: datetime) -> list[DueChannel]:
+    query = select(
+        Channel.id,
+        Channel.messages_an_hour,
+        Channel.disabled_at.is_not(None).label("is_disabled"),
+        Channel.quiet_from,
+        Channel.quiet_until,
+        Channel.time_zone,
+    )
+    # One row for each channel. For EXISTS, MariaDB reads all that is due, which may be 100,000 rows, and
+    # without the order it takes an index by which it reads all that the channel ever got.
+    first = select(Delivery.id).where(Delivery.channel_id == Channel.id, is_due(now))
+    first = first.order_by(Delivery.next_try_at).limit(1)
+    has_due = first.correlate(Channel).scalar_subquery().is_not(None)
+    rows = session.connection().execute(query.where(has_due).order_by(Channel.id)).all()
+    limited = [row.id for row in rows if row.messages_an_hour is not None]
+    sent = sent_lately(session, limited, now) if limited else {}
+    return [
+        DueChannel(
+            row.id,
+            row.messages_an_hour,
+            sent.get(row.id, 0),
+            bool(row.is_disabled),
+            quiet_until(row.quiet_from, row.quiet_until, row.time_zone, now),
+        )
+        for row in rows
+    ]
+
+
+def quiet_until(begin: int | None, end: int | None, zone: str | None, now: datetime) -> datetime | None:
+    if begin is None or end is None or zone is None:
+        return None
+    return end_of_quiet(QuietHours(begin, end, zone), now)
+
+
+def is_due(now: datetime) -> ColumnElement[bool]:
+    return (Delivery.status == Status.PENDING) & (Delivery.next_try_at <= now)
+
+
+def waits_for_nothing() -> ColumnElement[bool]:
+    return exists().where(Event.id == Delivery.event_id, Event.type.in_(AT_ONCE))
+
+
+def is_test() -> ColumnElement[bool]:
+    return exists().where(Event.id == Delivery.event_id, Event.type == TEST)
+
+
+def sent_lately(session: Session, channel_ids: Iterable[int], now: datetime) -> dict[int, int]:
+    """How many messages each channel got within the last hour."""
+    query = (
+        select(Delivery.channel_id, func.count())
+        .where(Delivery.channel_id.in_(sorted(channel_ids)), Delivery.delivered_at > now - HOUR)
+        .group_by(Delivery.channel_id)
+    )
+    return {row[0]: row[1] for row in session.connection().execute(query)}
