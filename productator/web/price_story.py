@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from productator.domain import ChangeKind
 from productator.prices import figures
 from productator.prices.offer_history import LatestChange
+from productator.prices.price_changes import PriceChange
 from productator.prices.segments import DAY, SECOND, TimeRange, microseconds
 from productator.prices.summary import PriceSummary
 from productator.web import formats
@@ -111,6 +112,15 @@ def change_sentence(found: LatestChange) -> str:
     if before == change.price:
         return f"{name} has {stock}, before {formats.number(found.items_before or 0)}; {now}"
     return f"{name} now {now}, before {formats.price(before)}"
+
+
+def price_change_sentence(change: PriceChange) -> str:
+    """What happened to a lowest price."""
+    if change.price is None:
+        return f"Not in stock any more, last {formats.price(change.before)}"
+    if change.before is None:
+        return f"In stock again for {formats.price(change.price)}"
+    return f"Now {formats.price(change.price)}, before {formats.price(change.before)}"
 
 
 def _share(percent: float) -> str:
