@@ -22,6 +22,8 @@ product_page = page_blueprint("product_page")
 _CHANGES, _PAST_OFFERS = 12, 50
 # A product may have thousands.
 _OFFERS = 50
+# As many lines as the style sheet has colours for.
+_LINES = 6
 # What a form that led here has done.
 _DONE = {
     "refresh": "Fresh offers were asked for. They are here in about a second.",
@@ -50,7 +52,13 @@ def product_response(product_id: int, *, status: int = 200, **values: Any) -> Re
         ordered = offers.all_of_product(connection, product_id)
         state = products.refresh_state(connection, product_id)
         summary = figures.price_summary(connection, product_id, microseconds(now))
-        shown = price_range(connection, product_id, asked if asked in RANGES else DEFAULT_RANGE, now=now)
+        shown = price_range(
+            connection,
+            product_id,
+            asked if asked in RANGES else DEFAULT_RANGE,
+            now=now,
+            offer_ids=[each.id for each in ordered[:_LINES]] if request.args.get("lines") else (),
+        )
         changes = offer_history.latest(connection, product_id, limit=_CHANGES)
         past = _past_offers(connection, product_id) if shows_past else None
     shows_all = bool(request.args.get("all"))
@@ -82,6 +90,6 @@ def _past_offers(connection: Connection, product_id: int) -> list[LatestChange]:
 
 def _address_with(product_id: int, over: dict[str, str | None]) -> str:
     """The same page with other parameters."""
-    kept = {name: request.args.get(name) for name in ("range", "past", "all")} | over
+    kept = {name: request.args.get(name) for name in ("range", "lines", "past", "all")} | over
     given: dict[str, Any] = {name: value for name, value in kept.items() if value}
     return url_for("product_page.show", product_id=product_id, **given)

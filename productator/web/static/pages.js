@@ -95,6 +95,20 @@
     if (!document.hidden) timer = setTimeout(refresh, wait);
   }
 
+  // ---- links that show the same page in another way: where it is, without a jump
+
+  async function showInPlace(event) {
+    const link = event.target.closest("a[data-in-place]"), live = one("[data-live]");
+    if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    history.replaceState(null, "", link.href);
+    live.dataset.live = link.href;
+    const table = one("details[open] [data-chart-table]", live);
+    await refresh({ forced: true });
+    if (table) one("details:has([data-chart-table])", live)?.setAttribute("open", "");
+    one(`[data-in-place="${link.dataset.inPlace}"]`, live)?.focus({ preventScroll: true });
+  }
+
   // ---- search as you type
 
   function search(form) {
@@ -153,6 +167,7 @@
     chart(document);
     setInterval(() => document.hidden || showAges(), 5000);
     document.addEventListener("visibilitychange", () => document.hidden ? clearTimeout(timer) : refresh());
+    document.addEventListener("click", showInPlace);
     schedule(EVERY_MS);
   });
 })();
