@@ -95,6 +95,13 @@
     if (!document.hidden) timer = setTimeout(refresh, wait);
   }
 
+  // An error page stays until there is another one to show.
+  async function tryAgain() {
+    const answer = await fetch(location.href, { cache: "no-store" }).catch(() => null);
+    if (answer?.ok) location.reload();
+    else setTimeout(tryAgain, AGAIN_MS);
+  }
+
   // ---- links that show the same page in another way: where it is, without a jump
 
   async function showInPlace(event) {
@@ -168,6 +175,7 @@
     setInterval(() => document.hidden || showAges(), 5000);
     document.addEventListener("visibilitychange", () => document.hidden ? clearTimeout(timer) : refresh());
     document.addEventListener("click", showInPlace);
+    if (one("[data-try-again]")) setTimeout(tryAgain, AGAIN_MS);
     schedule(EVERY_MS);
   });
 })();
