@@ -42,13 +42,12 @@ class PriceChart:
 
     @property
     def path(self) -> Markup:
-        """Single offers lie below the lowest price, which would else be hidden by them."""
         drawn = Markup("").join(
             Markup('<path class="offer offer-{}" d="{}"/>').format(number, path)
             for number, path in enumerate(self.offers, 1)
         )
-        band = Markup('<path class="band" d="{}"/>').format(self.band)
-        return band + drawn + Markup('<path class="line" d="{}"/>').format(self.line)
+        whole = Markup('<path class="band" d="{}"/><path class="line" d="{}"/>').format(self.band, self.line)
+        return whole + drawn
 
 
 def price_chart(

@@ -170,6 +170,7 @@
     const button = one("[data-theme-switch]"), form = one("[data-search]");
     if (button) switchTheme(button);
     if (form) search(form);
+    for (const each of all("[data-zone]")) each.textContent = "Times are local; hover for UTC.";
     showTimes(document);
     chart(document);
     setInterval(() => document.hidden || showAges(), 5000);
