@@ -270,11 +270,14 @@ CREATE TABLE product_prices (
   is_lowest BOOL NOT NULL DEFAULT 0,
   day INTEGER NOT NULL,
   day_lows VARCHAR(600) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  changed_at DATETIME(6),
   CONSTRAINT pk_product_prices PRIMARY KEY (product_id),
   CONSTRAINT fk_product_prices_product_id FOREIGN KEY(product_id) REFERENCES products (id) ON DELETE CASCADE
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_unicode_ci;
 
 CREATE INDEX ix_product_prices_change_permille ON product_prices (change_permille);
+
+CREATE INDEX ix_product_prices_changed_at ON product_prices (changed_at);
 
 CREATE INDEX ix_product_prices_lowest_price ON product_prices (lowest_price);
 
@@ -346,6 +349,6 @@ CREATE TABLE alembic_version (
   CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0018');
+INSERT INTO alembic_version (version_num) VALUES ('0020');
 
 INSERT INTO schema_compatibility (oldest_revision) VALUES ('0010');

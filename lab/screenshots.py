@@ -14,16 +14,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from lab import browsers, made_up_history
-from lab.processes.api import Api
+from lab import browsers, made_up_history, made_up_system
+from lab.processes.api import ADMIN_TOKEN, Api
 from lab.processes.system import System
+from productator.access import api_tokens
 from productator.cli.demo import PRODUCTS
 from productator.database import migrate
 from productator.database.engine import make_engine
-from productator.domain import utc_now
+from productator.domain import Scope, utc_now
 from productator.models import Product, Refresh
 
 _FOLDER = Path("docs/screenshots")
@@ -36,15 +37,14 @@ _PHONE = 360
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright, browsers.chromium(playwright) as browser:
-        with _pages(is_filled=True) as (api, engine):
-            _of_full_lists(browser, api, folder)
-            with Session(engine) as session:
-                _age(session)
-                session.commit()
-            _shoot(browser, api.url("/"), folder / "products-old.png")
-            _shoot(browser, api.url("/products/3"), folder / "product-old.png")
-        with _pages(is_filled=False) as (api, _):
+        with _installation(is_filled=True) as (system, engine):
+            _of_full_lists(browser, system.api(), folder)
+            _of_tokens(browser, system.api(PRODUCTATOR_AUTH="write"), engine, folder)
+            _of_an_outage(browser, system, engine, folder)
+        with _installation(is_filled=False) as (system, _):
+            api = system.api()
             _shoot(browser, api.url("/"), folder / "products-empty.png")
+            _shoot(browser, api.url("/system"), folder / "system-empty.png")
         _of_a_lost_database(browser, folder)
 
 
@@ -52,16 +52,17 @@ def _of_full_lists(browser: Browser, api: Api, folder: Path) -> None:
     products, product = api.url("/?sort=change"), api.url("/products/1?range=90d")
     _shoot(browser, products, folder / "products.png")
     _shoot(browser, product, folder / "product.png", whole=True)
+    _shoot(browser, f"{product}&lines=1", folder / "product-offers.png")
     _shoot(browser, products, folder / "products-dark.png", dark=True)
     _shoot(browser, product, folder / "product-dark.png", dark=True)
     _shoot(browser, products, folder / "products-narrow.png", width=_PHONE)
     _shoot(browser, product, folder / "product-narrow.png", width=_PHONE, whole=True)
+    _shoot(browser, api.url("/?q=tea"), folder / "products-none.png")
     _shoot(browser, api.url("/products/new"), folder / "product-new.png")
     _shoot(browser, api.url("/products/1/delete"), folder / "product-delete.png")
     _shoot(browser, api.url("/nowhere"), folder / "not-found.png")
     _shoot(browser, api.url("/system"), folder / "system.png", whole=True)
-    _shoot(browser, api.url("/tokens"), folder / "tokens.png")
-    _shoot(browser, api.url("/login"), folder / "sign-in.png")
+    _shoot(browser, api.url("/system"), folder / "system-narrow.png", width=_PHONE, whole=True)
     with _opened(browser, api.url("/products/2/edit")) as page:
         with _opened(browser, api.url("/products/2/edit")) as other:
             other.fill("[name=description]", "50 mm flat burrs, stepless, now in black")
@@ -71,9 +72,41 @@ def _of_full_lists(browser: Browser, api: Api, folder: Path) -> None:
         page.screenshot(path=folder / "product-conflict.png")
 
 
+def _of_tokens(browser: Browser, api: Api, engine: Engine, folder: Path) -> None:
+    with Session(engine) as session:
+        now = utc_now()
+        for name, scope, days in (("Price watch", Scope.READ, None), ("Catalogue import", Scope.WRITE, 90)):
+            expires_at = now + timedelta(days=days) if days else None
+            api_tokens.create(session, name=name, scopes=[scope], expires_at=expires_at, now=now)
+        session.commit()
+    with _opened(browser, api.url("/login")) as page:
+        page.screenshot(path=folder / "sign-in.png")
+        page.fill("main [name=token]", ADMIN_TOKEN)
+        page.click("main button")
+        page.goto(api.url("/tokens"))
+        page.screenshot(path=folder / "tokens.png")
+
+
+def _of_an_outage(browser: Browser, system: System, engine: Engine, folder: Path) -> None:
+    """The service has been down for four minutes."""
+    with Session(engine) as session:
+        now = utc_now()
+        since = now - timedelta(minutes=4)
+        made_up_system.age(session, now=now, by=now - since)
+        made_up_system.add_refreshers(session, now=now, down_since=since)
+        session.commit()
+    api = system.api()
+    _shoot(browser, api.url("/"), folder / "products-old.png")
+    _shoot(browser, api.url("/products/3"), folder / "product-old.png")
+    _shoot(browser, api.url("/system"), folder / "system-down.png", whole=True)
+
+
 def _of_a_lost_database(browser: Browser, folder: Path) -> None:
     """The page that was open stays, and says so; one that is opened now is an error page."""
-    with _pages(is_filled=True) as (api, engine), _opened(browser, api.url("/?sort=change")) as page:
+    with (
+        _installation(is_filled=True) as (system, engine),
+        _opened(browser, (api := system.api()).url("/?sort=change")) as page,
+    ):
         with engine.begin() as connection:
             connection.exec_driver_sql("ALTER TABLE products RENAME TO products_away")
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
@@ -83,8 +116,8 @@ def _of_a_lost_database(browser: Browser, folder: Path) -> None:
 
 
 @contextmanager
-def _pages(*, is_filled: bool) -> Iterator[tuple[Api, Engine]]:
-    """An API with everybody allowed everything."""
+def _installation(*, is_filled: bool) -> Iterator[tuple[System, Engine]]:
+    """Programs that allow everybody everything, and their database."""
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/productator.db"
         engine = make_engine(url)
@@ -96,7 +129,7 @@ def _pages(*, is_filled: bool) -> Iterator[tuple[Api, Engine]]:
         variables = {"PRODUCTATOR_AUTH": "off", "PRODUCTATOR_CURRENCY": "CZK", "REFRESHER_PERIOD": "30"}
         system = System(url, Path(folder), variables)
         try:
-            yield system.api(), engine
+            yield system, engine
         finally:
             system.stop_all()
             engine.dispose()
@@ -120,14 +153,8 @@ def fill(session: Session, *, now: datetime) -> None:
     session.flush()
     session.add(Refresh(product_id=pending.id, due_at=now + timedelta(days=1)))
     made_up_history.keep_day_lows(session, now=now)
-
-
-def _age(session: Session) -> None:
-    """As after an outage of the service of four minutes."""
-    ago = utc_now() - timedelta(minutes=4)
-    statement = update(Refresh).where(Refresh.refreshed_at.is_not(None))
-    values = {"refreshed_at": ago, "failures": 4, "last_error": "The Offers service answered 503."}
-    session.execute(statement.values(values))
+    made_up_system.add_refreshers(session, now=now)
+    made_up_system.add_hours(session, now=now, products=len(PRODUCTS))
 
 
 def _shoot(

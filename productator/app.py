@@ -41,7 +41,7 @@ from productator.ops.uwsgi_requests import AT_WORK, RequestCorrection, is_uwsgi
 from productator.web import pages
 from productator.web.docs import docs
 from productator.web.exports import exports
-from productator.web.feeds import feeds
+from productator.web.feeds import feed_of_all, feeds
 from productator.web.mute_pages import mute_pages
 from productator.web.offer_forms import offer_forms
 from productator.web.problem_pages import problem_pages
@@ -61,6 +61,7 @@ _PAGES = (
     offer_forms,
     exports,
     feeds,
+    feed_of_all,
     sign_in,
     system_page,
     token_pages,

@@ -58,10 +58,10 @@ class ListedOffer(NamedTuple):
     product_id: int
 
 
-_COLUMNS = [_OFFERS.c[name] for name in OfferRow._fields]
+COLUMNS = [_OFFERS.c[name] for name in OfferRow._fields]
 _LISTED = [_OFFERS.c[name] for name in ListedOffer._fields]
 _ONE_OFFER = Prepared(
-    select(*_COLUMNS).where(Offer.id == bindparam("offer_id"), Offer.product_id == bindparam("product_id"))
+    select(*COLUMNS).where(Offer.id == bindparam("offer_id"), Offer.product_id == bindparam("product_id"))
 )
 
 ORDERS = orders(Offer.id, id=Offer.id, price=Offer.price)
@@ -139,16 +139,6 @@ def _page_of_product(shape: Filter, sort: str, *, is_first: bool) -> Prepared:
         .where(Product.id == bindparam("product_id"))
     )
     return Prepared(page_query(query, order, is_first=True))
-
-
-def all_of_product(connection: Connection, product_id: int) -> list[OfferRow]:
-    """All offers of a product: those in stock first, each from the cheapest on."""
-    query = (
-        select(*_COLUMNS)
-        .where(Offer.product_id == product_id)
-        .order_by(Offer.items_in_stock == 0, Offer.price, Offer.id)
-    )
-    return [OfferRow._make(row) for row in connection.execute(query)]
 
 
 def page(

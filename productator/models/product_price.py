@@ -1,10 +1,12 @@
 """What lists show of each product's prices, kept beside the history: one row a product."""
 
+from datetime import datetime
+
 from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from productator.database.base import TABLE_OPTIONS, Base
-from productator.database.column_types import BigId, exact_text
+from productator.database.column_types import BigId, UtcDateTime, exact_text
 
 DAY_LOWS_LENGTH = 600
 
@@ -30,9 +32,12 @@ class ProductPrice(Base):
     day: Mapped[int]
     # The lowest price of each day, oldest first, with commas between them; nothing: nothing was in stock.
     day_lows: Mapped[str] = mapped_column(exact_text(DAY_LOWS_LENGTH))
+    # When the lowest price last became another one; null: it has not since the column was added.
+    changed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     __table_args__ = (
         Index(None, "lowest_price"),
         Index(None, "change_permille"),
+        Index(None, "changed_at"),
         TABLE_OPTIONS,
     )

@@ -16,12 +16,18 @@ def sentence(state: SystemState) -> str:
         down_s = (state.measured_at - state.down_since).total_seconds()
         return f"The Offers service has been down for {duration(down_s)}; prices are as last seen."
     if products.stale:
-        return f"{products.stale:,} of {products.total:,} products have old prices{_oldest(state)}."
-    without = f"; {products.without_offers:,} have no offers yet" if products.without_offers else ""
-    all_of_them = "The one product is" if products.fresh == 1 else f"All {products.fresh:,} products are"
+        old = _counted(products.stale, products.total, "has", "have")
+        return f"{old} old prices{_oldest(state)}."
+    return _sentence_of_fresh(state)
+
+
+def _sentence_of_fresh(state: SystemState) -> str:
+    products = state.products
     if not products.fresh:
         return f"No product has offers yet; {products.pending:,} are pending."
-    return f"{all_of_them} fresh{_oldest(state)}{without}."
+    fresh = _counted(products.fresh, products.total, "is", "are")
+    without = f"; {products.without_offers:,} without offers yet" if products.without_offers else ""
+    return f"{fresh} fresh{_oldest(state)}{without}."
 
 
 def duration(seconds: float) -> str:
@@ -29,6 +35,12 @@ def duration(seconds: float) -> str:
         if seconds >= length:
             return f"{int(seconds // length)} {unit}"
     return f"{max(0, int(seconds))} s"
+
+
+def _counted(number: int, total: int, one: str, many: str) -> str:
+    if number == total:
+        return f"The one product {one}" if total == 1 else f"All {total:,} products {many}"
+    return f"{number:,} of {total:,} products {one if number == 1 else many}"
 
 
 def _oldest(state: SystemState) -> str:

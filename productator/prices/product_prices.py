@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Table, func, select
 from sqlalchemy.orm import Session
@@ -15,21 +15,33 @@ from productator.prices.day_lows import DAYS, DayLows, lows_in, observed, of_his
 from productator.prices.segments import DAY, EPOCH, TimeRange, microseconds
 
 _PRICES = cast("Table", ProductPrice.__table__)
-_NAMES = ("product_id", "lowest_price", "change_permille", "is_lowest", "day", "day_lows")
-_KNOWN = select(_PRICES.c.product_id, _PRICES.c.lowest_price, _PRICES.c.day, _PRICES.c.day_lows).where(
-    in_list(_PRICES.c.product_id, "product_ids")
-)
+_NAMES = ("product_id", "lowest_price", "change_permille", "is_lowest", "day", "day_lows", "changed_at")
+_KNOWN = select(
+    *(_PRICES.c[name] for name in ("product_id", "changed_at", "lowest_price", "day", "day_lows"))
+).where(in_list(_PRICES.c.product_id, "product_ids"))
 # Some hundredths of a second's work, and no lock lasts longer.
 _PRODUCTS_A_STEP = 200
 # A product without a row may have very many records.
 _FILLED_A_STEP = 10
 
 
+class _Known(NamedTuple):
+    lows: DayLows
+    changed_at: datetime | None = None
+
+
 def day_of(time: datetime) -> int:
     return (time - EPOCH).days
 
 
-def record(session: Session, changed: Mapping[int, int | None], new: Iterable[int], *, today: int) -> None:
+def record(
+    session: Session,
+    changed: Mapping[int, int | None],
+    new: Iterable[int],
+    *,
+    times: Mapping[int, datetime],
+    today: int,
+) -> None:
     """Writes lowest prices that have changed, of products whose `refreshes` rows the caller has locked.
 
     Of a product without a row nothing is written unless it is new, or the row would hide its history.
@@ -39,7 +51,9 @@ def record(session: Session, changed: Mapping[int, int | None], new: Iterable[in
     _write(
         session,
         {
-            product_id: observed(before.get(product_id), lowest_price, today=today)
+            product_id: _Known(observed(known.lows, lowest_price, today=today), times[product_id])
+            if (known := before.get(product_id))
+            else _Known(observed(None, lowest_price, today=today))
             for product_id, lowest_price in changed.items()
             if product_id in recorded
         },
@@ -78,9 +92,11 @@ def _update(session: Session, missing: Sequence[int], old: Sequence[int], *, now
     _write(
         session,
         {
-            product_id: observed(before[product_id], prices.get(product_id), today=day_of(now))
+            product_id: before[product_id]._replace(
+                lows=observed(before[product_id].lows, prices.get(product_id), today=day_of(now))
+            )
             if product_id in before
-            else _from_history(session, product_id, prices.get(product_id), now)
+            else _Known(_from_history(session, product_id, prices.get(product_id), now))
             for product_id in locked
         },
     )
@@ -93,9 +109,12 @@ def _from_history(session: Session, product_id: int, lowest_price: int | None, n
     return of_history(history, lowest_price, today=today)
 
 
-def _known(session: Session, product_ids: Iterable[int]) -> dict[int, DayLows]:
+def _known(session: Session, product_ids: Iterable[int]) -> dict[int, _Known]:
     rows = session.connection().execute(_KNOWN, {"product_ids": product_ids})
-    return {product_id: DayLows(price, day, lows_in(lows)) for product_id, price, day, lows in rows}
+    return {
+        product_id: _Known(DayLows(price, day, lows_in(lows)), changed_at)
+        for product_id, changed_at, price, day, lows in rows
+    }
 
 
 def _lowest_prices(session: Session, product_ids: Sequence[int]) -> dict[int, int]:
@@ -107,10 +126,18 @@ def _lowest_prices(session: Session, product_ids: Sequence[int]) -> dict[int, in
     return dict(session.execute(query).all())
 
 
-def _write(session: Session, rows: Mapping[int, DayLows]) -> None:
+def _write(session: Session, rows: Mapping[int, _Known]) -> None:
     values: list[tuple[Any, ...]] = [
-        (product_id, each.lowest_price, each.change_permille, each.is_lowest, each.day, text_of(each.lows))
-        for product_id, each in rows.items()
+        (
+            product_id,
+            each.lowest_price,
+            each.change_permille,
+            each.is_lowest,
+            each.day,
+            text_of(each.lows),
+            at,
+        )
+        for product_id, (each, at) in rows.items()
     ]
     if values:
         replace_rows(session.connection(), _PRICES, _NAMES, values)

@@ -34,7 +34,7 @@ def record(session: Session, observations: Iterable[Observation]) -> None:
     points = {each.product_id: found for each, _ in changed if (found := _new_point(each))}
     new_points = [(product_id, times[product_id], 0, *after) for product_id, (_, after) in points.items()]
     insert_rows(session.connection(), POINTS, POINT_COLUMNS, new_points)
-    _record_lowest_prices(session, points, max(times.values()))
+    _record_lowest_prices(session, points, times)
     if points:
         outbox.append(session.connection(), list(points), at=max(times.values()))
 
@@ -65,7 +65,7 @@ def _new_point(each: Observation) -> tuple[Aggregate, Aggregate] | None:
 
 
 def _record_lowest_prices(
-    session: Session, points: dict[int, tuple[Aggregate, Aggregate]], at: datetime
+    session: Session, points: dict[int, tuple[Aggregate, Aggregate]], times: dict[int, datetime]
 ) -> None:
     changed = {
         product_id: after.lowest_price
@@ -74,4 +74,5 @@ def _record_lowest_prices(
     }
     if changed:
         new = {product_id for product_id in changed if not points[product_id][0].offers}
-        product_prices.record(session, changed, new, today=product_prices.day_of(at))
+        today = product_prices.day_of(max(times.values()))
+        product_prices.record(session, changed, new, times=times, today=today)

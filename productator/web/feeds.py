@@ -4,7 +4,9 @@ The address has a digest with a key of this installation. With another key all a
 """
 
 import hmac
-from uuid import NAMESPACE_OID, uuid5
+from datetime import datetime
+from typing import NamedTuple
+from uuid import NAMESPACE_OID, NAMESPACE_URL, UUID, uuid5
 
 from flask import Response, render_template, request
 from sqlalchemy import Connection, delete
@@ -19,31 +21,52 @@ from productator.domain import Scope
 from productator.errors import ScopeMissing
 from productator.models import InstallationKey
 from productator.prices import price_changes
+from productator.prices.price_changes import PriceChange
+from productator.prices.segments import EPOCH
 from productator.web.pages import page_blueprint, require_writer, see
+from productator.web.price_story import price_change_sentence
 from productator.web.viewer import current_viewer
 
 feeds = page_blueprint("feeds", is_open=True)
+feed_of_all = page_blueprint("feed_of_all")
 
 _KEY = "feeds"
 _ENTRIES = 50
+# Stands in the address where others have the number of a product.
+_ALL = "all"
+
+
+class Entry(NamedTuple):
+    """A change of a lowest price; it has the same id in the product's feed and in that of all products."""
+
+    id: UUID
+    title: str
+    at: datetime
+    url: str
 
 
 @feeds.get("/feeds/<string:secret>.atom")
 def feed(secret: str) -> Response:
-    """An entry for each change of the product's lowest price."""
+    """An entry for each change of the product's lowest price, or of those of all products."""
+    if secret.partition("-")[0] == _ALL:
+        return _feed_of_all(secret)
     with reading() as connection:
         product = products.get(connection, _product_of(connection, secret))
         changes = price_changes.latest(connection, product.id, limit=_ENTRIES)
-    xml = render_template(
-        "feed.xml",
-        product=product,
-        feed_id=uuid5(NAMESPACE_OID, product.remote_id),
-        entries=[(uuid5(NAMESPACE_OID, f"{product.remote_id} {each.at}"), each) for each in changes],
-        updated=changes[0].at if changes else product.created_at,
-        self_url=request.url,
-        page_url=address_of("product_page.show", product_id=product.id),
+    return _feed(
+        uuid5(NAMESPACE_OID, product.remote_id),
+        f"{product.name}: lowest price",
+        address_of("product_page.show", product_id=product.id),
+        [_entry(product.id, product.remote_id, each, price_change_sentence(each)) for each in changes],
+        since=product.created_at,
     )
-    return tagged_content(Response(xml, content_type="application/atom+xml; charset=utf-8"))
+
+
+@feed_of_all.get("/feeds")
+def show() -> Response:
+    """The way from the pages to the feed of all products, whose address they need not know."""
+    with reading() as connection:
+        return see("feeds.feed", secret=secret_of(connection))
 
 
 @feeds.get("/badges/<string:secret>.svg")
@@ -70,16 +93,55 @@ def revoke() -> Response:
     return see("product_list.show")
 
 
-def secret_of(connection: Connection, product_id: int) -> str:
-    """The part of the product's addresses that nobody can guess."""
+def secret_of(connection: Connection, product_id: int | None = None) -> str:
+    """The part of the product's addresses that nobody can guess; without a product, that of all of them."""
+    name = str(product_id or _ALL)
     key = installation_keys.find_or_make(connection, _KEY)
-    return f"{product_id}-{hmac.new(key.encode(), str(product_id).encode(), 'sha256').hexdigest()[:40]}"
+    return f"{name}-{hmac.new(key.encode(), name.encode(), 'sha256').hexdigest()[:40]}"
+
+
+def _feed_of_all(secret: str) -> Response:
+    with reading() as connection:
+        if not _is_equal(secret, secret_of(connection)):
+            raise NotFound
+        found = price_changes.latest_of_all(connection, limit=_ENTRIES)
+    page_url = address_of("product_list.show")
+    entries = []
+    for each in found:
+        sentence = price_change_sentence(each.change)
+        title = f"{each.name}: {sentence[0].lower()}{sentence[1:]}"
+        entries.append(_entry(each.product_id, each.remote_id, each.change, title))
+    return _feed(
+        uuid5(NAMESPACE_URL, page_url), "Lowest prices of all products", page_url, entries, since=EPOCH
+    )
+
+
+def _entry(product_id: int, remote_id: str, change: PriceChange, title: str) -> Entry:
+    identity = uuid5(NAMESPACE_OID, f"{remote_id} {change.at}")
+    return Entry(identity, title, change.at, address_of("product_page.show", product_id=product_id))
+
+
+def _feed(feed_id: UUID, title: str, page_url: str, entries: list[Entry], *, since: datetime) -> Response:
+    xml = render_template(
+        "feed.xml",
+        feed_id=feed_id,
+        title=title,
+        entries=entries,
+        updated=entries[0].at if entries else since,
+        self_url=request.url,
+        page_url=page_url,
+    )
+    return tagged_content(Response(xml, content_type="application/atom+xml; charset=utf-8"))
 
 
 def _product_of(connection: Connection, secret: str) -> int:
     digits = secret.partition("-")[0]
     if digits.isascii() and digits.isdigit() and len(digits) < len(str(2**63)):
         product_id = int(digits)
-        if hmac.compare_digest(secret_of(connection, product_id).encode(), secret.encode()):
+        if product_id and _is_equal(secret, secret_of(connection, product_id)):
             return product_id
     raise NotFound
+
+
+def _is_equal(sent: str, secret: str) -> bool:
+    return hmac.compare_digest(sent.encode(), secret.encode())

@@ -3,17 +3,16 @@
 Opening the page changes nothing, since programs that check mails for viruses open every link.
 """
 
-from flask import Blueprint, Response, current_app, render_template
+from flask import Blueprint, Response, current_app
 from werkzeug.exceptions import NotFound
 
 from productator.access import installation_keys
 from productator.alerts import mute_links
 from productator.database.web import reading, transaction
 from productator.domain import utc_now
+from productator.web.problem_pages import plain_html, plain_policy
 
 mute_pages = Blueprint("mute_pages", __name__, template_folder="templates", url_prefix="/alerts/mute")
-
-_POLICY = "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 
 @mute_pages.get("/<id:rule_id>/<string:signature>")
@@ -41,9 +40,9 @@ def _check(rule_id: int, signature: str) -> None:
 
 
 def _page(*, is_muted: bool) -> Response:
-    html = render_template("mute.html", is_muted=is_muted, days=mute_links.MUTED_FOR.days)
+    html = plain_html("mute.html", is_muted=is_muted, days=mute_links.MUTED_FOR.days)
     response = current_app.response_class(html, content_type="text/html; charset=utf-8")
-    response.headers["Content-Security-Policy"] = _POLICY
+    response.headers["Content-Security-Policy"] = plain_policy(form_action="'self'")
     # The address is a secret: no other page may learn it.
     response.headers["Referrer-Policy"] = "no-referrer"
     return response

@@ -14,7 +14,7 @@ from productator.web import formats, forms, static_files
 from productator.web.charts.sparkline import sparkline
 from productator.web.parsing import Form
 from productator.web.price_story import change_sentence
-from productator.web.viewer import Viewer, current_viewer
+from productator.web.viewer import Viewer, current_viewer, everybody
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
@@ -134,9 +134,17 @@ def _problem_as_page(response: Response) -> Response:
     if not _is_for_people():
         return response
     problem = response.get_json()
-    # Not the real viewer: finding out who that is may be what failed.
-    nobody = Viewer(signed_in=False, name="", scopes=frozenset())
-    shown = page("error.html", status=response.status_code, problem=problem, viewer=nobody)
+    status = response.status_code
+    shown = page(
+        "error.html",
+        status=status,
+        problem=problem,
+        # Finding out who it is may be what failed.
+        viewer=current_viewer() if status < HTTPStatus.INTERNAL_SERVER_ERROR else everybody(),
+        may_sign_in=status < HTTPStatus.INTERNAL_SERVER_ERROR,
+        # A form is not sent again, nor is its page loaded anew: what was typed would be lost.
+        is_tried_again=status == HTTPStatus.SERVICE_UNAVAILABLE and request.method == "GET",
+    )
     for name in ("Retry-After", "Allow", "X-Request-Id"):
         if name in response.headers:
             shown.headers[name] = response.headers[name]

@@ -1,5 +1,6 @@
 """What the page of a product says about its price: where it stands, and the chart of a range."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -7,8 +8,10 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from productator.domain import ChangeKind
-from productator.prices import figures
+from productator.prices import figures, offer_lines
 from productator.prices.offer_history import LatestChange
+from productator.prices.offer_lines import OfferLine
+from productator.prices.price_changes import PriceChange
 from productator.prices.segments import DAY, SECOND, TimeRange, microseconds
 from productator.prices.summary import PriceSummary
 from productator.web import formats
@@ -35,6 +38,18 @@ class PriceRange:
     chart: PriceChart | None
     # Of the lowest price.
     extremes: Extremes | None
+    # Of single offers, if they were asked for.
+    offers: Sequence[OfferLine]
+
+    @property
+    def offer_steps(self) -> list[tuple[int, Step]]:
+        """The offers' numbers and steps, newest first."""
+        steps = [(line.offer_id, step) for line in self.offers for step in _steps_of(line)]
+        return sorted(steps, key=lambda each: each[1].start, reverse=True)
+
+    @property
+    def is_cut(self) -> bool:
+        return any(line.is_cut for line in self.offers)
 
     @property
     def sentence(self) -> str:
@@ -51,7 +66,10 @@ class PriceRange:
         return f"{text}; out of stock {gaps} {'time' if gaps == 1 else 'times'}." if gaps else f"{text}."
 
 
-def price_range(connection: Connection, product_id: int, name: str, *, now: datetime) -> PriceRange:
+def price_range(
+    connection: Connection, product_id: int, name: str, *, now: datetime, offer_ids: Sequence[int] = ()
+) -> PriceRange:
+    """With the lines of those offers."""
     end = microseconds(now)
     days = RANGES[name]
     within = TimeRange(0 if days is None else end - int(days * DAY), end)
@@ -69,12 +87,20 @@ def price_range(connection: Connection, product_id: int, name: str, *, now: date
     )
     start = steps[0].start if steps and days is None else within.start / SECOND
     lows = [step.lowest for step in steps if step.lowest is not None]
+    offers = offer_lines.lines(connection, product_id, offer_ids, within)
     return PriceRange(
         name=name,
         steps=steps,
-        chart=price_chart(steps, start, end / SECOND, label=formats.price),
+        chart=price_chart(
+            steps, start, end / SECOND, label=formats.price, offers=[_steps_of(each) for each in offers]
+        ),
         extremes=Extremes(min(lows), max(lows)) if lows else None,
+        offers=offers,
     )
+
+
+def _steps_of(offer: OfferLine) -> list[Step]:
+    return [Step(step.start / SECOND, step.end / SECOND, step.price, None) for step in offer.steps]
 
 
 def standing(summary: PriceSummary) -> str | None:
@@ -111,6 +137,15 @@ def change_sentence(found: LatestChange) -> str:
     if before == change.price:
         return f"{name} has {stock}, before {formats.number(found.items_before or 0)}; {now}"
     return f"{name} now {now}, before {formats.price(before)}"
+
+
+def price_change_sentence(change: PriceChange) -> str:
+    """What happened to a lowest price."""
+    if change.price is None:
+        return f"Not in stock any more, last {formats.price(change.before)}"
+    if change.before is None:
+        return f"In stock again for {formats.price(change.price)}"
+    return f"Now {formats.price(change.price)}, before {formats.price(change.before)}"
 
 
 def _share(percent: float) -> str:

@@ -30,16 +30,25 @@ def describe_problem(kind: str) -> Response:
 
 
 def _page(template: str, **values: object) -> Response:
-    style = static_text("problems.css")
-    html = render_template(template, style=Markup(style), **values)  # noqa: S704 - a file of ours
+    html = plain_html(template, **values)
     response = tagged_file(html, "text/html; charset=utf-8", cache_control=ASK_EACH_TIME)
-    # The policy allows this one style by its digest, and nothing else.
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    response.headers["Content-Security-Policy"] = (
-        "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none';"
+    response.headers["Content-Security-Policy"] = plain_policy(form_action="'none'")
+    return response
+
+
+def plain_html(template: str, **values: object) -> str:
+    """Of a page that needs no other file of ours: it is there when the pages for people are turned off."""
+    style = Markup(static_text("problems.css"))  # noqa: S704 - a file of ours
+    return render_template(template, style=style, **values)
+
+
+def plain_policy(*, form_action: str) -> str:
+    """It allows the page's one style by its digest, and nothing else."""
+    digest = base64.b64encode(hashlib.sha256(static_text("problems.css").encode()).digest()).decode()
+    return (
+        f"default-src 'none'; base-uri 'none'; form-action {form_action}; frame-ancestors 'none';"
         f" style-src 'sha256-{digest}'"
     )
-    return response
 
 
 @problem_pages.app_template_filter()

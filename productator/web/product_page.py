@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, request, url_for
 from sqlalchemy import Connection
 
-from productator.catalogue import offers, products
+from productator.catalogue import cheapest_offers, products
 from productator.database.web import reading, reading_one_state
 from productator.domain import ChangeKind, utc_now
 from productator.prices import figures, offer_history
@@ -22,6 +22,8 @@ product_page = page_blueprint("product_page")
 _CHANGES, _PAST_OFFERS = 12, 50
 # A product may have thousands.
 _OFFERS = 50
+# As many lines as the style sheet has colours for.
+_LINES = 6
 # What a form that led here has done.
 _DONE = {
     "refresh": "Fresh offers were asked for. They are here in about a second.",
@@ -42,25 +44,30 @@ def product_response(product_id: int, *, status: int = 200, **values: Any) -> Re
     """The page of the product; a form on it that was refused is shown again with what was typed."""
     now = utc_now()
     asked = request.args.get("range", DEFAULT_RANGE)
-    shows_past = bool(request.args.get("past"))
+    shows_past, shows_all = bool(request.args.get("past")), bool(request.args.get("all"))
     with reading() as connection:  # not below: a new key would be rolled back with what was read
         secret = secret_of(connection, product_id)
     with reading_one_state() as connection:
         product = products.get(connection, product_id)
-        ordered = offers.all_of_product(connection, product_id)
+        shown_offers = cheapest_offers.cheapest(connection, product_id, limit=None if shows_all else _OFFERS)
+        count = cheapest_offers.count(connection, product_id)
         state = products.refresh_state(connection, product_id)
         summary = figures.price_summary(connection, product_id, microseconds(now))
-        shown = price_range(connection, product_id, asked if asked in RANGES else DEFAULT_RANGE, now=now)
+        shown = price_range(
+            connection,
+            product_id,
+            asked if asked in RANGES else DEFAULT_RANGE,
+            now=now,
+            offer_ids=[each.id for each in shown_offers[:_LINES]] if request.args.get("lines") else (),
+        )
         changes = offer_history.latest(connection, product_id, limit=_CHANGES)
         past = _past_offers(connection, product_id) if shows_past else None
-    shows_all = bool(request.args.get("all"))
     return page(
         "product.html",
         status=status,
         product=product,
-        offers=ordered if shows_all else ordered[:_OFFERS],
-        offers_count=len(ordered),
-        in_stock=[each for each in ordered if each.items_in_stock],
+        offers=shown_offers,
+        count=count,
         state=state,
         is_stale=state.refreshed_at is not None and state.refreshed_at <= stale_since(),
         summary=summary,
@@ -82,6 +89,6 @@ def _past_offers(connection: Connection, product_id: int) -> list[LatestChange]:
 
 def _address_with(product_id: int, over: dict[str, str | None]) -> str:
     """The same page with other parameters."""
-    kept = {name: request.args.get(name) for name in ("range", "past", "all")} | over
+    kept = {name: request.args.get(name) for name in ("range", "lines", "past", "all")} | over
     given: dict[str, Any] = {name: value for name, value in kept.items() if value}
     return url_for("product_page.show", product_id=product_id, **given)

@@ -53,19 +53,24 @@ def current_viewer() -> Viewer:
     return viewer
 
 
+def everybody() -> Viewer:
+    """A viewer without sign-in."""
+    return Viewer(False, "", _EVERYBODY[current_app.config["AUTH"]])
+
+
 def _viewer() -> Viewer:
-    everybody = _EVERYBODY[current_app.config["AUTH"]]
+    everyones = everybody().scopes
     rules = auth.rules()
     if rules is None:
-        return Viewer(False, "", everybody)
+        return everybody()
     now = utc_now()
     if (caller := _caller_at_proxy(rules, now)) is not None:
         structlog.contextvars.bind_contextvars(caller=caller.name)
-        return Viewer(True, caller.name.rpartition("|")[2], caller.scopes | everybody)
+        return Viewer(True, caller.name.rpartition("|")[2], caller.scopes | everyones)
     session_id = cookies.read(cookies.SESSION)
     found = _find_session(session_id, rules.admin, now=now) if session_id else None
     if session_id is None or found is None:
-        return Viewer(False, "", everybody)
+        return everybody()
     if sessions.is_use_due(found, now=now):
         _record_use_later(session_id, found, now)
     structlog.contextvars.bind_contextvars(
@@ -73,7 +78,7 @@ def _viewer() -> Viewer:
     )
     if found.token_id is None:
         return Viewer(True, "admin", frozenset({Scope.ADMIN}))
-    return Viewer(True, str(found.token_name), scopes_in(str(found.scopes)) | everybody)
+    return Viewer(True, str(found.token_name), scopes_in(str(found.scopes)) | everyones)
 
 
 def _caller_at_proxy(rules: auth.AccessRules, now: datetime) -> Caller | None:

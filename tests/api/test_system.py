@@ -113,8 +113,18 @@ def test_old_prices_are_counted(app: Flask, sessions: Sessions) -> None:
     beat(sessions)
     found = state(app)
 
-    assert found["summary"] == "1 of 2 products have old prices; the oldest offers are 4 min old."
+    assert found["summary"] == "1 of 2 products has old prices; the oldest offers are 4 min old."
     assert found["status"] == "degraded"
+
+
+def test_products_without_offers_are_not_among_all_that_are_fresh(app: Flask, sessions: Sessions) -> None:
+    refreshed_product(sessions)
+    factories.stored_product(sessions, now=utc_now())
+    beat(sessions)
+
+    summary = state(app)["summary"]
+    assert summary.startswith("1 of 2 products is fresh; the oldest offers are 3")
+    assert summary.endswith(" old; 1 without offers yet.")
 
 
 def test_products_that_fail_most_come_first_with_their_last_error(app: Flask, sessions: Sessions) -> None:

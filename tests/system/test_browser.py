@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -23,7 +22,6 @@ from tests.servers import SharedServer
 
 # What a tab does that is looked at again.
 LOOK_AGAIN = "document.dispatchEvent(new Event('visibilitychange'))"
-PHONE = {"width": 360, "height": 740}
 
 
 @pytest.fixture(scope="module")
@@ -242,6 +240,43 @@ def test_the_chart_says_what_holds_under_the_pointer_and_hides_lines(
     assert complaints == []
 
 
+def test_lines_of_offers_and_ranges_come_and_go_in_place(
+    page: Page, api: Api, watched: int, complaints: list[str]
+) -> None:
+    page.goto(api.url(f"/products/{watched}"))
+    page.evaluate("window.isSamePage = true")
+    page.get_by_text("Show as a table").click()
+    page.get_by_role("link", name="Show single offers, too").click()
+    expect(page.locator(".chart .offer-2")).to_be_visible()
+    expect(page.get_by_role("link", name="Without single offers")).to_be_focused()
+    expect(page.get_by_text("Prices of single offers")).to_be_visible()
+    page.locator("[data-toggle=offer-2]").uncheck()
+    expect(page.locator(".chart .offer-2")).to_be_hidden()
+    page.get_by_role("link", name="7 days").click()
+    expect(page.locator(".ranges [aria-current]")).to_have_text("7 days")
+
+    assert page.url.endswith("?range=7d&lines=1")
+    assert page.evaluate("window.isSamePage")
+    assert complaints == []
+
+
+def test_an_error_page_gives_way_as_soon_as_the_database_is_back(
+    page: Page, running: System, engine: Engine
+) -> None:
+    api = running.api()
+    api.request("POST", "/products", json={"name": "Red cup"})
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE products RENAME TO products_away")
+    try:
+        page.goto(api.url("/"))
+        expect(page.get_by_text("Trying again in 5 s")).to_be_visible()
+    finally:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE products_away RENAME TO products")
+
+    expect(page.get_by_text("Red cup")).to_be_visible(timeout=30_000)
+
+
 def test_the_theme_is_the_systems_until_it_is_switched(open_context: Any, api: Api) -> None:
     context = open_context(color_scheme="dark")
     page = context.new_page()
@@ -280,31 +315,6 @@ def test_a_page_that_is_open_keeps_its_state_while_the_server_is_away(
 
     expect(page.get_by_text("this is the last state it showed")).to_be_visible()
     expect(page.get_by_text("Red cup")).to_be_visible()
-
-
-@pytest.mark.parametrize("path", ["/", "/products/{id}?range=90d", "/products/new", "/products/{id}/edit"])
-def test_nothing_is_wider_than_a_small_phone(open_context: Any, api: Api, watched: int, path: str) -> None:
-    page = open_context(viewport=PHONE).new_page()
-    page.goto(api.url(path.format(id=watched)))
-
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_that_keeps_people_out(
-    open_context: Any, api: Api, watched: int, complaints: list[str], scheme: str
-) -> None:
-    # Axe itself is script of another origin than the page's.
-    page = open_context(color_scheme=scheme, bypass_csp=True).new_page()
-    found = {}
-    for path in ("/", "/?q=none", "/products/new", f"/products/{watched}", f"/products/{watched}/edit",
-                 f"/products/{watched}/delete", "/nowhere"):  # fmt: skip
-        page.goto(api.url(path))
-        results = Axe().run(page)
-        if results.violations_count:
-            found[path] = results.generate_report()
-
-    assert found == {}
 
 
 def test_a_keyboard_reaches_the_content_first(page: Page, api: Api) -> None:

@@ -1,13 +1,17 @@
 """Feeds and badges: at addresses that nobody can guess, which can be revoked."""
 
 import re
+from datetime import timedelta
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy.orm import Session, sessionmaker
 
-from tests import factories
+from productator.domain import utc_now
+from productator.prices import product_prices
+from tests import factories, servers
 from tests.api.checks import PRODUCTS, offer_url
 from tests.web.browser import send_form
 from tests.web.pages import get
@@ -52,7 +56,9 @@ def test_a_badge_says_the_lowest_price(client: FlaskClient, product: Json, offer
     assert "100</text>" in badge.text
 
 
-@pytest.mark.parametrize("secret", ["1", "1-", "1-0", "x", "-", "9" * 40 + "-1", "\u0661-0", "1-\u00e9"])
+@pytest.mark.parametrize(
+    "secret", ["1", "1-", "1-0", "x", "-", "9" * 40 + "-1", "\u0661-0", "1-\u00e9", "all-", "all-0", "0-0"]
+)
 def test_another_address_is_not_there(client: FlaskClient, product: Json, secret: str) -> None:
     assert client.get(f"/feeds/{secret}.atom").status_code == 404
     assert client.get(f"/badges/{secret}.svg").status_code == 404
@@ -76,3 +82,83 @@ def test_a_feed_ends_with_its_product(client: FlaskClient, product: Json) -> Non
     client.delete(f"{PRODUCTS}/{product['id']}")
 
     assert client.get(feed).status_code == 404
+
+
+def feed_of_all(client: FlaskClient) -> str:
+    """Its address, to which the link on the list leads."""
+    assert 'href="/feeds"' in get(client, "/")
+    return client.get("/feeds").headers["Location"]
+
+
+def entries(client: FlaskClient, feed: str) -> list[tuple[str | None, str | None]]:
+    """Title and id of each entry."""
+    root = ElementTree.fromstring(client.get(feed).text)
+    return [(each.findtext(f"{ATOM}title"), each.findtext(f"{ATOM}id")) for each in root.iter(f"{ATOM}entry")]
+
+
+def test_the_feed_of_all_has_the_changes_of_each_product_newest_first(
+    client: FlaskClient, product: Json, offer: Json
+) -> None:
+    other = factories.posted_product(client, name="Blue cup")
+    cup = factories.posted_offer(client, other["id"], price=70)
+    client.patch(offer_url(offer), json={"price": 90})
+    client.patch(offer_url(cup), json={"items_in_stock": 0})
+    client.patch(offer_url(offer), json={"price": 95})
+
+    found = entries(client, feed_of_all(client))
+    assert [title for title, _ in found] == [
+        f"{product['name']}: now 95, before 90",
+        "Blue cup: not in stock any more, last 70",
+        f"{product['name']}: now 90, before 100",
+    ]
+    of_the_product = entries(client, addresses(client, product)[0])
+    assert [each for _, each in of_the_product] == [found[0][1], found[2][1]]
+
+
+def test_products_that_only_appeared_leave_the_room_in_the_feed_of_all_to_changes(
+    client: FlaskClient, product: Json, offer: Json
+) -> None:
+    client.patch(offer_url(offer), json={"price": 90})
+    for number in range(55):
+        new = factories.posted_product(client, name=f"Cup {number}")
+        factories.posted_offer(client, new["id"])
+
+    assert len(entries(client, feed_of_all(client))) == 1
+
+
+def test_a_new_day_changes_nothing_in_the_feed_of_all(
+    client: FlaskClient, sessions: sessionmaker[Session], product: Json, offer: Json
+) -> None:
+    client.patch(offer_url(offer), json={"price": 90})
+    before = entries(client, feed_of_all(client))
+    with sessions.begin() as session:
+        product_prices.bring_up_to_date(session, after=0, now=utc_now() + timedelta(days=1))
+
+    assert entries(client, feed_of_all(client)) == before != []
+
+
+def test_the_feed_of_all_reads_few_records_of_a_product_that_changes_all_the_time(
+    client: FlaskClient, product: Json, offer: Json
+) -> None:
+    for price in range(200, 260):
+        client.patch(offer_url(offer), json={"price": price})
+    feed = feed_of_all(client)
+    with servers.statements() as sent:
+        assert len(entries(client, feed)) == 19
+
+    assert len([each for each in sent if each.startswith("SELECT")]) == 3
+
+
+def test_the_feed_of_all_ends_when_addresses_are_revoked(
+    client: FlaskClient, guarded: Any, product: Json
+) -> None:
+    old = feed_of_all(client)
+    assert guarded("all").get(old).status_code == 200
+    send_form(client, f"/products/{product['id']}", "/feeds/revoke")
+
+    assert client.get(old).status_code == 404
+    assert client.get(feed_of_all(client)).status_code == 200
+
+
+def test_the_way_to_the_feed_of_all_is_for_readers(guarded: Any) -> None:
+    assert guarded("all").get("/feeds").headers["Location"].startswith("/login")

@@ -6,10 +6,14 @@ from typing import Any
 import html5lib
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy.orm import Session, sessionmaker
 
+from productator.access import api_tokens
+from productator.domain import Scope, utc_now
 from productator.web.static_files import static_text
 from tests import factories
 from tests.api.checks import failure, problem
+from tests.web.browser import send_form, sign_in
 from tests.web.pages import BROWSER, get
 
 Json = dict[str, Any]
@@ -60,8 +64,37 @@ def test_a_database_that_is_away_is_told_and_tried_again(client: FlaskClient, mo
 
     assert response.status_code == 503
     assert "The database is away" in response.text
-    assert '<meta http-equiv="refresh" content="5">' in response.text
+    assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in response.text
+    assert "Sign in" not in response.text
     assert response.headers["Retry-After"]
+
+
+def test_a_form_that_met_no_database_is_neither_sent_again_nor_loaded_anew(
+    client: FlaskClient, monkeypatch: Any
+) -> None:
+    def lost(*_: object, **__: object) -> None:
+        raise failure(2003)
+
+    monkeypatch.setattr("productator.web.product_forms.products.create", lost)
+    answer = send_form(client, "/products/new", "/products", headers=BROWSER, name="Cup")
+
+    assert answer.status_code == 503
+    assert "The database is away" in answer.text
+    assert "it keeps what you typed" in answer.text
+    assert "data-try-again" not in answer.text
+    assert "http-equiv" not in answer.text
+
+
+def test_a_page_that_is_not_there_knows_its_viewer(guarded: Any, sessions: sessionmaker[Session]) -> None:
+    with sessions.begin() as session:
+        _, secret = api_tokens.create(
+            session, name="Eva", scopes=[Scope.WRITE], expires_at=None, now=utc_now()
+        )
+    viewer, nobody = guarded("write"), guarded("off")
+    sign_in(viewer, secret)
+
+    assert "Sign out" in get(viewer, "/nowhere", status=404)
+    assert "Sign in" not in get(nobody, "/nowhere", status=404)
 
 
 def test_files_are_kept_for_ever_under_the_digest_of_their_content(client: FlaskClient) -> None:

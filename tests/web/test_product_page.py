@@ -1,6 +1,7 @@
 """The page of a product: what it says of the price, and what it lists."""
 
 import random
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -169,3 +170,49 @@ def test_very_many_changes_are_drawn_by_the_hour(client: FlaskClient, sessions: 
     rows = get(client, f"/products/{product_id}?range=7d").count("<tr><td><time")
 
     assert 60 <= rows <= 5 * 24 + 1
+
+
+def test_lines_of_offers_are_drawn_on_demand_with_the_same_data_in_a_table(
+    client: FlaskClient, product: Json
+) -> None:
+    offers = [factories.posted_offer(client, product["id"], price=price) for price in (120, 100)]
+    client.patch(offer_url(offers[0]), json={"price": 110})
+    client.patch(offer_url(offers[0]), json={"items_in_stock": 0})
+    without, html = (get(client, page_of(product, query)) for query in ("", "?range=24h&lines=1"))
+
+    assert 'class="offer' not in without
+    assert 'class="offer offer-2"' in html
+    link = re.search(r'href="([^"]*)" data-in-place="7d"', html)
+    assert link
+    assert "lines=1" in link[1]
+    table = html[html.index("Prices of single offers") :]
+    rows = [each[1:] for each in zip(*[iter(texts(table[: table.index("</table>")], "td"))] * 3, strict=True)]
+    assert rows == [
+        (f"Offer {offers[0]['id']}", "not in stock"),
+        (f"Offer {offers[0]['id']}", "110"),
+        (f"Offer {offers[1]['id']}", "100"),
+        (f"Offer {offers[0]['id']}", "120"),
+    ]
+
+
+def test_of_many_offers_the_cheapest_have_lines(client: FlaskClient, product: Json) -> None:
+    for price in range(100, 108):
+        factories.posted_offer(client, product["id"], price=price)
+    html = get(client, page_of(product, "?lines=1"))
+
+    assert "The 6 cheapest of 8 offers are drawn" in html
+    assert 'class="offer offer-6"' in html
+    assert "offer-7" not in html
+
+
+def test_a_line_of_very_many_changes_begins_late_and_says_so(client: FlaskClient, sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        busy = made_up_history.add_product(
+            session, "Busy", price=10_000, chance=random.Random(7), now=utc_now(), days=2, changes_a_day=300,
+            offers=1,
+        )  # fmt: skip
+    html = get(client, page_of({"id": busy}, "?lines=1"))
+
+    assert "its line begins late" in html
+    table = html[html.index("Prices of single offers") :]
+    assert table[: table.index("</table>")].count("<tr>") == 1 + 200

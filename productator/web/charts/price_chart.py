@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 
 from markupsafe import Markup
 
@@ -23,6 +24,8 @@ _PIXELS_OF_A_LETTER = 7
 class PriceChart:
     line: str
     band: str
+    # Of single offers.
+    offers: list[str]
     # Where, and what it says.
     price_ticks: list[tuple[float, str]]
     # Percent of the width, and the text in UTC; the script writes the reader's time.
@@ -39,14 +42,24 @@ class PriceChart:
 
     @property
     def path(self) -> Markup:
-        return Markup('<path class="band" d="{}"/><path class="line" d="{}"/>').format(self.band, self.line)
+        drawn = Markup("").join(
+            Markup('<path class="offer offer-{}" d="{}"/>').format(number, path)
+            for number, path in enumerate(self.offers, 1)
+        )
+        whole = Markup('<path class="band" d="{}"/><path class="line" d="{}"/>').format(self.band, self.line)
+        return whole + drawn
 
 
 def price_chart(
-    steps: Sequence[Step], start: float, end: float, *, label: Callable[[int], str]
+    steps: Sequence[Step],
+    start: float,
+    end: float,
+    *,
+    label: Callable[[int], str],
+    offers: Sequence[Sequence[Step]] = (),
 ) -> PriceChart | None:
     """None: nothing was in stock, so there is nothing to draw."""
-    lows = [step.lowest for step in steps if step.lowest is not None]
+    lows = [step.lowest for step in (*steps, *chain(*offers)) if step.lowest is not None]
     if not lows:
         return None
     highest = max(step.highest or 0 for step in steps)
@@ -55,6 +68,7 @@ def price_chart(
     return PriceChart(
         line=line(steps, x, y),
         band=band(steps, x, y),
+        offers=[line(each, x, y) for each in offers],
         price_ticks=[(y.at(each), label(each)) for each in ticks(bottom, top, most=_PRICE_TICKS)],
         time_ticks=[
             (round(x.at(time) * 100 / WIDTH, 1), time, _time_text(time, is_day=is_day))

@@ -95,6 +95,27 @@
     if (!document.hidden) timer = setTimeout(refresh, wait);
   }
 
+  // An error page stays until there is another one to show.
+  async function tryAgain() {
+    const answer = await fetch(location.href, { cache: "no-store" }).catch(() => null);
+    if (answer?.ok) location.reload();
+    else setTimeout(tryAgain, AGAIN_MS);
+  }
+
+  // ---- links that show the same page in another way: where it is, without a jump
+
+  async function showInPlace(event) {
+    const link = event.target.closest("a[data-in-place]"), live = one("[data-live]");
+    if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    history.replaceState(null, "", link.href);
+    live.dataset.live = link.href;
+    const table = one("details[open] [data-chart-table]", live);
+    await refresh({ forced: true });
+    if (table) one("details:has([data-chart-table])", live)?.setAttribute("open", "");
+    one(`[data-in-place="${link.dataset.inPlace}"]`, live)?.focus({ preventScroll: true });
+  }
+
   // ---- search as you type
 
   function search(form) {
@@ -149,10 +170,13 @@
     const button = one("[data-theme-switch]"), form = one("[data-search]");
     if (button) switchTheme(button);
     if (form) search(form);
+    for (const each of all("[data-zone]")) each.textContent = "Times are local; hover for UTC.";
     showTimes(document);
     chart(document);
     setInterval(() => document.hidden || showAges(), 5000);
     document.addEventListener("visibilitychange", () => document.hidden ? clearTimeout(timer) : refresh());
+    document.addEventListener("click", showInPlace);
+    if (one("[data-try-again]")) setTimeout(tryAgain, AGAIN_MS);
     schedule(EVERY_MS);
   });
 })();

@@ -101,3 +101,19 @@ def test_a_price_that_never_changed_has_a_chart() -> None:
 
 def test_nothing_in_stock_has_no_chart() -> None:
     assert price_chart([Step(0, DAY, None, None)], 0, DAY, label=str) is None
+
+
+def test_lines_of_offers_have_gaps_of_their_own_and_widen_the_axis() -> None:
+    low, dear = (
+        [Step(0, DAY, 1_000, 2_000)],
+        [Step(0, DAY // 2, 2_000, None), Step(DAY // 2, DAY, None, None)],
+    )
+    without = price_chart(low, 0, DAY, label=str)
+    chart = price_chart(low, 0, DAY, label=str, offers=[low, dear])
+
+    assert chart
+    assert without
+    assert without.offers == []
+    assert [each.partition("H")[2] for each in chart.offers] == ["1000", "500"]
+    assert max(int(label) for _, label in chart.price_ticks) >= 2_000
+    assert 'class="offer offer-2"' in chart.path
