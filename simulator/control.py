@@ -129,7 +129,7 @@ class Control:
         return json_answer(200, {"tick": self._listings.clock.tick()})
 
     def _set_prices(self, content: Any) -> ServiceAnswer:
-        percent = _object(content).get("percent")
+        percent = _object(content).get("percent", 0)
         if not is_count(percent) or not 0 < percent <= _MAX_PERCENT:
             raise ControlError(f"percent must be a whole number from 1 to {_MAX_PERCENT}.")
         clock = self._listings.clock
