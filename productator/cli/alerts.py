@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from productator.alerts import rules, truth
 from productator.alerts.firing import Kind
 from productator.alerts.truth import ShownRule
-from productator.alerts.validation import RuleIn
+from productator.alerts.validation import NewRuleIn
 from productator.catalogue.validation import wrong_fields
 from productator.cli.channels import channels
 from productator.cli.plain_errors import with_plain_errors
@@ -41,14 +41,14 @@ alerts.add_command(channels)
 @click.option("--channel", "channel_ids", type=int, multiple=True, help="The id of a channel to tell.")
 @click.option("--tell-now", is_flag=True, help="Tell at once what is true already.")
 @with_plain_errors
-def create(*, tell_now: bool, **given: Any) -> None:
+def create(**given: Any) -> None:
     """Creates a rule, about all products unless told otherwise, and prints it as a sentence."""
     try:
-        new = RuleIn.model_validate(given | {"channel_ids": list(given["channel_ids"])})
+        new = NewRuleIn.model_validate(given | {"channel_ids": list(given["channel_ids"])})
         with _sessions().begin() as session:
             now = utc_now()
             rule = rules.create(session, new, now=now)
-            if tell_now:
+            if new.tell_now:
                 truth.tell_now(session, rule.id, now=now, currency=load_settings().currency)
             (shown,) = truth.shown(session.connection(), [rule])
     except ValidationError as error:

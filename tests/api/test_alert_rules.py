@@ -111,6 +111,8 @@ def test_what_is_true_already_is_told_if_wished(client: FlaskClient, offer: Json
         ({"kind": "out_of_stock", "muted_until": "9999-12-31T23:59:59-05:00"}, {"/muted_until"}),
         ({"kind": "out_of_stock", "colour": "red"}, {"/colour"}),
         ({"kind": "drop", "percent": 5, "days": 30}, {"/days"}),
+        ({"kind": "out_of_stock", "q": "mill", "tell_now": True}, {"/tell_now"}),
+        ({"kind": "service", "tell_now": True}, {"/tell_now"}),
     ],
 )
 def test_every_wrong_field_is_named(client: FlaskClient, body: Json, wrong: set[str]) -> None:

@@ -97,6 +97,10 @@ def test_a_channel_is_tested_as_on_the_page(run: Run, sessions: sessionmaker[Ses
         (["create", "threshold"], "price: A rule has a price if, and only if, its kind is `threshold`."),
         (["create", "drop", "--percent", "0"], "percent: Input should be greater than 0."),
         (["create", "out_of_stock", "--channel", "7"], "channel_ids/0: There is no channel 7."),
+        (
+            ["create", "out_of_stock", "--tell-now"],
+            "tell_now: Only a rule about one product can tell at once what is true already.",
+        ),
         (["delete", "7"], "There is no alert rule 7."),
         (["mute", "7"], "There is no alert rule 7."),
         (["channels", "test", "7"], "There is no channel 7."),
