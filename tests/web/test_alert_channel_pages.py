@@ -191,11 +191,13 @@ def test_deliveries_say_how_far_they_have_come(client: FlaskClient, sessions: Se
     channel_id = stored_channel(sessions)
     stored_delivery(sessions, channel_id, status="failed", attempts=8, last_error="timeout", next_try_at=None)
     stored_delivery(sessions, channel_id, attempts=2, last_status=503)
-    waiting, failed = texts(get(client, DELIVERIES), "tbody tr")
+    stored_delivery(sessions, channel_id, status="delivered", delivered_at=utc_now(), last_status=204)
+    arrived, waiting, failed = texts(get(client, DELIVERIES), "tbody tr")
 
     assert failed.startswith("Price reached: Hand mill 4,990 Ops failed 8 timeout")
     assert "under way next try" in waiting
     assert "answered 503" in waiting
+    assert "delivered 0 s ago 0 none" in arrived.replace("\xa0", " ")
 
 
 def test_deliveries_are_filtered(client: FlaskClient, sessions: Sessions) -> None:
