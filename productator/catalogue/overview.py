@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, func, or_, select
+from sqlalchemy import Connection, Select, func, literal_column, or_, select
 
 from productator.catalogue import products, search
 from productator.database.keyset import Order, Page, Position, orders, read_page
@@ -30,7 +30,8 @@ _FEW = 1_000
 _WITH_ALERT = (
     select(AlertRule.product_id)
     .where(AlertRule.product_id.is_not(None), AlertRule.active.is_(True))
-    .distinct()
+    .group_by(AlertRule.product_id)
+    .order_by(AlertRule.product_id)
     .limit(_FEW + 1)
 )
 
@@ -61,7 +62,7 @@ class _Row(NamedTuple):
     is_lowest: bool | None
     day: int | None
     day_lows: str | None
-    has_alert: bool
+    has_alert: int | None
 
 
 class ListedProduct(NamedTuple):
@@ -82,14 +83,18 @@ class ListedProduct(NamedTuple):
     has_alert: bool
 
 
-_HAS_ALERT = (
-    select(AlertRule.id).where(AlertRule.product_id == Product.id, AlertRule.active.is_(True)).exists()
+# A scalar with a limit, since MariaDB would read all rules for an EXISTS, and then join them.
+_ALERT = (
+    select(literal_column("1"))
+    .where(AlertRule.product_id == Product.id, AlertRule.active.is_(True))
+    .limit(1)
+    .scalar_subquery()
 )
 _COLUMNS = (
     *(getattr(Product, name) for name in ("id", "name", "registered_at")),
     *(getattr(Refresh, name) for name in ("refreshed_at", "failures", "last_error")),
     *(getattr(ProductPrice, name) for name in _Row._fields[6:-1]),
-    _HAS_ALERT.label("has_alert"),
+    _ALERT.label("has_alert"),
 )
 
 
@@ -150,7 +155,7 @@ def _filtered(
         # Where few products have rules, a list in the order of all products would look for long.
         some = connection.scalars(_WITH_ALERT).all()
         if len(some) > _FEW:
-            query = query.where(_HAS_ALERT)
+            query = query.where(_ALERT.is_not(None))
         else:
             query, is_selective = query.where(Product.id.in_(some)), True
     if wanted.stale_since is not None:
