@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run bootstrap run-api refresh notify serve simulator tests tests-all lint format bench bench-tools bench-refresher bench-growth bench-catalogue bench-walk proofs fuzz chaos dump settings openapi screenshots bench-pages wheel lock deploy-tools clean
+.PHONY: help run bootstrap run-api refresh notify serve simulator prices tests tests-all lint format bench bench-tools bench-refresher bench-growth bench-catalogue bench-walk proofs fuzz chaos dump settings openapi screenshots bench-pages wheel lock deploy-tools clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -48,6 +48,10 @@ serve: bootstrap ## Runs the API under uWSGI, as in production
 
 simulator: bootstrap ## Runs the simulator of the Offers service
 	exec python -m simulator
+
+PERCENT ?= 70
+prices: ## Sets all prices of the running simulator; PERCENT=100 for the market's own again
+	curl -sS -d '{"percent": $(PERCENT)}' http://127.0.0.1:$(or $(SIMULATOR_PORT),6607)/control/prices
 
 tests: bootstrap ## Runs all tests but the proofs, on SQLite, and on MariaDB and MySQL where they are found
 	pytest -n auto -m "not proof"

@@ -39,6 +39,11 @@ from productator.ops.metrics import ApiMetrics
 from productator.ops.shared_counters import make_counters
 from productator.ops.uwsgi_requests import AT_WORK, RequestCorrection, is_uwsgi
 from productator.web import pages
+from productator.web.alert_channel_forms import alert_channel_forms
+from productator.web.alert_channel_pages import alert_channel_pages
+from productator.web.alert_delivery_pages import alert_delivery_pages
+from productator.web.alert_pages import alert_pages
+from productator.web.alert_rule_forms import alert_rule_forms
 from productator.web.docs import docs
 from productator.web.exports import exports
 from productator.web.feeds import feed_of_all, feeds
@@ -65,6 +70,11 @@ _PAGES = (
     sign_in,
     system_page,
     token_pages,
+    alert_pages,
+    alert_rule_forms,
+    alert_channel_pages,
+    alert_channel_forms,
+    alert_delivery_pages,
 )
 
 

@@ -6,6 +6,7 @@ PUT    /control/faults                a list of rules (see rules.py), replacing 
 DELETE /control/faults                removes all rules (204)
 GET    /control/clock                 {"tick", "tick_seconds"}
 POST   /control/tick                  {"ticks": n}: moves the market at once; answers {"tick"}
+POST   /control/prices                {"percent": n}: all prices are n % of the market's from a new tick on
 POST   /control/forget                {"products": [ids] | null}: drops registrations; answers {"forgotten"}
 POST   /control/expire                all access tokens become invalid; answers {"expired"}
 GET    /control/products              {"count", "products": [ids]}: registered by any client
@@ -36,12 +37,14 @@ from simulator.faults import Faults
 from simulator.identities import Identity
 from simulator.listings import Listings, offers_json
 from simulator.log import RequestLog
+from simulator.market import PriceLevel
 from simulator.rules import is_count, is_id_list
 from simulator.wire import response_of
 
 CONTROL_PATH = "/control/"
 _LINES_AT_ONCE = 2_000
 _MAX_TICKS = 1_000_000
+_MAX_PERCENT = 1_000
 _NO_CONTENT = ServiceAnswer(204, b"")
 _OFFERS = re.compile("products/([^/]+)/offers")
 
@@ -76,6 +79,7 @@ class Control:
             "DELETE faults": lambda _: self._replace_faults([]),
             "GET clock": lambda _: self._clock(),
             "POST tick": self._advance,
+            "POST prices": self._set_prices,
             "POST forget": self._forget,
             "POST expire": lambda _: json_answer(200, {"expired": self._tokens.expire()}),
             "GET products": lambda _: self._products(),
@@ -123,6 +127,16 @@ class Control:
             raise ControlError(f"ticks must be a whole number from 0 to {_MAX_TICKS}.")
         self._listings.clock.advance(ticks)
         return json_answer(200, {"tick": self._listings.clock.tick()})
+
+    def _set_prices(self, content: Any) -> ServiceAnswer:
+        percent = _object(content).get("percent", 0)
+        if not is_count(percent) or not 0 < percent <= _MAX_PERCENT:
+            raise ControlError(f"percent must be a whole number from 1 to {_MAX_PERCENT}.")
+        clock = self._listings.clock
+        # What was shown stays true of its tick.
+        clock.advance(1)
+        self._listings.market.set_level(PriceLevel(clock.tick(), percent))
+        return json_answer(200, {"tick": clock.tick(), "percent": percent})
 
     def _forget(self, content: Any) -> ServiceAnswer:
         products = _object(content).get("products")

@@ -2,7 +2,8 @@
 
 The market is pure: a formula, not a replayed history. Every number is a hash of seed, product, slot and life.
 So a product's offers depend on nothing else (not on the client, the time or earlier requests), every tick
-takes the same time to compute, and products that nobody requests cost nothing.
+takes the same time to compute, and products that nobody requests cost nothing. Only the control can move
+prices otherwise: all of them, from a tick on.
 
 A product has a number of slots. In each slot, one offer follows another for ever. A life begins with a gap.
 Then the offer is listed, and its stock falls and is refilled. Then it is sold out but still listed.
@@ -27,6 +28,13 @@ class MarketOffer(NamedTuple):
     items_in_stock: int
 
 
+class PriceLevel(NamedTuple):
+    """From a tick on, all prices are this share of what the formula gives."""
+
+    since: int
+    percent: int
+
+
 class _Life(NamedTuple):
     """One offer's time in its slot; `sells_out` is None if it never sells out."""
 
@@ -46,12 +54,21 @@ class Market:
         self._generation = generation
         self._exact = exact_offers
         self._slots_limit = round(2 * mean_offers / LISTED_SHARE) - 1 if mean_offers else 0
+        self._levels = [PriceLevel(0, 100)]
+
+    def set_level(self, level: "PriceLevel") -> None:
+        """All prices follow the level from its tick on; earlier ticks stay as they were."""
+        self._levels.append(level)
 
     def offers(self, product: str, tick: int) -> list[MarketOffer]:
         numbers = self._numbers("product", product)
         lives = (self._life(product, numbers, slot, tick) for slot in range(self._slots(numbers)))
         typical_price = _typical_price(numbers)
-        return [_offer(life, typical_price, tick) for life in lives if life.appears <= tick]
+        offers = [_offer(life, typical_price, tick) for life in lives if life.appears <= tick]
+        percent = next(level.percent for level in reversed(self._levels) if level.since <= tick)
+        if percent == 100:  # noqa: PLR2004 - the prices of the formula
+            return offers
+        return [offer._replace(price=max(1, offer.price * percent // 100)) for offer in offers]
 
     def _slots(self, numbers: tuple[int, ...]) -> int:
         if self._exact is not None:

@@ -78,6 +78,17 @@ class ChannelRow(NamedTuple):
     updated_at: datetime
 
 
+class Choice(NamedTuple):
+    """What everybody may know who makes rules."""
+
+    id: int
+    name: str
+    kind: str
+    disabled_at: datetime | None
+
+
+# Nobody chooses among more, and nobody reads more names.
+_CHOICES, _NAMES = 1_000, 5
 ORDERS = orders(Channel.id, id=Channel.id)
 _COLUMNS = [
     Channel.secret.is_not(None).label(name) if name == "has_secret" else getattr(Channel, name)
@@ -116,6 +127,19 @@ def get(connection: Connection, channel_id: int) -> ChannelRow:
 def page(connection: Connection, *, sort: str, limit: int, position: Position | None) -> Page[ChannelRow]:
     found = read_page(connection, select(*_COLUMNS), ORDERS[sort], limit=limit, position=position)
     return found.map(ChannelRow._make)
+
+
+def choices(connection: Connection) -> list[Choice]:
+    """The channels that a rule may have, by name."""
+    columns = [getattr(Channel, name) for name in Choice._fields]
+    query = select(*columns).order_by(Channel.name, Channel.id).limit(_CHOICES)
+    return [Choice._make(row) for row in connection.execute(query)]
+
+
+def disabled_names(connection: Connection) -> list[str]:
+    """Of channels that deliver nothing until a test succeeds."""
+    query = select(Channel.name).where(Channel.disabled_at.is_not(None)).order_by(Channel.id)
+    return list(connection.scalars(query.limit(_NAMES)))
 
 
 def stored(session: Session, channel_id: int, *, expected: Expected = ANY_VERSION) -> Channel:

@@ -1,6 +1,7 @@
 """Events: what rules told, each written once with its deliveries."""
 
 import json
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -115,6 +116,11 @@ def get(connection: Connection, event_id: int) -> EventRow:
     if row is None:
         raise EventNotFound(event_id)
     return EventRow._make(row)
+
+
+def of_ids(connection: Connection, event_ids: Collection[int]) -> dict[int, EventRow]:
+    found = connection.execute(select(*_COLUMNS).where(Event.id.in_(event_ids)))
+    return {row.id: EventRow._make(row) for row in found}
 
 
 def page(

@@ -71,6 +71,12 @@ def page(connection: Connection, *, sort: str, limit: int, position: Position | 
     )
 
 
+def of_product(connection: Connection, product_id: int, *, limit: int) -> list[RuleRow]:
+    """The rules about this product alone, oldest first."""
+    query = select(*_COLUMNS).where(_RULES.c.product_id == product_id).order_by(_RULES.c.id)
+    return [RuleRow._make(row) for row in connection.execute(query.limit(limit))]
+
+
 def replace(
     session: Session, rule_id: int, new: RuleIn, *, expected: Expected = ANY_VERSION, now: datetime
 ) -> RuleRow:
@@ -90,12 +96,12 @@ def patch(
     rule = _locked(session, rule_id, expected)
     stored = {name: getattr(rule, name) for name in RuleIn.COLUMNS}
     channel_ids = channels_of(session.connection(), [rule_id]).get(rule_id, [])
-    new = RuleIn.model_construct(**{**stored, "channel_ids": channel_ids, **changes})
+    new = RuleIn.model_construct(set(changes), **{**stored, "channel_ids": channel_ids, **changes})
     return _change(session, rule, new, now=now)
 
 
-def mute(session: Session, rule_id: int, *, until: datetime, now: datetime) -> RuleRow:
-    """Until then the rule's events are stored, but delivered to nobody."""
+def mute(session: Session, rule_id: int, *, until: datetime | None, now: datetime) -> RuleRow:
+    """Until then the rule's events are stored, but delivered to nobody; None: it is muted no longer."""
     return patch(session, rule_id, {"muted_until": until}, now=now)
 
 

@@ -1,6 +1,6 @@
 """Rules as sentences for people. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from productator.alerts.firing import Kind
@@ -23,14 +23,24 @@ class Rule(Protocol):
     def days(self) -> int | None: ...
 
 
-def sentence(rule: Rule, *, product: str | None, channels: Sequence[str]) -> str:
-    """Such as: Tell Ops when Hand mill is at or below 4,990."""
+def plain_amount(price: int) -> str:
+    return f"{price:,}"
+
+
+def sentence(
+    rule: Rule,
+    *,
+    product: str | None,
+    channels: Sequence[str],
+    amount: Callable[[int], str] = plain_amount,
+) -> str:
+    """Such as: Tell Ops when Hand mill is at or below 4,990. `amount` writes its price."""
     whom = _listed(channels) if channels else "nobody yet"
-    return f"Tell {whom} when {_subject(rule, product)} {_condition(rule)}."
+    return f"Tell {whom} when {_subject(rule, product)} {_condition(rule, amount)}."
 
 
 def now_sentence(price: int | None) -> str:
-    return "Now nothing is in stock." if price is None else f"Now {price:,}."
+    return "Now nothing is in stock." if price is None else f"Now {plain_amount(price)}."
 
 
 def _subject(rule: Rule, product: str | None) -> str:
@@ -41,9 +51,9 @@ def _subject(rule: Rule, product: str | None) -> str:
     return "any product" if rule.q is None else f"any product found by “{rule.q}”"
 
 
-def _condition(rule: Rule) -> str:
+def _condition(rule: Rule, amount: Callable[[int], str]) -> str:
     return _CONDITIONS[Kind(rule.kind)].format(
-        price=f"{rule.price or 0:,}",
+        price=amount(rule.price or 0),
         percent=f"{rule.percent or 0:g}",
         of_days=f" of {rule.days} days" if rule.days else "",
     )

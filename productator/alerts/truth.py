@@ -1,10 +1,10 @@
 """Whether rules are true now, for those who read them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from productator.alerts import events, rules, sentences
@@ -23,10 +23,20 @@ class ShownRule(NamedTuple):
     sentence: str
     is_fired: bool
     is_true: bool
+    # When it last told of any product.
+    told_at: datetime | None
     # Of a rule about one product.
     product: Subject | None
     price: int | None
     refreshed_at: datetime | None
+
+
+class _StateNow(NamedTuple):
+    """Of all products together."""
+
+    is_fired: bool = False
+    holds: bool = False
+    told_at: datetime | None = None
 
 
 class _ProductNow(NamedTuple):
@@ -35,54 +45,59 @@ class _ProductNow(NamedTuple):
     refreshed_at: datetime | None
 
 
-def shown(connection: Connection, found: Sequence[RuleRow]) -> list[ShownRule]:
+def shown(
+    connection: Connection,
+    found: Sequence[RuleRow],
+    *,
+    amount: Callable[[int], str] = sentences.plain_amount,
+) -> list[ShownRule]:
     """The rules with their truth now, in a few statements whatever their number."""
     rule_ids = [rule.id for rule in found]
     channels = rules.channels_of(connection, rule_ids)
     names = _channel_names(connection, {each for ids in channels.values() for each in ids})
     products = _products(connection, {rule.product_id for rule in found if rule.product_id is not None})
     states = _states(connection, rule_ids)
-    return [
-        _shown(
+    found_rules = []
+    for rule in found:
+        product = products.get(rule.product_id or 0)
+        channel_ids = channels.get(rule.id, [])
+        sentence = sentences.sentence(
             rule,
-            channels.get(rule.id, []),
-            names,
-            products.get(rule.product_id or 0),
-            states.get(rule.id, (False, False)),
+            product=product and product.name,
+            channels=[names[each] for each in channel_ids],
+            amount=amount,
         )
-        for rule in found
-    ]
+        found_rules.append(_shown(rule, channel_ids, sentence, product, states.get(rule.id, _StateNow())))
+    return found_rules
 
 
-def tell_now(session: Session, rule_id: int, *, now: datetime, currency: str | None) -> None:
-    """Tells what is true when the rule is made, which else is no news."""
+def tell_now(session: Session, rule_id: int, *, now: datetime, currency: str | None) -> bool:
+    """Tells what is true already, which else is no news; whether there was something to tell."""
     connection = session.connection()
     (found,) = shown(connection, [rules.get(connection, rule_id)])
-    if found.is_true and found.product is not None:
-        at = microseconds(now)
-        firing = Firing(at, at, found.price, found.rule.price, None)
-        rule = session.get_one(AlertRule, rule_id)
-        events.write(session, rule, found.product, firing, now=now, currency=currency)
+    if not found.is_true or found.product is None:
+        return False
+    at = microseconds(now)
+    firing = Firing(at, at, found.price, found.rule.price, None)
+    rule = session.get_one(AlertRule, rule_id)
+    return events.write(session, rule, found.product, firing, now=now, currency=currency)
 
 
 def _shown(
     rule: RuleRow,
     channel_ids: Sequence[int],
-    names: dict[int, str],
+    sentence: str,
     product: _ProductNow | None,
-    state: tuple[bool, bool],
+    state: _StateNow,
 ) -> ShownRule:
-    is_fired, holds = state
-    is_true = holds if product is None else _is_true(rule, product.price, holds=holds)
     about = None if product is None or rule.product_id is None else Subject(rule.product_id, product.name)
     return ShownRule(
         rule,
         channel_ids,
-        sentences.sentence(
-            rule, product=product and product.name, channels=[names[each] for each in channel_ids]
-        ),
-        is_fired=is_fired,
-        is_true=is_true,
+        sentence,
+        is_fired=state.is_fired,
+        is_true=state.holds if product is None else _is_true(rule, product.price, holds=state.holds),
+        told_at=state.told_at,
         product=about,
         price=product and product.price,
         refreshed_at=product and product.refreshed_at,
@@ -119,10 +134,16 @@ def _products(connection: Connection, ids: Iterable[int]) -> dict[int, _ProductN
     return {product_id: _ProductNow(name, price, at) for product_id, name, price, at in rows}
 
 
-def _states(connection: Connection, rule_ids: Sequence[int]) -> dict[int, tuple[bool, bool]]:
-    """Whether each rule is fired, and whether its condition holds, for any product."""
+def _states(connection: Connection, rule_ids: Sequence[int]) -> dict[int, _StateNow]:
+    """How each rule does, for any product."""
     fired = func.max(case((AlertState.is_fired, 1), else_=0))
     pending = func.count(AlertState.pending_since)
-    query = select(AlertState.rule_id, fired, pending).where(AlertState.rule_id.in_(rule_ids))
-    rows = connection.execute(query.group_by(AlertState.rule_id))
-    return {rule_id: (bool(is_fired), bool(is_fired or waiting)) for rule_id, is_fired, waiting in rows}
+    # Of other rules, the state of no product notes when the service was down.
+    has_told = or_(AlertState.product_id.is_not(None), AlertRule.kind == Kind.SERVICE)
+    told_at = func.max(case((has_told, AlertState.told_at)))
+    query = select(AlertState.rule_id, fired, pending, told_at).join(AlertRule)
+    rows = connection.execute(query.where(AlertState.rule_id.in_(rule_ids)).group_by(AlertState.rule_id))
+    return {
+        rule_id: _StateNow(bool(is_fired), bool(is_fired or waiting), told)
+        for rule_id, is_fired, waiting, told in rows
+    }

@@ -89,7 +89,9 @@ class RuleIn(StrictModel):
     active: bool = True
 
     def columns(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.COLUMNS} | {"kind": str(self.kind)}
+        columns = {name: getattr(self, name) for name in self.COLUMNS} | {"kind": str(self.kind)}
+        # The default is that of the one kind which has days.
+        return columns if self.kind == Kind.NEW_LOW else columns | {"days": None}
 
 
 class NewRuleIn(RuleIn):
@@ -113,6 +115,10 @@ def contradictions(rule: RuleIn) -> list[tuple[str, str]]:
         wrong.append(("/price", "A rule has a price if, and only if, its kind is `threshold`."))
     if (rule.kind in {Kind.DROP, Kind.RISE}) != (rule.percent is not None):
         wrong.append(("/percent", "A rule has a percentage if, and only if, its kind is `drop` or `rise`."))
+    if rule.kind != Kind.NEW_LOW and rule.days is not None and "days" in rule.model_fields_set:
+        wrong.append(("/days", "A rule has days only if its kind is `new_low`."))
+    if isinstance(rule, NewRuleIn) and rule.tell_now and rule.product_id is None:
+        wrong.append(("/tell_now", "Only a rule about one product can tell at once what is true already."))
     if rule.kind == Kind.DROP and rule.percent is not None and rule.percent > 100:  # noqa: PLR2004
         wrong.append(("/percent", "A price cannot fall by more than 100 percent."))
     return wrong

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, func, or_, select
+from sqlalchemy import Connection, Select, func, literal_column, or_, select
 
 from productator.catalogue import products, search
 from productator.database.keyset import Order, Page, Position, orders, read_page
 from productator.domain import utc_now
 from productator.errors import ProductNotFound
-from productator.models import Offer, Product, ProductPrice, Refresh
+from productator.models import AlertRule, Offer, Product, ProductPrice, Refresh
 from productator.prices.day_lows import DayLows, Lows, as_of, lows_in
 from productator.prices.product_prices import day_of
 
@@ -27,6 +27,14 @@ ORDERS: dict[str, Order] = orders(Product.id, name=Product.name, id=Product.id) 
 # So many products are sorted within some thousandths of a second.
 _FEW = 1_000
 
+_WITH_ALERT = (
+    select(AlertRule.product_id)
+    .where(AlertRule.product_id.is_not(None), AlertRule.active.is_(True))
+    .group_by(AlertRule.product_id)
+    .order_by(AlertRule.product_id)
+    .limit(_FEW + 1)
+)
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -37,6 +45,8 @@ class Wanted:
     at_low: bool = False
     # Those whose offers are older than this.
     stale_since: datetime | None = None
+    # Those that an active rule is about alone.
+    has_alert: bool = False
 
 
 class _Row(NamedTuple):
@@ -52,6 +62,7 @@ class _Row(NamedTuple):
     is_lowest: bool | None
     day: int | None
     day_lows: str | None
+    has_alert: int | None
 
 
 class ListedProduct(NamedTuple):
@@ -68,12 +79,22 @@ class ListedProduct(NamedTuple):
     change_permille: int | None
     is_lowest: bool
     lows: Lows
+    # Whether an active rule is about it alone.
+    has_alert: bool
 
 
+# A scalar with a limit, since MariaDB would read all rules for an EXISTS, and then join them.
+_ALERT = (
+    select(literal_column("1"))
+    .where(AlertRule.product_id == Product.id, AlertRule.active.is_(True))
+    .limit(1)
+    .scalar_subquery()
+)
 _COLUMNS = (
     *(getattr(Product, name) for name in ("id", "name", "registered_at")),
     *(getattr(Refresh, name) for name in ("refreshed_at", "failures", "last_error")),
-    *(getattr(ProductPrice, name) for name in _Row._fields[6:]),
+    *(getattr(ProductPrice, name) for name in _Row._fields[6:-1]),
+    _ALERT.label("has_alert"),
 )
 
 
@@ -130,6 +151,13 @@ def _filtered(
         query = query.where(ProductPrice.lowest_price.is_not(None))
     if wanted.at_low:
         query = query.where(ProductPrice.is_lowest.is_(True))
+    if wanted.has_alert:
+        # Where few products have rules, a list in the order of all products would look for long.
+        some = connection.scalars(_WITH_ALERT).all()
+        if len(some) > _FEW:
+            query = query.where(_ALERT.is_not(None))
+        else:
+            query, is_selective = query.where(Product.id.in_(some)), True
     if wanted.stale_since is not None:
         is_stale = or_(Refresh.refreshed_at.is_(None), Refresh.refreshed_at < wanted.stale_since)
         # No index has the times of refreshes: it would be written with each of them.
@@ -170,4 +198,5 @@ def _listed(row: _Row, now: tuple[int | None, int], *, today: int) -> ListedProd
         known.change_permille if known else None,
         known.is_lowest if known else False,
         known.lows if known else (),
+        bool(row.has_alert),
     )

@@ -6,8 +6,10 @@ from typing import Any
 
 from flask import Flask, Response, abort, current_app, redirect, render_template, request, url_for
 
+from productator.alerts import channels
 from productator.api.conventions.conditional import ASK_EACH_TIME, tagged_content
 from productator.api.conventions.page_routes import PageBlueprint
+from productator.database.web import reading
 from productator.domain import Scope
 from productator.errors import ScopeMissing, TokenRequired
 from productator.web import formats, forms, static_files
@@ -62,6 +64,8 @@ def page(template: str, *, status: int = HTTPStatus.OK, **values: Any) -> Respon
     viewer = values.setdefault("viewer", current_viewer())
     values["navigation"] = _navigation(viewer)
     part = request.headers.get(PART) == "live"
+    if viewer.may_admin and not part:
+        values["disabled_channels"] = _disabled_channels()
     html = _block(template, "live", values) if part else render_template(template, **values)
     response = current_app.response_class(html, status=status, content_type="text/html; charset=utf-8")
     response.headers["Content-Security-Policy"] = POLICY
@@ -77,6 +81,16 @@ def page(template: str, *, status: int = HTTPStatus.OK, **values: Any) -> Respon
 def see(endpoint: str, **values: Any) -> Response:
     """After a form: the browser shows that page, and showing it again sends nothing twice."""
     return current_app.make_response(redirect(url_for(endpoint, **values), HTTPStatus.SEE_OTHER))
+
+
+def require_admin() -> Response | None:
+    """Before views of administrators: sends viewers without a session to the sign-in."""
+    viewer = current_viewer()
+    if viewer.may_admin:
+        return None
+    if viewer.signed_in or SIGN_IN not in current_app.view_functions:
+        raise ScopeMissing(Scope.ADMIN)
+    return _sent_to_sign_in()
 
 
 def require_writer() -> None:
@@ -106,20 +120,33 @@ def _sent_to_sign_in() -> Response:
     return see(SIGN_IN, next=request.full_path.rstrip("?") if request.method == "GET" else None)
 
 
-def _navigation(viewer: Viewer) -> list[tuple[str, str, bool]]:
-    """Label, address, and whether it is the page that is shown."""
+def _navigation(viewer: Viewer) -> list[tuple[str, str, str]]:
+    """Label, address, and how the page that is shown belongs to it."""
     shown = [
         (label, endpoint)
         for label, endpoint in _NAVIGATION
         if endpoint in current_app.view_functions and (endpoint not in _ADMINS_ONLY or viewer.may_admin)
     ]
-    return [(label, url_for(endpoint), request.endpoint == endpoint) for label, endpoint in shown]
+    return [(label, url_for(endpoint), _place(endpoint)) for label, endpoint in shown]
+
+
+def _place(endpoint: str) -> str:
+    """The `aria-current` of the entry: the first word of a blueprint's name says where its pages belong."""
+    if request.endpoint == endpoint:
+        return "page"
+    return "true" if (request.endpoint or "").startswith(f"{endpoint.partition('_')[0]}_") else ""
 
 
 def _block(template: str, name: str, values: dict[str, Any]) -> str:
     found = current_app.jinja_env.get_template(template)
     current_app.update_template_context(values)
     return "".join(found.blocks[name](found.new_context(values)))
+
+
+def _disabled_channels() -> list[str]:
+    """They are told of on all pages: nobody looks for an alert that does not come."""
+    with reading() as connection:
+        return channels.disabled_names(connection)
 
 
 def _is_for_people() -> bool:

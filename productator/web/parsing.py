@@ -53,6 +53,17 @@ class Form:
             return None
         return OwnOffer(price, items)
 
+    def price(self, name: str) -> int | None:
+        """In the smallest unit; None: it is wrong."""
+        return self._amount(name, current_app.config["PRICE_DECIMALS"])
+
+    def number(self, name: str, *, decimals: int = 0) -> Decimal | None:
+        """None: it is left out, or wrong, and then there is an error."""
+        if not self.get(name).strip():
+            return None
+        amount = self._amount(name, decimals)
+        return None if amount is None else Decimal(amount).scaleb(-decimals)
+
     def _amount(self, name: str, decimals: int) -> int | None:
         text = _SPACES.sub("", self.get(name))
         if _AMOUNT.fullmatch(text):

@@ -25,7 +25,12 @@ SORTS = {
     "-price": "Dearest",
     "-id": "Newest",
 }
-FILTERS = {"in_stock": "In stock", "stale": "Old prices", "at_low": "At 30-day low"}
+FILTERS = {
+    "in_stock": "In stock",
+    "stale": "Old prices",
+    "at_low": "At 30-day low",
+    "has_alert": "With an alert",
+}
 
 
 class ProductListQuery(NamedTuple):
@@ -49,6 +54,7 @@ class ProductListQuery(NamedTuple):
             in_stock="in_stock" in self.filters,
             at_low="at_low" in self.filters,
             stale_since=stale_since() if "stale" in self.filters else None,
+            has_alert="has_alert" in self.filters,
         )
 
     def address(self, endpoint: str, **over: str) -> str:

@@ -11,6 +11,8 @@ from productator.domain import ChangeKind, utc_now
 from productator.prices import figures, offer_history
 from productator.prices.offer_history import LatestChange
 from productator.prices.segments import microseconds
+from productator.web.alert_pages import DONE as ALERTS_DONE
+from productator.web.alert_pages import rules_of_product
 from productator.web.feeds import secret_of
 from productator.web.freshness import stale_since
 from productator.web.pages import page, page_blueprint
@@ -31,7 +33,7 @@ _DONE = {
     "changed": "The product was changed.",
     "offer": "Your offer was saved.",
     "offer-deleted": "Your offer was deleted.",
-}
+} | ALERTS_DONE
 
 
 @product_page.get("/products/<id:product_id>")
@@ -62,6 +64,7 @@ def product_response(product_id: int, *, status: int = 200, **values: Any) -> Re
         )
         changes = offer_history.latest(connection, product_id, limit=_CHANGES)
         past = _past_offers(connection, product_id) if shows_past else None
+        alert_rules = rules_of_product(connection, product_id)
     return page(
         "product.html",
         status=status,
@@ -76,6 +79,8 @@ def product_response(product_id: int, *, status: int = 200, **values: Any) -> Re
         range_names=RANGE_NAMES,
         changes=changes,
         past=past,
+        alert_rules=alert_rules,
+        now=now,
         secret=secret,
         done=_DONE.get(request.args.get("done", "")),
         address_with=lambda **over: _address_with(product_id, over),

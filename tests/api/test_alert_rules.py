@@ -68,6 +68,17 @@ def test_a_rule_has_the_defaults_of_the_contract(client: FlaskClient) -> None:
     assert rule["active"]
 
 
+def test_only_a_new_low_has_days(client: FlaskClient) -> None:
+    rule = posted(client, kind="stale", days=None)
+    url = f"{RULES}/{rule['id']}"
+    assert (rule["days"], posted(client, kind="stale")["days"]) == (None, None)
+    low = client.patch(url, json={"kind": "new_low", "days": 30}).get_json()
+    assert low["days"] == 30
+
+    assert client.patch(url, json={"kind": "out_of_stock"}).get_json()["days"] is None
+    assert wrong_fields(client.patch(url, json={"days": 7})) == {"/days"}
+
+
 def test_what_is_true_already_is_told_if_wished(client: FlaskClient, offer: Json, channel: int) -> None:
     fields = {"kind": "threshold", "product_id": offer["product_id"], "price": 100, "channel_ids": [channel]}
     silent = posted(client, **fields)
@@ -99,6 +110,9 @@ def test_what_is_true_already_is_told_if_wished(client: FlaskClient, offer: Json
         ({"kind": "out_of_stock", "muted_until": "2027-01-01T00:00:00"}, {"/muted_until"}),
         ({"kind": "out_of_stock", "muted_until": "9999-12-31T23:59:59-05:00"}, {"/muted_until"}),
         ({"kind": "out_of_stock", "colour": "red"}, {"/colour"}),
+        ({"kind": "drop", "percent": 5, "days": 30}, {"/days"}),
+        ({"kind": "out_of_stock", "q": "mill", "tell_now": True}, {"/tell_now"}),
+        ({"kind": "service", "tell_now": True}, {"/tell_now"}),
     ],
 )
 def test_every_wrong_field_is_named(client: FlaskClient, body: Json, wrong: set[str]) -> None:

@@ -1,14 +1,19 @@
 """`productator alerts`: commands and their output."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator import cli
+from productator.domain import utc_now
+from productator.models import Delivery
 from tests import factories
+from tests.web.alerts import disabled_channel, stored_channel
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.parametrize("server", ["sqlite"], indirect=True)
@@ -36,13 +41,69 @@ def test_a_rule_is_created_listed_and_deleted(run: Run, sessions: sessionmaker[S
     assert run("list").stdout == ""
 
 
+def test_a_rule_is_muted_and_no_longer(run: Run, sessions: sessionmaker[Session]) -> None:
+    del sessions
+    rule_id = run("create", "stale").stdout.partition(":")[0]
+    until = utc_now() + timedelta(days=30)
+
+    assert f"Rule {rule_id} is muted until {until:%Y-%m-%d}" in run("mute", rule_id, "--days", "30").stdout
+    assert run("list").stdout.split()[1] == "muted"
+    assert run("unmute", rule_id).stdout == f"Rule {rule_id} is not muted.\n"
+    assert run("list").stdout.split()[1] == "armed"
+
+
+def test_what_is_true_already_is_told_if_wished(run: Run, sessions: sessionmaker[Session]) -> None:
+    product = factories.stored_product(sessions, name="Hand mill")
+    channel = stored_channel(sessions)
+    arguments = ("create", "out_of_stock", "--product", str(product), "--channel", str(channel))
+    run(*arguments)
+    with sessions() as session:
+        assert session.scalars(select(Delivery)).all() == []
+    run(*arguments, "--tell-now")
+
+    with sessions() as session:
+        assert [each.channel_id for each in session.scalars(select(Delivery))] == [channel]
+
+
+def test_channels_are_listed_with_how_they_do(run: Run, sessions: sessionmaker[Session]) -> None:
+    stored_channel(sessions, last_success_at=factories.NOW)
+    disabled_channel(sessions, name="Shop")
+    stored_channel(sessions, name="Phone", kind="ntfy", failing_since=factories.NOW)
+    working, disabled, failing = run("channels", "list").stdout.splitlines()
+
+    assert working.split()[1:] == ["webhook", "works", "2026-11-23", "12:00", "Ops"]
+    assert disabled.split(maxsplit=5)[2:] == [
+        "disabled",
+        "never",
+        "Shop",
+        "Every try has failed for five days.",
+    ]
+    assert failing.split()[1:3] == ["ntfy", "failing"]
+
+
+def test_a_channel_is_tested_as_on_the_page(run: Run, sessions: sessionmaker[Session]) -> None:
+    channel = stored_channel(sessions)
+    said = run("channels", "test", str(channel)).stdout
+
+    with sessions() as session:
+        (delivery,) = session.scalars(select(Delivery))
+    assert said == f"Delivery {delivery.id} is on its way; the notifier sends it.\n"
+    assert (delivery.channel_id, delivery.status) == (channel, "pending")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["create", "threshold"], "price: A rule has a price if, and only if, its kind is `threshold`."),
         (["create", "drop", "--percent", "0"], "percent: Input should be greater than 0."),
         (["create", "out_of_stock", "--channel", "7"], "channel_ids/0: There is no channel 7."),
+        (
+            ["create", "out_of_stock", "--tell-now"],
+            "tell_now: Only a rule about one product can tell at once what is true already.",
+        ),
         (["delete", "7"], "There is no alert rule 7."),
+        (["mute", "7"], "There is no alert rule 7."),
+        (["channels", "test", "7"], "There is no channel 7."),
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence(run: Run, arguments: list[str], said: str) -> None:

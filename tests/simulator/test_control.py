@@ -28,6 +28,30 @@ def test_the_control_shows_the_true_offers_at_any_tick(tenant: Tenant) -> None:
     assert (record["tick"], record["offers"]) == (tick, before)
 
 
+def test_prices_can_be_made_fall_and_rise_again(tenant: Tenant) -> None:
+    control = tenant.simulator.control
+    path, before = f"products/{tenant.product}/offers", tenant.simulator.control("GET", "clock")["tick"]
+    fallen = control("POST", "prices", {"percent": 50})
+    cheap = tenant.offers().json()
+    back = control("POST", "prices", {"percent": 100})
+
+    assert fallen == {"tick": before + 1, "percent": 50}
+    formula = control("GET", f"{path}?tick={back['tick']}")["offers"]
+    assert tenant.offers().json() == formula
+    # The truth of a tick stays what was shown.
+    assert control("GET", f"{path}?tick={fallen['tick']}")["offers"] == cheap
+    assert min(offer["price"] for offer in cheap) < 0.6 * min(offer["price"] for offer in formula)
+
+
+@pytest.mark.parametrize("percent", [0, 1_001, "50", None, 1.5])
+def test_impossible_levels_of_prices_are_refused(generation1: RunningSimulator, percent: Any) -> None:
+    url = f"http://127.0.0.1:{generation1.port}/control/prices"
+    response = generation1.http.post(url, json={"percent": percent}, timeout=PATIENCE_S)
+
+    assert response.status_code == 422
+    assert "from 1 to 1000" in response.json()["error"]
+
+
 def test_the_market_moves_with_time_on_demand() -> None:
     with running_simulator("--tick", "0.01") as simulator:
         assert simulator.control("GET", "clock")["tick_seconds"] == 0.01

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 from sqlalchemy.orm import Session
 
 from lab import browsers, made_up_history
@@ -17,6 +17,7 @@ from lab.processes.api import ADMIN_TOKEN, Api
 from lab.processes.system import System
 from lab.waiting import PATIENCE_S, eventually
 from productator.domain import utc_now
+from productator.models import Channel, Delivery
 from tests import servers
 from tests.servers import SharedServer
 
@@ -315,6 +316,68 @@ def test_a_page_that_is_open_keeps_its_state_while_the_server_is_away(
 
     expect(page.get_by_text("this is the last state it showed")).to_be_visible()
     expect(page.get_by_text("Red cup")).to_be_visible()
+
+
+def work_through_alerts(page: Page, api: Api, product_id: int) -> None:
+    page.goto(api.url("/alerts/channels"))
+    page.get_by_role("link", name="Make the first one").click()
+    page.fill("[name=name]", "Ops")
+    page.fill("[name=address]", "https://93.184.216.34/alerts")
+    page.get_by_role("button", name="Make the channel").click()
+    expect(page.locator("main input[readonly]")).to_have_value(re.compile("^whsec_"))
+    page.get_by_role("button", name="Send a test").click()
+    expect(page.get_by_text("A test to Ops is under way")).to_be_visible()
+    page.goto(api.url(f"/products/{product_id}"))
+    page.get_by_role("link", name="Tell me when").click()
+    page.get_by_label("Ops").check()
+    page.get_by_label("Price", exact=True).fill("1000000")
+    page.get_by_role("button", name="Make the rule").click()
+    expect(page.get_by_text("Tell Ops when Espresso machine is at or below 1,000,000.").first).to_be_visible()
+    page.get_by_role("button", name="Tell me now").click()
+    expect(page.get_by_text("It is told now.")).to_be_visible()
+    page.get_by_role("button", name="Mute for a week").click()
+    expect(page.get_by_text("muted", exact=True)).to_be_visible()
+    page.get_by_role("link", name=re.compile("Edit.*Tell Ops")).click()
+    page.get_by_text("Not too often").click()
+    page.get_by_label("Hours").fill("1")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("The rule was changed.")).to_be_visible()
+    page.goto(api.url("/?has_alert=1"))
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.goto(api.url("/alerts/deliveries"))
+    expect(page.locator("tbody tr")).to_have_count(2)
+
+
+def test_a_channel_and_a_rule_are_made_told_and_muted(
+    page: Page, api: Api, watched: int, complaints: list[str]
+) -> None:
+    work_through_alerts(page, api, watched)
+
+    assert complaints == []
+
+
+def test_alerts_work_without_script(open_context: Any, api: Api, watched: int) -> None:
+    work_through_alerts(open_context(java_script_enabled=False).new_page(), api, watched)
+
+
+def test_the_page_shows_the_fate_of_a_test_without_being_asked(
+    page: Page, api: Api, engine: Engine, complaints: list[str]
+) -> None:
+    with Session(engine) as session:
+        now = utc_now()
+        session.add(
+            Channel(name="Ops", kind="webhook", address="https://ops.example", created_at=now, updated_at=now)
+        )
+        session.commit()
+    page.goto(api.url("/alerts/channels"))
+    page.get_by_role("button", name="Test Ops").click()
+    expect(page.get_by_text("A test to Ops is under way")).to_be_visible()
+    with Session(engine) as session:
+        session.execute(update(Delivery).values(status="delivered", delivered_at=utc_now()))
+        session.commit()
+
+    expect(page.get_by_text("The test arrived at Ops")).to_be_visible()
+    assert complaints == []
 
 
 def test_a_keyboard_reaches_the_content_first(page: Page, api: Api) -> None:

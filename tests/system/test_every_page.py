@@ -26,6 +26,14 @@ from tests.system.browsing import check, complaints_of, examine, seen
 
 Wrong = dict[str, dict[str, str]]
 WIDTHS = (360, 1200)
+ALERTS = (
+    "/alerts",
+    "/alerts/new",
+    "/alerts/events",
+    "/alerts/channels",
+    "/alerts/channels/new",
+    "/alerts/deliveries",
+)
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +107,7 @@ def examined(page: Page, browser: Browser, api: Api, *paths: str, status: int = 
 
 
 def test_pages_of_an_empty_installation(system: System, browser: Browser, page: Page) -> None:
-    paths = ("/", "/system", "/tokens", "/products/new")
+    paths = ("/", "/system", "/tokens", "/products/new", *ALERTS)
 
     assert examined(page, browser, system.api(), *paths) == {}
 
@@ -107,8 +115,9 @@ def test_pages_of_an_empty_installation(system: System, browser: Browser, page: 
 def test_pages_with_prices(system: System, browser: Browser, page: Page, product: str) -> None:
     of_product = [product + each for each in ("", "?range=all&past=1&lines=1", "/edit", "/delete")]
     paths = ("/", "/?q=none", "/?sort=change&in_stock=1", "/system", *of_product)
+    of_alerts = (*ALERTS, f"/alerts/new?product_id={product.rpartition('/')[2]}")
 
-    assert examined(page, browser, system.api(), *paths) == {}
+    assert examined(page, browser, system.api(), *paths, *of_alerts) == {}
 
 
 def test_pages_with_old_prices_while_the_service_is_down(

@@ -25,6 +25,13 @@ PATHS = [
     "/products/{id}?range=all&past=1",
     "/products/{id}/edit",
     "/products/{id}/delete",
+    "/alerts",
+    "/alerts/new",
+    "/alerts/new?product_id={id}",
+    "/alerts/events",
+    "/alerts/channels",
+    "/alerts/channels/new",
+    "/alerts/deliveries",
 ]
 
 

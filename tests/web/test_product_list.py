@@ -1,6 +1,7 @@
 """The first page: what it lists, in which order, and what it says of old prices."""
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from html import unescape
 from typing import Any
@@ -10,6 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 from sqlalchemy.orm import Session, sessionmaker
 
+from productator.catalogue import overview
 from productator.domain import utc_now
 from productator.models import Product, ProductPrice, Refresh
 from tests import factories, servers
@@ -50,6 +52,33 @@ def test_a_product_is_listed_with_its_lowest_price_in_stock(client: FlaskClient,
     assert row.startswith("Espresso machine")
     assert "1,299" in row
     assert "900" not in row
+
+
+def test_products_with_an_alert_are_marked_and_found(client: FlaskClient) -> None:
+    """By an active rule that is about the product alone."""
+    told, silent, plain = (priced(client, name, 10)["product_id"] for name in ("Axe", "Bell", "Cup"))
+    for product_id, active in ((told, True), (told, True), (silent, False), (None, True)):
+        rule = {"kind": "out_of_stock", "product_id": product_id, "active": active}
+        assert client.post("/api/v1/alert-rules", json=rule).status_code == 201
+    html = get(client, "/")
+
+    assert re.findall(r'href="/products/(\d+)#alerts"', html) == [str(told)]
+    assert names(get(client, "/?has_alert=1")) == ["Axe"]
+    assert names(get(client, "/?has_alert=1&sort=price")) == ["Axe"]
+    assert client.get("/products.csv?has_alert=1").text.count("\n") == 2
+    assert plain
+
+
+def test_an_alert_is_found_where_many_products_have_one(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("Axe", "Bell"):
+        product_id = priced(client, name, 10)["product_id"]
+        client.post("/api/v1/alert-rules", json={"kind": "out_of_stock", "product_id": product_id})
+    priced(client, "Cup", 10)
+    monkeypatch.setattr(overview, "_FEW", 0)
+
+    assert names(get(client, "/?has_alert=1")) == ["Axe", "Bell"]
 
 
 def test_without_products_the_page_offers_a_form_and_tells_of_imports(client: FlaskClient) -> None:
@@ -158,11 +187,15 @@ def test_the_change_is_told_in_words_and_drawn(client: FlaskClient, sessions: Se
     assert html.count('<svg class="spark"') == 2
 
 
-def test_a_list_takes_two_statements_however_long_it_is(client: FlaskClient) -> None:
+def test_a_list_takes_two_statements_however_long_it_is(
+    client: FlaskClient, guarded: Callable[..., FlaskClient]
+) -> None:
+    """Administrators are told of disabled channels, too."""
     for number in range(30):
         priced(client, f"Cup {number}", 100)
+    reader = guarded("write")
     with servers.statements() as sent:
-        get(client, "/")
+        get(reader, "/")
 
     assert len([each for each in sent if each.startswith("SELECT")]) == 2
 

@@ -24,7 +24,7 @@ RULE: dict[str, Any] = {
     **RULE_BODY,
     "q": None,
     "percent": None,
-    "days": 90,
+    "days": None,
     "cooldown_s": 86400,
     "confirm_periods": 2,
     "rearm_percent": 2.0,

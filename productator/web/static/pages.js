@@ -5,7 +5,7 @@
   const root = document.documentElement;
   const all = (selector, within = document) => within.querySelectorAll(selector);
   const one = (selector, within = document) => within.querySelector(selector);
-  const EVERY_MS = 30000, AGAIN_MS = 5000, TYPED_MS = 250;
+  const EVERY_MS = 30000, AGAIN_MS = 5000, SOON_MS = 2000, TYPED_MS = 250;
 
   // Before the page is drawn: no flash of the other theme.
   const kept = { get: () => { try { return localStorage.theme } catch { return undefined } },
@@ -66,7 +66,7 @@
     if (!live) return;
     clearTimeout(timer);
     const number = ++asked;
-    let wait = EVERY_MS;
+    let wait;
     try {
       const headers = { "X-Page-Part": "live" };
       if (tag && !forced) headers["If-None-Match"] = tag;
@@ -90,7 +90,10 @@
     schedule(wait);
   }
 
-  function schedule(wait) {
+  // Soon where something is under way.
+  const pause = () => one("[data-live] [data-soon]") ? SOON_MS : EVERY_MS;
+
+  function schedule(wait = pause()) {
     clearTimeout(timer);
     if (!document.hidden) timer = setTimeout(refresh, wait);
   }
@@ -177,6 +180,6 @@
     document.addEventListener("visibilitychange", () => document.hidden ? clearTimeout(timer) : refresh());
     document.addEventListener("click", showInPlace);
     if (one("[data-try-again]")) setTimeout(tryAgain, AGAIN_MS);
-    schedule(EVERY_MS);
+    schedule();
   });
 })();

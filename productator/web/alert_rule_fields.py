@@ -1,0 +1,129 @@
+"""The form of an alert rule: from what people typed to a rule, and back."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from pydantic import ValidationError
+
+from productator.alerts.firing import Kind
+from productator.alerts.rules import RuleRow
+from productator.alerts.validation import NewRuleIn, contradictions
+from productator.catalogue.validation import wrong_fields
+from productator.web import formats
+from productator.web.parsing import Form
+
+_HOUR_S = 3600
+_PERCENT_DECIMALS = 2
+
+
+def new_form(*, product_id: int | None = None) -> Form:
+    about = "all" if product_id is None else "product"
+    values = {"about": about, "kind": Kind.THRESHOLD, "days": "90", "active": "1"}
+    return Form(values | {"cooldown_h": "24", "confirm_periods": "2", "rearm_percent": "2"})
+
+
+def form_of(rule: RuleRow, channel_ids: Iterable[int]) -> Form:
+    """The form as the rule fills it."""
+    about = "product" if rule.product_id is not None else "search" if rule.q is not None else "all"
+    percent = "" if rule.percent is None else f"{rule.percent:g}"
+    values = {
+        "version": str(rule.version),
+        "kind": rule.kind,
+        "about": about,
+        "product_id": _text(rule.product_id),
+        "q": rule.q or "",
+        "price": "" if rule.price is None else formats.typed_price(rule.price),
+        "drop": percent if rule.kind == Kind.DROP else "",
+        "rise": percent if rule.kind == Kind.RISE else "",
+        "days": _text(rule.days) if rule.kind == Kind.NEW_LOW else "90",
+        "cooldown_h": f"{rule.cooldown_s / _HOUR_S:.4g}",
+        "confirm_periods": str(rule.confirm_periods),
+        "rearm_percent": f"{rule.rearm_percent:g}",
+        "active": "1" if rule.active else "",
+    }
+    return Form(values | {f"channel-{each}": "1" for each in channel_ids})
+
+
+def rule_of(form: Form, *, offered: Iterable[int]) -> NewRuleIn | None:
+    """The rule with those of the offered channels that were chosen; None: something is wrong."""
+    kind, about = form.get("kind"), form.get("about")
+    given: dict[str, Any] = {
+        "kind": kind,
+        "product_id": _id(form.get("product_id")) if about == "product" else None,
+        "q": form.get("q").strip() if about == "search" else None,
+        "channel_ids": [each for each in offered if form.get(f"channel-{each}")],
+        "active": bool(form.get("active")),
+        "confirm_periods": _whole(form.number("confirm_periods")),
+        "cooldown_s": _seconds(form.number("cooldown_h", decimals=4)),
+        "rearm_percent": _percent(form.number("rearm_percent", decimals=_PERCENT_DECIMALS)),
+    }
+    if kind == Kind.SERVICE:
+        given |= {"product_id": None, "q": None}
+    given = {name: value for name, value in given.items() if value is not None} | _number_of_kind(form, kind)
+    if form.errors:
+        return None
+    return _validated(form, given)
+
+
+def refuse(form: Form, errors: Iterable[tuple[str, str]]) -> None:
+    """Puts what the catalogue finds wrong (JSON pointers) beside its fields."""
+    for pointer, sentence in errors:
+        form.errors.setdefault(_field(pointer.split("/")[1], form), sentence)
+
+
+def _number_of_kind(form: Form, kind: str) -> dict[str, Any]:
+    match kind:
+        case Kind.THRESHOLD:
+            return {"price": form.price("price")}
+        case Kind.DROP | Kind.RISE:
+            name = "drop" if kind == Kind.DROP else "rise"
+            percent = _percent(form.number(name, decimals=_PERCENT_DECIMALS))
+            if percent is None:
+                form.errors.setdefault(name, "Must be a number.")
+            return {"percent": percent}
+        case Kind.NEW_LOW:
+            return {"days": _whole(form.number("days"))}
+    return {}
+
+
+def _validated(form: Form, given: dict[str, Any]) -> NewRuleIn | None:
+    try:
+        rule = NewRuleIn.model_validate(given)
+    except ValidationError as error:
+        wrong = [("/" + str(location[0]), sentence) for location, sentence in wrong_fields(error)]
+    else:
+        wrong = contradictions(rule)
+        if not wrong:
+            return rule
+    refuse(form, wrong)
+    return None
+
+
+def _field(name: str, form: Form) -> str:
+    """Where the form shows what is wrong with a rule's field."""
+    if name == "percent":
+        return "rise" if form.get("kind") == Kind.RISE else "drop"
+    if name == "cooldown_s":
+        return "cooldown_h"
+    return name
+
+
+def _text(number: int | None) -> str:
+    return "" if number is None else str(number)
+
+
+def _id(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None  # noqa: PLR2004
+
+
+def _whole(number: Decimal | None) -> int | None:
+    return None if number is None else int(number)
+
+
+def _seconds(hours: Decimal | None) -> int | None:
+    return None if hours is None else round(hours * _HOUR_S)
+
+
+def _percent(number: Decimal | None) -> float | None:
+    return None if number is None else float(number)

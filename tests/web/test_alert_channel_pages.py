@@ -1,0 +1,257 @@
+"""The pages of channels and deliveries, for administrators."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from productator.domain import utc_now
+from productator.models import Channel, Delivery
+from tests import factories
+from tests.web.alerts import Sessions, disabled_channel, stored_channel, stored_delivery
+from tests.web.browser import send_form, sign_in
+from tests.web.pages import get, texts
+
+Json = dict[str, Any]
+Guarded = Callable[..., FlaskClient]
+PAGE, NEW, DELIVERIES = "/alerts/channels", "/alerts/channels/new", "/alerts/deliveries"
+OPS: Json = {
+    "name": "Ops",
+    "kind": "webhook",
+    "address": "https://93.184.216.34/hook",
+    "messages_an_hour": "20",
+}
+QUIET: Json = {"begin": "22:00", "end": "07:00", "time_zone": "Europe/Prague"}
+
+
+def channels(client: FlaskClient) -> list[Json]:
+    found: list[Json] = client.get("/api/v1/channels").get_json()["items"]
+    return found
+
+
+def deliveries(client: FlaskClient) -> list[Json]:
+    found: list[Json] = client.get("/api/v1/deliveries").get_json()["items"]
+    return found
+
+
+def test_the_secret_of_a_new_webhook_is_shown_once(client: FlaskClient) -> None:
+    made = send_form(client, NEW, PAGE, **OPS)
+    secret = re.search('value="(whsec_[^"]+)"', made.text)
+    assert secret
+
+    assert made.headers["Cache-Control"] == "no-store"
+    for path in (PAGE, f"{PAGE}/{channels(client)[0]['id']}/edit"):
+        assert "whsec_" not in get(client, path)
+    assert "Ops" in get(client, PAGE)
+
+
+def test_quiet_hours_a_limit_and_a_token_are_kept(client: FlaskClient) -> None:
+    given = OPS | QUIET | {"kind": "ntfy", "secret": "tk_1", "messages_an_hour": ""}
+    answer = send_form(client, NEW, PAGE, **given)
+    (channel,) = channels(client)
+
+    assert answer.headers["Location"] == f"{PAGE}?done=made"
+    assert channel["quiet_hours"] == QUIET
+    assert (channel["messages_an_hour"], channel["has_secret"]) == (None, True)
+    assert "quiet from 22:00 to 07:00, Europe/Prague" in get(client, PAGE)
+    assert "tk_1" not in get(client, f"{PAGE}/{channel['id']}/edit")
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"name": " "}, "at least 1 character"),
+        ({"address": "http://127.0.0.1/hook"}, "127.0.0.1 is not a public address"),
+        ({"address": "ftp://ops.example"}, "Must be an http or https address"),
+        ({"kind": "email", "address": "nobody"}, "Must be mail addresses"),
+        ({"kind": "pigeon"}, "Input should be"),
+        ({"secret": "mine"}, "Only ntfy and Gotify take a token."),
+        ({"messages_an_hour": "0"}, "greater than or equal to 1"),
+        ({"begin": "22:00"}, "String should match pattern"),
+        ({**QUIET, "time_zone": "Europe/Nowhere"}, "Must be a time zone such as Europe/Prague"),
+    ],
+)
+def test_what_is_wrong_with_a_channel_is_said_and_nothing_typed_is_lost(
+    client: FlaskClient, fields: Json, said: str
+) -> None:
+    answer = send_form(client, NEW, PAGE, **{**OPS, "address": "https://93.184.216.34/<hook>", **fields})
+
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert channels(client) == []
+    assert "/&lt;hook&gt;" in answer.text or "address" in fields
+
+
+def test_two_people_editing_a_channel_lose_nothing(client: FlaskClient) -> None:
+    send_form(client, NEW, PAGE, **OPS)
+    page = f"{PAGE}/{channels(client)[0]['id']}/edit"
+    send_form(client, page, page, **OPS | QUIET | {"version": "1"})
+    answer = send_form(client, page, page, **OPS | {"name": "Mine", "version": "1"})
+
+    assert answer.status_code == 409
+    assert 'name="name" type="text" value="Mine"' in answer.text
+    assert "22:00 to 07:00, Europe/Prague" in answer.text
+    again = send_form(client, page, page, **OPS | {"name": "Mine", "version": "2"})
+    assert again.status_code == 303
+    assert (channels(client)[0]["name"], channels(client)[0]["quiet_hours"]) == ("Mine", None)
+
+
+def test_a_token_that_is_left_empty_stays(client: FlaskClient, sessions: Sessions) -> None:
+    channel_id = stored_channel(sessions, kind="gotify", secret="token", address=OPS["address"])
+    page = f"{PAGE}/{channel_id}/edit"
+
+    def stored() -> str | None:
+        with sessions() as session:
+            return session.get_one(Channel, channel_id).secret
+
+    send_form(client, page, page, **OPS | {"name": "Phone", "version": "1", "secret": ""})
+    assert stored() == "token"
+    send_form(client, page, page, **OPS | {"version": "2", "secret": "other"})
+    assert stored() != "token"
+
+
+def test_a_new_secret_is_shown_once_and_the_old_one_signs_for_a_day(client: FlaskClient) -> None:
+    first = re.findall('whsec_[^"]+', send_form(client, NEW, PAGE, **OPS).text)
+    page = f"{PAGE}/{channels(client)[0]['id']}/edit"
+    rotated = send_form(client, page, page.replace("edit", "rotate-secret"))
+    second = re.findall('whsec_[^"]+', rotated.text)
+
+    assert first != second
+    assert len(second) == 1
+    assert rotated.headers["Cache-Control"] == "no-store"
+    assert "the old secret signs, too, until" in get(client, PAGE)
+
+
+def test_a_test_is_a_delivery_whose_fate_is_shown(client: FlaskClient, sessions: Sessions) -> None:
+    channel_id = stored_channel(sessions)
+    answer = send_form(client, PAGE, f"{PAGE}/{channel_id}/test")
+    (delivery,) = deliveries(client)
+    shown = get(client, answer.headers["Location"])
+
+    assert (delivery["type"], delivery["status"]) == ("test", "pending")
+    assert "A test to Ops is under way." in shown
+    assert "data-soon" in shown
+
+
+@pytest.mark.parametrize(
+    ("fate", "said"),
+    [
+        ({"status": "delivered", "delivered_at": utc_now()}, "The test arrived at Ops"),
+        ({"status": "failed", "last_error": "timeout"}, "The test did not arrive at Ops: timeout."),
+        ({"attempts": 1, "last_error": "refused"}, "did not arrive yet: refused. It is tried again."),
+    ],
+)
+def test_the_page_says_what_became_of_a_test(
+    client: FlaskClient, sessions: Sessions, fate: Json, said: str
+) -> None:
+    send_form(client, PAGE, f"{PAGE}/{stored_channel(sessions)}/test")
+    (delivery,) = deliveries(client)
+    with sessions.begin() as session:
+        row = session.get_one(Delivery, delivery["id"])
+        for name, value in fate.items():
+            setattr(row, name, value)
+    html = get(client, f"{PAGE}?tested={delivery['id']}")
+
+    assert said in " ".join(texts(html, "main p"))
+    assert "data-soon" not in html
+
+
+def test_a_disabled_channel_says_why_and_how_to_enable_it(client: FlaskClient, sessions: Sessions) -> None:
+    disabled_channel(sessions)
+    stored_channel(sessions, name="Shop", failing_since=utc_now() - timedelta(hours=3))
+    stored_channel(sessions, name="Works", last_success_at=utc_now())
+    rows = texts(get(client, PAGE), "tbody tr")
+
+    assert "disabled 4 min ago: Every try has failed for five days." in rows[0].replace("\xa0", " ")
+    assert "failing for 3 h" in rows[1].replace("\xa0", " ")
+    assert "works" in rows[2]
+
+
+@pytest.mark.parametrize("kind", ["slack", "discord", "mattermost", "apprise"])
+def test_addresses_that_are_secrets_are_shortened(client: FlaskClient, sessions: Sessions, kind: str) -> None:
+    stored_channel(sessions, kind=kind, address="https://hooks.example/T0/B0/secret")
+
+    assert "https://hooks.example/…" in get(client, PAGE)
+    assert "/T0/B0/secret" not in get(client, PAGE)
+
+
+def test_deleting_a_channel_asks_first(client: FlaskClient, sessions: Sessions) -> None:
+    page = f"{PAGE}/{stored_channel(sessions)}/delete"
+    assert "Delete the channel “Ops”?" in get(client, page)
+    assert channels(client)
+    send_form(client, page, page)
+
+    assert channels(client) == []
+
+
+def test_deliveries_say_how_far_they_have_come(client: FlaskClient, sessions: Sessions) -> None:
+    channel_id = stored_channel(sessions)
+    stored_delivery(sessions, channel_id, status="failed", attempts=8, last_error="timeout", next_try_at=None)
+    stored_delivery(sessions, channel_id, attempts=2, last_status=503)
+    stored_delivery(sessions, channel_id, status="delivered", delivered_at=utc_now(), last_status=204)
+    arrived, waiting, failed = texts(get(client, DELIVERIES), "tbody tr")
+
+    assert failed.startswith("Price reached: Hand mill 4,990 Ops failed 8 timeout")
+    assert "under way next try" in waiting
+    assert "answered 503" in waiting
+    assert "delivered 0 s ago 0 none" in arrived.replace("\xa0", " ")
+
+
+def test_deliveries_are_filtered(client: FlaskClient, sessions: Sessions) -> None:
+    ops, shop = stored_channel(sessions), stored_channel(sessions, name="Shop")
+    stored_delivery(sessions, ops, name="Axe", status="failed", rule_id=7)
+    stored_delivery(sessions, shop, name="Bell")
+
+    assert len(texts(get(client, f"{DELIVERIES}?channel_id={ops}"), "tbody tr")) == 1
+    assert "Axe" in get(client, f"{DELIVERIES}?status=failed")
+    assert "Bell" not in get(client, f"{DELIVERIES}?rule_id=7")
+    assert "No such deliveries" in get(client, f"{DELIVERIES}?channel_id={shop}&status=failed")
+    assert (
+        len(texts(get(client, f"{DELIVERIES}?channel_id=x&status=&rule_id=99999999999999999999"), "tbody tr"))
+        == 2
+    )
+
+
+def test_a_failed_delivery_is_sent_again_with_the_same_message_id(
+    client: FlaskClient, sessions: Sessions
+) -> None:
+    delivery_id = stored_delivery(sessions, stored_channel(sessions), status="failed", next_try_at=None)
+    (before,) = deliveries(client)
+    answer = send_form(client, DELIVERIES, f"{DELIVERIES}/{delivery_id}/redeliver?status=failed")
+    (after,) = deliveries(client)
+
+    assert answer.headers["Location"] == f"{DELIVERIES}?status=failed&done=again"
+    assert (after["status"], after["message_id"]) == ("pending", before["message_id"])
+
+
+def test_nothing_is_sent_again_to_a_disabled_channel(client: FlaskClient, sessions: Sessions) -> None:
+    delivery_id = stored_delivery(sessions, disabled_channel(sessions), status="failed")
+    assert "Send again</button>" not in get(client, DELIVERIES)
+    answer = send_form(client, "/alerts/new", f"{DELIVERIES}/{delivery_id}/redeliver")
+
+    assert "its channel is disabled" in get(client, answer.headers["Location"])
+    assert deliveries(client)[0]["status"] == "failed"
+
+
+@pytest.mark.parametrize("path", [PAGE, NEW, DELIVERIES])
+def test_writers_may_not_see_channels_and_deliveries(guarded: Guarded, sessions: Sessions, path: str) -> None:
+    writer = guarded("write")
+    sign_in(writer, factories.token(sessions, "write")[1])
+    answer = guarded("write").get(path)
+
+    get(writer, path, status=403)
+    assert send_form(writer, "/", f"{PAGE}/1/test").status_code == 403
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/login?next={path}")
+
+
+@pytest.mark.parametrize("action", ["test", "edit", "delete", "rotate-secret"])
+def test_another_site_can_change_no_channel(client: FlaskClient, sessions: Sessions, action: str) -> None:
+    path = f"{PAGE}/{stored_channel(sessions)}/{action}"
+    before = channels(client)
+    answer = send_form(client, NEW, path, headers={"Sec-Fetch-Site": "cross-site"}, **OPS)
+
+    assert answer.status_code == 403
+    assert (channels(client), deliveries(client)) == (before, [])

@@ -1,0 +1,279 @@
+"""The pages of alert rules and events: what they show, and what their forms do."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from productator.domain import utc_now
+from tests import factories
+from tests.web.alerts import RULES, Sessions, disabled_channel, posted_rule, stored_channel, stored_delivery
+from tests.web.browser import send_form, sign_in
+from tests.web.pages import get, texts
+
+Json = dict[str, Any]
+Guarded = Callable[..., FlaskClient]
+
+
+def stored_rules(client: FlaskClient) -> list[Json]:
+    rules: list[Json] = client.get(RULES).get_json()["items"]
+    return rules
+
+
+def form_of(product_id: Any = None, **over: Any) -> Json:
+    """What the form of a rule sends."""
+    about = {"about": "all"} if product_id is None else {"about": "product", "product_id": product_id}
+    fields = {"kind": "threshold", "price": "90", "days": "90", "active": "1"}
+    limits = {"cooldown_h": "24", "confirm_periods": "2", "rearm_percent": "2"}
+    return {**about, **fields, **limits, **over}
+
+
+def test_a_rule_is_shown_as_a_sentence_with_its_truth(
+    client: FlaskClient, offer: Json, sessions: Sessions
+) -> None:
+    channel = stored_channel(sessions)
+    posted_rule(client, kind="threshold", product_id=offer["product_id"], price=99, channel_ids=[channel])
+    posted_rule(client, kind="threshold", product_id=offer["product_id"], price=100)
+    newest, oldest = texts(get(client, "/alerts"), "section li")
+
+    assert "Tell Ops when Espresso machine is at or below 99." in oldest
+    assert "Now 100" in oldest
+    assert "true now" not in oldest
+    assert "Now 100 true now" in newest
+    assert "tells nobody" in newest
+
+
+def test_prices_in_sentences_are_written_like_all_others(
+    guarded: Guarded, client: FlaskClient, offer: Json
+) -> None:
+    posted_rule(client, kind="threshold", product_id=offer["product_id"], price=123_456)
+    html = get(guarded("off", currency="CZK", price_decimals=2), "/alerts", {"Accept-Language": "de"})
+
+    assert "is at or below 1.234,56\N{NO-BREAK SPACE}CZK." in html
+
+
+@pytest.mark.parametrize(
+    ("fields", "stored"),
+    [
+        ({"kind": "threshold", "price": "1 299"}, {"price": 1299, "days": None, "percent": None}),
+        ({"kind": "drop", "drop": "12,5"}, {"percent": 12.5, "price": None}),
+        ({"kind": "rise", "rise": "200"}, {"percent": 200.0}),
+        ({"kind": "new_low", "days": ""}, {"days": None}),
+        ({"kind": "new_low", "days": "30"}, {"days": 30}),
+        ({"kind": "service", "about": "search", "q": "mill"}, {"q": None, "product_id": None}),
+        ({"kind": "stale", "about": "search", "q": " mill "}, {"q": "mill"}),
+        ({"kind": "failing", "cooldown_h": "0,5", "confirm_periods": "0", "rearm_percent": "3.5"},
+         {"cooldown_s": 1800, "confirm_periods": 0, "rearm_percent": 3.5}),
+    ],
+)  # fmt: skip
+def test_every_kind_of_rule_can_be_made(
+    client: FlaskClient, sessions: Sessions, fields: Json, stored: Json
+) -> None:
+    channels = [stored_channel(sessions), stored_channel(sessions, name="Shop")]
+    answer = send_form(
+        client, "/alerts/new", "/alerts", **form_of(**fields) | {f"channel-{channels[1]}": "1"}
+    )
+    (rule,) = stored_rules(client)
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/alerts?done=rule")
+    assert stored.items() <= rule.items()
+    assert (rule["channel_ids"], rule["active"]) == ([channels[1]], True)
+
+
+def test_a_rule_about_a_product_is_made_from_its_page_and_shown_there(
+    client: FlaskClient, offer: Json, sessions: Sessions
+) -> None:
+    channel = stored_channel(sessions)
+    product_id = offer["product_id"]
+    product = f"/products/{product_id}"
+    form = f"/alerts/new?product_id={product_id}"
+    assert form in get(client, product)
+    answer = send_form(
+        client, form, "/alerts", **form_of(product_id, price="100") | {f"channel-{channel}": "1"}
+    )
+    html = get(client, product)
+
+    assert answer.headers["Location"] == f"{product}?done=rule#alerts"
+    assert "Tell Ops when Espresso machine is at or below 100." in html
+    assert "Tell me now" in html
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"kind": "threshold", "price": "cheap"}, "Must be a whole number"),
+        ({"kind": "threshold", "price": ""}, "Must be a whole number"),
+        ({"kind": "drop", "drop": ""}, "Must be a number."),
+        ({"kind": "drop", "drop": "101"}, "cannot fall by more than 100"),
+        ({"kind": "rise", "rise": "0"}, "greater than 0"),
+        ({"kind": "new_low", "days": "0"}, "greater than or equal to 1"),
+        ({"kind": "cheap"}, "Input should be"),
+        ({"kind": "stale", "about": "search", "q": " "}, "at least 1 character"),
+        ({"kind": "stale", "cooldown_h": "1e9"}, "Must be a number"),
+        ({"kind": "stale", "confirm_periods": "1001"}, "less than or equal to 1000"),
+        ({"kind": "stale", "rearm_percent": "101"}, "less than or equal to 100"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_and_nothing_typed_is_lost(
+    client: FlaskClient, fields: Json, said: str
+) -> None:
+    given: Json = {"q": "<mill>"}
+    sent = form_of(**given | fields)
+    answer = send_form(client, "/alerts/new", "/alerts", **sent)
+
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert stored_rules(client) == []
+    assert 'value="24"' in answer.text or fields.get("cooldown_h")
+    assert "&lt;mill&gt;" in answer.text or fields.get("q")
+
+
+def test_two_people_editing_a_rule_lose_nothing(client: FlaskClient) -> None:
+    rule = posted_rule(client, kind="threshold", price=90)
+    page = f"/alerts/{rule['id']}/edit"
+    stale = form_of(price="70", version="1")
+    send_form(client, page, page, **form_of(price="80", version="1"))
+    answer = send_form(client, page, page, **stale)
+
+    assert answer.status_code == 409
+    assert "at or below 80" in answer.text
+    assert 'name="price" value="70"' in answer.text
+    assert 'name="version" value="2"' in answer.text
+    assert stored_rules(client)[0]["price"] == 80
+
+
+def test_a_form_that_is_saved_unchanged_changes_nothing(client: FlaskClient, offer: Json) -> None:
+    rule = posted_rule(client, kind="new_low", product_id=offer["product_id"], days=None, cooldown_s=1_234)
+    page = f"/alerts/{rule['id']}/edit"
+    fields = form_of(offer["product_id"], kind="new_low", days="", cooldown_h="0.3428", version="1")
+    assert 'value="0.3428"' in get(client, page)
+    send_form(client, page, page, **fields)
+
+    assert stored_rules(client) == [rule]
+
+
+def test_a_rule_is_muted_for_a_week_and_no_longer(client: FlaskClient) -> None:
+    rule = posted_rule(client, kind="stale")
+    action = f"/alerts/{rule['id']}/mute"
+    send_form(client, "/alerts", action, mute="1")
+    muted_until = stored_rules(client)[0]["muted_until"]
+    assert f"{utc_now() + timedelta(days=7):%Y-%m-%d}" in muted_until
+    assert "muted" in texts(get(client, "/alerts"), "section li")[0]
+    send_form(client, "/alerts", action, mute="")
+
+    assert stored_rules(client)[0]["muted_until"] is None
+
+
+def test_deleting_a_rule_asks_first(client: FlaskClient) -> None:
+    rule = posted_rule(client, kind="stale")
+    page = f"/alerts/{rule['id']}/delete"
+    assert "Delete this rule?" in get(client, page)
+    assert stored_rules(client)
+    send_form(client, page, page)
+
+    assert stored_rules(client) == []
+    assert "No rules yet" in get(client, "/alerts")
+
+
+def test_what_is_true_already_is_told_when_asked_for(
+    client: FlaskClient, offer: Json, sessions: Sessions
+) -> None:
+    channel = stored_channel(sessions)
+    product_id = offer["product_id"]
+    rule = posted_rule(client, kind="threshold", product_id=product_id, price=100, channel_ids=[channel])
+    came: Json = {"from": "product"}
+    answer = send_form(client, "/alerts", f"/alerts/{rule['id']}/tell", **came)
+    (delivery,) = client.get("/api/v1/deliveries").get_json()["items"]
+
+    assert answer.headers["Location"] == f"/products/{product_id}?done=told#alerts"
+    assert (delivery["rule_id"], delivery["channel_id"]) == (rule["id"], channel)
+    assert texts(get(client, "/alerts/events"), "tbody td")[:3] == [
+        "Price reached",
+        "Espresso machine",
+        "100",
+    ]
+
+
+def test_what_is_not_true_is_not_told(client: FlaskClient, offer: Json, sessions: Sessions) -> None:
+    channel = stored_channel(sessions)
+    rule = posted_rule(
+        client, kind="threshold", product_id=offer["product_id"], price=99, channel_ids=[channel]
+    )
+    assert "Tell me now" not in get(client, "/alerts")
+    answer = send_form(client, "/alerts", f"/alerts/{rule['id']}/tell")
+
+    assert answer.headers["Location"] == "/alerts?done=not-told"
+    assert client.get("/api/v1/events").get_json()["items"] == []
+
+
+def test_rules_and_events_follow_each_other_in_pages(client: FlaskClient, sessions: Sessions) -> None:
+    channel = stored_channel(sessions)
+    for number in range(52):
+        posted_rule(client, kind="stale", q=f"cup {number}")
+        stored_delivery(sessions, channel, name=f"Cup {number}")
+    for path, item in (("/alerts", "section li"), ("/alerts/events?type=price.threshold", "tbody tr")):
+        first = get(client, path)
+        following = first.partition('" rel="next"')[0].rpartition('href="')[2].replace("&amp;", "&")
+        last = texts(get(client, following), item)
+
+        assert len(texts(first, item)) == 50
+        assert [f"up {number}" in last[1 - number] for number in (1, 0)] == [True, True]
+
+
+def test_events_are_filtered_by_their_type(client: FlaskClient, sessions: Sessions) -> None:
+    stored_delivery(sessions, stored_channel(sessions))
+
+    assert "Hand mill" in get(client, "/alerts/events?type=price.threshold")
+    assert "No such events" in get(client, "/alerts/events?type=stock.out")
+    assert "Hand mill" in get(client, "/alerts/events?type=nonsense")
+
+
+def test_readers_see_rules_but_may_change_none(
+    client: FlaskClient, guarded: Guarded, sessions: Sessions
+) -> None:
+    rule = posted_rule(client, kind="stale")
+    reader = guarded("write")
+    sign_in(reader, factories.token(sessions, "read")[1])
+    html = get(reader, "/alerts")
+
+    assert "Tell nobody yet when any product" in html
+    assert "Mute" not in html
+    assert "Channels" not in html
+    get(reader, "/alerts/new", status=403)
+    get(reader, f"/alerts/{rule['id']}/edit", status=403)
+    assert send_form(reader, "/", f"/alerts/{rule['id']}/delete").status_code == 403
+    assert stored_rules(client)
+
+
+def test_without_a_session_forms_lead_to_the_sign_in(guarded: Guarded) -> None:
+    answer = guarded("write").get("/alerts/new")
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/login?next=/alerts/new")
+
+
+@pytest.mark.parametrize("action", ["mute", "tell", "delete", "edit"])
+def test_another_site_can_change_no_rule(client: FlaskClient, action: str) -> None:
+    rule = posted_rule(client, kind="stale")
+    path = f"/alerts/{rule['id']}/{action}"
+    answer = send_form(client, "/alerts", path, headers={"Sec-Fetch-Site": "cross-site"}, **form_of(mute="1"))
+
+    assert answer.status_code == 403
+    assert stored_rules(client) == [rule]
+
+
+def test_a_disabled_channel_is_told_of_on_all_pages_to_those_who_can_mend_it(
+    client: FlaskClient, guarded: Guarded, sessions: Sessions, product: Json
+) -> None:
+    stored_channel(sessions, name="Shop")
+    disabled_channel(sessions)
+    for path in ("/", f"/products/{product['id']}", "/system", "/alerts"):
+        assert "<strong>The channel Ops</strong> is disabled" in get(client, path)
+    assert "is disabled" not in get(guarded("write"), "/")
+
+
+def test_the_navigation_says_where_a_page_belongs(client: FlaskClient, product: Json) -> None:
+    assert '<a href="/alerts" aria-current="page">' in get(client, "/alerts")
+    assert '<a href="/alerts" aria-current="true">' in get(client, "/alerts/channels/new")
+    assert '<a href="/" aria-current="true">' in get(client, f"/products/{product['id']}")
