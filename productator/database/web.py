@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from flask import Flask, current_app
+from flask import Flask, current_app, g
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, Engine, ExceptionContext, event, make_url
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
@@ -16,6 +16,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from productator.database import engine
 from productator.database.base import Base
 from productator.database.failures import is_transient, is_unreachable, kind_of, why_nothing_is_stored
+from productator.database.replica import Replica, ReplicaMetrics, forbid_writes
 from productator.database.slow_statements import log_slow_statements
 from productator.database.use import DatabaseMetrics, DatabaseUse, bound
 from productator.errors import CommitUnknown
@@ -27,6 +28,7 @@ db = SQLAlchemy(model_class=Base)
 
 _EXTENSION = "productator-database"
 _READER = "reader"
+_REPLICA = "replica"
 _ATTEMPTS = 4
 
 
@@ -39,6 +41,10 @@ class Database:
     reader: Engine
     # Whether the database refused to store something, and has stored nothing large since.
     have_writes_failed: bool = False
+    # None: all reads go to the primary.
+    replica: Replica | None = None
+    # What happens before each transaction of a request that has a replica.
+    before_write: Callable[[], None] | None = None
 
 
 def init_app(
@@ -74,6 +80,41 @@ def _count_errors(watched: Engine, metrics: DatabaseMetrics) -> None:
             metrics.count_database_error(kind_of(failure.sqlalchemy_exception))
 
 
+def use_replica(
+    app: Flask, url: str, *, most_lag_s: float, budget_s: float, metrics: ReplicaMetrics
+) -> Replica:
+    """Call this after `init_app`; then requests may call `read_from_replica`."""
+    with app.app_context():
+        here = database()
+        replica_engine = create_engine(
+            url, **engine.autocommit_options(url), pool_size=here.use.places, max_overflow=1
+        )
+        engine.prepare(replica_engine, autocommit=True)
+        forbid_writes(replica_engine)
+        # What is left of the budget after a failure is for the primary.
+        bound(replica_engine, here.use, most_s=max(1, int(budget_s / 2)))
+        primary_url = db.engine.url.render_as_string(hide_password=False)
+        here.replica = Replica(
+            replica_engine, primary_url=primary_url, most_lag_s=most_lag_s, metrics=metrics
+        )
+        return here.replica
+
+
+def read_from_replica() -> None:
+    """Lets this request read from the replica, until that fails."""
+    g.reads_replica = True
+
+
+def _leaves_replica() -> bool:
+    """Whether what has failed was reading from the replica; the rest of the request uses the primary."""
+    here = database()
+    if here.replica is None or not g.pop("reads_replica", False):
+        return False
+    here.replica.distrust()
+    here.replica.metrics.count_replica_read("failed")
+    return True
+
+
 def database() -> Database:
     found: Database = current_app.extensions[_EXTENSION]
     return found
@@ -81,7 +122,10 @@ def database() -> Database:
 
 @contextmanager
 def transaction() -> Iterator[Session]:
-    with database().use.place("write"):
+    here = database()
+    if here.before_write is not None:
+        here.before_write()
+    with here.use.place("write"):
         session = db.session()
         try:
             yield session
@@ -89,7 +133,7 @@ def transaction() -> Iterator[Session]:
             _commit(session)
         except BaseException as error:
             if isinstance(error, DBAPIError) and why_nothing_is_stored(error):
-                database().have_writes_failed = True
+                here.have_writes_failed = True
             session.rollback()
             raise
 
@@ -117,7 +161,7 @@ class reading:  # noqa: N801 - it is used like the functions beside it
         self._use = here.use
         self._has_place = here.use.enter("read")
         try:
-            self._connection = here.reader.connect()
+            self._connection = _engine_to_read(here).connect()
         except BaseException:
             self._give_place_back()
             raise
@@ -132,6 +176,12 @@ class reading:  # noqa: N801 - it is used like the functions beside it
     def _give_place_back(self) -> None:
         if self._has_place:
             self._use.leave("read")
+
+
+def _engine_to_read(here: Database) -> Engine:
+    if here.replica is not None and "reads_replica" in g:
+        return here.replica.engine
+    return here.reader
 
 
 @contextmanager
@@ -158,7 +208,8 @@ def retried(work: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
             except StaleDataError:
                 continue  # another node of a cluster changed the row since we read it
             except DBAPIError as error:
-                if not _may_pass(error) or database().use.left_s <= 0:
+                is_over = database().use.left_s <= 0
+                if is_over or not (_leaves_replica() or _may_pass(error)):
                     raise
         return work(*args, **kwargs)
 
