@@ -23,6 +23,7 @@ CREATE TABLE api_tokens (
   expires_at DATETIME(6),
   last_used_at DATETIME(6),
   revoked_at DATETIME(6),
+  wrote_at DATETIME(6),
   CONSTRAINT pk_api_tokens PRIMARY KEY (id),
   CONSTRAINT uq_api_tokens_token_hash UNIQUE (token_hash)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_unicode_ci;
@@ -133,6 +134,12 @@ CREATE TABLE refresher_heartbeats (
   last_success_at DATETIME(6),
   refreshes_per_s DOUBLE NOT NULL,
   CONSTRAINT pk_refresher_heartbeats PRIMARY KEY (name)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_unicode_ci;
+
+CREATE TABLE replication_beats (
+  id BIGINT NOT NULL,
+  number BIGINT NOT NULL,
+  CONSTRAINT pk_replication_beats PRIMARY KEY (id)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_unicode_ci;
 
 CREATE TABLE schema_compatibility (
@@ -349,6 +356,6 @@ CREATE TABLE alembic_version (
   CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0020');
+INSERT INTO alembic_version (version_num) VALUES ('0021');
 
 INSERT INTO schema_compatibility (oldest_revision) VALUES ('0010');

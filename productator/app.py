@@ -16,6 +16,7 @@ from productator.api.conventions import (
     parsing,
     problems,
     rate_limits,
+    replica_reads,
     responses,
 )
 from productator.api.conventions.forwarding import Forwarding
@@ -37,6 +38,7 @@ from productator.database.migrate import newest_revision
 from productator.ops.draining import Draining
 from productator.ops.metrics import ApiMetrics
 from productator.ops.shared_counters import make_counters
+from productator.ops.threads import without_signals
 from productator.ops.uwsgi_requests import AT_WORK, RequestCorrection, is_uwsgi
 from productator.web import pages
 from productator.web.alert_channel_forms import alert_channel_forms
@@ -107,6 +109,7 @@ def create_app(settings: Settings) -> Flask:
     auth.init_app(
         app, mode=settings.auth, admin_token=settings.admin_token, provider=_identity_provider(settings)
     )
+    _use_replica(app, settings, metrics)
     caching.init_app(app, cache_s=settings.cache_s, is_all_private=settings.auth == "all")
     rate_limits.count_callers(app)
     parsing.refuse_unreadable(app)
@@ -125,6 +128,21 @@ def create_app(settings: Settings) -> Flask:
     if settings.pages:
         pages.init_app(app, _PAGES)
     return app
+
+
+def _use_replica(app: Flask, settings: Settings, metrics: ApiMetrics) -> None:
+    if settings.database_replica_url is None:
+        return
+    replica = web.use_replica(
+        app,
+        settings.database_replica_url,
+        most_lag_s=settings.database_replica_lag_s,
+        budget_s=settings.request_budget_s,
+        metrics=metrics,
+    )
+    replica_reads.init_app(app, replica, budget_s=settings.request_budget_s)
+    with without_signals():
+        replica.start()
 
 
 def _identity_provider(settings: Settings) -> IdentityProvider | None:

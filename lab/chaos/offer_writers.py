@@ -6,11 +6,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
+from typing import Any, Protocol
 
 import requests
 
-from lab.processes.api import Api
+
+class CalledApi(Protocol):
+    """An API, or something that notes the calls of one."""
+
+    def request(self, method: str, path: str, **options: Any) -> requests.Response: ...
 
 
 @dataclass
@@ -25,8 +29,18 @@ class OfferWrites:
 class OfferWriter:
     """One caller in a thread; no other writes its offers, and it never writes a price twice."""
 
-    def __init__(self, apis: Sequence[Api], products: Sequence[int], *, first_price: int, seed: int) -> None:
+    def __init__(
+        self,
+        apis: Sequence[CalledApi],
+        products: Sequence[int],
+        *,
+        first_price: int,
+        seed: int,
+        pause_s: float = 0.1,
+    ) -> None:
+        """It pauses for `pause_s` at the most after each write."""
         self.writes = OfferWrites()
+        self._pause_s = pause_s
         self._apis = apis
         self._products = products
         self._prices = count(first_price)
@@ -45,7 +59,7 @@ class OfferWriter:
     def _run(self) -> None:
         while not self._is_stopping:
             self._write()
-            time.sleep(self._chance.uniform(0, 0.1))
+            time.sleep(self._chance.uniform(0, self._pause_s))
 
     def _write(self) -> None:
         price = next(self._prices)

@@ -85,7 +85,7 @@ class _Run:
         self._check_recovery(simulator, findings)
         self._check_stops(disturbances.refreshers, findings)
         self._check_alerts(disturbances.notifiers, findings)
-        _check_logs(self.system, findings)
+        check_logs(self.system, findings)
         check_stored_state(self.catalogue.engine, simulator, [writer.writes for writer in writers], findings)
         return findings
 
@@ -186,7 +186,7 @@ def _check_waits(plan: Plan, waits: LongestWaits, findings: Findings) -> None:
     )
 
 
-def _check_logs(system: System, findings: Findings) -> None:
+def check_logs(system: System, findings: Findings) -> None:
     """All of this is expected: no worker logs an error."""
     errors = Counter(
         line.strip()

@@ -9,6 +9,7 @@
     python -m lab.proofs soak --minutes 30
     python -m lab.proofs rolling --rate 50
     python -m lab.proofs fuzz --examples 50
+    python -m lab.proofs galera --help             (or group-replication: they need servers)
 
 The database must be empty. Without --database-url a proof creates one on the server nearest to production:
 the one that TEST_MYSQL_URL names, else MariaDB (TEST_MARIADB_URL, or started privately), else SQLite. The
@@ -29,6 +30,7 @@ from sqlalchemy import Engine, make_url, select
 from lab import databases
 from lab.catalogue import Catalogue
 from lab.processes.system import System
+from lab.proofs.cluster_commands import cluster_command
 from lab.proofs.concurrent_writers import write_concurrently
 from lab.proofs.fuzzing import PHASES
 from lab.proofs.fuzzing import fuzz as run_schemathesis
@@ -49,6 +51,10 @@ _database_url = click.option("--database-url", help="An empty database; default:
 @click.group()
 def main() -> None:
     """Tests for long what the API promises."""
+
+
+main.add_command(cluster_command("galera"))
+main.add_command(cluster_command("group-replication"))
 
 
 @contextmanager

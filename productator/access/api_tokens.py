@@ -19,12 +19,14 @@ _RANDOM_BYTES = 32
 _PREFIX_LENGTH = 8
 State = Literal["active", "expired", "revoked"]
 USE_RECORDED_EVERY = timedelta(minutes=1)
+WRITE_RECORDED_EVERY = timedelta(seconds=10)
 
 
 class ValidToken(NamedTuple):
     id: int
     scopes: str
     last_used_at: datetime | None
+    wrote_at: datetime | None
 
 
 class ListedToken(NamedTuple):
@@ -42,7 +44,7 @@ class ListedToken(NamedTuple):
 
 _TOKENS = select(*(getattr(ApiToken, name) for name in ListedToken._fields))
 BY_ID = Order(ApiToken.id, ApiToken.id)
-_VALID_TOKEN = select(ApiToken.id, ApiToken.scopes, ApiToken.last_used_at).where(
+_VALID_TOKEN = select(ApiToken.id, ApiToken.scopes, ApiToken.last_used_at, ApiToken.wrote_at).where(
     ApiToken.token_hash == bindparam("token_hash"),
     ApiToken.revoked_at.is_(None),
     or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > bindparam("now")),
@@ -107,6 +109,19 @@ def record_use(connection: Connection, token_id: int, *, now: datetime) -> None:
     )
     statement = update(ApiToken).where(ApiToken.id == token_id, is_due)
     connection.execute(statement.values(last_used_at=now))
+
+
+def is_write_due(token: ValidToken, *, now: datetime) -> bool:
+    """Whether the last recorded write is old enough to record this one, or a clock was ahead then."""
+    return token.wrote_at is None or abs(now - token.wrote_at) >= WRITE_RECORDED_EVERY
+
+
+def record_write(connection: Connection, token_id: int, *, now: datetime) -> None:
+    """Before the write. A later time of another machine stays."""
+    is_later = or_(
+        ApiToken.wrote_at.is_(None), ApiToken.wrote_at < now, ApiToken.wrote_at >= now + WRITE_RECORDED_EVERY
+    )
+    connection.execute(update(ApiToken).where(ApiToken.id == token_id, is_later).values(wrote_at=now))
 
 
 def state(token: ApiToken | ListedToken, *, now: datetime) -> State:

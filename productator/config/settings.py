@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
-from sqlalchemy import URL
+from sqlalchemy import URL, make_url
 
 from productator.config import parsers
 from productator.config.declaration import declared_in, setting
@@ -63,6 +63,23 @@ class Settings:
         parsers.text,
         "Name of the database on the server.",
         default="productator",
+    )
+    database_replica_url: str | None = setting(
+        "database.replica_url",
+        "DATABASE_REPLICA_URL",
+        parsers.database_address,
+        "A complete SQLAlchemy address of a replica of the MySQL or MariaDB database. It answers reads of the"
+        " API while it is close behind the primary, except those of callers who wrote a moment ago. Set it"
+        " for all APIs alike. Empty: the primary answers all.",
+        empty=None,
+        secret=True,
+    )
+    database_replica_lag_s: int = setting(
+        "database.replica_lag",
+        "DATABASE_REPLICA_LAG_S",
+        parsers.whole(1, 300),
+        "How many seconds a replica that answers reads may be behind, at the most.",
+        default="5",
     )
     offers_address: str = setting(
         "offers_service.address",
@@ -446,6 +463,7 @@ class Settings:
         _refuse_header_of_nobody(settings)
         _refuse_coarse_points_that_end_first(settings)
         database_url = settings.database_url or _database_url(settings, file.resolve().parent)
+        _refuse_replica_of_a_file(settings, database_url)
         return replace(settings, database_url=database_url)
 
 
@@ -475,6 +493,14 @@ def _refuse_header_of_nobody(settings: Settings) -> None:
             "PRODUCTATOR_JWT_HEADER needs an identity provider (PRODUCTATOR_JWT_ISSUER) and a trusted proxy"
             " (PRODUCTATOR_TRUSTED_PROXIES)."
         )
+
+
+def _refuse_replica_of_a_file(settings: Settings, database_url: str) -> None:
+    replica_url = settings.database_replica_url
+    if replica_url and "sqlite" in {
+        make_url(each).get_backend_name() for each in (replica_url, database_url)
+    }:
+        raise ConfigError("DATABASE_REPLICA_URL needs servers: SQLite has no replicas.")
 
 
 def _refuse_coarse_points_that_end_first(settings: Settings) -> None:

@@ -40,7 +40,7 @@ class DatabaseUse:
 
     def __init__(self, *, budget_s: float, places: int, metrics: DatabaseMetrics) -> None:
         self._budget_s = budget_s
-        self._places = places
+        self.places = places
         self._metrics = metrics
         self._taken = 0
         self._changed_at = 0.0
@@ -109,7 +109,7 @@ class DatabaseUse:
 
     def _take(self) -> None:
         with self._changed:
-            while self._taken >= self._places:
+            while self._taken >= self.places:
                 wait_s = min(self._changed_at + STUCK_S - time.monotonic(), self.left_s)
                 if wait_s <= 0:
                     self._metrics.count_database_error(BUSY)
@@ -133,12 +133,12 @@ class _OwnUse(threading.local):
         self.since: float | None = None
 
 
-def bound(engine: Engine, use: DatabaseUse) -> None:
-    """Makes every wait of this engine end when the request's budget is used up."""
+def bound(engine: Engine, use: DatabaseUse, *, most_s: int | None = None) -> None:
+    """Makes every wait of this engine end when the request's budget is used up, or after `most_s`."""
     if engine.dialect.name == "sqlite":
         _bound_file(engine, use)
     else:
-        _bound_server(engine, use)
+        _bound_server(engine, use, most_s)
 
 
 def _bound_file(engine: Engine, use: DatabaseUse) -> None:
@@ -147,23 +147,26 @@ def _bound_file(engine: Engine, use: DatabaseUse) -> None:
         cursor.connection.execute(f"PRAGMA busy_timeout = {max(1, int(use.left_s * 1000))}")
 
 
-def _bound_server(engine: Engine, use: DatabaseUse) -> None:
+def _bound_server(engine: Engine, use: DatabaseUse, most_s: int | None) -> None:
+    def left_whole_s() -> int:
+        return use.left_whole_s if most_s is None else min(use.left_whole_s, most_s)
+
     # Before the listener that connects.
     @event.listens_for(engine, "do_connect", insert=True)
     def limit_connecting(
         _dialect: object, _record: object, _arguments: object, given: dict[str, Any]
     ) -> None:
-        left_s = use.left_whole_s
+        left_s = left_whole_s()
         given |= {"connect_timeout": min(CONNECT_TIMEOUT_S, left_s)}
         given |= {"read_timeout": left_s, "write_timeout": left_s}
 
     @event.listens_for(engine, "before_cursor_execute")
     def limit_statement(_connection: object, cursor: Cursor, *_: object) -> None:
-        _limit_answer(cursor.connection, use.left_whole_s)
+        _limit_answer(cursor.connection, left_whole_s())
 
     @event.listens_for(engine, "commit")
     def limit_commit(connection: Connection) -> None:
-        _limit_answer(connection.connection.dbapi_connection, use.left_whole_s)
+        _limit_answer(connection.connection.dbapi_connection, left_whole_s())
 
 
 def _limit_answer(connection: Any, left_s: int) -> None:

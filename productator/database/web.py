@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from flask import Flask, Request, current_app
+from flask import Flask, Request, current_app, g
 from flask.sessions import NullSession, SessionInterface
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, Engine, ExceptionContext, event, make_url
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
@@ -20,6 +20,7 @@ from productator.database import engine
 from productator.database.base import Base
 from productator.database.failures import is_transient, is_unreachable, kind_of, why_nothing_is_stored
 from productator.database.kept import KeptConnections
+from productator.database.replica import Replica, ReplicaMetrics, forbid_writes
 from productator.database.slow_statements import log_slow_statements
 from productator.database.use import DatabaseMetrics, DatabaseUse, bound
 from productator.errors import CommitUnknown
@@ -31,6 +32,7 @@ db = SQLAlchemy(model_class=Base)
 
 _EXTENSION = "productator-database"
 _READER = "reader"
+_REPLICA = "replica"
 _ATTEMPTS = 4
 
 
@@ -43,6 +45,10 @@ class Database:
     readers: KeptConnections
     # Whether the database refused to store something, and has stored nothing large since.
     have_writes_failed: bool = False
+    # None: all reads go to the primary.
+    replica: Replica | None = None
+    # What happens before each transaction of a request that has a replica.
+    before_write: Callable[[], None] | None = None
 
 
 def init_app(
@@ -78,6 +84,41 @@ def _count_errors(watched: Engine, metrics: DatabaseMetrics) -> None:
             metrics.count_database_error(kind_of(failure.sqlalchemy_exception))
 
 
+def use_replica(
+    app: Flask, url: str, *, most_lag_s: float, budget_s: float, metrics: ReplicaMetrics
+) -> Replica:
+    """Call this after `init_app`; then requests may call `read_from_replica`."""
+    with app.app_context():
+        here = database()
+        replica_engine = create_engine(
+            url, **engine.autocommit_options(url), pool_size=here.use.places, max_overflow=1
+        )
+        engine.prepare(replica_engine, autocommit=True)
+        forbid_writes(replica_engine)
+        # What is left of the budget after a failure is for the primary.
+        bound(replica_engine, here.use, most_s=max(1, int(budget_s / 2)))
+        primary_url = db.engine.url.render_as_string(hide_password=False)
+        here.replica = Replica(
+            replica_engine, primary_url=primary_url, most_lag_s=most_lag_s, metrics=metrics
+        )
+        return here.replica
+
+
+def read_from_replica() -> None:
+    """Lets this request read from the replica, until that fails."""
+    g.reads_replica = True
+
+
+def _leaves_replica() -> bool:
+    """Whether what has failed was reading from the replica; the rest of the request uses the primary."""
+    here = database()
+    if here.replica is None or not g.pop("reads_replica", False):
+        return False
+    here.replica.distrust()
+    here.replica.metrics.count_replica_read("failed")
+    return True
+
+
 def database() -> Database:
     found: Database = current_app.extensions[_EXTENSION]
     return found
@@ -85,7 +126,10 @@ def database() -> Database:
 
 @contextmanager
 def transaction() -> Iterator[Session]:
-    with database().use.place("write"):
+    here = database()
+    if here.before_write is not None:
+        here.before_write()
+    with here.use.place("write"):
         session = db.session()
         try:
             yield session
@@ -93,7 +137,7 @@ def transaction() -> Iterator[Session]:
             _commit(session)
         except BaseException as error:
             if isinstance(error, DBAPIError) and why_nothing_is_stored(error):
-                database().have_writes_failed = True
+                here.have_writes_failed = True
             session.rollback()
             raise
 
@@ -118,10 +162,10 @@ class reading:  # noqa: N801 - it is used like the functions beside it
 
     def __enter__(self) -> Connection:
         here = database()
-        self._use, self._readers = here.use, here.readers
+        self._use, self._readers = here.use, _readers_of_request(here)
         self._has_place = here.use.enter("read")
         try:
-            self._kept = here.readers.take()
+            self._kept = self._readers.take()
         except BaseException:
             self._give_place_back()
             raise
@@ -136,6 +180,12 @@ class reading:  # noqa: N801 - it is used like the functions beside it
     def _give_place_back(self) -> None:
         if self._has_place:
             self._use.leave("read")
+
+
+def _readers_of_request(here: Database) -> KeptConnections:
+    if here.replica is not None and "reads_replica" in g:
+        return here.replica.readers
+    return here.readers
 
 
 @contextmanager
@@ -162,7 +212,8 @@ def retried(work: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
             except StaleDataError:
                 continue  # another node of a cluster changed the row since we read it
             except DBAPIError as error:
-                if not _may_pass(error) or database().use.left_s <= 0:
+                is_over = database().use.left_s <= 0
+                if is_over or not (_leaves_replica() or _may_pass(error)):
                     raise
         return work(*args, **kwargs)
 

@@ -18,6 +18,7 @@ from productator.models.price_history import OfferChange, PricePoint, RetentionP
 from productator.models.product import Product, Refresh
 from productator.models.product_price import ProductPrice
 from productator.models.refresher import RefresherHeartbeat, RefreshHour
+from productator.models.replication_beat import ReplicationBeat
 from productator.models.schema_compatibility import SchemaCompatibility
 from productator.models.service_token import ServiceToken
 from productator.models.session import SignInSession
@@ -41,6 +42,7 @@ __all__ = [
     "Refresh",
     "RefreshHour",
     "RefresherHeartbeat",
+    "ReplicationBeat",
     "RetentionProgress",
     "RuleChannel",
     "SchemaCompatibility",

@@ -26,5 +26,7 @@ class ApiToken(Base):
     # Updated at most once a minute: a write for every request would cost more than the request.
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # Only noted where reads go to a replica; the last write may be some seconds later.
+    wrote_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     __table_args__ = (UniqueConstraint("token_hash"), TABLE_OPTIONS)

@@ -34,6 +34,7 @@ _REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 
 DATABASE_USES = ("read", "write")
 IDEMPOTENCY_OUTCOMES = ("fresh", "replayed", "conflict", "reused", "malformed")
 AUTH_FAILURES = ("missing", "invalid", "scope")
+REPLICA_READS = ("replica", "wrote", "behind", "failed")
 
 
 class _Series(NamedTuple):
@@ -98,6 +99,15 @@ class ApiMetrics:
         self._rate_limited = Counter(
             "productator_rate_limited_total", "Requests beyond a rate limit", registry=registry
         )
+        self._replica_reads = self._counters(
+            "productator_replica_reads_total", "Reads that a replica may answer", "outcome", REPLICA_READS
+        )
+        self._replica_lag = Gauge(
+            "productator_replica_lag_seconds",
+            "How far the replica is behind, at the most",
+            registry=registry,
+            multiprocess_mode="max",
+        )
         # Not the type Info, which several processes cannot share.
         Gauge(
             "productator_build_info",
@@ -134,6 +144,12 @@ class ApiMetrics:
 
     def count_rate_limited(self) -> None:
         self._rate_limited.inc()
+
+    def count_replica_read(self, outcome: str) -> None:
+        self._replica_reads[outcome].inc()
+
+    def set_replica_lag(self, seconds: float) -> None:
+        self._replica_lag.set(seconds)
 
     def page(self) -> bytes:
         """All metrics of all processes, as Prometheus reads them."""

@@ -288,9 +288,13 @@ def test_a_percent_sign_is_a_percent_sign(load: Load, file: Path) -> None:
 @pytest.mark.parametrize("variable", SECRETS)
 def test_a_secret_may_be_read_from_a_file(load: Load, tmp_path: Path, variable: str) -> None:
     secret = tmp_path / "secret"
-    secret.write_text("sqlite:///hidden.db\n", encoding="utf-8")
+    secret.write_text("mysql+pymysql://hidden/x\n", encoding="utf-8")
+    # A replica needs a server to replicate.
+    server = {"DATABASE_HOST": "db"}
 
-    assert load(**{f"{variable}_FILE": str(secret)}) == load(**{variable: "sqlite:///hidden.db"})
+    from_file = load(**server, **{f"{variable}_FILE": str(secret)})
+
+    assert from_file == load(**server, **{variable: "mysql+pymysql://hidden/x"})
 
 
 def test_a_secret_and_its_file_exclude_each_other(load: Load, tmp_path: Path) -> None:
@@ -367,6 +371,13 @@ def test_both_tokens_at_once_are_refused(load: Load) -> None:
 
     assert "OFFERS_MS_TOKEN and OFFERS_MS_REFRESH_TOKEN" in sentence
     assert "hidden" not in sentence
+
+
+@pytest.mark.parametrize("url", ["sqlite:///copy.db", "mysql+pymysql://u:hidden@h/d"])
+def test_a_replica_of_an_sqlite_file_is_refused(load: Load, url: str) -> None:
+    sentence = refusal(load, DATABASE_REPLICA_URL=url)
+
+    assert sentence == "DATABASE_REPLICA_URL needs servers: SQLite has no replicas."
 
 
 def test_no_secret_is_shown_by_the_settings(load: Load) -> None:

@@ -125,6 +125,7 @@ def _caller_of_stored(secret: str, *, now: datetime) -> Caller | None:
         token = api_tokens.find_valid(connection, secret, now=now)
     if token is None:
         return None
+    g.api_token = token
     if api_tokens.is_use_due(token, now=now):
         after_this_request(_record_use_later(token.id, now))
     return Caller(f"token:{token.id}", scopes_in(token.scopes))
