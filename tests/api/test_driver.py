@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine, make_url
 
 from productator.database.driver import LeanConnection
+from tests.round_trips import commands
 
 pytestmark = pytest.mark.parametrize("server", ["mariadb", "mysql"], indirect=True)
 
@@ -124,3 +125,29 @@ def test_an_answer_that_is_late_raises_the_error_of_the_plain_driver(
 
     with pytest.raises(pymysql.OperationalError, match="Lost connection"):
         _read(lean, "SELECT SLEEP(3) AS slept")
+
+
+def test_nothing_is_rolled_back_after_a_commit(
+    connections: tuple[LeanConnection, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lean, _ = connections
+    sent = commands(monkeypatch)
+    _read(lean, "SELECT 1")
+    lean.commit()
+    lean.rollback()
+    _read(lean, "SELECT 2")
+    lean.rollback()
+    lean.rollback()
+
+    assert sent == ["SELECT 1", "COMMIT", "SELECT 2", "ROLLBACK"]
+
+
+def test_what_follows_a_commit_that_failed_is_rolled_back(connections: tuple[LeanConnection, Any]) -> None:
+    lean, plain = connections
+    lean.commit()
+    _read(plain, f"KILL {lean.thread_id()}")
+    with pytest.raises(pymysql.OperationalError):
+        lean.commit()
+
+    with pytest.raises(pymysql.MySQLError):
+        lean.rollback()
