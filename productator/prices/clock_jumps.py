@@ -30,6 +30,7 @@ TICK = timedelta(microseconds=1)
 CLOCKS_DIFFER = timedelta(seconds=2)
 
 _REFRESHES = cast("Table", Refresh.__table__)
+_SERVER_TIME = select(ServerTime())
 # A clock that shows less was reset: it is behind, and no record is ahead.
 _NO_CLOCK_BEFORE = datetime(2025, 1, 1, tzinfo=UTC)
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -76,7 +77,7 @@ _HISTORIES = (
 def clocks(session: Session) -> Clocks:
     ours = utc_now()
     # SQLite has no other clock.
-    servers = session.connection().scalar(select(ServerTime())) or ours
+    servers = session.connection().scalar(_SERVER_TIME) or ours
     return Clocks(min(ours, servers), max(ours, servers))
 
 
@@ -88,8 +89,8 @@ def move_some_to_now(session: Session, *, after: int) -> int:
     if not product_ids:
         return 0
     now = clocks(session)
-    found = session.connection().execute(recorded_since(now.future, product_ids))
-    ahead = sorted({product_id for product_id, *_ in found})[:_MOVED_A_STEP]
+    found = recorded_since(session.connection(), now.future, product_ids)
+    ahead = sorted({product_id for product_id, _ in found})[:_MOVED_A_STEP]
     if ahead:
         # As everybody does who changes a product's offers: a cluster refuses one of two such commits.
         session.connection().execute(

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import BigInteger, CompoundSelect, Table, bindparam, func, select, union_all
+from sqlalchemy import BigInteger, Connection, Table, bindparam, func, select, union_all
 
+from productator.database.column_types import UtcDateTime
 from productator.models import OfferChange, PricePoint
 from productator.prices.changes import Aggregate, OfferEvent
 
@@ -16,20 +17,26 @@ CHANGE_COLUMNS = ("product_id", "changed_at", *OfferEvent._fields)
 POINT_COLUMNS = ("product_id", "starts_at", "resolution_s", *Aggregate._fields)
 
 
-def recorded_since(time: datetime, product_ids: Iterable[int]) -> CompoundSelect[int, datetime, int]:
-    """The products that have a record of that time or later, and its time; there is hardly ever one."""
-    # The ids are part of the statement: the driver looks at each of hundreds of parameters.
-    ids = bindparam("product_ids", sorted(product_ids), BigInteger, expanding=True, literal_execute=True)
-    # Nobody reads the number. Without it MySQL skips from product to product through the whole table.
-    number = func.count()
-    return union_all(
-        *(
-            select(product_id, func.max(recorded_at), number)
-            .where(product_id.in_(ids), recorded_at >= time)
-            .group_by(product_id)
-            for product_id, recorded_at in (
-                (OfferChange.product_id, OfferChange.changed_at),
-                (PricePoint.product_id, PricePoint.starts_at),
-            )
+# The ids are part of the statement: the driver looks at each of hundreds of parameters.
+_IDS = bindparam("product_ids", type_=BigInteger, expanding=True, literal_execute=True)
+_TIME = bindparam("time", type_=UtcDateTime)
+_RECORDED_SINCE = union_all(
+    *(
+        # Nobody reads the number. Without it MySQL skips from product to product through the whole table.
+        select(product_id, func.max(recorded_at), func.count())
+        .where(product_id.in_(_IDS), recorded_at >= _TIME)
+        .group_by(product_id)
+        for product_id, recorded_at in (
+            (OfferChange.product_id, OfferChange.changed_at),
+            (PricePoint.product_id, PricePoint.starts_at),
         )
     )
+)
+
+
+def recorded_since(
+    connection: Connection, time: datetime, product_ids: Iterable[int]
+) -> list[tuple[int, datetime]]:
+    """The products that have a record of that time or later, and its time; there is hardly ever one."""
+    found = connection.execute(_RECORDED_SINCE, {"product_ids": sorted(product_ids), "time": time})
+    return [(product_id, recorded_at) for product_id, recorded_at, _ in found]
