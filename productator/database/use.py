@@ -134,7 +134,7 @@ class _OwnUse(threading.local):
 
 
 def bound(engine: Engine, use: DatabaseUse) -> None:
-    """Makes every wait of this engine end when the request's budget is used up."""
+    """Makes every wait of this engine end when the request's budget is used up; call it before `prepare`."""
     if engine.dialect.name == "sqlite":
         _bound_file(engine, use)
     else:
@@ -148,8 +148,7 @@ def _bound_file(engine: Engine, use: DatabaseUse) -> None:
 
 
 def _bound_server(engine: Engine, use: DatabaseUse) -> None:
-    # Before the listener that connects.
-    @event.listens_for(engine, "do_connect", insert=True)
+    @event.listens_for(engine, "do_connect")
     def limit_connecting(
         _dialect: object, _record: object, _arguments: object, given: dict[str, Any]
     ) -> None:

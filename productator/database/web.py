@@ -60,10 +60,12 @@ def init_app(
     app.before_request(use.begin_request)
     db.init_app(app)
     with app.app_context():
+        # Its listener changes the limits of a new connection, which that of `prepare` then opens.
+        for each in db.engines.values():
+            bound(each, use)
         engine.prepare(db.engine)
         engine.prepare(db.engines[_READER], autocommit=True)
         for each in db.engines.values():
-            bound(each, use)
             _count_errors(each, metrics)
             log_slow_statements(each, longer_than_ms=slow_statement_ms)
         app.extensions[_EXTENSION] = Database(use, KeptConnections(db.engines[_READER]))
