@@ -15,7 +15,7 @@ pytestmark = pytest.mark.parametrize("server", ["mariadb", "mysql"], indirect=Tr
 
 _STATEMENTS = [
     "SELECT 1 AS one",
-    "SELECT NULL AS nothing, '' AS empty, -9223372036854775808 AS lowest, 18446744073709551615 AS highest",
+    "SELECT NULL AS nothing, '' AS blank, -9223372036854775808 AS lowest, 18446744073709551615 AS highest",
     "SELECT 1.50 AS exact, 1.5e0 AS floating",
     "SELECT TIMESTAMP'2026-11-23 20:28:55.485399' AS time, DATE'2026-11-23' AS day",
     "SELECT 'Kävézó ☕' AS text, CAST('bytes' AS BINARY) AS bytes, JSON_ARRAY(1, 'a') AS json",
