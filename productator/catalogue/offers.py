@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from typing import NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from productator.catalogue import versions
@@ -21,7 +21,6 @@ from productator.database.keyset import (
     read_page,
 )
 from productator.database.prepared import Prepared
-from productator.database.transactions import changed_rows
 from productator.domain import OwnOffer
 from productator.errors import OfferIsExternal, OfferNotFound, ProductNotFound
 from productator.models import Offer, Product, Refresh
@@ -30,6 +29,7 @@ from productator.prices.changes import Offers, OfferState
 from productator.prices.recording import Observation
 
 _OFFERS = cast("Table", Offer.__table__)
+_REFRESHES = cast("Table", Refresh.__table__)
 
 
 class OfferRow(NamedTuple):
@@ -63,6 +63,12 @@ _LISTED = [_OFFERS.c[name] for name in ListedOffer._fields]
 _ONE_OFFER = Prepared(
     select(*COLUMNS).where(Offer.id == bindparam("offer_id"), Offer.product_id == bindparam("product_id"))
 )
+_OF_PRODUCT = bindparam("of_product", type_=_OFFERS.c.product_id.type)
+_LOCK = update(_REFRESHES).where(_REFRESHES.c.product_id == _OF_PRODUCT)
+_LOCK = _LOCK.values(own_writes=_REFRESHES.c.own_writes + 1)
+_STATES = select(*(_OFFERS.c[name] for name in ("id", *OfferState._fields)))
+_STATES = _STATES.where(_OFFERS.c.product_id == _OF_PRODUCT)
+_INSERT = insert(_OFFERS)
 
 ORDERS = orders(Offer.id, id=Offer.id, price=Offer.price)
 
@@ -168,18 +174,18 @@ def create(session: Session, product_id: int, new: OwnOffer, *, now: datetime) -
     before = _lock_offers(session, product_id)
     if before is None:
         raise ProductNotFound(product_id)
-    offer = Offer(
-        product_id=product_id,
-        price=new.price,
-        items_in_stock=new.items_in_stock,
-        created_at=now,
-        updated_at=now,
-    )
-    session.add(offer)
-    session.flush()
-    after = {**before, offer.id: _state(offer)}
+    values = {
+        "product_id": product_id,
+        "price": new.price,
+        "items_in_stock": new.items_in_stock,
+        "version": 1,
+    }
+    times = {"created_at": now, "updated_at": now}
+    offer_id = session.connection().execute(_INSERT, values | times).lastrowid
+    offer = OfferRow(offer_id, product_id, None, new.price, new.items_in_stock, 1, now, now)
+    after = {**before, offer_id: _state(offer)}
     recording.record(session, [Observation(product_id, now, before, after)])
-    return _row(offer)
+    return offer
 
 
 def change(
@@ -197,7 +203,7 @@ def change(
     versions.apply(session, offer, changes, now=now)
     after = {**before, offer_id: _state(offer)}
     recording.record(session, [Observation(product_id, now, before, after)])
-    return _row(offer)
+    return OfferRow._make(getattr(offer, name) for name in OfferRow._fields)
 
 
 def remove(
@@ -214,19 +220,14 @@ def _lock_offers(session: Session, product_id: int) -> Offers | None:
     """The product's offers, which nobody else changes until the commit; None: there is no such product."""
     # The refresher locks and writes this row, too. The same order everywhere prevents deadlocks, and a
     # cluster refuses one of two commits that wrote the row on different nodes.
-    lock = update(Refresh).where(Refresh.product_id == product_id).values(own_writes=Refresh.own_writes + 1)
-    if not changed_rows(session, lock.execution_options(synchronize_session=False)):
+    connection, of_product = session.connection(), {"of_product": product_id}
+    if not connection.execute(_LOCK, of_product).rowcount:
         return None
-    columns = (Offer.id, Offer.remote_id, Offer.price, Offer.items_in_stock)
-    rows = session.execute(select(*columns).where(Offer.product_id == product_id))
+    rows = connection.execute(_STATES, of_product)
     return {offer_id: OfferState._make(state) for offer_id, *state in rows}
 
 
-def _row(offer: Offer) -> OfferRow:
-    return OfferRow._make(getattr(offer, name) for name in OfferRow._fields)
-
-
-def _state(offer: Offer) -> OfferState:
+def _state(offer: Offer | OfferRow) -> OfferState:
     return OfferState(offer.remote_id, offer.price, offer.items_in_stock)
 
 

@@ -72,19 +72,18 @@ class RefreshState(NamedTuple):
 _REFRESH_OF_ONE = select(*[_REFRESHES.c[name] for name in RefreshState._fields]).where(
     _REFRESHES.c.product_id == bindparam("product_id")
 )
+_INSERT_PRODUCT, _INSERT_REFRESH = insert(_PRODUCTS), insert(_REFRESHES)
 _ROWS_A_READ = 1_000
 _ROWS_A_DELETE = 10_000
 
 
 def create(session: Session, new: NewProduct, *, now: datetime) -> ProductRow:
     """Creates a product that is due now: the refresher registers it and fetches its first offers."""
-    product = Product(
-        name=new.name, description=new.description, remote_id=str(uuid4()), created_at=now, updated_at=now
-    )
-    session.add(product)
-    session.flush()
-    session.add(Refresh(product_id=product.id, due_at=now))
-    return _row(product)
+    remote_id = str(uuid4())
+    connection = session.connection()
+    product_id = connection.execute(_INSERT_PRODUCT, _values(new, remote_id, now=now)).lastrowid
+    connection.execute(_INSERT_REFRESH, {"product_id": product_id, "due_at": now})
+    return ProductRow(product_id, new.name, new.description, remote_id, 1, now, now, None)
 
 
 def create_many(session: Session, new: Sequence[NewProduct], *, now: datetime) -> list[ProductRow]:
@@ -107,24 +106,25 @@ def add_missing(session: Session, new: Mapping[str, NewProduct], *, now: datetim
 def _insert(session: Session, new: Mapping[str, NewProduct], *, now: datetime) -> None:
     if not new:
         return
-    rows = [
-        # Times are parameters: with an SQL function the driver would send the rows one by one.
-        {
-            "name": each.name,
-            "description": each.description,
-            "remote_id": remote_id,
-            "version": 1,
-            "created_at": now,
-            "updated_at": now,
-        }
-        for remote_id, each in new.items()
-    ]
-    session.execute(insert(_PRODUCTS), rows)
+    rows = [_values(each, remote_id, now=now) for remote_id, each in new.items()]
+    session.execute(_INSERT_PRODUCT, rows)
     # Not every database returns the ids of the rows of one INSERT, so the remote ids find them.
     ids = session.scalars(
         select(_PRODUCTS.c.id).where(_PRODUCTS.c.remote_id.in_(new)).order_by(_PRODUCTS.c.id)
     )
-    session.execute(insert(_REFRESHES), [{"product_id": product_id, "due_at": now} for product_id in ids])
+    session.execute(_INSERT_REFRESH, [{"product_id": product_id, "due_at": now} for product_id in ids])
+
+
+def _values(new: NewProduct, remote_id: str, *, now: datetime) -> dict[str, Any]:
+    # Times are parameters: with an SQL function the driver would send rows one by one.
+    return {
+        "name": new.name,
+        "description": new.description,
+        "remote_id": remote_id,
+        "version": 1,
+        "created_at": now,
+        "updated_at": now,
+    }
 
 
 def _row(product: Product) -> ProductRow:

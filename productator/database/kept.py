@@ -55,5 +55,6 @@ class KeptConnections:
 
     def close(self) -> None:
         """Closes those that nobody uses."""
-        while self._idle:
-            self._idle.pop().connection.close()
+        with suppress(IndexError):
+            while self._idle:
+                self._idle.pop().connection.close()

@@ -134,7 +134,10 @@ class _OwnUse(threading.local):
 
 
 def bound(engine: Engine, use: DatabaseUse, *, most_s: int | None = None) -> None:
-    """Makes every wait of this engine end when the request's budget is used up, or after `most_s`."""
+    """Makes every wait of this engine end when the request's budget is used up, or after `most_s`.
+
+    Call it before `prepare`.
+    """
     if engine.dialect.name == "sqlite":
         _bound_file(engine, use)
     else:
@@ -151,8 +154,7 @@ def _bound_server(engine: Engine, use: DatabaseUse, most_s: int | None) -> None:
     def left_whole_s() -> int:
         return use.left_whole_s if most_s is None else min(use.left_whole_s, most_s)
 
-    # Before the listener that connects.
-    @event.listens_for(engine, "do_connect", insert=True)
+    @event.listens_for(engine, "do_connect")
     def limit_connecting(
         _dialect: object, _record: object, _arguments: object, given: dict[str, Any]
     ) -> None:

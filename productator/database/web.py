@@ -66,10 +66,12 @@ def init_app(
     app.before_request(use.begin_request)
     db.init_app(app)
     with app.app_context():
+        # Its listener changes the limits of a new connection, which that of `prepare` then opens.
+        for each in db.engines.values():
+            bound(each, use)
         engine.prepare(db.engine)
         engine.prepare(db.engines[_READER], autocommit=True)
         for each in db.engines.values():
-            bound(each, use)
             _count_errors(each, metrics)
             log_slow_statements(each, longer_than_ms=slow_statement_ms)
         app.extensions[_EXTENSION] = Database(use, KeptConnections(db.engines[_READER]))
@@ -93,10 +95,10 @@ def use_replica(
         replica_engine = create_engine(
             url, **engine.autocommit_options(url), pool_size=here.use.places, max_overflow=1
         )
-        engine.prepare(replica_engine, autocommit=True)
-        forbid_writes(replica_engine)
         # What is left of the budget after a failure is for the primary.
         bound(replica_engine, here.use, most_s=max(1, int(budget_s / 2)))
+        engine.prepare(replica_engine, autocommit=True)
+        forbid_writes(replica_engine)
         primary_url = db.engine.url.render_as_string(hide_password=False)
         here.replica = Replica(
             replica_engine, primary_url=primary_url, most_lag_s=most_lag_s, metrics=metrics

@@ -9,12 +9,13 @@ import pytest
 from sqlalchemy import Engine, make_url
 
 from productator.database.driver import LeanConnection
+from tests.round_trips import commands
 
 pytestmark = pytest.mark.parametrize("server", ["mariadb", "mysql"], indirect=True)
 
 _STATEMENTS = [
     "SELECT 1 AS one",
-    "SELECT NULL AS nothing, '' AS empty, -9223372036854775808 AS lowest, 18446744073709551615 AS highest",
+    "SELECT NULL AS nothing, '' AS blank, -9223372036854775808 AS lowest, 18446744073709551615 AS highest",
     "SELECT 1.50 AS exact, 1.5e0 AS floating",
     "SELECT TIMESTAMP'2026-11-23 20:28:55.485399' AS time, DATE'2026-11-23' AS day",
     "SELECT 'Kävézó ☕' AS text, CAST('bytes' AS BINARY) AS bytes, JSON_ARRAY(1, 'a') AS json",
@@ -124,3 +125,29 @@ def test_an_answer_that_is_late_raises_the_error_of_the_plain_driver(
 
     with pytest.raises(pymysql.OperationalError, match="Lost connection"):
         _read(lean, "SELECT SLEEP(3) AS slept")
+
+
+def test_nothing_is_rolled_back_after_a_commit(
+    connections: tuple[LeanConnection, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lean, _ = connections
+    sent = commands(monkeypatch)
+    _read(lean, "SELECT 1")
+    lean.commit()
+    lean.rollback()
+    _read(lean, "SELECT 2")
+    lean.rollback()
+    lean.rollback()
+
+    assert sent == ["SELECT 1", "COMMIT", "SELECT 2", "ROLLBACK"]
+
+
+def test_what_follows_a_commit_that_failed_is_rolled_back(connections: tuple[LeanConnection, Any]) -> None:
+    lean, plain = connections
+    lean.commit()
+    _read(plain, f"KILL {lean.thread_id()}")
+    with pytest.raises(pymysql.OperationalError):
+        lean.commit()
+
+    with pytest.raises(pymysql.MySQLError):
+        lean.rollback()
