@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from sqlalchemy import Engine, update
 from sqlalchemy.orm import Session
 
-from lab import browsers, made_up_history
+from lab import browsers, made_up_alerts, made_up_history
 from lab.processes.api import Api
 from lab.processes.system import System
 from productator.cli.demo import PRODUCTS
@@ -43,6 +43,7 @@ def main(folder: Path) -> None:
                 session.commit()
             _shoot(browser, api.url("/"), folder / "products-old.png")
             _shoot(browser, api.url("/products/3"), folder / "product-old.png")
+            _of_alerts(browser, api, engine, folder)
         with _pages(is_filled=False) as (api, _):
             _shoot(browser, api.url("/"), folder / "products-empty.png")
         _of_a_lost_database(browser, folder)
@@ -69,6 +70,25 @@ def _of_full_lists(browser: Browser, api: Api, folder: Path) -> None:
         page.fill("[name=name]", "Burr grinder Mignon Crono II")
         page.get_by_role("button", name="Save").click()
         page.screenshot(path=folder / "product-conflict.png")
+
+
+def _of_alerts(browser: Browser, api: Api, engine: Engine, folder: Path) -> None:
+    """Without rules and channels first; then with some, one of the channels disabled."""
+    _shoot(browser, api.url("/alerts"), folder / "alerts-empty.png")
+    _shoot(browser, api.url("/alerts/channels"), folder / "alert-channels-empty.png")
+    with Session(engine) as session:
+        made_up_alerts.add(session, now=utc_now())
+        session.commit()
+    rules, channels = api.url("/alerts"), api.url("/alerts/channels")
+    _shoot(browser, rules, folder / "alerts.png")
+    _shoot(browser, rules, folder / "alerts-dark.png", dark=True)
+    _shoot(browser, rules, folder / "alerts-narrow.png", width=_PHONE, whole=True)
+    _shoot(browser, channels, folder / "alert-channels.png")
+    _shoot(browser, channels, folder / "alert-channels-narrow.png", width=_PHONE, whole=True)
+    _shoot(browser, api.url("/alerts/channels/new"), folder / "alert-channel-new.png", whole=True)
+    _shoot(browser, api.url("/alerts/deliveries"), folder / "alert-deliveries.png")
+    _shoot(browser, api.url("/alerts/events"), folder / "alert-events.png")
+    _shoot(browser, api.url("/alerts/new?product_id=1"), folder / "alert-rule-new.png", whole=True)
 
 
 def _of_a_lost_database(browser: Browser, folder: Path) -> None:
