@@ -2,8 +2,8 @@
 
 import json
 from datetime import datetime, timedelta
-from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from productator.alerts import channels, rules
@@ -11,7 +11,7 @@ from productator.alerts.channels import ChannelKind, NewChannel
 from productator.alerts.deliveries import pending
 from productator.alerts.sealing import Seal
 from productator.alerts.validation import RuleIn
-from productator.models import AlertState, Channel, Delivery, Event, Product
+from productator.models import AlertState, Channel, Event, Product
 
 _CHANNELS = (
     NewChannel("Ops", ChannelKind.WEBHOOK, "https://ops.example/productator"),
@@ -20,8 +20,9 @@ _CHANNELS = (
     NewChannel("Buyers", ChannelKind.SLACK, "https://hooks.slack.com/services/T0/B0/made-up"),
 )  # fmt: skip
 _REASON = "Every try has failed for five days."
-# Hours ago, type, product, price, price before; and the channel, status and error of its delivery.
-_EVENTS: tuple[tuple[float, str, int, int | None, int | None, int, str, str | None], ...] = (
+_Event = tuple[float, str, int, int | None, int | None, int, str, str | None]
+# Hours ago, type, number of the product, price, price before; channel, status and error of its delivery.
+_EVENTS: tuple[_Event, ...] = (
     (50, "stock.out", 4, None, 5_690, 1, "delivered", None),
     (30, "price.dropped", 2, 8_990, 9_990, 2, "failed", "timed out"),
     (8, "price.new_low", 5, 2_490, 2_590, 1, "held", None),
@@ -31,7 +32,9 @@ _EVENTS: tuple[tuple[float, str, int, int | None, int | None, int, str, str | No
 
 
 def add(session: Session, *, now: datetime) -> None:
-    """One channel works, one is quiet at night, and one is disabled."""
+    """One channel works, one is quiet at night, and one is disabled. There must be a product."""
+    products = session.scalars(select(Product).order_by(Product.id)).all()
+    first, third = products[0].id, products[2 % len(products)].id
     made = [channels.create(session, each, Seal(None), now=now)[0].id for each in _CHANNELS]
     ops, anna, buyers = (session.get_one(Channel, each) for each in made)
     ops.last_success_at, anna.last_success_at = now - timedelta(hours=2), now - timedelta(hours=9)
@@ -40,35 +43,31 @@ def add(session: Session, *, now: datetime) -> None:
         {"kind": "service", "channel_ids": made[:1]},
         {"kind": "drop", "percent": 10.0, "q": "grinder", "channel_ids": made[2:]},
         {"kind": "stale", "muted_until": now + timedelta(days=3), "channel_ids": made[:1]},
-        {"kind": "out_of_stock", "product_id": 3, "active": False, "channel_ids": made[1:2]},
+        {"kind": "out_of_stock", "product_id": third, "active": False, "channel_ids": made[1:2]},
         {"kind": "new_low", "channel_ids": made[1:2]},
-        {"kind": "threshold", "product_id": 1, "price": 14_000, "channel_ids": made[:2]},
+        {"kind": "threshold", "product_id": first, "price": 14_000, "channel_ids": made[:2]},
     ):
         rule = rules.create(session, RuleIn(**fields), now=now - timedelta(days=9))
     told_at = now - timedelta(hours=2)
-    session.add(AlertState(rule_id=rule.id, product_id=1, is_fired=True, told_at=told_at, seen_at=told_at))
+    session.add(
+        AlertState(rule_id=rule.id, product_id=first, is_fired=True, told_at=told_at, seen_at=told_at)
+    )
     for event in _EVENTS:
-        _add_event(session, made, *event, now=now)
+        _add_event(session, made, products[(event[2] - 1) % len(products)], event, now=now)
 
 
 def _add_event(
-    session: Session,
-    channel_ids: list[int],
-    hours_ago: float,
-    type_: str,
-    *values: Any,
-    now: datetime,
+    session: Session, channel_ids: list[int], product: Product, event: _Event, *, now: datetime
 ) -> None:
-    product_id, price, before, channel, status, error = values
+    hours_ago, type_, _, price, before, channel, status, error = event
     at = now - timedelta(hours=hours_ago)
-    product = session.get_one(Product, product_id)
-    about = {"id": product_id, "name": product.name, "url": f"/products/{product_id}"}
+    about = {"id": product.id, "name": product.name, "url": f"/products/{product.id}"}
     data = {"product": about, "price": price, "price_before": before}
-    event = Event(type=type_, product_id=product_id, cause=f"made up {type_}", data=json.dumps(data),
-                  occurred_at=at, created_at=at)  # fmt: skip
-    session.add(event)
+    row = Event(type=type_, product_id=product.id, cause=f"made up {type_}", data=json.dumps(data),
+                occurred_at=at, created_at=at)  # fmt: skip
+    session.add(row)
     session.flush()
-    delivery: Delivery = pending(event.id, channel_ids[channel], rule_id=None, now=at)
+    delivery = pending(row.id, channel_ids[channel], rule_id=None, now=at)
     delivery.status, delivery.last_error = status, error
     delivery.attempts = {"delivered": 1, "failed": 8, "pending": 3}.get(status, 0)
     delivery.delivered_at = at if status == "delivered" else None

@@ -52,6 +52,8 @@ def shown(
     amount: Callable[[int], str] = sentences.plain_amount,
 ) -> list[ShownRule]:
     """The rules with their truth now, in a few statements whatever their number."""
+    if not found:
+        return []
     rule_ids = [rule.id for rule in found]
     channels = rules.channels_of(connection, rule_ids)
     names = _channel_names(connection, {each for ids in channels.values() for each in ids})

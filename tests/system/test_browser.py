@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
-from lab import browsers, made_up_history
+from lab import browsers, made_up_alerts, made_up_history
 from lab.catalogue import Catalogue
 from lab.processes.api import ADMIN_TOKEN, Api
 from lab.processes.system import System
 from lab.waiting import PATIENCE_S, eventually
 from productator.domain import utc_now
-from productator.models import Channel, Delivery
+from productator.models import AlertRule, Channel, Delivery
 from tests import servers
 from tests.servers import SharedServer
 
@@ -379,6 +379,30 @@ def test_axe_finds_nothing_that_keeps_people_out(
         results = Axe().run(page)
         if results.violations_count:
             found[path] = results.generate_report()
+
+    assert found == {}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_pages_full_of_alerts(
+    open_context: Any, api: Api, engine: Engine, watched: int, scheme: str
+) -> None:
+    with Session(engine) as session:
+        made_up_alerts.add(session, now=utc_now())
+        rule_id, channel_id = (
+            session.scalar(select(func.max(AlertRule.id))),
+            session.scalar(select(func.min(Channel.id))),
+        )
+        session.commit()
+    page = open_context(color_scheme=scheme, bypass_csp=True, viewport=PHONE).new_page()
+    found = {}
+    for path in ("/", f"/products/{watched}", *ALERTS, f"/alerts/{rule_id}/edit", f"/alerts/{rule_id}/delete",
+                 f"/alerts/channels/{channel_id}/edit", f"/alerts/channels/{channel_id}/delete"):  # fmt: skip
+        page.goto(api.url(path))
+        results = Axe().run(page)
+        width = page.evaluate("document.documentElement.scrollWidth")
+        if results.violations_count or width > PHONE["width"]:
+            found[path] = (width, results.generate_report())
 
     assert found == {}
 
