@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from lab import browsers, made_up_history, made_up_system
+from lab import browsers, made_up_alerts, made_up_history, made_up_system
 from lab.processes.api import ADMIN_TOKEN, Api
 from lab.processes.system import System
 from productator.access import api_tokens
@@ -40,6 +40,7 @@ def main(folder: Path) -> None:
         with _installation(is_filled=True) as (system, engine):
             _of_full_lists(browser, system.api(), folder)
             _of_tokens(browser, system.api(PRODUCTATOR_AUTH="write"), engine, folder)
+            _of_alerts(browser, system.api(), engine, folder)
             _of_an_outage(browser, system, engine, folder)
         with _installation(is_filled=False) as (system, _):
             api = system.api()
@@ -99,6 +100,25 @@ def _of_an_outage(browser: Browser, system: System, engine: Engine, folder: Path
     _shoot(browser, api.url("/"), folder / "products-old.png")
     _shoot(browser, api.url("/products/3"), folder / "product-old.png")
     _shoot(browser, api.url("/system"), folder / "system-down.png", whole=True)
+
+
+def _of_alerts(browser: Browser, api: Api, engine: Engine, folder: Path) -> None:
+    """Without rules and channels first; then with some, one of the channels disabled."""
+    _shoot(browser, api.url("/alerts"), folder / "alerts-empty.png")
+    _shoot(browser, api.url("/alerts/channels"), folder / "alert-channels-empty.png")
+    with Session(engine) as session:
+        made_up_alerts.add(session, now=utc_now())
+        session.commit()
+    rules, channels = api.url("/alerts"), api.url("/alerts/channels")
+    _shoot(browser, rules, folder / "alerts.png")
+    _shoot(browser, rules, folder / "alerts-dark.png", dark=True)
+    _shoot(browser, rules, folder / "alerts-narrow.png", width=_PHONE, whole=True)
+    _shoot(browser, channels, folder / "alert-channels.png")
+    _shoot(browser, channels, folder / "alert-channels-narrow.png", width=_PHONE, whole=True)
+    _shoot(browser, api.url("/alerts/channels/new"), folder / "alert-channel-new.png", whole=True)
+    _shoot(browser, api.url("/alerts/deliveries"), folder / "alert-deliveries.png")
+    _shoot(browser, api.url("/alerts/events"), folder / "alert-events.png")
+    _shoot(browser, api.url("/alerts/new?product_id=1"), folder / "alert-rule-new.png", whole=True)
 
 
 def _of_a_lost_database(browser: Browser, folder: Path) -> None:

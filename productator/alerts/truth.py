@@ -11,7 +11,7 @@ from productator.alerts import events, rules, sentences
 from productator.alerts.events import Subject
 from productator.alerts.firing import Firing, Kind
 from productator.alerts.rules import RuleRow
-from productator.models import AlertRule, AlertState, Channel, PricePoint, Product, Refresh
+from productator.models import AlertRule, AlertState, Channel, PricePoint, Product, ProductPrice, Refresh
 from productator.prices.segments import microseconds
 
 
@@ -22,7 +22,8 @@ class ShownRule(NamedTuple):
     channel_ids: Sequence[int]
     sentence: str
     is_fired: bool
-    is_true: bool
+    # None: nobody has looked at all of its products yet.
+    is_true: bool | None
     # When it last told of any product.
     told_at: datetime | None
     # Of a rule about one product.
@@ -35,7 +36,8 @@ class _StateNow(NamedTuple):
     """Of all products together."""
 
     is_fired: bool = False
-    holds: bool = False
+    # None: no product was looked at.
+    holds: bool | None = None
     told_at: datetime | None = None
 
 
@@ -52,6 +54,8 @@ def shown(
     amount: Callable[[int], str] = sentences.plain_amount,
 ) -> list[ShownRule]:
     """The rules with their truth now, in a few statements whatever their number."""
+    if not found:
+        return []
     rule_ids = [rule.id for rule in found]
     channels = rules.channels_of(connection, rule_ids)
     names = _channel_names(connection, {each for ids in channels.values() for each in ids})
@@ -67,7 +71,10 @@ def shown(
             channels=[names[each] for each in channel_ids],
             amount=amount,
         )
-        found_rules.append(_shown(rule, channel_ids, sentence, product, states.get(rule.id, _StateNow())))
+        state = states.get(rule.id, _StateNow())
+        if rule.product_id is None:
+            state = state._replace(holds=_holds_for_any(connection, rule, state))
+        found_rules.append(_shown(rule, channel_ids, sentence, product, state))
     return found_rules
 
 
@@ -104,7 +111,24 @@ def _shown(
     )
 
 
-def _is_true(rule: RuleRow, price: int | None, *, holds: bool) -> bool:
+def _holds_for_any(connection: Connection, rule: RuleRow, state: _StateNow) -> bool | None:
+    """The states tell only of products that have changed since the rule was made."""
+    if state.holds or Kind(rule.kind) in rules.WATCHED_KINDS:
+        return state.holds
+    lowest = ProductPrice.lowest_price
+    conditions = {
+        Kind.THRESHOLD: lowest <= (rule.price or 0),
+        Kind.BACK_IN_STOCK: lowest.is_not(None),
+        Kind.OUT_OF_STOCK: lowest.is_(None),
+    }
+    # A search would have to look at all products that it finds.
+    condition = conditions.get(Kind(rule.kind)) if rule.q is None else None
+    if condition is None:
+        return None
+    return connection.execute(select(ProductPrice.product_id).where(condition).limit(1)).first() is not None
+
+
+def _is_true(rule: RuleRow, price: int | None, *, holds: bool | None) -> bool | None:
     match Kind(rule.kind):
         case Kind.THRESHOLD:
             return price is not None and rule.price is not None and price <= rule.price

@@ -20,7 +20,7 @@ from productator.prices.history_tables import (
     CHANGES,
     POINT_COLUMNS,
     POINTS,
-    RECORDED_SINCE,
+    recorded_since,
 )
 
 log = logging.getLogger(__name__)

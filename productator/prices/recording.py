@@ -10,7 +10,7 @@ from productator.database.bulk import insert_rows
 from productator.prices import changes, clock_jumps, outbox, product_prices
 from productator.prices.changes import Aggregate, Offers
 from productator.prices.clock_jumps import CLOCKS_DIFFER, TICK
-from productator.prices.history_tables import CHANGE_COLUMNS, CHANGES, POINT_COLUMNS, POINTS, RECORDED_SINCE
+from productator.prices.history_tables import CHANGE_COLUMNS, CHANGES, POINT_COLUMNS, POINTS, recorded_since
 
 
 class Observation(NamedTuple):

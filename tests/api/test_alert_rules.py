@@ -68,6 +68,26 @@ def test_a_rule_has_the_defaults_of_the_contract(client: FlaskClient) -> None:
     assert rule["active"]
 
 
+@pytest.mark.parametrize(
+    ("fields", "is_true"),
+    [
+        ({"kind": "threshold", "price": 100}, True),
+        ({"kind": "threshold", "price": 99}, False),
+        ({"kind": "back_in_stock"}, True),
+        ({"kind": "out_of_stock"}, False),
+        ({"kind": "new_low"}, None),
+        ({"kind": "threshold", "price": 100, "q": "machine"}, None),
+        ({"kind": "stale"}, False),
+    ],
+)
+def test_a_rule_about_all_products_says_whether_it_is_true_of_any(
+    client: FlaskClient, offer: Json, fields: Json, is_true: bool | None
+) -> None:
+    del offer
+
+    assert posted(client, **fields)["now"]["is_true"] is is_true
+
+
 def test_only_a_new_low_has_days(client: FlaskClient) -> None:
     rule = posted(client, kind="stale", days=None)
     url = f"{RULES}/{rule['id']}"

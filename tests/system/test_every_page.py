@@ -11,17 +11,17 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from lab import browsers, made_up_history, made_up_system
+from lab import browsers, made_up_alerts, made_up_history, made_up_system
 from lab.processes.api import ADMIN_TOKEN, Api
 from lab.processes.system import System
 from productator.access import api_tokens, installation_keys
 from productator.alerts.mute_links import mute_path
 from productator.database.engine import make_engine
 from productator.domain import Scope, utc_now
-from productator.models import AlertRule
+from productator.models import AlertRule, Channel
 from tests.system.browsing import check, complaints_of, examine, seen
 
 Wrong = dict[str, dict[str, str]]
@@ -118,6 +118,20 @@ def test_pages_with_prices(system: System, browser: Browser, page: Page, product
     of_alerts = (*ALERTS, f"/alerts/new?product_id={product.rpartition('/')[2]}")
 
     assert examined(page, browser, system.api(), *paths, *of_alerts) == {}
+
+
+def test_pages_full_of_alerts(
+    system: System, engine: Engine, browser: Browser, page: Page, product: str
+) -> None:
+    with Session(engine) as session:
+        made_up_alerts.add(session, now=utc_now())
+        rule_id = session.scalar(select(func.max(AlertRule.id)))
+        channel_id = session.scalar(select(func.min(Channel.id)))
+        session.commit()
+    of_one = [f"/alerts/{rule_id}/edit", f"/alerts/{rule_id}/delete"]
+    of_one += [f"/alerts/channels/{channel_id}/edit", f"/alerts/channels/{channel_id}/delete"]
+
+    assert examined(page, browser, system.api(), "/", product, *ALERTS, *of_one) == {}
 
 
 def test_pages_with_old_prices_while_the_service_is_down(

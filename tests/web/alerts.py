@@ -11,7 +11,7 @@ from productator.domain import utc_now
 from productator.models import Channel, Delivery
 
 Sessions = sessionmaker[Session]
-RULES = "/api/v1/alert-rules"
+RULES, DELIVERIES = "/api/v1/alert-rules", "/alerts/deliveries"
 
 
 def stored_channel(sessions: Sessions, **over: Any) -> int:
@@ -59,3 +59,21 @@ def stored_delivery(sessions: Sessions, channel_id: int, *, name: str = "Hand mi
         for field, value in over.items():
             setattr(delivery, field, value)
         return delivery_id
+
+
+def stored_rules(client: FlaskClient) -> list[dict[str, Any]]:
+    rules: list[dict[str, Any]] = client.get(RULES).get_json()["items"]
+    return rules
+
+
+def form_of(product_id: Any = None, **over: Any) -> dict[str, Any]:
+    """What the form of a rule sends."""
+    about = {"about": "all"} if product_id is None else {"about": "product", "product_id": product_id}
+    fields = {"kind": "threshold", "price": "90", "days": "90", "active": "1"}
+    limits = {"cooldown_h": "24", "confirm_periods": "2", "rearm_percent": "2"}
+    return {**about, **fields, **limits, **over}
+
+
+def deliveries(client: FlaskClient) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = client.get("/api/v1/deliveries").get_json()["items"]
+    return found

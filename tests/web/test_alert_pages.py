@@ -8,26 +8,19 @@ import pytest
 from flask.testing import FlaskClient
 
 from productator.domain import utc_now
-from tests import factories
-from tests.web.alerts import RULES, Sessions, disabled_channel, posted_rule, stored_channel, stored_delivery
-from tests.web.browser import send_form, sign_in
+from tests.web.alerts import (
+    Sessions,
+    form_of,
+    posted_rule,
+    stored_channel,
+    stored_delivery,
+    stored_rules,
+)
+from tests.web.browser import send_form
 from tests.web.pages import get, texts
 
 Json = dict[str, Any]
 Guarded = Callable[..., FlaskClient]
-
-
-def stored_rules(client: FlaskClient) -> list[Json]:
-    rules: list[Json] = client.get(RULES).get_json()["items"]
-    return rules
-
-
-def form_of(product_id: Any = None, **over: Any) -> Json:
-    """What the form of a rule sends."""
-    about = {"about": "all"} if product_id is None else {"about": "product", "product_id": product_id}
-    fields = {"kind": "threshold", "price": "90", "days": "90", "active": "1"}
-    limits = {"cooldown_h": "24", "confirm_periods": "2", "rearm_percent": "2"}
-    return {**about, **fields, **limits, **over}
 
 
 def test_a_rule_is_shown_as_a_sentence_with_its_truth(
@@ -228,52 +221,3 @@ def test_events_are_filtered_by_their_type(client: FlaskClient, sessions: Sessio
     assert "Hand mill" in get(client, "/alerts/events?type=price.threshold")
     assert "No such events" in get(client, "/alerts/events?type=stock.out")
     assert "Hand mill" in get(client, "/alerts/events?type=nonsense")
-
-
-def test_readers_see_rules_but_may_change_none(
-    client: FlaskClient, guarded: Guarded, sessions: Sessions
-) -> None:
-    rule = posted_rule(client, kind="stale")
-    reader = guarded("write")
-    sign_in(reader, factories.token(sessions, "read")[1])
-    html = get(reader, "/alerts")
-
-    assert "Tell nobody yet when any product" in html
-    assert "Mute" not in html
-    assert "Channels" not in html
-    get(reader, "/alerts/new", status=403)
-    get(reader, f"/alerts/{rule['id']}/edit", status=403)
-    assert send_form(reader, "/", f"/alerts/{rule['id']}/delete").status_code == 403
-    assert stored_rules(client)
-
-
-def test_without_a_session_forms_lead_to_the_sign_in(guarded: Guarded) -> None:
-    answer = guarded("write").get("/alerts/new")
-
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/login?next=/alerts/new")
-
-
-@pytest.mark.parametrize("action", ["mute", "tell", "delete", "edit"])
-def test_another_site_can_change_no_rule(client: FlaskClient, action: str) -> None:
-    rule = posted_rule(client, kind="stale")
-    path = f"/alerts/{rule['id']}/{action}"
-    answer = send_form(client, "/alerts", path, headers={"Sec-Fetch-Site": "cross-site"}, **form_of(mute="1"))
-
-    assert answer.status_code == 403
-    assert stored_rules(client) == [rule]
-
-
-def test_a_disabled_channel_is_told_of_on_all_pages_to_those_who_can_mend_it(
-    client: FlaskClient, guarded: Guarded, sessions: Sessions, product: Json
-) -> None:
-    stored_channel(sessions, name="Shop")
-    disabled_channel(sessions)
-    for path in ("/", f"/products/{product['id']}", "/system", "/alerts"):
-        assert "<strong>The channel Ops</strong> is disabled" in get(client, path)
-    assert "is disabled" not in get(guarded("write"), "/")
-
-
-def test_the_navigation_says_where_a_page_belongs(client: FlaskClient, product: Json) -> None:
-    assert '<a href="/alerts" aria-current="page">' in get(client, "/alerts")
-    assert '<a href="/alerts" aria-current="true">' in get(client, "/alerts/channels/new")
-    assert '<a href="/" aria-current="true">' in get(client, f"/products/{product['id']}")

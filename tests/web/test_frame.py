@@ -6,10 +6,13 @@ from typing import Any
 import html5lib
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 
+from lab import made_up_alerts
 from productator.access import api_tokens
 from productator.domain import Scope, utc_now
+from productator.models import AlertRule, Channel
 from productator.web.static_files import static_text
 from tests import factories
 from tests.api.checks import failure, problem
@@ -40,6 +43,24 @@ def test_every_page_is_valid_html(client: FlaskClient, product: Json, offer: Jso
     parser = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False)
 
     parser.parse(get(client, path.format(**product)))
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/products/{id}", "/alerts", "/alerts/events", "/alerts/channels", "/alerts/deliveries"]
+    + ["/alerts/{rule}/edit", "/alerts/{rule}/delete"]
+    + [f"/alerts/channels/{{channel}}/{action}" for action in ("edit", "delete")],
+)
+def test_pages_full_of_alerts_are_valid_html(
+    client: FlaskClient, product: Json, sessions: sessionmaker[Session], path: str
+) -> None:
+    with sessions.begin() as session:
+        made_up_alerts.add(session, now=utc_now())
+        ids = {"rule": session.scalar(select(func.max(AlertRule.id)))}
+        ids |= {"channel": session.scalar(select(func.min(Channel.id)))}
+    parser = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False)
+
+    parser.parse(get(client, path.format(**product, **ids)))
 
 
 @pytest.mark.parametrize("path", [*PATHS, "/nowhere"])

@@ -79,7 +79,13 @@ class EventsQuery(RulesQuery):
 
 class RuleNowJson(TypedDict):
     price: Annotated[Amount | None, Field(description="Of the product; null: nothing is in stock.")]
-    is_true: Annotated[bool, Field(description="What is true when a rule is made is no news.")]
+    is_true: Annotated[
+        bool | None,
+        Field(
+            description="What is true when a rule is made is no news. Of several products: whether it is true"
+            " of any; null: not known before the notifier has looked at them."
+        ),
+    ]
     refreshed_at: Time | None
     sentence: Annotated[str | None, Field(description="The price in words; null: no single product.")]
 
