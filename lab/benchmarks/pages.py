@@ -3,8 +3,8 @@
     python -m lab.benchmarks.pages [--database-url URL] [--products 100000] [--runs 100]
 
 Without an address it starts a MariaDB of its own. It fills the database once: ten offers a product, a low for
-each of 31 days, and one product whose price changes every minute. uWSGI serves the pages to one client; the server's
-share, and how much of that it held a connection to the database, is from its access log.
+each of 31 days, and one product whose price changes every minute. uWSGI serves the pages to one client;
+the server's share, and how much of that it held a connection to the database, is from its access log.
 """
 
 import gzip
