@@ -20,8 +20,8 @@ def add_refreshers(session: Session, *, now: datetime, down_since: datetime | No
             name=name,
             version=metadata.version("productator"),
             started_at=now - timedelta(days=3, hours=number),
-            # For as long as somebody looks at it.
-            seen_at=now + timedelta(seconds=30),
+            # They are alive for as long as somebody may look, however slow the machine is.
+            seen_at=now + timedelta(minutes=20),
             down_since=down_since,
             last_success_at=(down_since or now) - timedelta(seconds=1),
             refreshes_per_s=0.0 if down_since else 0.2,
@@ -37,7 +37,7 @@ def add_hours(session: Session, *, now: datetime, products: int) -> None:
     session.add_all(
         RefreshHour(
             starts_at=starts_at,
-            refreshes=round(120 * products * min((now - starts_at) / timedelta(hours=1), 1)),
+            refreshes=round(20 * products * min((now - starts_at) / timedelta(hours=1), 1)),
             failures=chance.choice((0, 0, 0, 2)),
             changes=chance.randint(10, 20) if 7 <= starts_at.hour <= 20 else chance.randint(0, 5),
         )

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import requests
 from playwright.sync_api import Browser, Page, sync_playwright
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -20,6 +21,7 @@ from sqlalchemy.orm import Session
 from lab import browsers, made_up_alerts, made_up_history, made_up_system
 from lab.processes.api import ADMIN_TOKEN, Api
 from lab.processes.system import System
+from lab.waiting import eventually
 from productator.access import api_tokens
 from productator.cli.demo import PRODUCTS
 from productator.database import migrate
@@ -31,6 +33,9 @@ _FOLDER = Path("docs/screenshots")
 _PRICES = (18_990, 9_490, 4_290, 5_690, 2_790, 8_490, 6_190, 4_090, 11_490, 890, 24_900, 1_290)
 _DRIFTS = (-0.16, 0.02, 0.09, -0.05, 0.0, -0.08, 0.05, -0.02, 0.12, 0.0, -0.03, 0.06)
 _WIDTH, _HEIGHT = 1200, 800
+# Nobody refreshes the offers: they must not become old while the screenshots are taken, only after an outage.
+_PERIOD_S = 180
+_OUTAGE = timedelta(minutes=14)
 _PHONE = 360
 
 
@@ -47,6 +52,7 @@ def main(folder: Path) -> None:
             _shoot(browser, api.url("/"), folder / "products-empty.png")
             _shoot(browser, api.url("/system"), folder / "system-empty.png")
         _of_a_lost_database(browser, folder)
+        _of_an_error(browser, folder)
 
 
 def _of_full_lists(browser: Browser, api: Api, folder: Path) -> None:
@@ -89,12 +95,10 @@ def _of_tokens(browser: Browser, api: Api, engine: Engine, folder: Path) -> None
 
 
 def _of_an_outage(browser: Browser, system: System, engine: Engine, folder: Path) -> None:
-    """The service has been down for four minutes."""
     with Session(engine) as session:
         now = utc_now()
-        since = now - timedelta(minutes=4)
-        made_up_system.age(session, now=now, by=now - since)
-        made_up_system.add_refreshers(session, now=now, down_since=since)
+        made_up_system.age(session, now=now, by=_OUTAGE)
+        made_up_system.add_refreshers(session, now=now, down_since=now - _OUTAGE)
         session.commit()
     api = system.api()
     _shoot(browser, api.url("/"), folder / "products-old.png")
@@ -122,17 +126,38 @@ def _of_alerts(browser: Browser, api: Api, engine: Engine, folder: Path) -> None
 
 
 def _of_a_lost_database(browser: Browser, folder: Path) -> None:
-    """The page that was open stays, and says so; one that is opened now is an error page."""
+    """The page that was open stays, and says so."""
     with (
         _installation(is_filled=True) as (system, engine),
-        _opened(browser, (api := system.api()).url("/?sort=change")) as page,
+        _opened(browser, system.api().url("/?sort=change")) as page,
     ):
         with engine.begin() as connection:
             connection.exec_driver_sql("ALTER TABLE products RENAME TO products_away")
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         page.wait_for_selector("[data-trouble]:not([hidden])")
         page.screenshot(path=folder / "products-database-away.png")
-        _shoot(browser, api.url("/"), folder / "database-away.png")
+
+
+def _of_an_error(browser: Browser, folder: Path) -> None:
+    with tempfile.TemporaryDirectory() as elsewhere:
+        # Nothing listens there.
+        system = System(
+            "mysql+pymysql://nobody@127.0.0.1:9/none", Path(elsewhere), {"PRODUCTATOR_AUTH": "off"}
+        )
+        api = system.start_api()
+        try:
+            eventually(lambda: _is_up(api))
+            _shoot(browser, api.url("/"), folder / "database-away.png")
+        finally:
+            system.stop_all()
+
+
+def _is_up(api: Api) -> bool:
+    """It lives, though it is not ready."""
+    try:
+        return requests.get(api.url("/livez"), timeout=5).ok
+    except requests.RequestException:
+        return False
 
 
 @contextmanager
@@ -146,7 +171,11 @@ def _installation(*, is_filled: bool) -> Iterator[tuple[System, Engine]]:
             with Session(engine) as session:
                 fill(session, now=utc_now())
                 session.commit()
-        variables = {"PRODUCTATOR_AUTH": "off", "PRODUCTATOR_CURRENCY": "CZK", "REFRESHER_PERIOD": "30"}
+        variables = {
+            "PRODUCTATOR_AUTH": "off",
+            "PRODUCTATOR_CURRENCY": "CZK",
+            "REFRESHER_PERIOD": str(_PERIOD_S),
+        }
         system = System(url, Path(folder), variables)
         try:
             yield system, engine

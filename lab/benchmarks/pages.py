@@ -3,25 +3,32 @@
     python -m lab.benchmarks.pages [--database-url URL] [--products 100000] [--runs 100]
 
 Without an address it starts a MariaDB of its own. It fills the database once: ten offers a product, a low for
-each of 31 days, and one product whose price changes every minute.
+each of 31 days, and one product whose price changes every minute. uWSGI serves the pages to one client;
+the server's share, and how much of that it held a connection to the database, is from its access log.
 """
 
+import gzip
 import random
+import re
 import statistics
+import tempfile
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from http import HTTPStatus
+from pathlib import Path
 from typing import cast
 
 import click
-from flask.testing import FlaskClient
+import requests
 from sqlalchemy import Engine, Table, func, select, text
 from sqlalchemy.orm import Session
 
 from lab import databases, made_up_history
 from lab.benchmarks.many_products import RandomNames, fill
-from productator.app import create_app
-from productator.config import Settings
+from lab.processes.api import Api
+from lab.processes.system import System
+from lab.waiting import eventually
 from productator.database import migrate
 from productator.database.bulk import insert_rows
 from productator.database.engine import make_engine
@@ -32,6 +39,8 @@ from productator.prices.product_prices import day_of
 
 _MARIADB_OPTIONS = ("--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=1G")
 _ROWS = 5_000
+# What the access log says of a request.
+_TIMES = re.compile(r" in ([0-9.]+) ms, database ([0-9.]+) ms")
 _PATHS = {
     "first page": "/",
     "fell most": "/?sort=change",
@@ -50,6 +59,7 @@ _PATHS = {
     "busiest product": "/products/{busy}",
     "busiest product, 24 h": "/products/{busy}?range=24h",
     "busiest product, all": "/products/{busy}?range=all",
+    "system": "/system",
     "API: a page of products": "/api/v1/products",
 }
 
@@ -74,27 +84,52 @@ def measure(url: str, count: int, runs: int) -> None:
     migrate.migrate(engine)
     fill(engine, names, count)
     busy = _fill_prices(engine)
-    client = create_app(Settings.load("config.cfg", {"DATABASE_URL": url})).test_client()
     given = {"common": names.words[3], "rare": names.words[3_000], "busy": busy}
-    print(f"{'':32}{'p50 ms':>8}{'p95 ms':>8}{'KB':>8}")
-    for label, address in _PATHS.items():
-        path, _, part = address.format(**given).partition("#")
-        headers = {"Accept": "text/html"} | ({"X-Page-Part": part} if part else {})
-        size = len(_get(client, path, headers))
-        times = sorted(_milliseconds(client, path, headers) for _ in range(runs))
-        p95 = times[int(runs * 0.95)]
-        print(f"{label:32}{statistics.median(times):8.1f}{p95:8.1f}{size / 1000:8.1f}", flush=True)
+    print(f"{'':32}{'':>24}{'of it, p95':>20}{'':>4}{'page':>8}{'packed':>8}")
+    print(f"{'':32}{'p50 ms':>12}{'p95 ms':>12}{'server':>12}{'database':>12}{'KB':>8}{'KB':>8}")
+    with tempfile.TemporaryDirectory() as folder:
+        system = System(url, Path(folder), {"PRODUCTATOR_AUTH": "write"})
+        try:
+            api = system.api()
+            for label, address in _PATHS.items():
+                path, _, part = address.format(**given).partition("#")
+                _measure_one(api, label, path, {"X-Page-Part": part} if part else {}, runs)
+        finally:
+            system.stop_all()
+    engine.dispose()
 
 
-def _get(client: FlaskClient, path: str, headers: dict[str, str]) -> bytes:
-    response = client.get(path, headers=headers)
+def _measure_one(api: Api, label: str, path: str, headers: dict[str, str], runs: int) -> None:
+    headers = {"Accept": "text/html"} | headers
+    page = _get(api, path, headers)
+    logged = len(_TIMES.findall(api.printed))
+    times = sorted(_milliseconds(api, path, headers) for _ in range(runs))
+
+    def is_logged() -> bool:
+        """The server has written a line for each request."""
+        return len(_TIMES.findall(api.printed)) >= logged + runs
+
+    eventually(is_logged)
+    found = [(float(server), float(database)) for server, database in _TIMES.findall(api.printed)[logged:]]
+    server, database = (_p95([each[column] for each in found]) for column in (0, 1))
+    sizes = f"{len(page) / 1000:8.1f}{len(gzip.compress(page)) / 1000:8.1f}"
+    total = f"{statistics.median(times):12.1f}{_p95(times):12.1f}"
+    print(f"{label:32}{total}{server:12.1f}{database:12.1f}{sizes}", flush=True)
+
+
+def _p95(times: Sequence[float]) -> float:
+    return sorted(times)[int(len(times) * 0.95)]
+
+
+def _get(api: Api, path: str, headers: dict[str, str]) -> bytes:
+    response = requests.get(api.url(path), headers=headers, timeout=60)
     assert response.status_code == HTTPStatus.OK, response.text
-    return bytes(response.data)
+    return response.content
 
 
-def _milliseconds(client: FlaskClient, path: str, headers: dict[str, str]) -> float:
+def _milliseconds(api: Api, path: str, headers: dict[str, str]) -> float:
     began = time.perf_counter()
-    _get(client, path, headers)
+    _get(api, path, headers)
     return (time.perf_counter() - began) * 1_000
 
 

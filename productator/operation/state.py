@@ -1,15 +1,17 @@
 """The state of the system: products and their ages, refreshers, hours, database; one sentence says the most.
 
 One read of all of `refreshes` gives the figures of products. That takes about a second for a million, so
-the state is kept for a while, and longer if it took longer.
+they are kept for a while, and longer if they took longer. What refreshers say of themselves is some seconds
+old at most, however many products there are: an outage is seen at once.
 """
 
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, case, func, select, text
 from sqlalchemy.orm import InstrumentedAttribute
@@ -58,8 +60,25 @@ class DatabaseFacts:
     expected_schema: str
 
 
+class MeasuredProducts(NamedTuple):
+    measured_at: datetime
+    figures: ProductFigures
+    most_failing: Sequence[FailingProduct]
+
+
+class Programs(NamedTuple):
+    """What refreshers and the database say of themselves, and when they were asked."""
+
+    now: datetime
+    refreshers: Sequence[LivingRefresher]
+    hours: Sequence[Hour]
+    database: DatabaseFacts
+
+
 @dataclass(frozen=True)
 class SystemState:
+    now: datetime
+    # When products were counted.
     measured_at: datetime
     products: ProductFigures
     # Those with most failures in a row.
@@ -70,7 +89,7 @@ class SystemState:
 
     @property
     def living(self) -> list[LivingRefresher]:
-        return [each for each in self.refreshers if each.is_alive(now=self.measured_at)]
+        return [each for each in self.refreshers if each.is_alive(now=self.now)]
 
     @property
     def down_since(self) -> datetime | None:
@@ -83,37 +102,78 @@ class SystemState:
         return bool(self.living) and self.down_since is None and not self.products.stale
 
 
-class KeptState:
-    """The last state that was read; one thread at a time reads a new one."""
+Value = TypeVar("Value")
 
-    def __init__(self) -> None:
+
+class _Kept(Generic[Value]):
+    """The last value that was read; one thread at a time reads a new one."""
+
+    def __init__(self, kept_s: float, *, share: float = 0) -> None:
+        self._kept_s = kept_s
+        self._share = share
         self._lock = threading.Lock()
-        self._state: SystemState | None = None
+        self._value: Value | None = None
         self._until = 0.0
 
-    def get(self, read: Callable[[], SystemState]) -> SystemState:
-        if not self._lock.acquire(timeout=0 if self._state else _LONGEST_WAIT_S):
-            if self._state is None:
+    def get(self, read: Callable[[], Value]) -> Value:
+        if not self._lock.acquire(timeout=0 if self._value else _LONGEST_WAIT_S):
+            if self._value is None:
                 raise DatabaseUnavailable
-            return self._state
+            return self._value
         try:
             began = time.monotonic()
-            if self._state is None or began >= self._until:
-                self._state = read()
+            if self._value is None or began >= self._until:
+                self._value = read()
                 ended = time.monotonic()
-                self._until = ended + max(_KEPT_S, _SHARE * (ended - began))
-            return self._state
+                self._until = ended + max(self._kept_s, self._share * (ended - began))
+            return self._value
         finally:
             self._lock.release()
 
 
-def read(connection: Connection, *, now: datetime, stale_after: timedelta) -> SystemState:
+class KeptState:
+    def __init__(self, *, programs_kept_s: float = _KEPT_S) -> None:
+        self._products: _Kept[MeasuredProducts] = _Kept(_KEPT_S, share=_SHARE)
+        self._programs: _Kept[Programs] = _Kept(programs_kept_s)
+
+    def get(
+        self,
+        connect: Callable[[], AbstractContextManager[Connection]],
+        *,
+        now: datetime,
+        stale_after: timedelta,
+    ) -> SystemState:
+        def read_products() -> MeasuredProducts:
+            with connect() as connection:
+                return _products(connection, now=now, stale_after=stale_after)
+
+        def read_programs() -> Programs:
+            with connect() as connection:
+                return _programs(connection, now=now)
+
+        products = self._products.get(read_products)
+        programs = self._programs.get(read_programs)
+        return SystemState(
+            now=programs.now,
+            measured_at=products.measured_at,
+            products=products.figures,
+            most_failing=products.most_failing,
+            refreshers=programs.refreshers,
+            hours=programs.hours,
+            database=programs.database,
+        )
+
+
+def _products(connection: Connection, *, now: datetime, stale_after: timedelta) -> MeasuredProducts:
     now = connection.scalar(select(ServerTime())) or now
     figures = _figures(connection, now=now, since=now - stale_after)
-    return SystemState(
-        measured_at=now,
-        products=figures,
-        most_failing=_most_failing(connection) if figures.failing else [],
+    return MeasuredProducts(now, figures, _most_failing(connection) if figures.failing else [])
+
+
+def _programs(connection: Connection, *, now: datetime) -> Programs:
+    now = connection.scalar(select(ServerTime())) or now
+    return Programs(
+        now=now,
         refreshers=heartbeats.read(connection),
         hours=heartbeats.hours(connection, now=now),
         database=_database(connection),
@@ -124,21 +184,25 @@ def _figures(connection: Connection, *, now: datetime, since: datetime) -> Produ
     counted = connection.execute(
         select(
             func.count(),
-            _number(Refresh.refreshed_at >= since),
+            func.count(Refresh.refreshed_at),
             _number(Refresh.refreshed_at < since),
             _number(Refresh.pending),
             _number(Refresh.failures > 0),
-            _number(Refresh.due_at <= now),
-            func.min(Refresh.due_at),
             func.min(Refresh.refreshed_at),
         )
     ).one()
-    total, fresh, stale, pending, failing, due, first_due, oldest = counted
+    total, with_offers, stale, pending, failing, oldest = counted
+    # Both values of `pending` are named so that two short ranges of the index are read.
+    due, first_due = connection.execute(
+        select(func.count(), func.min(Refresh.due_at)).where(
+            Refresh.pending.in_([False, True]), Refresh.due_at <= now
+        )
+    ).one()
     return ProductFigures(
         total=total,
-        fresh=fresh,
+        fresh=with_offers - stale,
         stale=stale,
-        without_offers=total - fresh - stale,
+        without_offers=total - with_offers,
         pending=pending,
         failing=failing,
         due=due,

@@ -13,7 +13,7 @@ def sentence(state: SystemState) -> str:
     if not state.living:
         return f"No refresher is running; prices are as last seen{_oldest(state)}."
     if state.down_since is not None:
-        down_s = (state.measured_at - state.down_since).total_seconds()
+        down_s = (state.now - state.down_since).total_seconds()
         return f"The Offers service has been down for {duration(down_s)}; prices are as last seen."
     if products.stale:
         old = _counted(products.stale, products.total, "has", "have")

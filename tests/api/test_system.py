@@ -188,6 +188,22 @@ def test_the_state_is_kept_for_some_seconds(app: Flask, client: FlaskClient) -> 
     assert again.status_code == 304
 
 
+def test_an_outage_is_seen_though_the_products_were_counted_before(
+    app: Flask, client: FlaskClient, sessions: Sessions
+) -> None:
+    """Counting very many products takes seconds, so it is done only now and then."""
+    app.extensions["productator-system"] = KeptState(programs_kept_s=0)
+    refreshed_product(sessions)
+    beat(sessions)
+    before = client.get(SYSTEM).get_json()
+    beat(sessions, down_since=utc_now() - timedelta(minutes=4, seconds=5))
+    after = client.get(SYSTEM).get_json()
+
+    assert before["status"] == "ok"
+    assert after["measured_at"] == before["measured_at"]
+    assert after["summary"].startswith("The Offers service has been down for 4 min")
+
+
 @pytest.mark.parametrize(("mode", "status"), [("off", 200), ("write", 200), ("all", 401)])
 def test_reading_it_needs_a_token_where_reading_does(
     guarded: Callable[..., FlaskClient], mode: str, status: int

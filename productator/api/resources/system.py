@@ -11,7 +11,7 @@ from productator.api.conventions.responses import json_response
 from productator.api.schemas.system import RetentionJson, VersionsJson, system_json
 from productator.database.web import reading
 from productator.domain import STALE_AFTER_PERIODS, Retention, utc_now
-from productator.operation.state import KeptState, SystemState, read
+from productator.operation.state import KeptState, SystemState
 
 system = Blueprint("system", __name__, url_prefix="/api/v1/system")
 
@@ -32,7 +32,8 @@ def get_system() -> Response:
 
 def current_state() -> SystemState:
     kept: KeptState = current_app.extensions[_EXTENSION]
-    return kept.get(_read)
+    stale_after = timedelta(seconds=STALE_AFTER_PERIODS * current_app.config["REFRESHER_PERIOD_S"])
+    return kept.get(reading, now=utc_now(), stale_after=stale_after)
 
 
 def retention() -> RetentionJson:
@@ -47,9 +48,3 @@ def retention() -> RetentionJson:
 
 def versions() -> VersionsJson:
     return {"productator": metadata.version("productator"), "python": platform.python_version()}
-
-
-def _read() -> SystemState:
-    stale_after = timedelta(seconds=STALE_AFTER_PERIODS * current_app.config["REFRESHER_PERIOD_S"])
-    with reading() as connection:
-        return read(connection, now=utc_now(), stale_after=stale_after)

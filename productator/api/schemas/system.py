@@ -83,7 +83,10 @@ class VersionsJson(TypedDict):
 class SystemJson(TypedDict):
     summary: Annotated[str, Field(description="What matters most, in one sentence.")]
     status: Literal["ok", "degraded"]
-    measured_at: Annotated[Time, Field(description="The figures are kept for five seconds or more.")]
+    measured_at: Annotated[
+        Time,
+        Field(description="When products were counted: five seconds ago or less, unless that takes long."),
+    ]
     products: ProductFiguresJson
     most_failing: Annotated[list[FailingProductJson], Field(max_length=20)]
     offers_service: OffersServiceJson
@@ -126,7 +129,7 @@ def system_json(state: SystemState, *, retention: RetentionJson, versions: Versi
             "state": "down" if state.down_since else "up" if state.living else "unknown",
             "down_since": _time(state.down_since),
         },
-        "refreshers": [_refresher_json(each, now=state.measured_at) for each in state.refreshers],
+        "refreshers": [_refresher_json(each, now=state.now) for each in state.refreshers],
         "hours": [
             {
                 "starts_at": time_json(each.starts_at),
