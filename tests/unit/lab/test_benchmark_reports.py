@@ -23,6 +23,13 @@ def test_a_section_that_the_document_does_not_have_is_an_error() -> None:
         report.with_section("before", "b", "new")
 
 
+@pytest.mark.parametrize("name", ["requests", "refresher", "growth"])
+def test_the_document_has_a_section_for_each_command(name: str) -> None:
+    document = report.DOCUMENT.read_text(encoding="utf-8")
+
+    assert report.with_section(document, name, "new") != document
+
+
 def test_bars_are_as_long_as_their_values() -> None:
     drawing = ElementTree.fromstring(plots.bars({"reads & writes": {"ours": 50, "peer": 100}}, unit="µs"))
 
