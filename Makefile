@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run bootstrap run-api refresh notify serve simulator tests tests-all lint format bench bench-tools bench-refresher bench-growth bench-catalogue bench-walk proofs fuzz chaos dump settings openapi screenshots bench-pages wheel lock deploy-tools clean
+.PHONY: help run bootstrap run-api refresh notify serve simulator tests tests-all lint format bench bench-refresher bench-catalogue bench-walk proofs fuzz chaos dump settings openapi screenshots bench-pages wheel lock deploy-tools clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -67,6 +67,7 @@ format: bootstrap ## Formats the code
 	ruff format .
 	ruff check --fix .
 
+.PHONY: bench-tools bench-growth
 PEERS := .venv-bench
 INSTALL_PEERS := $(PEERS)/bin/pip install --quiet --disable-pip-version-check --require-hashes
 bench-tools: $(PEERS)/.installed ## Installs what `make bench` compares with: FastAPI, Django, Flask-SQLAlchemy, Falcon

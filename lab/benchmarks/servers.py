@@ -66,7 +66,7 @@ def ours(system: System) -> Server:
 
 def ours_proxied(system: System) -> Server:
     api = system.api(PRODUCTATOR_TRUSTED_PROXIES="1")
-    return Server("ours, through nginx", (start_proxy(system, "proxy", api.port), api))
+    return Server("ours, through nginx", (start_proxy(system, api.port), api))
 
 
 def peers(system: System) -> list[Server]:

@@ -8,7 +8,6 @@ from sqlalchemy import Table, func, select
 from sqlalchemy.orm import Session
 
 from productator.database.bulk import replace_rows
-from productator.database.number_lists import in_list
 from productator.models import Offer, ProductPrice, Refresh
 from productator.prices import records
 from productator.prices.day_lows import DAYS, DayLows, lows_in, observed, of_history, text_of
@@ -16,9 +15,7 @@ from productator.prices.segments import DAY, EPOCH, TimeRange, microseconds
 
 _PRICES = cast("Table", ProductPrice.__table__)
 _NAMES = ("product_id", "lowest_price", "change_permille", "is_lowest", "day", "day_lows")
-_KNOWN = select(_PRICES.c.product_id, _PRICES.c.lowest_price, _PRICES.c.day, _PRICES.c.day_lows).where(
-    in_list(_PRICES.c.product_id, "product_ids")
-)
+_KNOWN = (_PRICES.c.product_id, _PRICES.c.lowest_price, _PRICES.c.day, _PRICES.c.day_lows)
 # Some hundredths of a second's work, and no lock lasts longer.
 _PRODUCTS_A_STEP = 200
 # A product without a row may have very many records.
@@ -94,7 +91,7 @@ def _from_history(session: Session, product_id: int, lowest_price: int | None, n
 
 
 def _known(session: Session, product_ids: Iterable[int]) -> dict[int, DayLows]:
-    rows = session.connection().execute(_KNOWN, {"product_ids": product_ids})
+    rows = session.connection().execute(select(*_KNOWN).where(_PRICES.c.product_id.in_(list(product_ids))))
     return {product_id: DayLows(price, day, lows_in(lows)) for product_id, price, day, lows in rows}
 
 
