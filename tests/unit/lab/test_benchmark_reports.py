@@ -38,6 +38,18 @@ def test_bars_are_as_long_as_their_values() -> None:
     assert "reads & writes" in [text.text for text in drawing.iter(f"{SVG}text")]
 
 
+def test_there_may_be_more_bars_and_lines_than_colours() -> None:
+    names = [f"server {number}" for number in range(20)]
+
+    drawn = ElementTree.fromstring(plots.bars({"reads": dict.fromkeys(names, 1.0)}, unit="µs"))
+    plotted = ElementTree.fromstring(
+        plots.lines(dict.fromkeys(names, [(1, 5.0), (10, 6.0)]), unit="µs", things="products")
+    )
+
+    assert len(list(drawn.iter(f"{SVG}rect"))) == 20
+    assert len([path for path in plotted.iter(f"{SVG}path") if path.get("fill") == "none"]) == 20
+
+
 def test_a_line_of_equal_values_is_flat() -> None:
     series = {"a read": [(1_000, 5.0), (100_000, 5.0)], "a list": [(1_000, 5.0), (100_000, 9.0)]}
 
