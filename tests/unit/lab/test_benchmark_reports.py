@@ -43,7 +43,7 @@ def test_there_may_be_more_bars_and_lines_than_colours() -> None:
 
     drawn = ElementTree.fromstring(plots.bars({"reads": dict.fromkeys(names, 1.0)}, unit="µs"))
     plotted = ElementTree.fromstring(
-        plots.lines(dict.fromkeys(names, [(1, 5.0), (10, 6.0)]), unit="µs", things="products")
+        plots.lines({name: [(1, 5.0), (10, 6.0)] for name in names}, unit="µs", things="products")
     )
 
     assert len(list(drawn.iter(f"{SVG}rect"))) == 20
