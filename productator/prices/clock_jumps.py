@@ -20,7 +20,7 @@ from productator.prices.history_tables import (
     CHANGES,
     POINT_COLUMNS,
     POINTS,
-    RECORDED_SINCE,
+    recorded_since,
 )
 
 log = logging.getLogger(__name__)
@@ -89,9 +89,8 @@ def move_some_to_now(session: Session, *, after: int) -> int:
     if not product_ids:
         return 0
     now = clocks(session)
-    recorded = {"since": now.future, "product_ids": product_ids}
-    found = session.connection().execute(RECORDED_SINCE, recorded)
-    ahead: list[int] = sorted({product_id for product_id, *_ in found})[:_MOVED_A_STEP]
+    found = recorded_since(session.connection(), now.future, product_ids)
+    ahead = sorted({product_id for product_id, _ in found})[:_MOVED_A_STEP]
     if ahead:
         # As everybody does who changes a product's offers: a cluster refuses one of two such commits.
         session.connection().execute(

@@ -1,11 +1,12 @@
 """The tables of history, as those need them who write many rows."""
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import cast
 
-from sqlalchemy import Table, bindparam, func, select, union_all
+from sqlalchemy import BigInteger, Connection, Table, bindparam, func, select, union_all
 
 from productator.database.column_types import UtcDateTime
-from productator.database.number_lists import in_list
 from productator.models import OfferChange, PricePoint
 from productator.prices.changes import Aggregate, OfferEvent
 
@@ -15,13 +16,27 @@ CHANGE_COLUMNS = ("product_id", "changed_at", *OfferEvent._fields)
 # Of a raw point.
 POINT_COLUMNS = ("product_id", "starts_at", "resolution_s", *Aggregate._fields)
 
-# The products of `product_ids` that have a record of the time `since` or later, and its time; there is hardly
-# ever one. Nobody reads the number: without it MySQL skips from product to product through the whole table.
-RECORDED_SINCE = union_all(
+
+# The ids are part of the statement: the driver looks at each of hundreds of parameters.
+_IDS = bindparam("product_ids", type_=BigInteger, expanding=True, literal_execute=True)
+_TIME = bindparam("time", type_=UtcDateTime)
+_RECORDED_SINCE = union_all(
     *(
-        select(table.c.product_id, func.max(time), func.count())
-        .where(in_list(table.c.product_id, "product_ids"), time >= bindparam("since", type_=UtcDateTime))
-        .group_by(table.c.product_id)
-        for table, time in ((CHANGES, CHANGES.c.changed_at), (POINTS, POINTS.c.starts_at))
+        # Nobody reads the number. Without it MySQL skips from product to product through the whole table.
+        select(product_id, func.max(recorded_at), func.count())
+        .where(product_id.in_(_IDS), recorded_at >= _TIME)
+        .group_by(product_id)
+        for product_id, recorded_at in (
+            (OfferChange.product_id, OfferChange.changed_at),
+            (PricePoint.product_id, PricePoint.starts_at),
+        )
     )
 )
+
+
+def recorded_since(
+    connection: Connection, time: datetime, product_ids: Iterable[int]
+) -> list[tuple[int, datetime]]:
+    """The products that have a record of that time or later, and its time; there is hardly ever one."""
+    found = connection.execute(_RECORDED_SINCE, {"product_ids": sorted(product_ids), "time": time})
+    return [(product_id, recorded_at) for product_id, recorded_at, _ in found]

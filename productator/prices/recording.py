@@ -10,7 +10,7 @@ from productator.database.bulk import insert_rows
 from productator.prices import changes, clock_jumps, outbox, product_prices
 from productator.prices.changes import Aggregate, Offers
 from productator.prices.clock_jumps import CLOCKS_DIFFER, TICK
-from productator.prices.history_tables import CHANGE_COLUMNS, CHANGES, POINT_COLUMNS, POINTS, RECORDED_SINCE
+from productator.prices.history_tables import CHANGE_COLUMNS, CHANGES, POINT_COLUMNS, POINTS, recorded_since
 
 
 class Observation(NamedTuple):
@@ -49,11 +49,10 @@ def _times(session: Session, observations: Iterable[Observation]) -> dict[int, d
         each.product_id: each.at if each.at <= now.earliest + CLOCKS_DIFFER else now.earliest
         for each in observations
     }
-    recorded = {"since": min(times.values()), "product_ids": times}
-    found = session.connection().execute(RECORDED_SINCE, recorded).all()
-    ahead = {product_id for product_id, recorded_at, _ in found if recorded_at > now.future}
+    found = recorded_since(session.connection(), min(times.values()), times)
+    ahead = {product_id for product_id, recorded_at in found if recorded_at > now.future}
     moved = clock_jumps.move_to_now(session, ahead, now) if ahead else {}
-    for product_id, recorded_at, _ in found:
+    for product_id, recorded_at in found:
         times[product_id] = max(times[product_id], moved.get(product_id, recorded_at) + TICK)
     return times
 
