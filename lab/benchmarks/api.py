@@ -11,7 +11,7 @@ The latest full run is a table and a plot in docs/performance.md.
 import os
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +39,7 @@ from lab.processes.system import System
 _PERIOD_S = 10  # of the refresher: 10,000 products in it are 1,000 a second
 _CHANGED_PERCENT = 10
 _LATENCY_S = 0.1
-_WARM_UP_S = 0.5
+_WARM_UP_S = 1
 
 
 @dataclass(frozen=True)
@@ -88,20 +88,25 @@ def main(*, short: bool, only: str) -> None:
         running.callback(system.stop_all)
         bench = Bench(lab, system, rounds=rounds, seconds=seconds, only=only)
         found = list(bench.run())
-    rows = [[each.scenario, each.server, *each.row()] for each in found]
-    head = ("request", "server", "processor", "database", "requests/s", "p50", "p99", "memory a worker")
-    written = report.table(head, rows)
-    print(written)
+    print(_table(found))
     if not short and not only:
-        about = f"{report.machine(load)}; medians of {rounds} rounds of {seconds} s."
-        report.write_section(
-            "requests", f"{about}\n\n![Processor time a request](plots/requests.svg)\n\n{written}"
-        )
-        report.write_plot("requests", bars(_processor_us(found), unit="µs"))
+        write_report(found, f"{report.machine(load)}; medians of {rounds} rounds of {seconds} s.")
+
+
+def write_report(found: Sequence[Figures], about: str) -> None:
+    """Writes the document's section and its plot."""
+    plot = "![Processor time a request](plots/requests.svg)"
+    report.write_section("requests", f"{about}\n\n{plot}\n\n{_table(found)}")
+    report.write_plot("requests", bars(_processor_us(found), unit="µs"))
+
+
+def _table(found: Iterable[Figures]) -> str:
+    head = ("request", "server", "processor", "database", "requests/s", "p50", "p99", "memory a worker")
+    return report.table(head, ([each.scenario, each.server, *each.row()] for each in found))
 
 
 class Bench:
-    def __init__(self, lab: Laboratory, system: System, *, rounds: int, seconds: float, only: str) -> None:
+    def __init__(self, lab: Laboratory, system: System, *, rounds: int, seconds: int, only: str) -> None:
         self._lab = lab
         self._folder = system.folder
         self._rounds = rounds

@@ -43,8 +43,8 @@ Series = dict[str, list[tuple[float, float]]]
 @click.command()
 @click.option("--products", "most_products", default=1_000_000, show_default=True)
 @click.option("--changes", "most_changes", default=100_000_000, show_default=True)
-@click.option("--seconds", default=5.0, show_default=True, help="How long each read is asked for.")
-def main(most_products: int, most_changes: int, seconds: float) -> None:
+@click.option("--seconds", default=5, show_default=True, help="How long each read is asked for.")
+def main(most_products: int, most_changes: int, seconds: int) -> None:
     wrk.require()
     load = os.getloadavg()
     products = [each for each in (1_000, 100_000, 1_000_000) if each <= most_products]
@@ -54,7 +54,7 @@ def main(most_products: int, most_changes: int, seconds: float) -> None:
     report.write_plot("growth-products", lines(reads, unit="µs", things="products"))
     report.write_plot("growth-changes", lines(among_changes, unit="µs", things="changes"))
     parts = [
-        f"{report.machine(load)}; {seconds:g} s each.",
+        f"{report.machine(load)}; {seconds} s each.",
         "![Reads among products](plots/growth-products.svg)",
         _table("products", products, reads),
         "![Reads among changes](plots/growth-changes.svg)",
@@ -67,7 +67,7 @@ def _series(
     sizes: list[int],
     paths: Mapping[str, str],
     fill: Callable[[Laboratory, int], int],
-    seconds: float,
+    seconds: int,
 ) -> Series:
     found: Series = {name: [] for name in paths}
     for size in sizes:
@@ -101,7 +101,7 @@ def _fill_history(lab: Laboratory, changes: int) -> int:
     return products
 
 
-def _microseconds(lab: Laboratory, server: servers.Server, script: Path, seconds: float) -> float:
+def _microseconds(lab: Laboratory, server: servers.Server, script: Path, seconds: int) -> float:
     """Of the API and the database, for a request."""
     wrk.run(script, server.address, clients=8, seconds=_WARM_UP_S)
     before = server.processor_s + processor_s(lab.server_pid)

@@ -50,10 +50,17 @@ class MeasuredRefresher:
         self._process = process
 
     def run(self) -> RefreshRun:
+        self.start()
+        return self.result()
+
+    def start(self) -> None:
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
         self._process.stdin.write("go\n")
         self._process.stdin.flush()
+
+    def result(self) -> RefreshRun:
+        """Waits for the end of the run that was started."""
+        assert self._process.stdout is not None
         run = RefreshRun(**json.loads(self._process.stdout.readline()))
         assert run.succeeded, "not everything could be refreshed"
         return run

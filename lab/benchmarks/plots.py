@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import cycle
 from math import log10
 
 from productator.web.charts.scales import Scale, ticks
@@ -17,7 +18,7 @@ _HEIGHT, _MARGIN = 300, 70
 def bars(groups: Mapping[str, Mapping[str, float]], *, unit: str) -> str:
     """For each group its title, and below it a bar for each name, with the value behind it."""
     names = list(dict.fromkeys(name for group in groups.values() for name in group))
-    colours = dict(zip(names, _COLOURS, strict=False))
+    colours = dict(zip(names, cycle(_COLOURS), strict=False))
     most = max(value for group in groups.values() for value in group.values())
     x = Scale(0, most, 0, _WIDTH - _LABELS - 70)
     drawn, y = [], 0
@@ -58,7 +59,7 @@ def lines(series: Mapping[str, Sequence[tuple[float, float]]], *, unit: str, thi
     ]
     drawn.append(_text((_MARGIN + _WIDTH - _LABELS) / 2, _HEIGHT - 4, things, anchor="middle"))
     labels = _spread([y.at(each[-1][1]) for each in series.values()])
-    for (name, each), colour, label in zip(series.items(), _COLOURS, labels, strict=False):
+    for (name, each), colour, label in zip(series.items(), cycle(_COLOURS), labels, strict=False):
         path = "L".join(f"{x.at(log10(at)):g} {y.at(value):g}" for at, value in each)
         drawn.append(f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
         drawn.append(_text(_WIDTH - _LABELS + 8, label + 4, name, fill=colour))

@@ -1,7 +1,9 @@
 """How fast the refresher is, end to end: from the first claim to the last commit, on a MariaDB of its own.
 
 python -m lab.benchmarks.refresher ...
-    compare   with 0 %, 10 % and 100 % of the offers changed; beside two loops
+    compare   with 0 %, 10 % and 100 % of the offers changed; beside two loops. Writes docs/performance.md
+    together  two refreshers beside one, in turns
+    history   without latency, with and without recording history, in turns
     rules     with no alert rule, and with one for each product, in turns
     growth    1,000, 10,000, 100,000 products: the cost of one, the plans of claims
     steady    30,000 products every 30 s: how old their offers get
@@ -11,14 +13,14 @@ Each figure is a line of JSON. The service is `lab.benchmarks.upstream`: 10 offe
 The refresher is one process, started before and warm. On a busy machine compare processor seconds.
 """
 
-import json
-from typing import Any
+import os
 
 import click
 
-from lab.benchmarks import loops
+from lab.benchmarks import loops, report
 from lab.benchmarks.claim_plans import claim_cost_us, claim_plans
-from lab.benchmarks.laboratory import Laboratory, MeasuredRefresher, laboratory, processor_s
+from lab.benchmarks.laboratory import laboratory
+from lab.benchmarks.refresher_runs import beside_two, measure, measure_again, say, table, without_history
 from lab.benchmarks.steady import observe
 from lab.benchmarks.write_counts import WriteCounts
 
@@ -33,27 +35,47 @@ def main() -> None:
     """Measures the refresher."""
 
 
-def say(what: str, **figures: Any) -> None:
-    rounded = {key: round(value, 4) if isinstance(value, float) else value for key, value in figures.items()}
-    print(json.dumps({"what": what, **rounded}), flush=True)
-
-
 @main.command()
 @click.option("--products", default=10_000, show_default=True)
 @_latency
 @_database_url
 def compare(products: int, latency: float, database_url: str | None) -> None:
     """The refresher beside the loops that most people write."""
+    load = os.getloadavg()
     with laboratory(database_url, latency_s=latency) as lab, lab.refresher() as refresher:
         lab.add_products(products)
-        measure(lab, refresher, "registered and read for the first time")
-        for percent in (0, 10, 100):
-            for _ in range(2):
-                measure_again(lab, refresher, percent)
+        found = [measure(lab, refresher, "registered and read for the first time")]
+        for percent, runs in ((0, 2), (10, 5), (100, 2)):
+            found += [measure_again(lab, refresher, percent) for _ in range(runs)]
         loop = loops.one_after_the_other(lab.engine, lab.address, 100)
-        say("requests, one after the other", products_per_s=loop)
+        found.append(say("requests, one after the other", products_per_s=loop))
         threads = loops.in_threads(lab.engine, lab.address, 2_000)
-        say(f"requests.Session, {loops.THREADS} threads", products_per_s=threads)
+        found.append(say(f"requests.Session, {loops.THREADS} threads", products_per_s=threads))
+        found += beside_two(lab, products, rounds=3)
+    # The server of an address of one's own has one empty database only, which is used now.
+    if database_url is None:
+        found += without_history(products, rounds=5)
+        about = f"{report.machine(load)}; {products:,} products, {latency * 1_000:.0f} ms latency."
+        report.write_section("refresher", f"{about}\n\n{table(found)}")
+
+
+@main.command()
+@click.option("--products", default=10_000, show_default=True)
+@_latency
+@_database_url
+def together(products: int, latency: float, database_url: str | None) -> None:
+    """Two refreshers that share the work, beside one, with 10 % of the offers changed."""
+    with laboratory(database_url, latency_s=latency) as lab, lab.refresher() as refresher:
+        lab.add_products(products)
+        refresher.run()
+        beside_two(lab, products, rounds=5)
+
+
+@main.command()
+@click.option("--products", default=10_000, show_default=True)
+def history(products: int) -> None:
+    """What recording 10 % of changed offers costs, without latency."""
+    without_history(products, rounds=5)
 
 
 @main.command()
@@ -139,33 +161,6 @@ def cycles(products: int, count: int, database_url: str | None) -> None:
         say("rows written by unchanged cycles", cycles=count, products=products, **written)
         if written != expected:
             raise click.ClickException(f"Expected were {expected}.")
-
-
-def measure_again(lab: Laboratory, refresher: MeasuredRefresher, percent: float) -> None:
-    moved = lab.move_prices(percent)
-    lab.make_due()
-    measure(lab, refresher, f"{percent:g} % of the offers changed", offers_changed=moved)
-
-
-def measure(lab: Laboratory, refresher: MeasuredRefresher, what: str, **figures: Any) -> None:
-    """One run over everything that is due."""
-    others = {"database": lab.server_pid, "upstream": lab.upstream_pid}
-    before = {name: processor_s(pid) for name, pid in others.items()}
-    run = refresher.run()
-    per_10_000 = 10_000 / run.refreshed
-    used = {
-        f"{name}_processor_s_per_10_000": (processor_s(pid) - before[name]) * per_10_000
-        for name, pid in others.items()
-    }
-    say(
-        what,
-        products=run.refreshed,
-        products_per_s=run.refreshed / run.seconds,
-        processor_s_per_10_000=run.processor_s * per_10_000,
-        peak_mib=run.peak_mib,
-        **used,
-        **figures,
-    )
 
 
 if __name__ == "__main__":

@@ -65,7 +65,8 @@ def ours(system: System) -> Server:
 
 
 def ours_proxied(system: System) -> Server:
-    api = system.api(PRODUCTATOR_TRUSTED_PROXIES="1")
+    # As docker-compose sets them.
+    api = system.api(PRODUCTATOR_TRUSTED_PROXIES="1", PRODUCTATOR_CACHE_S="1")
     return Server("ours, through nginx", (start_proxy(system, api.port), api))
 
 

@@ -52,7 +52,7 @@ def write_script(file: Path, request: str, *, before: str = "") -> None:
     file.write_text(_SCRIPT.format(request=request, before=before))
 
 
-def run(script: Path, address: str, *, clients: int, seconds: float) -> Answers:
-    command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds:g}s", "-s", str(script), address]
+def run(script: Path, address: str, *, clients: int, seconds: int) -> Answers:
+    command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "-s", str(script), address]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return Answers(**json.loads(printed.splitlines()[-1]))

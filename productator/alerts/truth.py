@@ -113,7 +113,7 @@ def _shown(
 
 def _holds_for_any(connection: Connection, rule: RuleRow, state: _StateNow) -> bool | None:
     """The states tell only of products that have changed since the rule was made."""
-    if state.holds or Kind(rule.kind) in rules.WATCHED_KINDS:
+    if state.holds or Kind(rule.kind) in WATCHED_KINDS:
         return state.holds
     lowest = ProductPrice.lowest_price
     conditions = {
