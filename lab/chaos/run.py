@@ -18,7 +18,6 @@ from lab.chaos.servers import DatabaseServers
 from lab.chaos.stored_state import check_stored_state
 from lab.chaos.told_events import (
     check_told_events,
-    free_deliveries,
     is_all_told,
     look_at_everything,
 )
@@ -153,7 +152,6 @@ class _Run:
         findings.expect(exits == [0] * self.plan.notifiers, f"exit codes of notifiers at the end: {exits}")
         engine = self.catalogue.engine
         self.receivers.is_moody = False
-        free_deliveries(engine)
         look_at_everything(engine)
         last = self.system.notifier()
         eventually(lambda: is_all_told(engine), within_s=_TELLING_S)

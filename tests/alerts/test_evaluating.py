@@ -293,7 +293,7 @@ def reads_of(table: str, *, fail: Engine) -> Iterator[None]:
     """Within the block the database has no such table, which is an error that passes."""
 
     def rename(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> Any:
-        is_read = statement.startswith("SELECT") and f"{table}.product_id =" in statement
+        is_read = statement.startswith("SELECT") and f"{table}.product_id IN" in statement
         return (statement.replace(table, f"{table}_away") if is_read else statement), parameters
 
     event.listen(fail, "before_cursor_execute", rename, retval=True)

@@ -15,9 +15,16 @@ KINDS = [Kind.THRESHOLD, Kind.DROP, Kind.RISE, Kind.BACK_IN_STOCK, Kind.OUT_OF_S
 BEGINS = 100 * SECOND
 
 
-def rule_of(kind: Kind, **fields: int) -> PlainRule:
-    rule = PlainRule(1, str(kind), 1, 100, 10, confirm=0, cooldown=0, rearm_percent=2, counts_from=BEGINS)
-    return rule._replace(**fields)
+def rule_of(
+    kind: Kind,
+    *,
+    price: int = 100,
+    percent: int = 10,
+    confirm: int = 0,
+    cooldown: int = 0,
+    rearm_percent: int = 2,
+) -> PlainRule:
+    return PlainRule(1, kind, 1, price, percent, confirm, cooldown, rearm_percent, counts_from=BEGINS)
 
 
 def history_of(*stretches: tuple[int, int | None]) -> list[Stretch]:
