@@ -20,6 +20,7 @@ from lab.chaos.told_events import (
     check_told_events,
     is_all_told,
     look_at_everything,
+    waiting,
 )
 from lab.chaos.waits import LongestWaits, ScheduleObserver
 from lab.processes.api import Api
@@ -33,7 +34,7 @@ from productator.domain import utc_now
 
 _SLACK_S = 10.0
 # For the calls that hang when the receivers get well, and their second tries.
-_TELLING_S = 120.0
+_TELLING_S = 300.0
 # Callers write offers of few products, so that they often meet the refresher there.
 _WRITTEN_PRODUCTS = 20
 _PRICES_A_WRITER = 1_000_000
@@ -154,7 +155,10 @@ class _Run:
         self.receivers.is_moody = False
         look_at_everything(engine)
         last = self.system.notifier()
-        eventually(lambda: is_all_told(engine), within_s=_TELLING_S)
+        try:
+            eventually(lambda: is_all_told(engine), within_s=_TELLING_S)
+        except AssertionError:
+            findings.expect(False, f"everything was told within {_TELLING_S:g} s: {waiting(engine)}")
         last.stop()
         check_told_events(engine, self.receivers, self.plan, findings)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import Engine, func, insert, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from lab.chaos.plain_firing import PlainRule, Stretch, told
@@ -59,6 +59,12 @@ def is_all_told(engine: Engine) -> bool:
 
     # The notifier writes the same rows.
     return run_transaction(sessionmaker(engine), hurry)
+
+
+def waiting(engine: Engine) -> str:
+    (noted,) = _rows(engine, select(func.count()).select_from(ChangedProduct))
+    pending = select(Delivery.last_error, func.count()).where(Delivery.status == "pending")
+    return f"{noted[0]} products noted, pending {_rows(engine, pending.group_by(Delivery.last_error))}"
 
 
 def check_told_events(engine: Engine, receivers: Receivers, plan: Plan, findings: Findings) -> None:
