@@ -153,10 +153,10 @@ class _Run:
         findings.expect(exits == [0] * self.plan.notifiers, f"exit codes of notifiers at the end: {exits}")
         engine = self.catalogue.engine
         self.receivers.is_moody = False
-        look_at_everything(engine)
+        noted_until = look_at_everything(engine)
         last = self.system.notifier()
         try:
-            eventually(lambda: is_all_told(engine), within_s=_TELLING_S)
+            eventually(lambda: is_all_told(engine, noted_until), within_s=_TELLING_S)
         except AssertionError:
             findings.expect(False, f"everything was told within {_TELLING_S:g} s: {waiting(engine)}")
         last.stop()

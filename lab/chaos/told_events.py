@@ -30,20 +30,24 @@ _MOST_NAMED = 5
 _Key = tuple[int, int, int]
 
 
-def look_at_everything(engine: Engine) -> None:
-    """As if all leases had ended, and every product had changed: what is told then is all that there is."""
+def look_at_everything(engine: Engine) -> int:
+    """As if all leases had ended, and every product had changed: what is told then is all that there is.
 
-    def note(session: Session) -> None:
+    Returns the last row of the outbox that this needs. Products that nobody refreshes are noted for ever.
+    """
+
+    def note(session: Session) -> int:
         session.execute(update(ChangedProduct).values(claim_token=None, claimed_until=None))
         products = [{"product_id": each} for each in session.scalars(select(Product.id))]
         session.execute(insert(ChangedProduct), products)
         pending = update(Delivery).where(Delivery.status == "pending")
         session.execute(pending.values(claim_token=None, next_try_at=utc_now()))
+        return session.scalar(select(func.max(ChangedProduct.id))) or 0
 
-    run_transaction(sessionmaker(engine), note)
+    return run_transaction(sessionmaker(engine), note)
 
 
-def is_all_told(engine: Engine) -> bool:
+def is_all_told(engine: Engine, noted_until: int) -> bool:
     """Whether nothing waits; what waits for its next try is tried at once, but no call that is under way."""
 
     def hurry(session: Session) -> bool:
@@ -53,7 +57,8 @@ def is_all_told(engine: Engine) -> bool:
         if ids:
             waiting = update(Delivery).where(Delivery.id.in_(ids), *is_waiting)
             session.execute(waiting.values(next_try_at=now))
-        is_noted = session.scalar(select(ChangedProduct.id).limit(1)) is not None
+        noted = select(ChangedProduct.id).where(ChangedProduct.id <= noted_until)
+        is_noted = session.scalar(noted.limit(1)) is not None
         is_pending = session.scalar(select(Delivery.id).where(Delivery.status == "pending").limit(1))
         return not is_noted and is_pending is None
 
