@@ -162,7 +162,8 @@ def _bring_up_to_date(
         state, firing = advance(terms, state, seen)
         if firing is not None:
             yield firing
-        price_before = segment.price if segment.price is not None else price_before
+        # After a time without stock a lower price may be a rise as well: what was pending has ended.
+        price_before = segment.price
         seen_at = segment.start
     if state is None:
         return
