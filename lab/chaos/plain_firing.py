@@ -144,7 +144,9 @@ def _limit(rule: PlainRule, past: int | None) -> int | None:
     if past is None:
         return None
     share = Fraction(rule.percent, 100)
-    return math.ceil(past * (1 + share)) if rule.kind == "rise" else math.floor(past * (1 - share))
+    if rule.kind == "rise":
+        return max(past + 1, math.ceil(past * (1 + share)))
+    return min(past - 1, math.floor(past * (1 - share)))
 
 
 def _beyond(rule: PlainRule, told_price: int | None) -> int | None:

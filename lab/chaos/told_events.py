@@ -3,16 +3,16 @@
 import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import Engine, insert, select, update
-from sqlalchemy.orm import sessionmaker
+from sqlalchemy import Engine, func, insert, select, update
+from sqlalchemy.orm import Session, sessionmaker
 
 from lab.chaos.plain_firing import PlainRule, Stretch, told
 from lab.chaos.plan import Findings, Plan
 from lab.chaos.receivers import Receivers
+from productator.database.transactions import run_transaction
 from productator.domain import utc_now
 from productator.models import (
     AlertRule,
@@ -30,33 +30,46 @@ _MOST_NAMED = 5
 _Key = tuple[int, int, int]
 
 
-def look_at_everything(engine: Engine) -> None:
-    """As if all leases had ended, and every product had changed: what is told then is all that there is."""
-    with sessionmaker(engine).begin() as session:
+def look_at_everything(engine: Engine) -> int:
+    """As if all leases had ended, and every product had changed: what is told then is all that there is.
+
+    Returns the last row of the outbox that this needs. Products that nobody refreshes are noted for ever.
+    """
+
+    def note(session: Session) -> int:
         session.execute(update(ChangedProduct).values(claim_token=None, claimed_until=None))
         products = [{"product_id": each} for each in session.scalars(select(Product.id))]
         session.execute(insert(ChangedProduct), products)
-
-
-def is_all_told(engine: Engine) -> bool:
-    """Whether nothing waits; what waits for its next try is tried at once."""
-    now = utc_now()
-    with sessionmaker(engine).begin() as session:
-        waiting = update(Delivery).where(
-            Delivery.status == "pending", Delivery.next_try_at > now + timedelta(seconds=1)
-        )
-        # A claim is left alone: its call is under way.
-        session.execute(waiting.where(Delivery.claim_token.is_(None)).values(next_try_at=now))
-        is_noted = session.scalar(select(ChangedProduct.id).limit(1)) is not None
-        is_pending = session.scalar(select(Delivery.id).where(Delivery.status == "pending").limit(1))
-    return not is_noted and is_pending is None
-
-
-def free_deliveries(engine: Engine) -> None:
-    """As if the leases of killed notifiers had ended."""
-    with sessionmaker(engine).begin() as session:
         pending = update(Delivery).where(Delivery.status == "pending")
         session.execute(pending.values(claim_token=None, next_try_at=utc_now()))
+        return session.scalar(select(func.max(ChangedProduct.id))) or 0
+
+    return run_transaction(sessionmaker(engine), note)
+
+
+def is_all_told(engine: Engine, noted_until: int) -> bool:
+    """Whether nothing waits; what waits for its next try is tried at once, but no call that is under way."""
+
+    def hurry(session: Session) -> bool:
+        now = utc_now()
+        is_waiting = (Delivery.status == "pending", Delivery.claim_token.is_(None))
+        ids = session.scalars(select(Delivery.id).where(*is_waiting, Delivery.next_try_at > now)).all()
+        if ids:
+            waiting = update(Delivery).where(Delivery.id.in_(ids), *is_waiting)
+            session.execute(waiting.values(next_try_at=now))
+        noted = select(ChangedProduct.id).where(ChangedProduct.id <= noted_until)
+        is_noted = session.scalar(noted.limit(1)) is not None
+        is_pending = session.scalar(select(Delivery.id).where(Delivery.status == "pending").limit(1))
+        return not is_noted and is_pending is None
+
+    # The notifier writes the same rows.
+    return run_transaction(sessionmaker(engine), hurry)
+
+
+def waiting(engine: Engine) -> str:
+    (noted,) = _rows(engine, select(func.count()).select_from(ChangedProduct))
+    pending = select(Delivery.last_error, func.count()).where(Delivery.status == "pending")
+    return f"{noted[0]} products noted, pending {_rows(engine, pending.group_by(Delivery.last_error))}"
 
 
 def check_told_events(engine: Engine, receivers: Receivers, plan: Plan, findings: Findings) -> None:

@@ -1,6 +1,7 @@
 """What a notifier does again and again: it evaluates the rules about products that changed, and watches."""
 
 import logging
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import cast
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.orm.exc import StaleDataError
 
 from productator.alerts import evaluation, watching
+from productator.database.bulk import slices
 from productator.database.failures import is_transient
 from productator.database.transactions import run_transaction
 from productator.models import AlertState, ChangedProduct
@@ -21,6 +23,8 @@ log = logging.getLogger(__name__)
 PRODUCTS_A_TIME = 100
 # Longer than it takes to look at so many products. Those of a killed notifier wait for its end.
 LEASE = timedelta(seconds=30)
+# So few that a rule is not locked for long.
+_PRODUCTS_A_TRANSACTION = 20
 _OUTBOX = cast("Table", ChangedProduct.__table__)
 _STATES = cast("Table", AlertState.__table__)
 
@@ -53,15 +57,26 @@ class Evaluator:
         self._unfinished = token = uuid4().hex
         claimed = run_transaction(self._sessions, partial(claim, token=token, now=now))
         looked_at = 0
-        for product_id, rows in claimed.items():
+        for some in slices(list(claimed.items()), _PRODUCTS_A_TRANSACTION):
             if self._is_stopping:
                 return looked_at, written
-            written += evaluate_product(
-                self._sessions, product_id, rows, period=self._period, now=now, currency=self._currency
-            )
-            looked_at += 1
+            written += self._evaluate(dict(some), now)
+            looked_at += len(some)
         self._unfinished = None
         return looked_at, written
+
+    def _evaluate(self, rows: Mapping[int, list[int]], now: datetime) -> int:
+        """Several products in one transaction; each alone if one of them fails, so that the others do not."""
+        work = partial(_evaluate, rows=rows, period=self._period, now=now, currency=self._currency)
+        try:
+            return run_transaction(self._sessions, work)
+        except Exception as error:
+            if isinstance(error, DBAPIError) and is_transient(error):
+                raise
+        alone = partial(
+            evaluate_product, self._sessions, period=self._period, now=now, currency=self._currency
+        )
+        return sum(alone(product_id, its) for product_id, its in rows.items())
 
     def stop(self) -> None:
         """A run in another thread ends after the product that it is looking at."""
@@ -125,11 +140,7 @@ def evaluate_product(
 ) -> int:
     """Returns how many events were written; the rows of the outbox go with them."""
 
-    def work(session: Session) -> int:
-        written = evaluation.evaluate(session, product_id, period=period, now=now, currency=currency)
-        session.execute(delete(_OUTBOX).where(_OUTBOX.c.id.in_(rows)))
-        return written
-
+    work = partial(_evaluate, rows={product_id: rows}, period=period, now=now, currency=currency)
     try:
         return run_transaction(sessions, work)
     except (IntegrityError, StaleDataError):
@@ -141,3 +152,17 @@ def evaluate_product(
         # One product that cannot be evaluated must not keep the others from it. Its rows stay for later.
         log.exception("the alert rules about a product were not evaluated", extra={"product_id": product_id})
     return 0
+
+
+def _evaluate(
+    session: Session,
+    rows: Mapping[int, list[int]],
+    *,
+    period: timedelta,
+    now: datetime,
+    currency: str | None,
+) -> int:
+    written = evaluation.evaluate(session, list(rows), period=period, now=now, currency=currency)
+    looked_at = [each for its in rows.values() for each in its]
+    session.execute(delete(_OUTBOX).where(_OUTBOX.c.id.in_(looked_at)))
+    return written

@@ -179,9 +179,10 @@ def _limit(terms: Terms, state: State, seen: Observed) -> int | None:
     if past is None:
         return None
     if terms.kind is Kind.DROP:
-        return math.floor(past * (100 - terms.percent) / 100)
+        # Where the past is 0, the price has to move all the same.
+        return min(past - 1, math.floor(past * (100 - terms.percent) / 100))
     if terms.kind is Kind.RISE:
-        return math.ceil(past * (100 + terms.percent) / 100)
+        return max(past + 1, math.ceil(past * (100 + terms.percent) / 100))
     told = _further(terms, state.told_price)
     return past - 1 if told is None else min(past - 1, told)
 

@@ -58,7 +58,7 @@ def test_a_notifier_that_is_killed_before_its_commit_has_done_nothing(world: Wor
     world.price(product, None)
     world.passes(LONG)
     with world.sessions() as session:
-        assert evaluation.evaluate(session, product, period=PERIOD, now=world.now) == 1
+        assert evaluation.evaluate(session, [product], period=PERIOD, now=world.now) == 1
         session.rollback()
 
     with world.sessions() as session:

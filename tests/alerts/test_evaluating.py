@@ -159,6 +159,24 @@ def test_a_percentage_counts_from_the_lowest_price_of_30_days(
     assert world.looks() == told
 
 
+def test_a_rise_that_returns_from_out_of_stock_counts_from_its_return(world: World) -> None:
+    """However late a notifier looks: the price is lower than before, and higher than the lowest one."""
+    product = world.product(price=100)
+    world.passes(LONG)
+    world.rule("rise", product_id=product, percent=10)
+    world.passes(LONG)
+    for price in (130, None, 120):
+        world.price(product, price)
+        returned_at = world.now
+        world.passes(PERIOD)
+    world.price(product, 125)
+    world.passes(LONG)
+    world.looks()
+
+    with world.sessions() as session:
+        assert session.scalars(select(Event.occurred_at)).all() == [returned_at]
+
+
 @pytest.mark.parametrize(("known", "told"), [(timedelta(days=15), 1), (timedelta(days=13), 0)])
 def test_a_new_low_needs_fourteen_days(world: World, known: timedelta, told: int) -> None:
     product = world.product(price=1_000)
@@ -293,7 +311,7 @@ def reads_of(table: str, *, fail: Engine) -> Iterator[None]:
     """Within the block the database has no such table, which is an error that passes."""
 
     def rename(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> Any:
-        is_read = statement.startswith("SELECT") and f"{table}.product_id =" in statement
+        is_read = statement.startswith("SELECT") and f"{table}.product_id IN" in statement
         return (statement.replace(table, f"{table}_away") if is_read else statement), parameters
 
     event.listen(fail, "before_cursor_execute", rename, retval=True)

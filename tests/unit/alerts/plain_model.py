@@ -80,9 +80,9 @@ def _limit(rule: PlainRule, past: int | None, last_price: int | None) -> Fractio
     if past is None:
         return None
     if rule.kind is Kind.DROP:
-        return Fraction(math.floor(Fraction(past * (100 - rule.percent), 100)))
+        return Fraction(min(past - 1, math.floor(Fraction(past * (100 - rule.percent), 100))))
     if rule.kind is Kind.RISE:
-        return Fraction(math.ceil(Fraction(past * (100 + rule.percent), 100)))
+        return Fraction(max(past + 1, math.ceil(Fraction(past * (100 + rule.percent), 100))))
     beyond = _beyond(rule, last_price)
     return Fraction(past - 1 if beyond is None else min(past - 1, math.floor(beyond)))
 

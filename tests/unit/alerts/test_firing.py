@@ -94,3 +94,11 @@ def test_a_price_of_zero_is_told_once() -> None:
         found += [firing] if firing else []
 
     assert len(found) == 1
+
+
+@pytest.mark.parametrize("kind", [Kind.DROP, Kind.RISE, Kind.NEW_LOW])
+def test_a_price_that_has_always_been_zero_is_no_news(kind: Kind) -> None:
+    seen = Observed(0, SECOND, price=0, past_lowest=0)
+    terms = Terms(kind, percent=10)
+
+    assert advance(terms, start(terms, seen), seen)[1] is None
