@@ -23,11 +23,16 @@ class Haproxy(Program):
         return url.render_as_string(hide_password=False)
 
 
+def installed() -> str:
+    """The path of the program."""
+    if (path := shutil.which("haproxy", path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin")) is None:
+        raise Missing("haproxy", "HAProxy is not installed: `apt-get install haproxy`.")
+    return path
+
+
 def start(system: System, kind: ClusterKind, nodes: Sequence[str]) -> Haproxy:
     """Prefers the first node; does not wait."""
-    if (path := shutil.which("haproxy", path="/usr/local/bin:/usr/bin:/usr/sbin")) is None:
-        raise Missing("haproxy", "HAProxy is not installed: `apt-get install haproxy`.")
-    port = free_port()
+    path, port = installed(), free_port()
     urls = [make_url(each) for each in nodes]
     addresses = {f"NODE_{number}": f"{url.host}:{url.port}" for number, url in enumerate(urls, start=1)}
     files = ["-f", str(_FOLDER / "haproxy.cfg"), "-f", str(_FOLDER / f"{kind}.cfg")]

@@ -12,6 +12,7 @@ from productator.alerts.events import Subject
 from productator.alerts.firing import Firing, Kind
 from productator.alerts.rules import RuleRow
 from productator.models import AlertRule, AlertState, Channel, PricePoint, Product, ProductPrice, Refresh
+from productator.models.alerts import WATCHED_KINDS
 from productator.prices.segments import microseconds
 
 

@@ -20,6 +20,7 @@ from productator.domain import Scope, utc_now
 from tests import factories
 from tests.api.checks import PRODUCTS
 from tests.servers import dispose_of, skipped_if_missing
+from tests.web.browser import send_form, sign_in
 
 LAG_S = 3
 # A measurement a second, and its timeouts.
@@ -122,6 +123,19 @@ def test_others_read_the_replica_while_the_writer_reads_what_it_wrote(
     assert status(client, path) == 404  # the replica has not got it yet
     assert [status(client, path, writer) for _ in range(5)] == [200] * 5
     assert reads(client) == {"replica": 1, "wrote": 5, "behind": 0, "failed": 0}
+
+
+@pytest.mark.usefixtures("held_up")
+def test_what_was_written_by_a_form_is_read_by_the_token_that_signed_in(
+    client: FlaskClient, token: Callable[..., Headers]
+) -> None:
+    writer = token(Scope.WRITE)
+    sign_in(client, writer["Authorization"].removeprefix("Bearer "))
+    created = send_form(client, "/products/new", "/products", name="Kettle", description="")
+    assert created.status_code == 303, created.text
+
+    path = f"/api/v1{created.headers['Location'].partition('?')[0]}"
+    assert status(client, path, writer) == 200
 
 
 @pytest.mark.usefixtures("held_up")

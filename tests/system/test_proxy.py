@@ -12,8 +12,9 @@ import pytest
 import requests
 
 from lab.processes.api import ADMIN_TOKEN, Api
-from lab.processes.program import HOST, Program, free_port
-from lab.processes.system import REPOSITORY, System
+from lab.processes.program import HOST, free_port
+from lab.processes.proxy import start_proxy
+from lab.processes.system import System
 from lab.proofs.slow_clients import drip_during_reads
 from lab.waiting import eventually
 
@@ -29,25 +30,6 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     left = system.stop_all()
     print(system.report())  # noqa: T201 - pytest shows it with a failure
     assert not left
-
-
-def start_proxy(system: System, name: str, api_port: int, **variables: str) -> Api:
-    """nginx, called like the API behind it."""
-    run = system.folder / name
-    port = free_port()
-    environment = system.environment(
-        PROXY_RUN=str(run), PROXY_PORT=str(port), API_ADDRESS=f"{HOST}:{api_port}", **variables
-    )
-    start = str(REPOSITORY / "deploy" / "proxy" / "start.sh")
-    proxy = system.start(Api, "sh", start, port=port, environment=environment)
-    eventually(lambda: listens(proxy))
-    return proxy
-
-
-def listens(program: Program) -> bool:
-    assert program.is_running, program.printed
-    with socket.socket() as probe:
-        return probe.connect_ex((HOST, program.port)) == 0
 
 
 @pytest.fixture(scope="module")
