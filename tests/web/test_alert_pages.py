@@ -103,6 +103,8 @@ def test_a_rule_about_a_product_is_made_from_its_page_and_shown_there(
         ({"kind": "rise", "rise": "0"}, "greater than 0"),
         ({"kind": "new_low", "days": "0"}, "greater than or equal to 1"),
         ({"kind": "cheap"}, "Input should be"),
+        ({"kind": "stale", "about": "nothing"}, "Must be a product"),
+        ({"kind": "stale", "about": "product", "product_id": "x"}, "Must be a product"),
         ({"kind": "stale", "about": "search", "q": " "}, "at least 1 character"),
         ({"kind": "stale", "cooldown_h": "1e9"}, "Must be a number"),
         ({"kind": "stale", "confirm_periods": "1001"}, "less than or equal to 1000"),
