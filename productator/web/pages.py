@@ -162,16 +162,16 @@ def _problem_as_page(response: Response) -> Response:
         return response
     status = response.status_code
     has_viewer = status < HTTPStatus.INTERNAL_SERVER_ERROR
-    # Finding out who it is, and what the frame tells them, may be what failed.
-    known: dict[str, Any] = {} if has_viewer else {"viewer": everybody(), "disabled_channels": []}
     shown = page(
         "error.html",
         status=status,
         problem=response.get_json(),
+        # Finding out who it is, and what the frame tells them, may be what failed.
+        viewer=current_viewer() if has_viewer else everybody(),
+        disabled_channels=[],
         may_sign_in=has_viewer,
         # A form is not sent again, nor is its page loaded anew: what was typed would be lost.
         is_tried_again=status == HTTPStatus.SERVICE_UNAVAILABLE and request.method == "GET",
-        **known,
     )
     for name in ("Retry-After", "Allow", "X-Request-Id"):
         if name in response.headers:

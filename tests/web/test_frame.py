@@ -105,11 +105,12 @@ def test_a_database_that_nothing_reaches_is_told_on_every_page(guarded: Any, mon
 
     client = guarded("off")
     monkeypatch.setattr("sqlalchemy.engine.Engine.connect", lost)
-    for path in ("/", "/products/1", "/system", "/alerts", "/alerts/channels", "/tokens"):
+    for path in ("/", "/products/1", "/system", "/alerts", "/alerts/channels", "/tokens", "/products.csv"):
         response = client.get(path, headers=BROWSER)
 
         assert response.status_code == 503, path
         assert "The database is away" in response.text
+    assert "There is nothing at this address" in get(client, "/nowhere", status=404)
 
 
 def test_a_form_that_met_no_database_is_neither_sent_again_nor_loaded_anew(
