@@ -102,6 +102,7 @@ def make_worker(
         http=http,
         mail=mail,
         seal=Seal(settings.secret_key),
+        public_url=settings.public_url,
         metrics=metrics,
     )
 

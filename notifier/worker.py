@@ -9,6 +9,7 @@ import logging
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Protocol
@@ -21,6 +22,7 @@ from notifier.queue.results import DeliveryOutcome
 from notifier.queue.store import Run, Store
 from notifier.sending.formats import request_for
 from notifier.sending.http import HttpSender
+from notifier.sending.links import with_links
 from notifier.sending.mail import MailSender
 from productator.alerts.channels import ChannelKind
 from productator.alerts.sealing import Seal, SecretUnreadable
@@ -60,7 +62,10 @@ class DeliveryWorker:
         mail: MailSender,
         seal: Seal,
         metrics: NotifierMetrics,
+        public_url: str | None = None,
     ) -> None:
+        """`public_url` is the address before the paths of pages; None: messages to people have no link."""
+        self._public_url = public_url
         self._store = store
         self._http = http
         self._mail = mail
@@ -176,7 +181,8 @@ class DeliveryWorker:
         self._storing.start(work)
 
     def _send(self) -> None:
-        for claim in self._queue.next():
+        for unlinked in self._queue.next():
+            claim = replace(unlinked, data=with_links(unlinked.data, self._public_url))
             if claim.has_lapsed:
                 self._end([DeliveryOutcome(claim, None, is_lapsed=True)])
                 continue

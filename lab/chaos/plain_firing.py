@@ -51,8 +51,8 @@ def _prices(rule: PlainRule, history: Sequence[Stretch], begins: int) -> Iterato
     told_at: int | None = None
     is_first = True
     for start, end, price in _from(history, begins):
-        if is_first and rule.kind == "threshold" and _reached(rule, price, rule.price):
-            is_armed, limit, last_price = False, rule.price, price
+        if is_first and _reached(rule, price, _limit(rule, _lowest_before(history, start))):
+            is_armed, limit, last_price = False, _limit(rule, _lowest_before(history, start)), price
         is_first = False
         if not is_armed and _is_away(rule, price, limit):
             is_armed, limit, since = True, None, None
@@ -117,8 +117,8 @@ def _from(history: Sequence[Stretch], begins: int) -> Iterator[Stretch]:
 
 
 def _lowest_before(history: Sequence[Stretch], at: int) -> int | None:
-    """A run is shorter than the 30 days that count."""
-    return min((each.price for each in history if each.start < at and each.price is not None), default=None)
+    """Before the price of that time; a run is shorter than the 30 days that count."""
+    return min((each.price for each in history if each.end <= at and each.price is not None), default=None)
 
 
 def _ready(rule: PlainRule, since: int, told_at: int | None, start: int) -> int:

@@ -13,7 +13,7 @@ _LINES = 20
 class Wording(NamedTuple):
     title: str
     text: str
-    # Of the product; None: the event has no page.
+    # Of the product; None: the event has no page, or nobody said at which address people reach it.
     url: str | None
 
 
@@ -21,7 +21,11 @@ def wording(event_type: str, data: _Data) -> Wording:
     product = data.get("product") or {}
     if event_type == DIGEST:
         return _digest(data)
-    return Wording(_title(event_type, data), _text(event_type, data), product.get("url"))
+    url = product.get("url")
+    # A path alone leads nowhere from a mail or a chat.
+    return Wording(
+        _title(event_type, data), _text(event_type, data), None if not url or url.startswith("/") else url
+    )
 
 
 def _digest(data: _Data) -> Wording:

@@ -16,17 +16,14 @@ from sqlalchemy.orm import Session
 from productator.alerts import events, rules
 from productator.alerts.events import Subject
 from productator.alerts.firing import PAST_KINDS, Firing, Kind, Observed, State, Terms, advance, start
+from productator.alerts.past import held_since, past_lowest
 from productator.alerts.states import set_state, state_of
 from productator.catalogue import search
 from productator.database.column_types import UtcDateTime
 from productator.models import AlertRule, AlertState, PricePoint, Product, Refresh
 from productator.prices import records
-from productator.prices.segments import DAY, TimeRange, microseconds, time_of
+from productator.prices.segments import TimeRange, microseconds, time_of
 
-# Of `drop` and `rise`: the reference is the lowest price of so long a time before the change.
-_REFERENCE = 30 * DAY
-# A new low is one only where so much is known.
-_KNOWN_FOR = 14 * DAY
 # What is observed in the first moments of a product is how it begins, not a change.
 _FIRST_PERIODS = 2
 _FEW = 100
@@ -154,11 +151,13 @@ def _bring_up_to_date(
     price_before: int | None = None
     for segment in _segments(connection, known, begins):
         seen = Observed(segment.start, segment.end, segment.price)
+        if terms.kind in PAST_KINDS and _may_be_news(terms, segment.price, price_before):
+            # At first sight, the price is compared with what was before it, not with itself.
+            at = segment.start if state else held_since(connection, known.product_id, segment.start)
+            past = past_lowest(connection, rule, known.product_id, first=known.first, at=at)
+            seen = seen._replace(past_lowest=past)
         if state is None:
             state = start(terms, seen)
-        if terms.kind in PAST_KINDS and _may_be_news(terms, segment.price, price_before):
-            past = _past_lowest(connection, rule, known, segment.start)
-            seen = seen._replace(past_lowest=past)
         state, firing = advance(terms, state, seen)
         if firing is not None:
             yield firing
@@ -206,17 +205,6 @@ def _may_be_news(terms: Terms, price: int | None, before: int | None) -> bool:
     if before is None:
         return True
     return price > before if terms.kind is Kind.RISE else price < before
-
-
-def _past_lowest(connection: Connection, rule: AlertRule, known: Known, at: int) -> int | None:
-    if rule.kind == Kind.NEW_LOW:
-        if at - known.first < _KNOWN_FOR:
-            return None
-        since = 0 if rule.days is None else at - rule.days * DAY
-    else:
-        since = at - _REFERENCE
-    found = records.lowest_price(connection, known.product_id, TimeRange(since, at))
-    return None if found is None else found.price
 
 
 def _price_before(connection: Connection, known: Known, at: int) -> int | None:

@@ -87,11 +87,10 @@ class Firing(NamedTuple):
 
 def start(terms: Terms, seen: Observed) -> State:
     """The state at the first sight of a product: what is true already is not news."""
-    if terms.kind is Kind.THRESHOLD:
-        is_reached = seen.price is not None and seen.price <= terms.price
-        return State(True, terms.price, told_price=seen.price) if is_reached else State()
     if terms.kind in PRICE_KINDS:
-        return State()
+        limit = _limit(terms, State(), seen)
+        is_reached = _reaches(terms, seen.price, limit)
+        return State(True, limit, told_price=seen.price) if is_reached else State()
     if terms.kind is Kind.BACK_IN_STOCK:
         return State(out_since=seen.at if seen.price is None else None)
     return State(is_fired=_is_so(terms, seen))

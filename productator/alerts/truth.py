@@ -1,7 +1,7 @@
 """Whether rules are true now, for those who read them."""
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import Connection, case, func, or_, select
@@ -9,8 +9,10 @@ from sqlalchemy.orm import Session
 
 from productator.alerts import events, rules, sentences
 from productator.alerts.events import Subject
-from productator.alerts.firing import Firing, Kind
+from productator.alerts.firing import PAST_KINDS, Firing, Kind, Observed, start
+from productator.alerts.past import held_since, past_lowest
 from productator.alerts.rules import RuleRow
+from productator.domain import utc_now
 from productator.models import AlertRule, AlertState, Channel, PricePoint, Product, ProductPrice, Refresh
 from productator.models.alerts import WATCHED_KINDS
 from productator.prices.segments import microseconds
@@ -46,6 +48,8 @@ class _ProductNow(NamedTuple):
     name: str
     price: int | None
     refreshed_at: datetime | None
+    # When its history begins.
+    first: datetime | None
 
 
 def shown(
@@ -75,6 +79,8 @@ def shown(
         state = states.get(rule.id, _StateNow())
         if rule.product_id is None:
             state = state._replace(holds=_holds_for_any(connection, rule, state))
+        elif product is not None and state.holds is None and Kind(rule.kind) in PAST_KINDS:
+            state = state._replace(holds=_holds_at_first_sight(connection, rule, product))
         found_rules.append(_shown(rule, channel_ids, sentence, product, state))
     return found_rules
 
@@ -129,6 +135,17 @@ def _holds_for_any(connection: Connection, rule: RuleRow, state: _StateNow) -> b
     return connection.execute(select(ProductPrice.product_id).where(condition).limit(1)).first() is not None
 
 
+def _holds_at_first_sight(connection: Connection, rule: RuleRow, product: _ProductNow) -> bool:
+    """As the notifier will see it when the product changes for the first time since the rule was made."""
+    if rule.product_id is None or product.first is None:
+        return False
+    at = held_since(connection, rule.product_id, microseconds(utc_now()))
+    past = past_lowest(connection, rule, rule.product_id, first=microseconds(product.first), at=at)
+    # How long it has to be true, and the cooldown, play no part at the start.
+    terms = rules.terms(rule, timedelta(0))
+    return start(terms, Observed(at, at, product.price, past)).is_fired
+
+
 def _is_true(rule: RuleRow, price: int | None, *, holds: bool | None) -> bool | None:
     match Kind(rule.kind):
         case Kind.THRESHOLD:
@@ -154,9 +171,12 @@ def _products(connection: Connection, ids: Iterable[int]) -> dict[int, _ProductN
         .limit(1)
         .scalar_subquery()
     )
-    query = select(Product.id, Product.name, newest, Refresh.refreshed_at).join(Refresh)
+    first = (
+        select(func.min(PricePoint.starts_at)).where(PricePoint.product_id == Product.id).scalar_subquery()
+    )
+    query = select(Product.id, Product.name, newest, Refresh.refreshed_at, first).join(Refresh)
     rows = connection.execute(query.where(Product.id.in_(list(ids))))
-    return {product_id: _ProductNow(name, price, at) for product_id, name, price, at in rows}
+    return {row.id: _ProductNow(*row[1:]) for row in rows}
 
 
 def _states(connection: Connection, rule_ids: Sequence[int]) -> dict[int, _StateNow]:

@@ -405,8 +405,8 @@ class Settings:
         "PRODUCTATOR_PUBLIC_URL",
         parsers.public_address,
         "Address at which clients reach the API, with the path that a proxy puts before the API's:"
-        " `https://shop.example/productator`. Addresses in answers begin with it. Empty: they begin with the"
-        " scheme and `Host` of the request.",
+        " `https://shop.example/productator`. Addresses in answers and links in alerts begin with it. Empty:"
+        " answers take the scheme and `Host` of the request, and alerts have no links.",
         empty=None,
     )
     secret_key: str | None = setting(

@@ -13,6 +13,7 @@ from productator.catalogue.validation import wrong_fields
 from productator.web import formats
 from productator.web.parsing import Form
 
+_ABOUT = {"product", "search", "all"}
 _HOUR_S = 3600
 _PERCENT_DECIMALS = 2
 
@@ -61,6 +62,9 @@ def rule_of(form: Form, *, offered: Iterable[int]) -> NewRuleIn | None:
     if kind == Kind.SERVICE:
         given |= {"product_id": None, "q": None}
     given = {name: value for name, value in given.items() if value is not None} | _number_of_kind(form, kind)
+    # Nobody who meant one product shall be told of all.
+    if kind != Kind.SERVICE and (about not in _ABOUT or (about == "product" and "product_id" not in given)):
+        form.errors["about"] = "Must be a product, a search or all products."
     if form.errors:
         return None
     return _validated(form, given)

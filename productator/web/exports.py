@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import BytesIO
+from itertools import chain
 from typing import Any, TypeVar
 
 from flask import Response, current_app, stream_with_context
@@ -99,7 +100,10 @@ def _row(product: ListedProduct) -> Mapping[str, Any]:
 def _download(pages: Iterable[Rows], write: RowWriter, columns: tuple[str, ...], name: str) -> Response:
     has_header = write is write_excel
     content_type = "text/csv; charset=utf-8" if has_header else "application/jsonl"
-    body = stream_with_context(_chunks(pages, write, columns, has_header=has_header))
+    chunks = _chunks(pages, write, columns, has_header=has_header)
+    # Read before the status is sent: a database that is away is no empty download.
+    first = next(chunks)
+    body = stream_with_context(chain([first], chunks))
     response = current_app.response_class(body, content_type=content_type)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response

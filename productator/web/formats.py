@@ -1,5 +1,6 @@
 """How pages write numbers, prices and times, in the language of the reader where it matters."""
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -45,6 +46,13 @@ def typed_price(amount: int) -> str:
     """As a field of a form takes it."""
     decimals = current_app.config["PRICE_DECIMALS"]
     return str(Decimal(amount).scaleb(-decimals))
+
+
+def without_thousands(text: str) -> str:
+    """A number as its reader sees it on pages, without what separates its thousands."""
+    thousands, point = map(re.escape, _separators())
+    is_grouped = re.fullmatch(f"[0-9]{{1,3}}(?:{thousands}[0-9]{{3}})+(?:{point}[0-9]+)?", text)
+    return re.sub(thousands, "", text) if is_grouped else text
 
 
 def percent(value: float) -> str:

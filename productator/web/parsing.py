@@ -10,8 +10,10 @@ from pydantic import ValidationError
 from productator.catalogue.validation import ProductIn, wrong_fields
 from productator.catalogue.versions import Expected
 from productator.domain import MAX_AMOUNT, NewProduct, OwnOffer
+from productator.web import formats
 
 _AMOUNT = re.compile(r"[0-9]{1,16}(?:[.,][0-9]{1,6})?")
+_DIGITS_OF_A_GROUP = 3
 _SPACES = re.compile(r"[\s\u00a0\u202f']")
 
 
@@ -66,6 +68,9 @@ class Form:
 
     def _amount(self, name: str, decimals: int) -> int | None:
         text = _SPACES.sub("", self.get(name))
+        if decimals < _DIGITS_OF_A_GROUP:
+            # Else 1.234 could be either: fields are filled with a point before decimals in every language.
+            text = formats.without_thousands(text)
         if _AMOUNT.fullmatch(text):
             amount = Decimal(text.replace(",", ".")).scaleb(decimals)
             if amount == int(amount) and amount <= MAX_AMOUNT:

@@ -8,9 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from productator.access import api_tokens
 from productator.api.conventions.cursors import next_url_of, position_of
-from productator.api.conventions.parsing import read_query
 from productator.api.schemas.bodies import TokenName
-from productator.api.schemas.queries import TokensQuery
 from productator.catalogue.validation import wrong_fields
 from productator.database.web import reading, transaction
 from productator.domain import Scope, utc_now
@@ -28,6 +26,7 @@ _SCOPES = {
     Scope.WRITE: "write: change products and own offers, too",
     Scope.ADMIN: "admin: manage tokens, too",
 }
+_A_PAGE = 50
 # Days until a token expires; 0: never.
 _EXPIRIES = {"7": "in 7 days", "30": "in 30 days", "90": "in 90 days", "365": "in a year", "0": "never"}
 
@@ -92,10 +91,10 @@ def require_admin() -> Response | None:
 def _shown(
     form: Form, *, status: int = HTTPStatus.OK, made: int | None = None, secret: str | None = None
 ) -> Response:
-    query = read_query(TokensQuery) if request.method == "GET" else TokensQuery()
-    position = position_of(query.cursor, api_tokens.BY_ID)
+    cursor = request.args.get("cursor") if request.method == "GET" else None
+    position = position_of(cursor, api_tokens.BY_ID)
     with reading() as connection:
-        found = api_tokens.page(connection, limit=query.limit, position=position)
+        found = api_tokens.page(connection, limit=_A_PAGE, position=position)
     now = utc_now()
     return page(
         "tokens.html",

@@ -342,3 +342,53 @@ def test_a_deleted_product_is_dropped_from_the_outbox(world: World) -> None:
 
     assert world.looks() == 0
     assert outbox(world) == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "fields"),
+    [
+        ("rise", 1_000, {"percent": 10}),
+        ("drop", 2_000, {"percent": 10}),
+        ("new_low", 2_000, {"days": 90}),
+    ],
+)
+def test_what_is_true_when_a_rule_is_made_is_said_and_is_no_news_at_the_next_change(
+    world: World, kind: str, before: int, fields: dict[str, Any]
+) -> None:
+    product = world.product(price=before)
+    world.passes(timedelta(days=20))
+    world.price(product, 1_500)
+    world.passes(LONG)
+    rule = world.rule(kind, product_id=product, **fields)
+    said = world.is_true(rule)
+    world.passes(LONG)
+    # Hardly another price: a further fall of 5 % would be news.
+    world.price(product, 1_499)
+    world.passes(LONG)
+
+    assert said is True
+    assert world.looks() == 0
+    assert world.is_true(rule) is True
+
+
+@pytest.mark.parametrize(("kind", "price"), [("rise", 1_600), ("drop", 1_420)])
+def test_what_was_true_when_a_rule_was_made_is_told_when_it_goes_further(
+    world: World, kind: str, price: int
+) -> None:
+    product = world.product(price=1_000 if kind == "rise" else 2_000)
+    world.passes(timedelta(days=20))
+    world.price(product, 1_500)
+    world.passes(LONG)
+    world.rule(kind, product_id=product, percent=10)
+    world.passes(LONG)
+    world.price(product, price)
+    world.passes(LONG)
+
+    assert world.looks() == 1
+
+
+def test_a_rise_that_is_not_reached_when_the_rule_is_made_is_not_true(world: World) -> None:
+    product = world.product(price=1_000)
+    world.passes(LONG)
+
+    assert world.is_true(world.rule("rise", product_id=product, percent=10)) is False

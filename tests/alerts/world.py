@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, sessionmaker
 
-from productator.alerts import evaluating, rules
+from productator.alerts import evaluating, rules, truth
 from productator.alerts.validation import RuleIn
 from productator.catalogue import products
 from productator.domain import NewProduct
@@ -63,6 +63,13 @@ class World:
         with self.sessions.begin() as session:
             given = RuleIn.model_validate({"kind": kind} | fields)
             return rules.create(session, given, now=self.now).id
+
+    def is_true(self, rule_id: int) -> bool | None:
+        """What the rule says of itself to who reads it."""
+        with self.sessions() as session:
+            connection = session.connection()
+            (shown,) = truth.shown(connection, [rules.get(connection, rule_id)])
+            return shown.is_true
 
     def channel(self, name: str = "Ops") -> int:
         with self.sessions.begin() as session:

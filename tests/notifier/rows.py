@@ -85,7 +85,11 @@ def make_due(sessions: sessionmaker[Session]) -> None:
 
 
 def new_worker(
-    sessions: sessionmaker[Session], *, mail_server: MailServer | None = None, timeout_s: float = 5.0
+    sessions: sessionmaker[Session],
+    *,
+    mail_server: MailServer | None = None,
+    timeout_s: float = 5.0,
+    public_url: str | None = None,
 ) -> DeliveryWorker:
     def mute_link(rule_id: int) -> str:
         return f"https://shop.example/mute/{rule_id}"
@@ -98,6 +102,7 @@ def new_worker(
         mail=MailSender(mail_server, allowed=LOOPBACK, mute_link=mute_link, wake=http.wake),
         seal=Seal(None),
         metrics=NotifierMetrics(CollectorRegistry()),
+        public_url=public_url,
     )
 
 

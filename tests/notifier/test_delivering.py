@@ -1,5 +1,6 @@
 """Deliveries on their way to real receivers, on each database."""
 
+import json
 import threading
 from datetime import timedelta
 from typing import Any
@@ -406,3 +407,36 @@ def test_a_claim_whose_commit_was_not_answered_is_found_when_it_is_repeated(sess
 
     assert len(claim()) == 1
     assert claim() == [rows.deliveries(sessions)[0].id]
+
+
+PATH_ONLY: dict[str, Any] = {**rows.DATA, "product": {"id": 13, "name": "Hand mill", "url": "/products/13"}}
+WHOLE = "https://shop.example/prices/products/13"
+
+
+@pytest.mark.parametrize("kind", ["slack", "mattermost", "discord", "ntfy", "gotify", "apprise"])
+def test_the_link_of_a_message_is_whole_or_left_out(
+    sessions: Sessions, receiver: Receiver, kind: str
+) -> None:
+    channel_id, _ = rows.new_channel(sessions, receiver.address, ChannelKind(kind))
+    for public_url in ("https://shop.example/prices", None):
+        rows.new_delivery(sessions, channel_id, data=PATH_ONLY)
+        rows.deliver(sessions, public_url=public_url)
+
+    linked, unlinked = receiver.requests
+    assert WHOLE in (linked.headers["X-Click"] if kind == "ntfy" else linked.body.decode())
+    assert "X-Click" not in unlinked.headers
+    assert "/products/13" not in unlinked.body.decode()
+
+
+def test_a_webhook_and_its_digest_have_whole_addresses(sessions: Sessions, receiver: Receiver) -> None:
+    channel_id, _ = rows.new_channel(sessions, receiver.address)
+    digest = {"count": 1, "events": [{"type": "price.threshold", "data": PATH_ONLY}]}
+    rows.new_delivery(sessions, channel_id, data=PATH_ONLY)
+    rows.new_delivery(sessions, channel_id, event_type="digest", data=digest)
+    rows.deliver(sessions, public_url="https://shop.example/prices")
+
+    first, second = sorted(
+        (json.loads(each.body)["data"] for each in receiver.requests), key=len, reverse=True
+    )
+    assert first["product"]["url"] == WHOLE
+    assert second["events"][0]["data"]["product"]["url"] == WHOLE

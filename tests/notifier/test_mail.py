@@ -213,3 +213,17 @@ def test_a_long_address_that_mutes_is_not_encoded_in_the_header() -> None:
     text = mail_of(claim, sender="alerts@shop.example", mute_url=url).as_bytes()
 
     assert f"List-Unsubscribe: <{url}>\r\n".encode() in text
+
+
+def test_a_mail_links_to_the_product_where_people_reach_it(
+    sessions: Sessions, inbox: Inbox, mail_server: MailServer
+) -> None:
+    channel_id, _ = rows.new_channel(sessions, "a@x.example", ChannelKind.EMAIL)
+    product = {"id": 13, "name": "Hand mill", "url": "/products/13"}
+    for public_url in ("https://shop.example", None):
+        rows.new_delivery(sessions, channel_id, data={**rows.DATA, "product": product})
+        rows.deliver(sessions, mail_server=mail_server, public_url=public_url)
+
+    linked, unlinked = (mail.as_string() for mail in inbox.mails)
+    assert linked.count("https://shop.example/products/13") == 3
+    assert "/products/13" not in unlinked

@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
 from productator.domain import utc_now
+from productator.models import ChangedProduct, Delivery
 from tests.web.alerts import (
     Sessions,
+    disabled_channel,
     form_of,
     posted_rule,
     stored_channel,
@@ -103,6 +106,8 @@ def test_a_rule_about_a_product_is_made_from_its_page_and_shown_there(
         ({"kind": "rise", "rise": "0"}, "greater than 0"),
         ({"kind": "new_low", "days": "0"}, "greater than or equal to 1"),
         ({"kind": "cheap"}, "Input should be"),
+        ({"kind": "stale", "about": "nothing"}, "Must be a product"),
+        ({"kind": "stale", "about": "product", "product_id": "x"}, "Must be a product"),
         ({"kind": "stale", "about": "search", "q": " "}, "at least 1 character"),
         ({"kind": "stale", "cooldown_h": "1e9"}, "Must be a number"),
         ({"kind": "stale", "confirm_periods": "1001"}, "less than or equal to 1000"),
@@ -221,3 +226,32 @@ def test_events_are_filtered_by_their_type(client: FlaskClient, sessions: Sessio
     assert "Hand mill" in get(client, "/alerts/events?type=price.threshold")
     assert "No such events" in get(client, "/alerts/events?type=stock.out")
     assert "Hand mill" in get(client, "/alerts/events?type=nonsense")
+
+
+LATE = "the notifier does not run, or does not get on"
+
+
+def test_a_notifier_that_does_not_run_is_told_of(client: FlaskClient, sessions: Sessions) -> None:
+    stored_delivery(sessions, stored_channel(sessions))
+    assert LATE not in get(client, "/alerts"), "it has had no time yet"
+    with sessions.begin() as session:
+        session.execute(update(Delivery).values(next_try_at=utc_now() - timedelta(minutes=3)))
+
+    assert LATE in get(client, "/alerts")
+
+
+def test_a_change_that_nobody_has_looked_at_is_told_of(client: FlaskClient, sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        session.add(ChangedProduct(product_id=1, noted_at=utc_now() - timedelta(minutes=3)))
+
+    assert LATE in get(client, "/alerts")
+
+
+def test_deliveries_of_a_disabled_channel_wait_for_its_test_and_not_for_a_notifier(
+    client: FlaskClient, sessions: Sessions
+) -> None:
+    stored_delivery(sessions, disabled_channel(sessions))
+    with sessions.begin() as session:
+        session.execute(update(Delivery).values(next_try_at=utc_now() - timedelta(minutes=3)))
+
+    assert LATE not in get(client, "/alerts")

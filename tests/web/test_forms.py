@@ -13,10 +13,12 @@ from tests.web.pages import BROWSER, get
 Json = dict[str, Any]
 
 
-def post(client: FlaskClient, path: str, **fields: str) -> TestResponse:
+def post(client: FlaskClient, path: str, *, language: str = "en", **fields: str) -> TestResponse:
     token = client.get("/products/new", headers=BROWSER).text.partition('name="form_token" value="')[2]
     fields |= {"form_token": token.partition('"')[0]} if token else {}
-    return client.post(path, data=fields, headers={**BROWSER, "Origin": "http://localhost"})
+    return client.post(
+        path, data=fields, headers={**BROWSER, "Origin": "http://localhost", "Accept-Language": language}
+    )
 
 
 def test_a_product_is_created_and_shown(client: FlaskClient) -> None:
@@ -119,6 +121,42 @@ def test_decimals_are_read_as_the_settings_say(guarded: Any, typed: str, stored:
     post(client, f"/products/{product['id']}/offers", price=typed, items_in_stock="3")
 
     assert client.get(offers_url(product)).get_json()["items"][0]["price"] == stored
+
+
+@pytest.mark.parametrize(
+    ("language", "decimals", "typed", "stored"),
+    [
+        ("en", 0, "2,374", 2_374),
+        ("en", 0, "1,002,374", 1_002_374),
+        ("en", 2, "2,374.50", 237_450),
+        ("de", 0, "2.374", 2_374),
+        ("de", 2, "2.374,50", 237_450),
+        ("cs", 0, "2\u202f374", 2_374),
+        # Fields are filled with a point before the decimals.
+        ("de", 3, "2.374", 2_374),
+        ("de", 2, "23.74", 2_374),
+    ],
+)
+def test_a_price_is_taken_as_the_page_shows_it(
+    guarded: Any, language: str, decimals: int, typed: str, stored: int
+) -> None:
+    client = guarded("off", price_decimals=decimals)
+    product = client.post(PRODUCTS, json={"name": "Mill"}).get_json()
+    path = f"/products/{product['id']}/offers"
+    sent = post(client, path, language=language, price=typed, items_in_stock="3")
+
+    assert sent.status_code == 303, sent.text
+    assert client.get(offers_url(product)).get_json()["items"][0]["price"] == stored
+
+
+@pytest.mark.parametrize(("language", "typed"), [("de", "2,374"), ("en", "2.374"), ("en", "23,74")])
+def test_a_separator_that_the_reader_uses_for_decimals_separates_no_thousands(
+    client: FlaskClient, product: Json, language: str, typed: str
+) -> None:
+    path = f"/products/{product['id']}/offers"
+    sent = post(client, path, language=language, price=typed, items_in_stock="3")
+
+    assert sent.status_code == 422
 
 
 def test_a_stale_offer_shows_both_versions(client: FlaskClient, product: Json, offer: Json) -> None:

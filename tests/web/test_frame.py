@@ -97,6 +97,22 @@ def test_a_database_that_is_away_is_told_and_tried_again(client: FlaskClient, mo
     assert response.headers["Retry-After"]
 
 
+def test_a_database_that_nothing_reaches_is_told_on_every_page(guarded: Any, monkeypatch: Any) -> None:
+    """The frame of a page must not ask it either, whoever is looking."""
+
+    def lost(*_: object, **__: object) -> None:
+        raise failure(2003)
+
+    client = guarded("off")
+    monkeypatch.setattr("sqlalchemy.engine.Engine.connect", lost)
+    for path in ("/", "/products/1", "/system", "/alerts", "/alerts/channels", "/tokens", "/products.csv"):
+        response = client.get(path, headers=BROWSER)
+
+        assert response.status_code == 503, path
+        assert "The database is away" in response.text
+    assert "There is nothing at this address" in get(client, "/nowhere", status=404)
+
+
 def test_a_form_that_met_no_database_is_neither_sent_again_nor_loaded_anew(
     client: FlaskClient, monkeypatch: Any
 ) -> None:

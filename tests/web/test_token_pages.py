@@ -93,3 +93,7 @@ def test_another_site_can_create_no_token(admin: FlaskClient) -> None:
 
     assert answer.status_code == 403
     assert "till" not in admin.get("/tokens").text
+
+
+def test_a_parameter_that_nobody_knows_is_passed_over_as_on_every_page(admin: FlaskClient) -> None:
+    assert admin.get("/tokens?utm_source=mail").status_code == 200

@@ -47,8 +47,9 @@ def _prices(rule: PlainRule, prices: Sequence[int | None], past: Sequence[int | 
     last_price: int | None = None
     limit: Fraction | None = None
     is_armed = True
-    if rule.kind is Kind.THRESHOLD and prices[0] is not None and prices[0] <= rule.price:
-        is_armed, limit, last_price = False, Fraction(rule.price), prices[0]
+    if _reached(rule, prices[0], _limit(rule, past[0], None)):
+        # True already when the rule is made: no news.
+        is_armed, limit, last_price = False, _limit(rule, past[0], None), prices[0]
     since: int | None = None
     for second, price in enumerate(prices):
         if not is_armed and price is not None and limit is not None:

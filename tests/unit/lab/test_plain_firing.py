@@ -67,7 +67,8 @@ def test_random_histories_that_arrive_in_pieces_fire_as_their_replay_says(kind: 
             rearm_percent=random_.choice([0, 2, 10]),
         )
         history = history_of(
-            (200, random_.randint(70, 130)),
+            (50, random_.randint(70, 130)),
+            (150, random_.randint(70, 130)),
             *(_random_stretch(random_) for _ in range(random_.randint(1, 40))),
         )
         expected = told(rule, history, BEGINS)
@@ -87,8 +88,10 @@ def _fired(rule: PlainRule, history: list[Stretch], random_: random.Random) -> l
     )
     state, found = None, []
     for begin, end, price in history:
+        if end <= BEGINS:
+            continue
         at = max(begin, BEGINS)
-        before = [each.price for each in history if each.start < at and each.price is not None]
+        before = [each.price for each in history if each.start < begin and each.price is not None]
         seen = Observed(at, max(at, end), price, min(before, default=None))
         state = start(terms, seen) if state is None else state
         for until in sorted([random_.randint(at, seen.until), seen.until]):
