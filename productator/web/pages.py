@@ -64,7 +64,7 @@ def page(template: str, *, status: int = HTTPStatus.OK, **values: Any) -> Respon
     viewer = values.setdefault("viewer", current_viewer())
     values["navigation"] = _navigation(viewer)
     part = request.headers.get(PART) == "live"
-    if viewer.may_admin and not part:
+    if viewer.may_admin and not part and "disabled_channels" not in values:
         values["disabled_channels"] = _disabled_channels()
     html = _block(template, "live", values) if part else render_template(template, **values)
     response = current_app.response_class(html, status=status, content_type="text/html; charset=utf-8")
@@ -169,6 +169,8 @@ def _problem_as_page(response: Response) -> Response:
         # Finding out who it is may be what failed.
         viewer=current_viewer() if status < HTTPStatus.INTERNAL_SERVER_ERROR else everybody(),
         may_sign_in=status < HTTPStatus.INTERNAL_SERVER_ERROR,
+        # They are read from the database, which may be what failed.
+        disabled_channels=(),
         # A form is not sent again, nor is its page loaded anew: what was typed would be lost.
         is_tried_again=status == HTTPStatus.SERVICE_UNAVAILABLE and request.method == "GET",
     )

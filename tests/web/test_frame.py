@@ -11,11 +11,13 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from lab import made_up_alerts
 from productator.access import api_tokens
+from productator.app import create_app
 from productator.domain import Scope, utc_now
 from productator.models import AlertRule, Channel
 from productator.web.static_files import static_text
 from tests import factories
 from tests.api.checks import failure, problem
+from tests.servers import dispose_of
 from tests.web.browser import send_form, sign_in
 from tests.web.pages import BROWSER, get
 
@@ -95,6 +97,19 @@ def test_a_database_that_is_away_is_told_and_tried_again(client: FlaskClient, mo
     assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in response.text
     assert "Sign in" not in response.text
     assert response.headers["Retry-After"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("GET", "/", 503), ("GET", "/nowhere", 404), ("POST", "/", 405)]
+)
+def test_without_a_database_browsers_get_errors_as_pages(method: str, path: str, status: int) -> None:
+    app = create_app(factories.settings(database_url="mysql+pymysql://root@127.0.0.1:1/test"))
+    response = app.test_client().open(path, method=method, headers=BROWSER)
+    dispose_of(app)
+
+    assert response.status_code == status
+    assert response.content_type == "text/html; charset=utf-8"
+    assert ("The database is away" in response.text) == (status == 503)
 
 
 def test_a_form_that_met_no_database_is_neither_sent_again_nor_loaded_anew(
