@@ -11,7 +11,7 @@ from productator.alerts.rules import RuleRow
 from productator.alerts.validation import NewRuleIn, contradictions
 from productator.catalogue.validation import wrong_fields
 from productator.web import formats
-from productator.web.parsing import Form
+from productator.web.parsing import Form, id_of
 
 _HOUR_S = 3600
 _PERCENT_DECIMALS = 2
@@ -50,7 +50,7 @@ def rule_of(form: Form, *, offered: Iterable[int]) -> NewRuleIn | None:
     kind, about = form.get("kind"), form.get("about")
     given: dict[str, Any] = {
         "kind": kind,
-        "product_id": _id(form.get("product_id")) if about == "product" else None,
+        "product_id": id_of(form.get("product_id")) if about == "product" else None,
         "q": form.get("q").strip() if about == "search" else None,
         "channel_ids": [each for each in offered if form.get(f"channel-{each}")],
         "active": bool(form.get("active")),
@@ -60,6 +60,9 @@ def rule_of(form: Form, *, offered: Iterable[int]) -> NewRuleIn | None:
     }
     if kind == Kind.SERVICE:
         given |= {"product_id": None, "q": None}
+    elif about == "product" and given["product_id"] is None:
+        # Without it the rule would be about all products.
+        form.errors["product_id"] = "Must be the id of a product."
     given = {name: value for name, value in given.items() if value is not None} | _number_of_kind(form, kind)
     if form.errors:
         return None
@@ -111,10 +114,6 @@ def _field(name: str, form: Form) -> str:
 
 def _text(number: int | None) -> str:
     return "" if number is None else str(number)
-
-
-def _id(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None  # noqa: PLR2004
 
 
 def _whole(number: Decimal | None) -> int | None:

@@ -123,6 +123,20 @@ def test_what_is_wrong_is_said_and_nothing_typed_is_lost(
     assert "&lt;mill&gt;" in answer.text or fields.get("q")
 
 
+@pytest.mark.parametrize("product_id", ["", "x", "0", "9" * 30])
+def test_a_rule_about_a_product_that_is_not_named_is_about_no_other(
+    client: FlaskClient, offer: Json, product_id: str
+) -> None:
+    rule = posted_rule(client, kind="threshold", product_id=offer["product_id"], price=90)
+    page = f"/alerts/{rule['id']}/edit"
+    fields = form_of(product_id, version="1")
+    answers = [send_form(client, "/alerts/new", "/alerts", **fields), send_form(client, page, page, **fields)]
+
+    assert [answer.status_code for answer in answers] == [422, 422]
+    assert all("Must be the id of a product." in answer.text for answer in answers)
+    assert stored_rules(client) == [rule]
+
+
 def test_two_people_editing_a_rule_lose_nothing(client: FlaskClient) -> None:
     rule = posted_rule(client, kind="threshold", price=90)
     page = f"/alerts/{rule['id']}/edit"
