@@ -60,10 +60,10 @@ def edit(rule_id: int) -> Response:
 def change(rule_id: int) -> Response:
     """Changes the rule, unless somebody else has meanwhile: then both versions are shown."""
     require_writer()
-    form = Form.sent()
-    given = rule_of(form, offered=_offered())
+    form, stored = Form.sent(), _stored(rule_id)
+    given = rule_of(form, offered=_offered(), stored=stored.rule)
     if given is None:
-        return _shown(form, status=HTTPStatus.UNPROCESSABLE_ENTITY, stored=_stored(rule_id))
+        return _shown(form, status=HTTPStatus.UNPROCESSABLE_ENTITY, stored=stored)
     changes = given.columns() | {"channel_ids": given.channel_ids}
     # Muting has a form of its own.
     del changes["muted_until"]
@@ -72,7 +72,7 @@ def change(rule_id: int) -> Response:
             rule = rules.patch(session, rule_id, changes, expected=form.expected, now=utc_now())
     except InvalidInput as error:
         refuse(form, error.errors)
-        return _shown(form, status=HTTPStatus.UNPROCESSABLE_ENTITY, stored=_stored(rule_id))
+        return _shown(form, status=HTTPStatus.UNPROCESSABLE_ENTITY, stored=stored)
     except StaleVersion:
         stored = _stored(rule_id)
         # Sending it again means: over the version that is shown beside it.

@@ -1,5 +1,6 @@
 """The pages of alert rules and events: what they show, and what their forms do."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -158,6 +159,28 @@ def test_a_form_that_is_saved_unchanged_changes_nothing(client: FlaskClient, off
     assert 'value="0.3428"' in get(client, page)
     send_form(client, page, page, **fields)
 
+    assert stored_rules(client) == [rule]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        *({"cooldown_s": each} for each in (0, 1, 60, 100, 300, 123_457, 366 * 86_400)),
+        *({"rearm_percent": each} for each in (2.125, 0, 1 / 3, 99.999999999, 1e-9)),
+        *({"kind": "drop", "percent": each} for each in (2.125, 12.3456789, 1e-9, 100)),
+        {"kind": "rise", "percent": 2 / 3},
+        {"kind": "threshold", "price": 123_457},
+    ],
+)
+def test_whatever_a_rule_says_its_form_saves_it_unchanged(client: FlaskClient, values: Json) -> None:
+    rule = posted_rule(client, **{"kind": "stale"} | values)
+    page = f"/alerts/{rule['id']}/edit"
+    html = get(client, page)
+    shown = dict(re.findall('name="([a-z_]+)" value="([^"]*)"', html))
+    fields = {name: value for name, value in shown.items() if name not in {"kind", "about", "form_token"}}
+    answer = send_form(client, page, page, **fields | {"about": "all", "kind": rule["kind"]})
+
+    assert answer.status_code == 303, texts(answer.text, "main p")
     assert stored_rules(client) == [rule]
 
 
