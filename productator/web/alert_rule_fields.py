@@ -65,9 +65,9 @@ def rule_of(form: Form, *, offered: Iterable[int], stored: RuleRow | None = None
     }
     if kind == Kind.SERVICE:
         given |= {"product_id": None, "q": None}
-    elif about == "product" and given["product_id"] is None:
+    elif about not in {"all", "search"} and given["product_id"] is None:
         # Without it the rule would be about all products.
-        form.errors["product_id"] = "Must be the id of a product."
+        form.errors["product_id"] = "Choose which products it is about."
     given = {name: value for name, value in given.items() if value is not None} | _number_of_kind(
         form, kind, stored
     )

@@ -12,7 +12,7 @@ from productator.alerts.truth import ShownRule
 from productator.catalogue import products
 from productator.database.web import reading, transaction
 from productator.domain import utc_now
-from productator.errors import InvalidInput, StaleVersion
+from productator.errors import InvalidInput, ProductNotFound, StaleVersion
 from productator.web import formats
 from productator.web.alert_rule_fields import form_of, new_form, refuse, rule_of
 from productator.web.pages import page, page_blueprint, require_writer, see
@@ -136,7 +136,13 @@ def _shown(form: Form, *, status: HTTPStatus = HTTPStatus.OK, stored: ShownRule 
     product_id = id_of(form.get("product_id"))
     with reading() as connection:
         offered = channels.choices(connection)
-        product = None if product_id is None else products.get(connection, product_id)
+        try:
+            product = None if product_id is None else products.get(connection, product_id)
+        except ProductNotFound:
+            if status is HTTPStatus.OK:
+                raise
+            # It was deleted after the form was opened; what was typed stays.
+            product = None
     return page(
         "alert_rule.html",
         status=status,

@@ -134,8 +134,25 @@ def test_a_rule_about_a_product_that_is_not_named_is_about_no_other(
     answers = [send_form(client, "/alerts/new", "/alerts", **fields), send_form(client, page, page, **fields)]
 
     assert [answer.status_code for answer in answers] == [422, 422]
-    assert all("Must be the id of a product." in answer.text for answer in answers)
+    assert all("Choose which products it is about." in answer.text for answer in answers)
     assert stored_rules(client) == [rule]
+
+
+def test_the_form_stays_when_its_product_is_gone(client: FlaskClient) -> None:
+    answer = send_form(client, "/alerts/new", "/alerts", **form_of(999, price="4711"))
+
+    assert answer.status_code == 422
+    assert 'name="price" value="4711"' in answer.text
+    assert "There is no product 999." in answer.text
+    get(client, "/alerts/new?product_id=999", status=404)
+
+
+def test_a_rule_whose_products_were_not_chosen_is_not_about_all(client: FlaskClient) -> None:
+    answer = send_form(client, "/alerts/new", "/alerts", **form_of(about=""))
+
+    assert answer.status_code == 422
+    assert "Choose which products it is about." in answer.text
+    assert stored_rules(client) == []
 
 
 def test_two_people_editing_a_rule_lose_nothing(client: FlaskClient) -> None:
