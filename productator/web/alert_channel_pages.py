@@ -17,6 +17,7 @@ from productator.errors import DeliveryNotFound
 from productator.web.alert_pages import A_PAGE, next_url
 from productator.web.forms import check_form
 from productator.web.pages import page, page_blueprint, require_admin, see
+from productator.web.parsing import id_of
 
 alert_channel_pages = page_blueprint("alert_channel_pages")
 alert_channel_pages.before_request(require_admin)
@@ -90,11 +91,11 @@ def _shown(channel: ChannelRow) -> ShownChannel:
 
 
 def _tested(connection: Connection) -> DeliveryRow | None:
-    asked = request.args.get("tested", "")
-    if not (asked.isascii() and asked.isdigit() and len(asked) <= 18):  # noqa: PLR2004
+    asked = id_of(request.args.get("tested", ""))
+    if asked is None:
         return None
     try:
-        found = deliveries.get(connection, int(asked))
+        found = deliveries.get(connection, asked)
     except DeliveryNotFound:
         return None
     return found if found.event_type == deliveries.TEST else None

@@ -9,11 +9,12 @@ from productator.alerts.channels import Choice
 from productator.alerts.deliveries import DeliveryRow, Status
 from productator.api.conventions.cursors import position_of
 from productator.database.web import reading, transaction
-from productator.domain import MAX_ID, utc_now
+from productator.domain import utc_now
 from productator.errors import ChannelDisabled
 from productator.web.alert_pages import A_PAGE, ShownEvent, next_url, shown_event
 from productator.web.forms import check_form
 from productator.web.pages import page, page_blueprint, require_admin, see
+from productator.web.parsing import id_of
 
 alert_delivery_pages = page_blueprint("alert_delivery_pages")
 alert_delivery_pages.before_request(require_admin)
@@ -42,7 +43,8 @@ class _Asked(NamedTuple):
     @classmethod
     def current(cls) -> "_Asked":
         status = request.args.get("status", "")
-        return cls(_id("channel_id"), _id("rule_id"), status if status in set(Status) else None)
+        channel_id, rule_id = (id_of(request.args.get(name, "")) for name in ("channel_id", "rule_id"))
+        return cls(channel_id, rule_id, status if status in set(Status) else None)
 
 
 class ShownDelivery(NamedTuple):
@@ -95,9 +97,3 @@ def redeliver(delivery_id: int) -> Response:
     except ChannelDisabled:
         done = "disabled"
     return see("alert_delivery_pages.show", **_Asked.current()._asdict(), done=done)
-
-
-def _id(name: str) -> int | None:
-    text = request.args.get(name, "")
-    is_id = text.isascii() and text.isdigit() and 0 < int(text[:20]) <= MAX_ID
-    return int(text) if is_id and len(text) <= len(str(MAX_ID)) else None

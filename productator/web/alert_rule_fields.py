@@ -11,11 +11,13 @@ from productator.alerts.rules import RuleRow
 from productator.alerts.validation import NewRuleIn, contradictions
 from productator.catalogue.validation import wrong_fields
 from productator.web import formats
-from productator.web.parsing import Form
+from productator.web.parsing import Form, id_of
 
 _ABOUT = {"product", "search", "all"}
 _HOUR_S = 3600
-_PERCENT_DECIMALS = 2
+# With so many no two times in seconds look alike.
+_HOUR_DECIMALS = 4
+_PERCENT_DECIMALS = 6
 
 
 def new_form(*, product_id: int | None = None) -> Form:
@@ -27,7 +29,7 @@ def new_form(*, product_id: int | None = None) -> Form:
 def form_of(rule: RuleRow, channel_ids: Iterable[int]) -> Form:
     """The form as the rule fills it."""
     about = "product" if rule.product_id is not None else "search" if rule.q is not None else "all"
-    percent = "" if rule.percent is None else f"{rule.percent:g}"
+    percent = "" if rule.percent is None else _decimal(rule.percent, _PERCENT_DECIMALS)
     values = {
         "version": str(rule.version),
         "kind": rule.kind,
@@ -38,33 +40,41 @@ def form_of(rule: RuleRow, channel_ids: Iterable[int]) -> Form:
         "drop": percent if rule.kind == Kind.DROP else "",
         "rise": percent if rule.kind == Kind.RISE else "",
         "days": _text(rule.days) if rule.kind == Kind.NEW_LOW else "90",
-        "cooldown_h": f"{rule.cooldown_s / _HOUR_S:.4g}",
+        "cooldown_h": _decimal(rule.cooldown_s / _HOUR_S, _HOUR_DECIMALS),
         "confirm_periods": str(rule.confirm_periods),
-        "rearm_percent": f"{rule.rearm_percent:g}",
+        "rearm_percent": _decimal(rule.rearm_percent, _PERCENT_DECIMALS),
         "active": "1" if rule.active else "",
     }
     return Form(values | {f"channel-{each}": "1" for each in channel_ids})
 
 
-def rule_of(form: Form, *, offered: Iterable[int]) -> NewRuleIn | None:
-    """The rule with those of the offered channels that were chosen; None: something is wrong."""
+def rule_of(form: Form, *, offered: Iterable[int], stored: RuleRow | None = None) -> NewRuleIn | None:
+    """The rule with those of the offered channels that were chosen; None: something is wrong.
+
+    A percentage of the stored rule stays if its field is as `form_of` filled it: it may have more decimals.
+    """
     kind, about = form.get("kind"), form.get("about")
     given: dict[str, Any] = {
         "kind": kind,
-        "product_id": _id(form.get("product_id")) if about == "product" else None,
+        "product_id": id_of(form.get("product_id")) if about == "product" else None,
         "q": form.get("q").strip() if about == "search" else None,
         "channel_ids": [each for each in offered if form.get(f"channel-{each}")],
         "active": bool(form.get("active")),
         "confirm_periods": _whole(form.number("confirm_periods")),
-        "cooldown_s": _seconds(form.number("cooldown_h", decimals=4)),
-        "rearm_percent": _percent(form.number("rearm_percent", decimals=_PERCENT_DECIMALS)),
+        "cooldown_s": _seconds(form.number("cooldown_h", decimals=_HOUR_DECIMALS)),
+        "rearm_percent": _percent(form, "rearm_percent", stored and stored.rearm_percent),
     }
     if kind == Kind.SERVICE:
         given |= {"product_id": None, "q": None}
-    given = {name: value for name, value in given.items() if value is not None} | _number_of_kind(form, kind)
+    given = {name: value for name, value in given.items() if value is not None} | _number_of_kind(
+        form, kind, stored
+    )
     # Nobody who meant one product shall be told of all.
-    if kind != Kind.SERVICE and (about not in _ABOUT or (about == "product" and "product_id" not in given)):
-        form.errors["about"] = "Must be a product, a search or all products."
+    if kind != Kind.SERVICE:
+        if about not in _ABOUT:
+            form.errors["about"] = "Must be a product, a search or all products."
+        elif about == "product" and "product_id" not in given:
+            form.errors["product_id"] = "Choose which products it is about."
     if form.errors:
         return None
     return _validated(form, given)
@@ -76,13 +86,13 @@ def refuse(form: Form, errors: Iterable[tuple[str, str]]) -> None:
         form.errors.setdefault(_field(pointer.split("/")[1], form), sentence)
 
 
-def _number_of_kind(form: Form, kind: str) -> dict[str, Any]:
+def _number_of_kind(form: Form, kind: str, stored: RuleRow | None) -> dict[str, Any]:
     match kind:
         case Kind.THRESHOLD:
             return {"price": form.price("price")}
         case Kind.DROP | Kind.RISE:
             name = "drop" if kind == Kind.DROP else "rise"
-            percent = _percent(form.number(name, decimals=_PERCENT_DECIMALS))
+            percent = _percent(form, name, stored and stored.percent)
             if percent is None:
                 form.errors.setdefault(name, "Must be a number.")
             return {"percent": percent}
@@ -117,10 +127,6 @@ def _text(number: int | None) -> str:
     return "" if number is None else str(number)
 
 
-def _id(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None  # noqa: PLR2004
-
-
 def _whole(number: Decimal | None) -> int | None:
     return None if number is None else int(number)
 
@@ -129,5 +135,12 @@ def _seconds(hours: Decimal | None) -> int | None:
     return None if hours is None else round(hours * _HOUR_S)
 
 
-def _percent(number: Decimal | None) -> float | None:
+def _percent(form: Form, name: str, stored: float | None) -> float | None:
+    if stored is not None and form.get(name).strip() == _decimal(stored, _PERCENT_DECIMALS):
+        return stored
+    number = form.number(name, decimals=_PERCENT_DECIMALS)
     return None if number is None else float(number)
+
+
+def _decimal(number: float, decimals: int) -> str:
+    return f"{number:.{decimals}f}".rstrip("0").rstrip(".")

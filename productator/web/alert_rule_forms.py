@@ -12,15 +12,13 @@ from productator.alerts.truth import ShownRule
 from productator.catalogue import products
 from productator.database.web import reading, transaction
 from productator.domain import utc_now
-from productator.errors import InvalidInput, StaleVersion
+from productator.errors import InvalidInput, ProductNotFound, StaleVersion
 from productator.web import formats
 from productator.web.alert_rule_fields import form_of, new_form, refuse, rule_of
 from productator.web.pages import page, page_blueprint, require_writer, see
-from productator.web.parsing import Form
+from productator.web.parsing import Form, id_of
 
 alert_rule_forms = page_blueprint("alert_rule_forms")
-
-_LONGEST_ID = 18
 
 
 @alert_rule_forms.get("/alerts/new")
@@ -28,7 +26,7 @@ def new() -> Response:
     """An empty form; about a product, if the address names one."""
     require_writer()
     asked = request.args.get("product_id", "")
-    form = new_form(product_id=_id(asked))
+    form = new_form(product_id=id_of(asked))
     form.values["product_id"] = asked
     return _shown(form)
 
@@ -62,10 +60,10 @@ def edit(rule_id: int) -> Response:
 def change(rule_id: int) -> Response:
     """Changes the rule, unless somebody else has meanwhile: then both versions are shown."""
     require_writer()
-    form = Form.sent()
-    given = rule_of(form, offered=_offered())
+    form, stored = Form.sent(), _stored(rule_id)
+    given = rule_of(form, offered=_offered(), stored=stored.rule)
     if given is None:
-        return _shown(form, status=HTTPStatus.UNPROCESSABLE_ENTITY, stored=_stored(rule_id))
+        return _shown(form, status=HTTPStatus.UNPROCESSABLE_ENTITY, stored=stored)
     changes = given.columns() | {"channel_ids": given.channel_ids}
     # Muting has a form of its own.
     del changes["muted_until"]
@@ -74,7 +72,7 @@ def change(rule_id: int) -> Response:
             rule = rules.patch(session, rule_id, changes, expected=form.expected, now=utc_now())
     except InvalidInput as error:
         refuse(form, error.errors)
-        return _shown(form, status=HTTPStatus.UNPROCESSABLE_ENTITY, stored=_stored(rule_id))
+        return _shown(form, status=HTTPStatus.UNPROCESSABLE_ENTITY, stored=stored)
     except StaleVersion:
         stored = _stored(rule_id)
         # Sending it again means: over the version that is shown beside it.
@@ -135,10 +133,16 @@ def _stored(rule_id: int) -> ShownRule:
 
 def _shown(form: Form, *, status: HTTPStatus = HTTPStatus.OK, stored: ShownRule | None = None) -> Response:
     """The form of a new rule, or of the one that is stored."""
-    product_id = _id(form.get("product_id"))
+    product_id = id_of(form.get("product_id"))
     with reading() as connection:
         offered = channels.choices(connection)
-        product = None if product_id is None else products.get(connection, product_id)
+        try:
+            product = None if product_id is None else products.get(connection, product_id)
+        except ProductNotFound:
+            if status is HTTPStatus.OK:
+                raise
+            # It was deleted after the form was opened; what was typed stays.
+            product = None
     return page(
         "alert_rule.html",
         status=status,
@@ -156,8 +160,3 @@ def _see(rule: RuleRow, done: str, *, on_product: bool = False) -> Response:
     if rule.product_id is not None and (on_product or request.form.get("from") == "product"):
         return see("product_page.show", product_id=rule.product_id, done=done, _anchor="alerts")
     return see("alert_pages.show", done=done)
-
-
-def _id(text: str) -> int | None:
-    is_one = text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID
-    return int(text) if is_one else None

@@ -9,12 +9,18 @@ from pydantic import ValidationError
 
 from productator.catalogue.validation import ProductIn, wrong_fields
 from productator.catalogue.versions import Expected
-from productator.domain import MAX_AMOUNT, NewProduct, OwnOffer
+from productator.domain import MAX_AMOUNT, MAX_ID, NewProduct, OwnOffer
 from productator.web import formats
 
 _AMOUNT = re.compile(r"[0-9]{1,16}(?:[.,][0-9]{1,6})?")
 _DIGITS_OF_A_GROUP = 3
 _SPACES = re.compile(r"[\s\u00a0\u202f']")
+
+
+def id_of(text: str) -> int | None:
+    """The id that a form or an address names; None: it is none."""
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(MAX_ID))
+    return int(text) if is_number and 0 < int(text) <= MAX_ID else None
 
 
 @dataclass

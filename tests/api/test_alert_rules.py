@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import update
 from sqlalchemy.orm import Session, sessionmaker
 
-from productator.models import Channel
+from productator.alerts.validation import RuleIn
+from productator.models import AlertRule, Channel
 from tests import factories
 from tests.api.checks import problem, wrong_fields
 
@@ -149,6 +151,19 @@ def test_a_patch_changes_the_named_fields_and_null_removes(client: FlaskClient, 
     assert muted["muted_until"] == "2027-01-31T12:00:00.000000Z"
     assert client.patch(url, json={"channel_ids": []}).get_json()["channel_ids"] == []
     assert wrong_fields(client.patch(url, json={"kind": "threshold"})) == {"/price"}
+
+
+def test_a_rule_that_an_earlier_version_stored_with_days_can_be_put_back(
+    client: FlaskClient, sessions: sessionmaker[Session]
+) -> None:
+    url = f"{RULES}/{posted(client, kind='stale')['id']}"
+    with sessions.begin() as session:
+        session.execute(update(AlertRule).values(days=90))
+    shown = client.get(url).get_json()
+    given = {name: shown[name] for name in (*RuleIn.COLUMNS, "channel_ids")}
+
+    assert shown["days"] is None
+    assert client.put(url, json=given).status_code == 200
 
 
 def test_a_put_sets_what_is_left_out_to_its_default(client: FlaskClient) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import sessionmaker
 from productator.database import migrate as schema
 from productator.database.engine import make_engine
 from productator.domain import ChangeKind
-from productator.models import Offer, OfferChange, PricePoint, Product
+from productator.models import AlertRule, Offer, OfferChange, PricePoint, Product
 from productator.prices import figures
 from productator.prices.segments import TimeRange, microseconds
 from tests.factories import NOW
@@ -22,6 +22,7 @@ from tests.upgrades import killed_after_each_step
 
 MIGRATIONS = schema.__file__.removesuffix("migrate.py") + "migrations"
 BEFORE_FLAGS = "0011-1"
+BEFORE_REPLICAS = "0020"
 BEFORE_HISTORY = "0005-1"
 BEFORE_SEARCH = "0004-1"
 PRODUCT = {"name": "Lamp", "description": "", "version": 1, "created_at": NOW, "updated_at": NOW}
@@ -44,6 +45,12 @@ def before_search(empty_database_url: str) -> Iterator[Engine]:
 def before_flags(empty_database_url: str) -> Iterator[Engine]:
     """A database as it was when the mean alone said whether a price had held without a break."""
     yield from migrated_to(BEFORE_FLAGS, empty_database_url)
+
+
+@pytest.fixture
+def before_replicas(empty_database_url: str) -> Iterator[Engine]:
+    """A database of a version that stored rules of all kinds with days."""
+    yield from migrated_to(BEFORE_REPLICAS, empty_database_url)
 
 
 def migrated_to(revision: str, url: str) -> Iterator[Engine]:
@@ -194,3 +201,16 @@ def test_old_products_get_their_search_terms(before_search: Engine) -> None:
         found = connection.execute(select(Product.words).order_by(Product.id)).scalars().all()
 
     assert found == [f"__caj __{each}" for each in range(1, 2_502)]
+
+
+def test_old_rules_keep_days_only_if_their_kind_has_them(before_replicas: Engine) -> None:
+    limits = {"cooldown_s": 0, "confirm_periods": 0, "rearm_percent": 2, "days": 90, "version": 1}
+    times = {"counts_from": NOW, "created_at": NOW, "updated_at": NOW}
+    with before_replicas.begin() as connection:
+        kinds = ("new_low", "stale", "drop")
+        connection.execute(insert(AlertRule), [{"kind": each, **limits, **times} for each in kinds])
+    schema.migrate(before_replicas)
+    with before_replicas.connect() as connection:
+        days = connection.scalars(select(AlertRule.days).order_by(AlertRule.id)).all()
+
+    assert days == [90, None, None]

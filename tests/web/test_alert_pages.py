@@ -1,5 +1,6 @@
 """The pages of alert rules and events: what they show, and what their forms do."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -128,6 +129,37 @@ def test_what_is_wrong_is_said_and_nothing_typed_is_lost(
     assert "&lt;mill&gt;" in answer.text or fields.get("q")
 
 
+@pytest.mark.parametrize("product_id", ["", "x", "0", "9" * 30])
+def test_a_rule_about_a_product_that_is_not_named_is_about_no_other(
+    client: FlaskClient, offer: Json, product_id: str
+) -> None:
+    rule = posted_rule(client, kind="threshold", product_id=offer["product_id"], price=90)
+    page = f"/alerts/{rule['id']}/edit"
+    fields = form_of(product_id, version="1")
+    answers = [send_form(client, "/alerts/new", "/alerts", **fields), send_form(client, page, page, **fields)]
+
+    assert [answer.status_code for answer in answers] == [422, 422]
+    assert all("Choose which products it is about." in answer.text for answer in answers)
+    assert stored_rules(client) == [rule]
+
+
+def test_the_form_stays_when_its_product_is_gone(client: FlaskClient) -> None:
+    answer = send_form(client, "/alerts/new", "/alerts", **form_of(999, price="4711"))
+
+    assert answer.status_code == 422
+    assert 'name="price" value="4711"' in answer.text
+    assert "There is no product 999." in answer.text
+    get(client, "/alerts/new?product_id=999", status=404)
+
+
+def test_a_rule_whose_products_were_not_chosen_is_not_about_all(client: FlaskClient) -> None:
+    answer = send_form(client, "/alerts/new", "/alerts", **form_of(about=""))
+
+    assert answer.status_code == 422
+    assert "Choose which products it is about." in answer.text
+    assert stored_rules(client) == []
+
+
 def test_two_people_editing_a_rule_lose_nothing(client: FlaskClient) -> None:
     rule = posted_rule(client, kind="threshold", price=90)
     page = f"/alerts/{rule['id']}/edit"
@@ -149,6 +181,28 @@ def test_a_form_that_is_saved_unchanged_changes_nothing(client: FlaskClient, off
     assert 'value="0.3428"' in get(client, page)
     send_form(client, page, page, **fields)
 
+    assert stored_rules(client) == [rule]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        *({"cooldown_s": each} for each in (0, 1, 60, 100, 300, 123_457, 366 * 86_400)),
+        *({"rearm_percent": each} for each in (2.125, 0, 1 / 3, 99.999999999, 1e-9)),
+        *({"kind": "drop", "percent": each} for each in (2.125, 12.3456789, 1e-9, 100)),
+        {"kind": "rise", "percent": 2 / 3},
+        {"kind": "threshold", "price": 123_457},
+    ],
+)
+def test_whatever_a_rule_says_its_form_saves_it_unchanged(client: FlaskClient, values: Json) -> None:
+    rule = posted_rule(client, **{"kind": "stale"} | values)
+    page = f"/alerts/{rule['id']}/edit"
+    html = get(client, page)
+    shown = dict(re.findall('name="([a-z_]+)" value="([^"]*)"', html))
+    fields = {name: value for name, value in shown.items() if name not in {"kind", "about", "form_token"}}
+    answer = send_form(client, page, page, **fields | {"about": "all", "kind": rule["kind"]})
+
+    assert answer.status_code == 303, texts(answer.text, "main p")
     assert stored_rules(client) == [rule]
 
 

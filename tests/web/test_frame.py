@@ -11,11 +11,13 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from lab import made_up_alerts
 from productator.access import api_tokens
+from productator.app import create_app
 from productator.domain import Scope, utc_now
 from productator.models import AlertRule, Channel
 from productator.web.static_files import static_text
 from tests import factories
 from tests.api.checks import failure, problem
+from tests.servers import dispose_of
 from tests.web.browser import send_form, sign_in
 from tests.web.pages import BROWSER, get
 
@@ -111,6 +113,19 @@ def test_a_database_that_nothing_reaches_is_told_on_every_page(guarded: Any, mon
         assert response.status_code == 503, path
         assert "The database is away" in response.text
     assert "There is nothing at this address" in get(client, "/nowhere", status=404)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("GET", "/", 503), ("GET", "/nowhere", 404), ("POST", "/", 405)]
+)
+def test_without_a_database_browsers_get_errors_as_pages(method: str, path: str, status: int) -> None:
+    app = create_app(factories.settings(database_url="mysql+pymysql://root@127.0.0.1:1/test"))
+    response = app.test_client().open(path, method=method, headers=BROWSER)
+    dispose_of(app)
+
+    assert response.status_code == status
+    assert response.content_type == "text/html; charset=utf-8"
+    assert ("The database is away" in response.text) == (status == 503)
 
 
 def test_a_form_that_met_no_database_is_neither_sent_again_nor_loaded_anew(

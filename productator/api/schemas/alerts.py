@@ -132,7 +132,8 @@ def rule_json(found: ShownRule) -> AlertRuleJson:
         "q": rule.q,
         "price": rule.price,
         "percent": rule.percent,
-        "days": rule.days,
+        # During an upgrade, an earlier version still stores them with rules of other kinds.
+        "days": rule.days if rule.kind == Kind.NEW_LOW else None,
         "channel_ids": list(found.channel_ids),
         "cooldown_s": rule.cooldown_s,
         "confirm_periods": rule.confirm_periods,

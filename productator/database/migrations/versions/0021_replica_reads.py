@@ -1,4 +1,4 @@
-"""When a token wrote last, and the count by which the lag of a replica is measured."""
+"""When a token wrote last, the count by which the lag of a replica is measured, and rules without days."""
 
 from typing import Any
 
@@ -27,3 +27,5 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_replication_beats"),
         **_OPTIONS,
     )
+    # Rules of all kinds were stored with the days of the one kind that has them.
+    op.execute("UPDATE alert_rules SET days = NULL WHERE kind <> 'new_low'")
