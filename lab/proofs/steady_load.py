@@ -11,13 +11,18 @@ from typing import Any
 import requests
 
 from lab.waiting import PATIENCE_S
+from productator.errors import DatabaseUnavailable
 
 _SENDERS = 64
+BUSY = "busy"
 
 
 @dataclass
 class LoadResult:
-    """The answers, by method and status; in place of a status, the name of the error of a lost one."""
+    """The answers, by method and status; in place of a status, the name of the error of a lost one.
+
+    `busy`: the API waited too long for its database, which a restart is not the cause of.
+    """
 
     answers: Counter[str] = field(default_factory=Counter)
     longest_s: float = 0.0
@@ -25,6 +30,10 @@ class LoadResult:
     @property
     def failed(self) -> int:
         return sum(number for answer, number in self.answers.items() if answer.split()[1][0] != "2")
+
+    @property
+    def busy(self) -> int:
+        return sum(number for answer, number in self.answers.items() if answer.split()[1] == BUSY)
 
     @property
     def sent(self) -> int:
@@ -77,9 +86,14 @@ class SteadyLoad:
             answer = requests.request(
                 method, self._url + path, json=body, headers=self._headers, timeout=PATIENCE_S
             )
-            status = str(answer.status_code)
+            status = BUSY if _is_busy(answer) else str(answer.status_code)
         except requests.RequestException as error:
             status = type(error).__name__
         self.result.answers[f"{method} {status}"] += 1
         self.result.longest_s = max(self.result.longest_s, time.monotonic() - began)
         return answer
+
+
+def _is_busy(answer: requests.Response) -> bool:
+    """Not what the proxy answers when it has no API."""
+    return answer.status_code == 503 and answer.json().get("detail") == str(DatabaseUnavailable())

@@ -6,7 +6,6 @@ those that need no database.
 """
 
 import logging
-import math
 import sqlite3
 import threading
 import time
@@ -23,8 +22,11 @@ from productator.errors import DatabaseUnavailable
 
 log = logging.getLogger(__name__)
 
-# A place is given back far more often, unless the database hangs.
-STUCK_S = 0.5
+# The part of a request's budget within which some place is given back, unless the database hangs. A process
+# that starts on a busy machine has been seen to take more than half a second for its first connections.
+STUCK_PART = 0.25
+# Key in the environ: how long the request has waited for its turn already.
+WAITED_S = "productator.waited_s"
 
 
 class DatabaseMetrics(Protocol):
@@ -40,6 +42,7 @@ class DatabaseUse:
 
     def __init__(self, *, budget_s: float, places: int, metrics: DatabaseMetrics) -> None:
         self._budget_s = budget_s
+        self._stuck_s = budget_s * STUCK_PART
         self.places = places
         self._metrics = metrics
         self._taken = 0
@@ -47,8 +50,9 @@ class DatabaseUse:
         self._changed = threading.Condition()
         self._own = _OwnUse(budget_s)
 
-    def begin_request(self) -> None:
-        self._own.left_s = self._budget_s
+    def begin_request(self, waited_s: float = 0.0) -> None:
+        """`waited_s` counts as used: while the database hangs, requests wait for those that wait for it."""
+        self._own.left_s = self._budget_s - waited_s
         self._own.used_s = 0.0
 
     def limit(self, most_s: float) -> None:
@@ -104,13 +108,16 @@ class DatabaseUse:
 
     @property
     def left_whole_s(self) -> int:
-        """At least one, since drivers take 0 for no limit; whole, since setting another number takes time."""
-        return max(1, math.ceil(self.left_s))
+        """At least one, since drivers take 0 for no limit; whole, since setting another number takes time.
+
+        The nearest: a request that has waited a little would else get a second more than it has.
+        """
+        return max(1, round(self.left_s))
 
     def _take(self) -> None:
         with self._changed:
             while self._taken >= self.places:
-                wait_s = min(self._changed_at + STUCK_S - time.monotonic(), self.left_s)
+                wait_s = min(self._changed_at + self._stuck_s - time.monotonic(), self.left_s)
                 if wait_s <= 0:
                     self._metrics.count_database_error(BUSY)
                     raise DatabaseUnavailable

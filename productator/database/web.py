@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from flask import Flask, Request, current_app, g
+from flask import Flask, Request, current_app, g, request
 from flask.sessions import NullSession, SessionInterface
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url
@@ -22,7 +22,7 @@ from productator.database.failures import is_transient, is_unreachable, kind_of,
 from productator.database.kept import KeptConnections
 from productator.database.replica import Replica, ReplicaMetrics, forbid_writes
 from productator.database.slow_statements import log_slow_statements
-from productator.database.use import DatabaseMetrics, DatabaseUse, bound
+from productator.database.use import WAITED_S, DatabaseMetrics, DatabaseUse, bound
 from productator.errors import CommitUnknown
 
 Arguments = ParamSpec("Arguments")
@@ -63,7 +63,7 @@ def init_app(
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine.engine_options(url) | options
     app.config["SQLALCHEMY_BINDS"] = {_READER: {"url": url, **engine.autocommit_options(url), **options}}
     use = DatabaseUse(budget_s=budget_s, places=places, metrics=metrics)
-    app.before_request(use.begin_request)
+    app.before_request(lambda: use.begin_request(request.environ.get(WAITED_S, 0.0)))
     db.init_app(app)
     with app.app_context():
         # Its listener changes the limits of a new connection, which that of `prepare` then opens.

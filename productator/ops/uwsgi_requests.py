@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from productator.database.use import WAITED_S
 from productator.ops.slow_clients import BODY_S, SlowClients
 
 try:
@@ -22,6 +23,8 @@ UNREADABLE = "productator.unreadable"
 # The requests that a process works on at the same time: more would get in each other's way. The other threads
 # receive what clients send.
 AT_WORK = 4
+# They are answered beside those: while the database hangs, one of the four may wait for it, too.
+_PROBES = frozenset({"/livez", "/readyz"})
 # The longest wait for more of a chunked body.
 _CHUNK_TIMEOUT_S = 10
 
@@ -63,7 +66,11 @@ class RequestCorrection:
             environ["wsgi.input"] = self._timed(environ["wsgi.input"])
         if uwsgi is None:
             return self._application(environ, start_response)  # type: ignore[no-any-return]
+        if environ["PATH_INFO"] in _PROBES:
+            return self._application(environ, _dated(start_response))  # type: ignore[no-any-return]
+        arrived = time.monotonic()
         with self._at_work:
+            environ[WAITED_S] = time.monotonic() - arrived
             return self._application(environ, _dated(start_response))  # type: ignore[no-any-return]
 
     def _timed(self, body: "_Readable") -> "_TimedBody":

@@ -12,7 +12,7 @@ from lab.databases import Missing
 from tests.servers import skipped_if_missing
 
 ROOT = Path(__file__).parents[2]
-OVERLAYS = ("demo", "production")
+OVERLAYS = ("demo", "production", "production-replica")
 _TOOLS = ROOT / ".venv-deploy" / "bin"
 
 Manifest = dict[str, Any]

@@ -15,6 +15,7 @@ from tests.deploy.manifests import (
     name_of,
     pod_labels,
     pod_of,
+    rendered,
     run_tool,
     secrets_of,
 )
@@ -78,10 +79,22 @@ def test_no_secret_is_a_plain_variable_or_part_of_the_manifests(manifests: Manif
 def test_each_program_gets_only_the_secrets_that_it_needs(manifests: Manifests) -> None:
     secrets = {name_of(each): secrets_of(each) for each in manifests.workloads}
 
-    assert secrets["api"] == {"productator-database", "productator-api"}
+    assert secrets["api"] - {"productator-replica"} == {"productator-database", "productator-api"}
     assert secrets["refresher"] <= {"productator-database", "productator-offers"}
     assert secrets["notifier"] == {"productator-database"}
     assert secrets["proxy"] == set()
+
+
+def test_only_the_api_knows_and_reaches_a_replica_for_reads() -> None:
+    manifests = Manifests(rendered("production-replica"))
+    (policy,) = (each for each in manifests.of_kind("NetworkPolicy") if name_of(each) == "to-replica")
+    knowing = [name_of(each) for each in manifests.workloads if "productator-replica" in secrets_of(each)]
+
+    assert knowing == manifests.selected(policy["spec"]["podSelector"]) == ["api"]
+    assert policy["spec"]["egress"]
+    assert {"DATABASE_REPLICA_URL_FILE", "DATABASE_REPLICA_LAG_S"} <= manifests.variables(
+        manifests.named("Deployment", "api")
+    ).keys()
 
 
 def test_every_secret_file_is_in_a_mounted_secret(manifests: Manifests) -> None:

@@ -7,7 +7,6 @@ from threading import Event
 
 import pytest
 
-from productator.database import use as database_use
 from productator.database.use import DatabaseUse
 from productator.errors import DatabaseUnavailable
 
@@ -62,6 +61,23 @@ def test_each_request_has_the_whole_budget() -> None:
     assert use.left_s == 5
 
 
+def test_the_wait_for_its_turn_counts_against_the_budget_of_a_request() -> None:
+    use = DatabaseUse(budget_s=5, places=1, metrics=Counted())
+
+    use.begin_request(waited_s=2)
+
+    assert use.left_s == 3
+
+
+@pytest.mark.parametrize(("left_s", "whole_s"), [(8.0, 8), (7.99, 8), (7.4, 7), (0.2, 1)])
+def test_a_driver_waits_half_a_second_longer_than_the_budget_at_the_most(left_s: float, whole_s: int) -> None:
+    use = DatabaseUse(budget_s=left_s, places=1, metrics=Counted())
+
+    use.begin_request()
+
+    assert use.left_whole_s == whole_s
+
+
 def test_a_place_within_a_place_is_the_same() -> None:
     counted = Counted()
     use = DatabaseUse(budget_s=5, places=1, metrics=counted)
@@ -73,12 +89,9 @@ def test_a_place_within_a_place_is_the_same() -> None:
     in_another_thread(lambda: take_place(use))
 
 
-def test_requests_are_refused_at_once_while_nobody_gives_a_place_back(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(database_use, "STUCK_S", 0.05)
+def test_requests_are_refused_at_once_while_nobody_gives_a_place_back() -> None:
     counted = Counted()
-    use = DatabaseUse(budget_s=5, places=1, metrics=counted)
+    use = DatabaseUse(budget_s=0.2, places=1, metrics=counted)
     with use.place("read"):
         time.sleep(0.1)
         began = time.monotonic()
