@@ -70,11 +70,8 @@ def rule_of(form: Form, *, offered: Iterable[int], stored: RuleRow | None = None
         form, kind, stored
     )
     # Nobody who meant one product shall be told of all.
-    if kind != Kind.SERVICE:
-        if about not in _ABOUT:
-            form.errors["about"] = "Must be a product, a search or all products."
-        elif about == "product" and "product_id" not in given:
-            form.errors["product_id"] = "Choose which products it is about."
+    if kind != Kind.SERVICE and (about not in _ABOUT or (about == "product" and "product_id" not in given)):
+        form.errors["about"] = "Choose which products it is about."
     if form.errors:
         return None
     return _validated(form, given)
