@@ -137,7 +137,7 @@ def _form_of(stored: ChannelRow) -> Form:
 
 
 def _shown(form: Form, *, status: HTTPStatus = HTTPStatus.OK, stored: ChannelRow | None = None) -> Response:
-    return page(
+    response = page(
         "alert_channel.html",
         status=status,
         form=form,
@@ -148,6 +148,9 @@ def _shown(form: Form, *, status: HTTPStatus = HTTPStatus.OK, stored: ChannelRow
         takes_token=stored is None or stored.kind in TOKEN_KINDS,
         is_conflict=status is HTTPStatus.CONFLICT,
     )
+    # Addresses of some kinds are secrets, and so is a token that was typed.
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _with_secret(channel: ChannelRow, secret: str | None, *, is_new: bool) -> Response:
