@@ -4,7 +4,7 @@ Until then no figure would show them, while the offers are those that they speak
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, cast
 
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from productator.database.bulk import insert_rows
 from productator.database.column_types import ServerTime
 from productator.domain import utc_now
-from productator.models import Refresh
+from productator.models import ProductPrice, Refresh
 from productator.prices.history_tables import (
     CHANGE_COLUMNS,
     CHANGES,
@@ -30,6 +30,7 @@ TICK = timedelta(microseconds=1)
 CLOCKS_DIFFER = timedelta(seconds=2)
 
 _REFRESHES = cast("Table", Refresh.__table__)
+_PRICES = cast("Table", ProductPrice.__table__)
 _SERVER_TIME = select(ServerTime())
 # A clock that shows less was reset: it is behind, and no record is ahead.
 _NO_CLOCK_BEFORE = datetime(2025, 1, 1, tzinfo=UTC)
@@ -139,7 +140,19 @@ def _move(connection: Connection, product_id: int, now: Clocks) -> datetime | No
         connection.execute(delete(history.table).where(is_ahead))
         moved = [(product_id, new[time], *recorded) for _, time, *recorded in rows]
         insert_rows(connection, history.table, history.names, moved)
+    _move_last_change(connection, product_id, new, now)
     return new[old[-1]]
+
+
+def _move_last_change(
+    connection: Connection, product_id: int, new: Mapping[datetime, datetime], now: Clocks
+) -> None:
+    """Else the product would stay before all that change later, wherever changes are listed."""
+    is_ahead = (_PRICES.c.product_id == product_id) & (_PRICES.c.changed_at > now.future)
+    changed_at = connection.scalar(select(_PRICES.c.changed_at).where(is_ahead))
+    if changed_at is not None:
+        moved = new.get(changed_at, max(new.values()))
+        connection.execute(update(_PRICES).where(is_ahead).values(changed_at=moved))
 
 
 def new_times(old: Sequence[datetime], *, after: datetime | None, now: datetime) -> dict[datetime, datetime]:

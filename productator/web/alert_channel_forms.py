@@ -1,19 +1,19 @@
 """Forms that make, change and delete channels, and rotate the secrets of webhooks."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, TypeVar
 
-from flask import Response, current_app
+from flask import Response
 from pydantic import ValidationError
 
 from productator.alerts import channels
 from productator.alerts.channels import MESSAGES_AN_HOUR, TOKEN_KINDS, ChannelKind, ChannelRow
-from productator.alerts.sealing import Seal
+from productator.api.conventions.channel_settings import alert_networks, channel_seal
 from productator.api.schemas.alert_channels import ChannelIn, ChannelPatch, channel_json
 from productator.catalogue.validation import wrong_fields
 from productator.database.web import reading, transaction
-from productator.domain import Network, utc_now
+from productator.domain import utc_now
 from productator.errors import InvalidInput, StaleVersion
 from productator.web.alert_channel_pages import KIND_NAMES, shortened
 from productator.web.forms import check_form
@@ -39,11 +39,11 @@ def create() -> Response:
     check_form()
     form = Form.sent()
     given = _given(form) | {"kind": form.get("kind")}
-    made = _checked(form, lambda: ChannelIn.model_validate(given).new_channel(_allowed()))
+    made = _checked(form, lambda: ChannelIn.model_validate(given).new_channel(alert_networks()))
     if made is None:
         return _shown(form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     with transaction() as session:
-        channel, secret = channels.create(session, made, _seal(), now=utc_now())
+        channel, secret = channels.create(session, made, channel_seal(), now=utc_now())
     return _with_secret(channel, secret, is_new=True)
 
 
@@ -62,13 +62,13 @@ def change(channel_id: int) -> Response:
     given = _given(form)
     kind = ChannelKind(stored.kind)
     # The address may have to be looked up, and no transaction waits for a name server.
-    changes = _checked(form, lambda: ChannelPatch.model_validate(given).changes(kind, _allowed()))
+    changes = _checked(form, lambda: ChannelPatch.model_validate(given).changes(kind, alert_networks()))
     if changes is None:
         return _shown(form, status=HTTPStatus.UNPROCESSABLE_ENTITY, stored=stored)
     try:
         with transaction() as session:
             row = channels.stored(session, channel_id, expected=form.expected)
-            channels.change(session, row, changes, _seal(), now=utc_now())
+            channels.change(session, row, changes, channel_seal(), now=utc_now())
     except StaleVersion:
         stored = _stored(channel_id)
         # Sending it again means: over the version that is shown beside it.
@@ -97,7 +97,7 @@ def rotate(channel_id: int) -> Response:
     """Gives a webhook a new secret, which this answer alone shows; the old one signs for another day."""
     check_form()
     with transaction() as session:
-        channel, secret = channels.rotate_secret(session, channel_id, _seal(), now=utc_now())
+        channel, secret = channels.rotate_secret(session, channel_id, channel_seal(), now=utc_now())
     return _with_secret(channel, secret, is_new=False)
 
 
@@ -137,7 +137,7 @@ def _form_of(stored: ChannelRow) -> Form:
 
 
 def _shown(form: Form, *, status: HTTPStatus = HTTPStatus.OK, stored: ChannelRow | None = None) -> Response:
-    return page(
+    response = page(
         "alert_channel.html",
         status=status,
         form=form,
@@ -148,6 +148,9 @@ def _shown(form: Form, *, status: HTTPStatus = HTTPStatus.OK, stored: ChannelRow
         takes_token=stored is None or stored.kind in TOKEN_KINDS,
         is_conflict=status is HTTPStatus.CONFLICT,
     )
+    # Addresses of some kinds are secrets, and so is a token that was typed.
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _with_secret(channel: ChannelRow, secret: str | None, *, is_new: bool) -> Response:
@@ -161,13 +164,3 @@ def _with_secret(channel: ChannelRow, secret: str | None, *, is_new: bool) -> Re
 def _stored(channel_id: int) -> ChannelRow:
     with reading() as connection:
         return channels.get(connection, channel_id)
-
-
-def _seal() -> Seal:
-    seal: Seal = current_app.config["CHANNEL_SEAL"]
-    return seal
-
-
-def _allowed() -> Collection[Network]:
-    networks: Collection[Network] = current_app.config["ALERT_NETWORKS"]
-    return networks

@@ -9,8 +9,8 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator.domain import utc_now
-from productator.models import OfferChange, PricePoint
-from productator.prices import clock_jumps
+from productator.models import OfferChange, PricePoint, ProductPrice
+from productator.prices import clock_jumps, price_changes
 from tests import factories
 from tests.api.checks import offer_url, offers_url
 from tests.clocks import all_clocks_ahead, our_clock_ahead, server_clock_ahead
@@ -92,6 +92,28 @@ def test_a_product_that_was_made_by_a_clock_that_was_ahead_has_figures_after_the
     repair(sessions)
 
     assert set(prices(client, offer).values()) == {100}
+
+
+@each_jump
+def test_after_the_repair_the_feed_of_all_products_shows_the_newest_change_first(
+    client: FlaskClient, sessions: Sessions, ahead: timedelta
+) -> None:
+    jumped, other = (
+        factories.posted_offer(client, factories.posted_product(client, name=name)["id"])
+        for name in ("Jumped", "Other")
+    )
+    with all_clocks_ahead(ahead):
+        set_price(client, jumped, 90)
+        set_price(client, jumped, 95)
+    repair(sessions)
+    set_price(client, other, 80)
+    with sessions() as session:
+        last = session.get_one(ProductPrice, jumped["product_id"]).changed_at
+        (newest,) = price_changes.latest_of_all(session.connection(), limit=1)
+        changes = price_changes.latest(session.connection(), jumped["product_id"], limit=1)
+
+    assert newest.name == "Other"
+    assert [each.at for each in changes] == [last]
 
 
 def test_after_the_repair_records_follow_as_usual(

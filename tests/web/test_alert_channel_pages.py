@@ -173,6 +173,14 @@ def test_addresses_that_are_secrets_are_shortened(client: FlaskClient, sessions:
     assert "/T0/B0/secret" not in get(client, PAGE)
 
 
+def test_no_cache_keeps_a_form_with_the_address_of_a_channel(client: FlaskClient, sessions: Sessions) -> None:
+    page = f"{PAGE}/{stored_channel(sessions, kind='slack')}/edit"
+    answers = [client.get(page), send_form(client, page, page, **OPS | {"version": "1", "name": ""})]
+
+    assert [answer.status_code for answer in answers] == [200, 422]
+    assert {answer.headers["Cache-Control"] for answer in answers} == {"no-store"}
+
+
 def test_deleting_a_channel_asks_first(client: FlaskClient, sessions: Sessions) -> None:
     page = f"{PAGE}/{stored_channel(sessions)}/delete"
     assert "Delete the channel “Ops”?" in get(client, page)

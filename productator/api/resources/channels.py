@@ -1,15 +1,14 @@
 """Routes of /api/v1/channels, for admins only."""
 
-from collections.abc import Collection
 from typing import Any
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response
 from sqlalchemy.orm import Session
 
 from productator.alerts import channels as alerts
 from productator.alerts.channels import ChannelKind, ChannelRow
-from productator.alerts.sealing import Seal
 from productator.api.conventions.addresses import address_of
+from productator.api.conventions.channel_settings import alert_networks, channel_seal
 from productator.api.conventions.conditional import expected_version, tagged
 from productator.api.conventions.cursors import page_answer, position_of
 from productator.api.conventions.idempotency import once
@@ -24,7 +23,7 @@ from productator.api.schemas.alert_channels import (
     delivery_json,
 )
 from productator.database.web import reading, transaction
-from productator.domain import Network, utc_now
+from productator.domain import utc_now
 from productator.errors import InvalidInput
 
 channels = Blueprint("channels", __name__, url_prefix="/api/v1/channels")
@@ -46,11 +45,11 @@ def create_channel() -> Response:
 
     An answer that is sent again for an Idempotency-Key has no secret: answers are stored, and it is not.
     """
-    new = read_body(ChannelIn).new_channel(_allowed())
+    new = read_body(ChannelIn).new_channel(alert_networks())
     made: list[str | None] = []
 
     def create(session: Session) -> Response:
-        channel, secret = alerts.create(session, new, _seal(), now=utc_now())
+        channel, secret = alerts.create(session, new, channel_seal(), now=utc_now())
         made.append(secret)
         location = address_of("channels.get_channel", channel_id=channel.id)
         return _with_secret(channel, None, 201, {"Location": location})
@@ -108,7 +107,7 @@ def rotate_secret(channel_id: int) -> Response:
     made: list[str | None] = []
 
     def rotate(session: Session) -> Response:
-        channel, secret = alerts.rotate_secret(session, channel_id, _seal(), now=utc_now())
+        channel, secret = alerts.rotate_secret(session, channel_id, channel_seal(), now=utc_now())
         made.append(secret)
         return _with_secret(channel, None, 200)
 
@@ -122,10 +121,10 @@ def _change(channel_id: int, patch: ChannelPatch, *, kind: ChannelKind | None) -
         stored_kind = ChannelKind(alerts.get(connection, channel_id).kind)
     if kind not in (None, stored_kind):
         raise InvalidInput([("/kind", "The kind of a channel cannot be changed.")])
-    changes = patch.changes(stored_kind, _allowed())
+    changes = patch.changes(stored_kind, alert_networks())
     with transaction() as session:
         stored = alerts.stored(session, channel_id, expected=expected)
-        channel = alerts.change(session, stored, changes, _seal(), now=utc_now())
+        channel = alerts.change(session, stored, changes, channel_seal(), now=utc_now())
     return tagged(channel_json(channel), _tag(channel))
 
 
@@ -149,13 +148,3 @@ def _secret_added(response: Response, made: list[str | None]) -> Response:
         body: dict[str, Any] = response.get_json()
         response.set_data(json_response(body | {"secret": made[-1]}).get_data())
     return response
-
-
-def _seal() -> Seal:
-    seal: Seal = current_app.config["CHANNEL_SEAL"]
-    return seal
-
-
-def _allowed() -> Collection[Network]:
-    networks: Collection[Network] = current_app.config["ALERT_NETWORKS"]
-    return networks
