@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from productator.database.engine import engine_options, prepare
 from productator.database.failures import reason
 from productator.database.kept import KeptConnections
+from productator.database.use import DatabaseMetrics
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +33,8 @@ _FIRST = _BEATS.insert().values(id=1, number=1)
 _NUMBER = select(_BEATS.c.number)
 
 
-class ReplicaMetrics(Protocol):
-    """What counts the reads that might go to the replica, and shows how far it is behind."""
+class ReplicaMetrics(DatabaseMetrics, Protocol):
+    """What also counts the reads that might go to the replica, and shows how far it is behind."""
 
     def count_replica_read(self, outcome: str) -> None: ...
 

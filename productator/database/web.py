@@ -73,13 +73,13 @@ def init_app(
         engine.prepare(db.engine)
         engine.prepare(db.engines[_READER], autocommit=True)
         for each in db.engines.values():
-            _count_errors(each, metrics)
-            log_slow_statements(each, longer_than_ms=slow_statement_ms)
+            _watch(each, slow_statement_ms, metrics)
         app.extensions[_EXTENSION] = Database(use, KeptConnections(db.engines[_READER]))
 
 
-def _count_errors(watched: Engine, metrics: DatabaseMetrics) -> None:
-    """Also counts errors that a retry makes up for."""
+def _watch(watched: Engine, slow_statement_ms: int, metrics: DatabaseMetrics) -> None:
+    """Logs slow statements, and counts errors, also those that a retry makes up for."""
+    log_slow_statements(watched, longer_than_ms=slow_statement_ms)
 
     @event.listens_for(watched, "handle_error")
     def count(failure: ExceptionContext) -> None:
@@ -87,7 +87,9 @@ def _count_errors(watched: Engine, metrics: DatabaseMetrics) -> None:
             metrics.count_database_error(kind_of(failure.sqlalchemy_exception))
 
 
-def use_replica(app: Flask, url: str, *, most_lag_s: float, metrics: ReplicaMetrics) -> Replica:
+def use_replica(
+    app: Flask, url: str, *, most_lag_s: float, slow_statement_ms: int, metrics: ReplicaMetrics
+) -> Replica:
     """Call this after `init_app`; then requests may call `read_from_replica`."""
     with app.app_context():
         here = database()
@@ -97,6 +99,7 @@ def use_replica(app: Flask, url: str, *, most_lag_s: float, metrics: ReplicaMetr
         bound(replica_engine, here.use, most_s=_REPLICA_ANSWERS_WITHIN_S)
         engine.prepare(replica_engine, autocommit=True)
         forbid_writes(replica_engine)
+        _watch(replica_engine, slow_statement_ms, metrics)
         primary_url = db.engine.url.render_as_string(hide_password=False)
         here.replica = Replica(
             replica_engine,

@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
 
 from lab.replication import ReplicatedMariadb, replicated_mariadb
 from lab.waiting import eventually
@@ -49,6 +50,7 @@ def app(servers: ReplicatedMariadb) -> Iterator[Flask]:
             database_replica_url=servers.replica_url,
             database_replica_lag_s=LAG_S,
             request_budget_s=4.0,
+            slow_statement_ms=500,
             auth="write",
         )
     )
@@ -247,6 +249,23 @@ def test_reads_of_the_replica_leave_a_place_for_those_of_the_primary(app: Flask,
     assert status(client, PRODUCTS) == 200
     assert reads(client)["busy"] == before + 1
     assert entered == here.use.places - 1
+
+
+def test_slow_statements_and_errors_of_the_replica_are_seen(
+    app: Flask, client: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with app.app_context():
+        replica = database().replica
+    assert replica is not None
+
+    with replica.readers.engine.connect() as connection:
+        connection.execute(text("SELECT SLEEP(0.6)"))
+        with pytest.raises(ProgrammingError):
+            connection.execute(text("SELECT 1 FROM nowhere"))
+
+    slow = [vars(each)["statement"] for each in caplog.records if each.message == "slow statement"]
+    assert "SELECT SLEEP(0.6)" in slow
+    assert 'productator_database_errors_total{kind="not-migrated"} 1.0' in client.get("/metrics").text
 
 
 def test_nothing_can_be_written_to_the_replica(app: Flask) -> None:
