@@ -137,7 +137,7 @@ def _use_replica(app: Flask, settings: Settings, metrics: ApiMetrics) -> None:
         app,
         settings.database_replica_url,
         most_lag_s=settings.database_replica_lag_s,
-        budget_s=settings.request_budget_s,
+        slow_statement_ms=settings.slow_statement_ms,
         metrics=metrics,
     )
     replica_reads.init_app(app, replica, budget_s=settings.request_budget_s)

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import pymysql
 from pymysql.connections import Connection, MySQLResult
 from pymysql.protocol import NULL_COLUMN
 
@@ -66,11 +67,21 @@ class LeanConnection(Connection):  # type: ignore[misc]  # it has no types
         if unbuffered:
             result.init_unbuffered_query()
         else:
-            result.read()
+            self._read(result)
         self._result = result
         if result.server_status is not None:
             self.server_status = result.server_status
         return result.affected_rows
+
+    def _read(self, result: "_LeanResult") -> None:
+        try:
+            result.read()
+        except pymysql.Error:
+            raise  # the server's, which ends a result, or that of a connection that is closed already
+        except BaseException:
+            # The next statement would read what is left of this result.
+            self._force_close()
+            raise
 
 
 class _LeanResult(MySQLResult):  # type: ignore[misc]  # it has no types

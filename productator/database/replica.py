@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from productator.database.engine import engine_options, prepare
 from productator.database.failures import reason
 from productator.database.kept import KeptConnections
+from productator.database.use import DatabaseMetrics
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +33,8 @@ _FIRST = _BEATS.insert().values(id=1, number=1)
 _NUMBER = select(_BEATS.c.number)
 
 
-class ReplicaMetrics(Protocol):
-    """What counts the reads that might go to the replica, and shows how far it is behind."""
+class ReplicaMetrics(DatabaseMetrics, Protocol):
+    """What also counts the reads that might go to the replica, and shows how far it is behind."""
 
     def count_replica_read(self, outcome: str) -> None: ...
 
@@ -48,12 +49,19 @@ class _Beat(NamedTuple):
 
 class Replica:
     def __init__(
-        self, engine: Engine, *, primary_url: str, most_lag_s: float, metrics: ReplicaMetrics
+        self,
+        engine: Engine,
+        *,
+        primary_url: str,
+        most_lag_s: float,
+        most_reads: int,
+        metrics: ReplicaMetrics,
     ) -> None:
-        """`engine` is what requests read with."""
+        """`engine` is what requests read with, so many at the same time."""
         self.readers = KeptConnections(engine)
         self.most_lag_s = most_lag_s
         self.metrics = metrics
+        self._free = threading.Semaphore(most_reads)
         self._primary = _small_engine(primary_url)
         self._replica = _small_engine(engine.url.render_as_string(hide_password=False))
         self._beats: deque[_Beat] = deque(maxlen=_KEPT_BEATS)
@@ -71,6 +79,13 @@ class Replica:
     def lag_s(self) -> float:
         """At the most."""
         return time.monotonic() - self._complete_until
+
+    def enter(self) -> bool:
+        """Whether one more may read from it now, which `leave` then ends."""
+        return self.is_close and self._free.acquire(blocking=False)
+
+    def leave(self) -> None:
+        self._free.release()
 
     def distrust(self) -> None:
         """Leaves it unused until it is measured again."""

@@ -32,7 +32,8 @@ db = SQLAlchemy(model_class=Base)
 
 _EXTENSION = "productator-database"
 _READER = "reader"
-_REPLICA = "replica"
+# What is left of the budget after a failure of the replica is for the primary.
+_REPLICA_ANSWERS_WITHIN_S = 1
 _ATTEMPTS = 4
 
 
@@ -72,13 +73,13 @@ def init_app(
         engine.prepare(db.engine)
         engine.prepare(db.engines[_READER], autocommit=True)
         for each in db.engines.values():
-            _count_errors(each, metrics)
-            log_slow_statements(each, longer_than_ms=slow_statement_ms)
+            _watch(each, slow_statement_ms, metrics)
         app.extensions[_EXTENSION] = Database(use, KeptConnections(db.engines[_READER]))
 
 
-def _count_errors(watched: Engine, metrics: DatabaseMetrics) -> None:
-    """Also counts errors that a retry makes up for."""
+def _watch(watched: Engine, slow_statement_ms: int, metrics: DatabaseMetrics) -> None:
+    """Logs slow statements, and counts errors, also those that a retry makes up for."""
+    log_slow_statements(watched, longer_than_ms=slow_statement_ms)
 
     @event.listens_for(watched, "handle_error")
     def count(failure: ExceptionContext) -> None:
@@ -87,7 +88,7 @@ def _count_errors(watched: Engine, metrics: DatabaseMetrics) -> None:
 
 
 def use_replica(
-    app: Flask, url: str, *, most_lag_s: float, budget_s: float, metrics: ReplicaMetrics
+    app: Flask, url: str, *, most_lag_s: float, slow_statement_ms: int, metrics: ReplicaMetrics
 ) -> Replica:
     """Call this after `init_app`; then requests may call `read_from_replica`."""
     with app.app_context():
@@ -95,13 +96,18 @@ def use_replica(
         replica_engine = create_engine(
             url, **engine.autocommit_options(url), pool_size=here.use.places, max_overflow=1
         )
-        # What is left of the budget after a failure is for the primary.
-        bound(replica_engine, here.use, most_s=max(1, int(budget_s / 2)))
+        bound(replica_engine, here.use, most_s=_REPLICA_ANSWERS_WITHIN_S)
         engine.prepare(replica_engine, autocommit=True)
         forbid_writes(replica_engine)
+        _watch(replica_engine, slow_statement_ms, metrics)
         primary_url = db.engine.url.render_as_string(hide_password=False)
         here.replica = Replica(
-            replica_engine, primary_url=primary_url, most_lag_s=most_lag_s, metrics=metrics
+            replica_engine,
+            primary_url=primary_url,
+            most_lag_s=most_lag_s,
+            # One place is left for reads of the primary, however long those of the replica wait.
+            most_reads=here.use.places - 1,
+            metrics=metrics,
         )
         return here.replica
 
@@ -164,12 +170,14 @@ class reading:  # noqa: N801 - it is used like the functions beside it
 
     def __enter__(self) -> Connection:
         here = database()
-        self._use, self._readers = here.use, _readers_of_request(here)
+        self._use, self._replica = here.use, None
         self._has_place = here.use.enter("read")
         try:
+            self._replica = _replica_of_request(here)
+            self._readers = here.readers if self._replica is None else self._replica.readers
             self._kept = self._readers.take()
         except BaseException:
-            self._give_place_back()
+            self._leave()
             raise
         return self._kept.connection
 
@@ -177,17 +185,24 @@ class reading:  # noqa: N801 - it is used like the functions beside it
         try:
             self._readers.give_back(self._kept)
         finally:
-            self._give_place_back()
+            self._leave()
 
-    def _give_place_back(self) -> None:
+    def _leave(self) -> None:
+        if self._replica is not None:
+            self._replica.leave()
         if self._has_place:
             self._use.leave("read")
 
 
-def _readers_of_request(here: Database) -> KeptConnections:
-    if here.replica is not None and "reads_replica" in g:
-        return here.replica.readers
-    return here.readers
+def _replica_of_request(here: Database) -> Replica | None:
+    """If this request may read from it. Once it could not, the rest of it uses the primary."""
+    if here.replica is None or "reads_replica" not in g:
+        return None
+    if here.replica.enter():
+        return here.replica
+    del g.reads_replica
+    here.replica.metrics.count_replica_read("busy")
+    return None
 
 
 @contextmanager

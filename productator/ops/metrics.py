@@ -34,7 +34,7 @@ _REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 
 DATABASE_USES = ("read", "write")
 IDEMPOTENCY_OUTCOMES = ("fresh", "replayed", "conflict", "reused", "malformed")
 AUTH_FAILURES = ("missing", "invalid", "scope")
-REPLICA_READS = ("replica", "wrote", "behind", "failed")
+REPLICA_READS = ("replica", "wrote", "behind", "failed", "busy")
 
 
 class _Series(NamedTuple):

@@ -6,6 +6,7 @@ from typing import Any
 
 import pymysql
 import pytest
+from pymysql.constants import FIELD_TYPE
 from sqlalchemy import Engine, make_url
 
 from productator.database.driver import LeanConnection
@@ -103,6 +104,24 @@ def test_an_error_after_known_columns_is_raised_and_the_connection_goes_on(
         _read(lean, fails_at_its_second_row.format(2))
 
     assert _read(lean, "SELECT 1")[1] == ((1,),)
+
+
+def test_a_connection_with_a_value_that_cannot_be_converted_is_not_used_again(
+    connections: tuple[LeanConnection, Any],
+) -> None:
+    lean, _ = connections
+
+    def refuse_two(value: str) -> int:
+        if int(value) == 2:
+            raise ValueError
+        return int(value)
+
+    lean.decoders = {**lean.decoders, FIELD_TYPE.LONG: refuse_two, FIELD_TYPE.LONGLONG: refuse_two}
+    with pytest.raises(ValueError):  # noqa: PT011 - it has no text
+        _read(lean, "SELECT 1 AS n UNION ALL SELECT 2 UNION ALL SELECT 3")
+
+    with pytest.raises(pymysql.InterfaceError):
+        _read(lean, "SELECT 4")
 
 
 def test_a_connection_that_is_lost_raises_the_error_of_the_plain_driver(
