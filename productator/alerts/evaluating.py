@@ -79,7 +79,7 @@ class Evaluator:
         return sum(alone(product_id, its) for product_id, its in rows.items())
 
     def stop(self) -> None:
-        """A run in another thread ends after the product that it is looking at."""
+        """A run in another thread ends after its transaction, which is about up to 20 products."""
         self._is_stopping = True
 
     def give_back(self) -> None:

@@ -58,7 +58,7 @@ def shown(
     *,
     amount: Callable[[int], str] = sentences.plain_amount,
 ) -> list[ShownRule]:
-    """The rules with their truth now, in a few statements whatever their number."""
+    """The rules with their truth now: a few statements, and one more for each rule about all products."""
     if not found:
         return []
     rule_ids = [rule.id for rule in found]

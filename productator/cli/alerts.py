@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 from pydantic import ValidationError
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session
 
 from productator.alerts import rules, truth
 from productator.alerts.firing import Kind
@@ -16,8 +16,7 @@ from productator.alerts.validation import NewRuleIn
 from productator.catalogue.validation import wrong_fields
 from productator.cli.channels import channels
 from productator.cli.plain_errors import with_plain_errors
-from productator.cli.settings import load_settings
-from productator.database.engine import make_engine
+from productator.cli.settings import load_settings, make_sessions
 from productator.domain import utc_now
 from productator.errors import AlertRuleNotFound, InvalidInput
 
@@ -45,7 +44,7 @@ def create(**given: Any) -> None:
     """Creates a rule, about all products unless told otherwise, and prints it as a sentence."""
     try:
         new = NewRuleIn.model_validate(given | {"channel_ids": list(given["channel_ids"])})
-        with _sessions().begin() as session:
+        with make_sessions().begin() as session:
             now = utc_now()
             rule = rules.create(session, new, now=now)
             if new.tell_now:
@@ -65,9 +64,9 @@ def create(**given: Any) -> None:
 @with_plain_errors
 def list_rules() -> None:
     """Lists all rules as sentences."""
-    position = None
+    sessions, position = make_sessions(), None
     while True:
-        with _sessions()() as session:
+        with sessions() as session:
             connection = session.connection()
             page = rules.page(connection, sort="id", limit=_A_READ, position=position)
             shown = truth.shown(connection, page.rows)
@@ -122,11 +121,7 @@ def _state(shown: ShownRule, *, now: datetime) -> str:
 @contextmanager
 def _changing() -> Iterator[Session]:
     try:
-        with _sessions().begin() as session:
+        with make_sessions().begin() as session:
             yield session
     except AlertRuleNotFound as error:
         raise click.ClickException(str(error)) from error
-
-
-def _sessions() -> sessionmaker[Session]:
-    return sessionmaker(make_engine(load_settings().database_url))

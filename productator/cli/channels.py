@@ -1,13 +1,11 @@
 """`productator alerts channels`: where alerts go, and whether they arrive."""
 
 import click
-from sqlalchemy.orm import Session, sessionmaker
 
 from productator.alerts import channels as alerts
 from productator.alerts.channels import ChannelRow
 from productator.cli.plain_errors import with_plain_errors
-from productator.cli.settings import load_settings
-from productator.database.engine import make_engine
+from productator.cli.settings import make_sessions
 from productator.domain import utc_now
 from productator.errors import ChannelNotFound
 
@@ -23,9 +21,9 @@ def channels() -> None:
 @with_plain_errors
 def list_channels() -> None:
     """Lists all channels: id, kind, how it does, last success, name."""
-    position = None
+    sessions, position = make_sessions(), None
     while True:
-        with _sessions()() as session:
+        with sessions() as session:
             page = alerts.page(session.connection(), sort="id", limit=_A_READ, position=position)
         for each in page.rows:
             success = f"{each.last_success_at:%Y-%m-%d %H:%M}" if each.last_success_at else "never"
@@ -44,7 +42,7 @@ def list_channels() -> None:
 def send_test(channel_id: int) -> None:
     """Sends a test message; its success enables a disabled channel."""
     try:
-        with _sessions().begin() as session:
+        with make_sessions().begin() as session:
             delivery = alerts.test(session, channel_id, now=utc_now())
     except ChannelNotFound as error:
         raise click.ClickException(str(error)) from error
@@ -57,7 +55,3 @@ def _state(channel: ChannelRow) -> str:
     if channel.failing_since is not None:
         return "failing"
     return "works" if channel.last_success_at is not None else "unused"
-
-
-def _sessions() -> sessionmaker[Session]:
-    return sessionmaker(make_engine(load_settings().database_url))

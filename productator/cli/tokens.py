@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import click
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import sessionmaker
 
 from productator.access import api_tokens
 from productator.catalogue.validation import is_blank
 from productator.cli.plain_errors import with_plain_errors
-from productator.cli.settings import load_settings
+from productator.cli.settings import make_sessions
 from productator.config import Settings
 from productator.database.engine import make_engine
 from productator.database.failures import reason
@@ -79,7 +79,7 @@ def tokens() -> None:
 @with_plain_errors
 def create(name: str, scopes: tuple[str, ...], expires: datetime | None) -> None:
     """Creates a token and prints it; it cannot be shown again."""
-    with _sessions().begin() as session:
+    with make_sessions().begin() as session:
         token, secret = api_tokens.create(
             session, name=name, scopes=map(Scope, scopes), expires_at=expires, now=utc_now()
         )
@@ -95,7 +95,7 @@ def list_tokens() -> None:
     """Lists all tokens, revoked ones too, by their prefix. Times are UTC."""
     now = utc_now()
     click.echo(_ROW.format(*_COLUMNS).rstrip())
-    with _sessions().begin() as session:
+    with make_sessions().begin() as session:
         for token in api_tokens.list_all(session):
             click.echo(_row(token, now=now))
 
@@ -112,7 +112,7 @@ def _row(token: ApiToken, *, now: datetime) -> str:
 @with_plain_errors
 def revoke(token_id: int) -> None:
     """Revokes a token, at once, in all running APIs."""
-    with _sessions().begin() as session:
+    with make_sessions().begin() as session:
         token = api_tokens.revoke(session, token_id, now=utc_now())
         click.echo(f"Token {token.id} ({token.name}) is revoked.")
 
@@ -133,7 +133,3 @@ def first_token(settings: Settings) -> str | None:
         # The API starts without its database, too; its answers then say so.
         click.echo(f"Cannot check whether a token exists: {reason(error)}.", err=True)
         return None
-
-
-def _sessions() -> sessionmaker[Session]:
-    return sessionmaker(make_engine(load_settings().database_url))

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, abort, current_app, redirect, render_template, request, url_for
+from sqlalchemy.exc import SQLAlchemyError
 
 from productator.alerts import channels
 from productator.api.conventions.conditional import ASK_EACH_TIME, tagged_content
@@ -61,7 +62,7 @@ def init_app(app: Flask, blueprints: tuple[PageBlueprint, ...]) -> None:
 
 def page(template: str, *, status: int = HTTPStatus.OK, **values: Any) -> Response:
     """A page from a template that extends base.html; only its block `live` if the script asks for that."""
-    viewer = values.setdefault("viewer", current_viewer())
+    viewer = values["viewer"] = values["viewer"] if "viewer" in values else current_viewer()
     values["navigation"] = _navigation(viewer)
     part = request.headers.get(PART) == "live"
     if viewer.may_admin and not part and "disabled_channels" not in values:
@@ -161,15 +162,14 @@ def _problem_as_page(response: Response) -> Response:
     if not _is_for_people():
         return response
     status = response.status_code
-    has_viewer = status < HTTPStatus.INTERNAL_SERVER_ERROR
     shown = page(
         "error.html",
         status=status,
         problem=response.get_json(),
-        # Finding out who it is, and what the frame tells them, may be what failed.
-        viewer=current_viewer() if has_viewer else everybody(),
-        disabled_channels=[],
-        may_sign_in=has_viewer,
+        viewer=_viewer_of_problem(status),
+        may_sign_in=status < HTTPStatus.INTERNAL_SERVER_ERROR,
+        # They are read from the database, which may be what failed.
+        disabled_channels=(),
         # A form is not sent again, nor is its page loaded anew: what was typed would be lost.
         is_tried_again=status == HTTPStatus.SERVICE_UNAVAILABLE and request.method == "GET",
     )
@@ -177,3 +177,13 @@ def _problem_as_page(response: Response) -> Response:
         if name in response.headers:
             shown.headers[name] = response.headers[name]
     return shown
+
+
+def _viewer_of_problem(status: int) -> Viewer:
+    # Finding out who it is may be what failed, or what fails now.
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return everybody()
+    try:
+        return current_viewer()
+    except SQLAlchemyError:
+        return everybody()

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import select
+from sqlalchemy import create_engine, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator import cli
@@ -50,6 +52,23 @@ def test_a_rule_is_muted_and_no_longer(run: Run, sessions: sessionmaker[Session]
     assert run("list").stdout.split()[1] == "muted"
     assert run("unmute", rule_id).stdout == f"Rule {rule_id} is not muted.\n"
     assert run("list").stdout.split()[1] == "armed"
+
+
+@pytest.mark.parametrize("listing", [("list",), ("channels", "list")])
+def test_a_list_of_several_pages_is_read_with_one_engine(
+    run: Run, sessions: sessionmaker[Session], monkeypatch: pytest.MonkeyPatch, listing: tuple[str, ...]
+) -> None:
+    for _ in range(3):
+        stored_channel(sessions)
+        run("create", "stale")
+    for module in ("productator.cli.alerts", "productator.cli.channels"):
+        # The package has a command of the same name.
+        monkeypatch.setattr(import_module(module), "_A_READ", 1)
+    with patch("productator.database.engine.create_engine", wraps=create_engine) as made:
+        lines = run(*listing).stdout.splitlines()
+
+    assert len(lines) == 3
+    assert made.call_count == 1
 
 
 def test_what_is_true_already_is_told_if_wished(run: Run, sessions: sessionmaker[Session]) -> None:

@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from click import Group
 from click.testing import CliRunner
 from flask import Flask
 
@@ -73,6 +74,21 @@ def test_the_config_file_holds_no_secret(setting: Setting) -> None:
 
 def test_the_dump_is_the_newest_schema() -> None:
     assert text_of("dump.sql") == migrate.dump(Base.metadata)
+
+
+@pytest.mark.parametrize("path", ["ENDPOINTS.md", "productator/api/openapi/examples.py"])
+def test_examples_show_the_newest_schema(path: str) -> None:
+    newest = migrate.newest_revision()
+
+    assert f'"schema": "{newest}", "expected_schema": "{newest}"' in text_of(path)
+
+
+def test_the_readme_names_every_command_for_alerts() -> None:
+    alerts = cli.main.commands["alerts"]
+    assert isinstance(alerts, Group)
+    row = next(line for line in text_of("README.md").splitlines() if "`productator alerts " in line)
+
+    assert set(alerts.commands) == set(re.findall(r"`(?:productator alerts )?(\w+)`", row))
 
 
 def test_the_api_tells_the_version_of_the_package_which_is_the_newest_of_the_changelog(app: Flask) -> None:

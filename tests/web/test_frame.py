@@ -156,6 +156,21 @@ def test_a_page_that_is_not_there_knows_its_viewer(guarded: Any, sessions: sessi
     assert "Sign in" not in get(nobody, "/nowhere", status=404)
 
 
+def test_a_page_that_is_not_there_is_one_for_a_viewer_whose_session_cannot_be_read(
+    guarded: Any, sessions: sessionmaker[Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer = guarded("write")
+    sign_in(viewer, factories.token(sessions, "write")[1])
+
+    def lost(*_: object, **__: object) -> None:
+        raise failure(2003)
+
+    monkeypatch.setattr("productator.web.viewer.sessions.find", lost)
+
+    assert "There is nothing at this address" in get(viewer, "/nowhere", status=404)
+    assert "The database is away" in get(viewer, "/", status=503)
+
+
 def test_files_are_kept_for_ever_under_the_digest_of_their_content(client: FlaskClient) -> None:
     page = get(client, "/")
     address = page.partition('<link rel="stylesheet" href="')[2].partition('"')[0]
