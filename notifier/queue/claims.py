@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import BigInteger, bindparam, select, text, update
 from sqlalchemy.orm import Session
 
-from notifier.queue.due import AT_ONCE_SQL, DueChannel
+from notifier.queue.due import AT_ONCE_SQL, DueChannel, sent_or_claimed
 from productator.alerts.deliveries import Status
 from productator.database.bulk import slices
 from productator.database.column_types import UtcDateTime
@@ -100,7 +100,10 @@ def claim(
     transaction that is repeated finds what it had claimed already.
     """
     begin_until = time.monotonic() + (lease - LONGEST_CALL).total_seconds()
-    found = _ids(session, _rooms(list(channels), in_hand, most), now)[:most]
+    channels = list(channels)
+    due = _due(session, _rooms(channels, in_hand, most), now)[:most]
+    # After that: what another notifier claimed before is not among the due, or is counted.
+    found = _within_limits(session, due, channels, now)
     if found:
         session.connection().execute(
             _TAKE, {"ids": sorted(found), "now": now, "token": token, "until": now + lease}
@@ -129,24 +132,45 @@ def _rooms(
     # Those that have least come first, and all get the same share, or the last channels would starve.
     for channel in sorted(channels, key=lambda each: (in_hand.get(each.id, 0), each.id)):
         room = min(share, PER_CHANNEL - in_hand.get(channel.id, 0))
-        if channel.limit is not None and not channel.must_wait:
-            room = min(room, channel.limit - channel.sent - in_hand.get(channel.id, 0))
         if room > 0:
             yield channel, room
 
 
-def _ids(session: Session, rooms: Iterable[tuple[DueChannel, int]], now: datetime) -> list[int]:
-    """One statement for hundreds of channels, as text: SQLAlchemy takes longer to build it than to run it."""
+def _due(session: Session, rooms: Iterable[tuple[DueChannel, int]], now: datetime) -> list[tuple[int, int]]:
+    """Ids of deliveries and of their channels.
+
+    One statement for hundreds of channels, as text: SQLAlchemy takes longer to build it than to run it.
+    """
     queries = [
-        f"SELECT id FROM (SELECT id FROM deliveries WHERE channel_id = {channel.id:d}"  # noqa: S608 - numbers
+        f"SELECT id, channel_id FROM (SELECT id, channel_id FROM deliveries WHERE channel_id = {channel.id:d}"  # noqa: S608 - numbers
         f" AND status = '{Status.PENDING}' AND next_try_at <= :now{AT_ONCE_SQL if channel.must_wait else ''}"
         f" ORDER BY next_try_at, id LIMIT {room:d}) AS due_{channel.id:d}"
         for channel, room in rooms
     ]
-    found: list[int] = []
+    found: list[tuple[int, int]] = []
     for some in slices(queries, _CHANNELS_A_STATEMENT):
         statement = text(" UNION ALL ".join(some)).bindparams(_NOW)
-        found += session.connection().scalars(statement, {"now": now})
+        found += [(row[0], row[1]) for row in session.connection().execute(statement, {"now": now})]
+    return found
+
+
+def _within_limits(
+    session: Session, due: Sequence[tuple[int, int]], channels: Iterable[DueChannel], now: datetime
+) -> list[int]:
+    """The deliveries that their channels may get within this hour, whoever claimed the others."""
+    # What a channel gets that must wait is not limited.
+    left = {each.id: each.limit for each in channels if each.limit is not None and not each.must_wait}
+    limited = left.keys() & {channel_id for _, channel_id in due}
+    if limited:
+        for channel_id, used in sent_or_claimed(session, limited, now).items():
+            left[channel_id] -= used
+    found = []
+    for id_, channel_id in due:
+        if channel_id in left:
+            if left[channel_id] <= 0:
+                continue
+            left[channel_id] -= 1
+        found.append(id_)
     return found
 
 

@@ -393,6 +393,21 @@ def test_when_few_can_be_claimed_all_channels_get_a_share(sessions: Sessions) ->
     assert sorted(each.channel.id for each in found) == sorted(channel_ids * 2)
 
 
+def test_notifiers_together_keep_to_what_an_hour_may_have(sessions: Sessions) -> None:
+    channel_id, _ = rows.new_channel(sessions, "http://127.0.0.1:9/", messages_an_hour=3)
+    for _ in range(8):
+        rows.new_delivery(sessions, channel_id)
+
+    claimed = []
+    for token in ("mine", "another's"):
+        with sessions.begin() as session:
+            now = utc_now()
+            due = due_channels(session, now)
+            claimed += claims.claim(session, token, due, {}, most=8, now=now, lease=LEASE)
+
+    assert len(claimed) == 3
+
+
 def test_a_claim_whose_commit_was_not_answered_is_found_when_it_is_repeated(sessions: Sessions) -> None:
     channel_id, _ = rows.new_channel(sessions, "http://127.0.0.1:9/")
     rows.new_delivery(sessions, channel_id)
