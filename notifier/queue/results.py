@@ -120,9 +120,13 @@ def _judge_channels(session: Session, outcomes: Sequence[DeliveryOutcome], now: 
         by_channel[outcome.claim.channel.id].append(outcome)
     succeeded = [id_ for id_, its in by_channel.items() if any(each.error is None for each in its)]
     tested = [each.claim.channel.id for each in outcomes if _is_passed_test(each)]
+    failed = sorted(by_channel.keys() - set(succeeded))
+    if failed:
+        # In one order everywhere, so that two notifiers do not wait for each other.
+        all_of_them = select(Channel.id).where(Channel.id.in_(sorted(by_channel))).order_by(Channel.id)
+        session.execute(all_of_them.with_for_update())
     _succeeded(session, succeeded, tested, now)
-    # In one order everywhere, so that two notifiers do not wait for each other.
-    for channel_id in sorted(by_channel.keys() - set(succeeded)):
+    for channel_id in failed:
         _failed(session, channel_id, any(map(_is_gone, by_channel[channel_id])), now)
 
 
