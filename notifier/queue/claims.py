@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, bindparam, select, text, update
+from sqlalchemy import bindparam, select, text, update
 from sqlalchemy.orm import Session
 
 from notifier.queue.due import AT_ONCE_SQL, DueChannel, sent_or_claimed
 from productator.alerts.deliveries import Status
 from productator.database.bulk import slices
 from productator.database.column_types import UtcDateTime
+from productator.database.number_lists import in_list
 from productator.models import Channel, Delivery, Event
 
 # Two of them are called at a time; the others wait in this process and save statements.
@@ -23,12 +24,10 @@ PER_CHANNEL = 8
 LONGEST_CALL = timedelta(seconds=20)
 # SQLite joins 500 queries at most.
 _CHANNELS_A_STATEMENT = 400
-# Part of the statement: the driver looks at each of a thousand parameters.
-IDS = bindparam("ids", type_=BigInteger, expanding=True, literal_execute=True)
 _NOW = bindparam("now", type_=UtcDateTime)
 _TAKE = (
     update(Delivery)
-    .where(Delivery.id.in_(IDS), Delivery.status == Status.PENDING, Delivery.next_try_at <= _NOW)
+    .where(in_list(Delivery.id, "ids"), Delivery.status == Status.PENDING, Delivery.next_try_at <= _NOW)
     .values(claim_token=bindparam("token"), next_try_at=bindparam("until", type_=UtcDateTime))
 )
 _TAKEN = (
@@ -43,7 +42,7 @@ _TAKEN = (
     .where(Delivery.claim_token == bindparam("token"))
     .order_by(Delivery.id)
 )
-_EVENTS = select(Event.id, Event.type, Event.data, Event.occurred_at).where(Event.id.in_(IDS))
+_EVENTS = select(Event.id, Event.type, Event.data, Event.occurred_at).where(in_list(Event.id, "ids"))
 
 
 class Target(NamedTuple):
@@ -58,7 +57,7 @@ class Target(NamedTuple):
     old_secret_until: datetime | None = None
 
 
-_TARGETS = select(*(getattr(Channel, name) for name in Target._fields)).where(Channel.id.in_(IDS))
+_TARGETS = select(*(getattr(Channel, name) for name in Target._fields)).where(in_list(Channel.id, "ids"))
 
 
 @dataclass(frozen=True, slots=True)
