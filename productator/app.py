@@ -34,6 +34,7 @@ from productator.api.resources.system import system
 from productator.api.resources.tokens import tokens
 from productator.config import Settings
 from productator.database import web
+from productator.database.application import RetryingFlask
 from productator.database.migrate import newest_revision
 from productator.ops.draining import Draining
 from productator.ops.metrics import ApiMetrics
@@ -81,7 +82,7 @@ _PAGES = (
 
 
 def create_app(settings: Settings) -> Flask:
-    app = web.RetryingFlask("productator", static_folder=None)
+    app = RetryingFlask("productator", static_folder=None)
     app.config["JWT_HEADER"] = settings.jwt_header
     app.config["CURRENCY"] = settings.currency
     app.config["AUTH"] = settings.auth

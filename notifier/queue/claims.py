@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, bindparam, select, text, update
+from sqlalchemy import bindparam, select, text, update
 from sqlalchemy.orm import Session
 
-from notifier.queue.due import AT_ONCE_SQL, DueChannel
+from notifier.queue.due import AT_ONCE_SQL, DueChannel, sent_or_claimed
 from productator.alerts.deliveries import Status
 from productator.database.bulk import slices
 from productator.database.column_types import UtcDateTime
+from productator.database.number_lists import in_list
 from productator.models import Channel, Delivery, Event
 
 # Two of them are called at a time; the others wait in this process and save statements.
@@ -23,12 +24,10 @@ PER_CHANNEL = 8
 LONGEST_CALL = timedelta(seconds=20)
 # SQLite joins 500 queries at most.
 _CHANNELS_A_STATEMENT = 400
-# Part of the statement: the driver looks at each of a thousand parameters.
-IDS = bindparam("ids", type_=BigInteger, expanding=True, literal_execute=True)
 _NOW = bindparam("now", type_=UtcDateTime)
 _TAKE = (
     update(Delivery)
-    .where(Delivery.id.in_(IDS), Delivery.status == Status.PENDING, Delivery.next_try_at <= _NOW)
+    .where(in_list(Delivery.id, "ids"), Delivery.status == Status.PENDING, Delivery.next_try_at <= _NOW)
     .values(claim_token=bindparam("token"), next_try_at=bindparam("until", type_=UtcDateTime))
 )
 _TAKEN = (
@@ -43,7 +42,7 @@ _TAKEN = (
     .where(Delivery.claim_token == bindparam("token"))
     .order_by(Delivery.id)
 )
-_EVENTS = select(Event.id, Event.type, Event.data, Event.occurred_at).where(Event.id.in_(IDS))
+_EVENTS = select(Event.id, Event.type, Event.data, Event.occurred_at).where(in_list(Event.id, "ids"))
 
 
 class Target(NamedTuple):
@@ -58,7 +57,7 @@ class Target(NamedTuple):
     old_secret_until: datetime | None = None
 
 
-_TARGETS = select(*(getattr(Channel, name) for name in Target._fields)).where(Channel.id.in_(IDS))
+_TARGETS = select(*(getattr(Channel, name) for name in Target._fields)).where(in_list(Channel.id, "ids"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +99,10 @@ def claim(
     transaction that is repeated finds what it had claimed already.
     """
     begin_until = time.monotonic() + (lease - LONGEST_CALL).total_seconds()
-    found = _ids(session, _rooms(list(channels), in_hand, most), now)[:most]
+    channels = list(channels)
+    due = _due(session, _rooms(channels, in_hand, most), now)[:most]
+    # After that: what another notifier claimed before is not among the due, or is counted.
+    found = _within_limits(session, due, channels, now)
     if found:
         session.connection().execute(
             _TAKE, {"ids": sorted(found), "now": now, "token": token, "until": now + lease}
@@ -129,24 +131,45 @@ def _rooms(
     # Those that have least come first, and all get the same share, or the last channels would starve.
     for channel in sorted(channels, key=lambda each: (in_hand.get(each.id, 0), each.id)):
         room = min(share, PER_CHANNEL - in_hand.get(channel.id, 0))
-        if channel.limit is not None and not channel.must_wait:
-            room = min(room, channel.limit - channel.sent - in_hand.get(channel.id, 0))
         if room > 0:
             yield channel, room
 
 
-def _ids(session: Session, rooms: Iterable[tuple[DueChannel, int]], now: datetime) -> list[int]:
-    """One statement for hundreds of channels, as text: SQLAlchemy takes longer to build it than to run it."""
+def _due(session: Session, rooms: Iterable[tuple[DueChannel, int]], now: datetime) -> list[tuple[int, int]]:
+    """Ids of deliveries and of their channels.
+
+    One statement for hundreds of channels, as text: SQLAlchemy takes longer to build it than to run it.
+    """
     queries = [
-        f"SELECT id FROM (SELECT id FROM deliveries WHERE channel_id = {channel.id:d}"  # noqa: S608 - numbers
+        f"SELECT id, channel_id FROM (SELECT id, channel_id FROM deliveries WHERE channel_id = {channel.id:d}"  # noqa: S608 - numbers
         f" AND status = '{Status.PENDING}' AND next_try_at <= :now{AT_ONCE_SQL if channel.must_wait else ''}"
         f" ORDER BY next_try_at, id LIMIT {room:d}) AS due_{channel.id:d}"
         for channel, room in rooms
     ]
-    found: list[int] = []
+    found: list[tuple[int, int]] = []
     for some in slices(queries, _CHANNELS_A_STATEMENT):
         statement = text(" UNION ALL ".join(some)).bindparams(_NOW)
-        found += session.connection().scalars(statement, {"now": now})
+        found += [(row[0], row[1]) for row in session.connection().execute(statement, {"now": now})]
+    return found
+
+
+def _within_limits(
+    session: Session, due: Sequence[tuple[int, int]], channels: Iterable[DueChannel], now: datetime
+) -> list[int]:
+    """The deliveries that their channels may get within this hour, whoever claimed the others."""
+    # What a channel gets that must wait is not limited.
+    left = {each.id: each.limit for each in channels if each.limit is not None and not each.must_wait}
+    limited = left.keys() & {channel_id for _, channel_id in due}
+    if limited:
+        for channel_id, used in sent_or_claimed(session, limited, now).items():
+            left[channel_id] -= used
+    found = []
+    for id_, channel_id in due:
+        if channel_id in left:
+            if left[channel_id] <= 0:
+                continue
+            left[channel_id] -= 1
+        found.append(id_)
     return found
 
 

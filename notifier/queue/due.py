@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy import ColumnElement, Select, exists, func, select
 from sqlalchemy.orm import Session
 
 from productator.alerts.deliveries import AT_ONCE, TEST, Status
@@ -85,9 +85,22 @@ def is_test() -> ColumnElement[bool]:
 
 def sent_lately(session: Session, channel_ids: Iterable[int], now: datetime) -> dict[int, int]:
     """How many messages each channel got within the last hour."""
-    query = (
-        select(Delivery.channel_id, func.count())
-        .where(Delivery.channel_id.in_(sorted(channel_ids)), Delivery.delivered_at > now - HOUR)
-        .group_by(Delivery.channel_id)
-    )
+    query = _count(channel_ids, Delivery.delivered_at > now - HOUR)
     return {row[0]: row[1] for row in session.connection().execute(query)}
+
+
+def sent_or_claimed(session: Session, channel_ids: Iterable[int], now: datetime) -> dict[int, int]:
+    """The same, with those that any notifier may be sending: in one statement, as these become those."""
+    channel_ids = list(channel_ids)
+    sent = _count(channel_ids, Delivery.delivered_at > now - HOUR)
+    is_leased = (Delivery.status == Status.PENDING) & (Delivery.next_try_at > now)
+    claimed = _count(channel_ids, is_leased & Delivery.claim_token.is_not(None))
+    found: dict[int, int] = {}
+    for row in session.connection().execute(sent.union_all(claimed)):
+        found[row[0]] = found.get(row[0], 0) + row[1]
+    return found
+
+
+def _count(channel_ids: Iterable[int], condition: ColumnElement[bool]) -> Select[int, int]:
+    query = select(Delivery.channel_id, func.count())
+    return query.where(Delivery.channel_id.in_(sorted(channel_ids)), condition).group_by(Delivery.channel_id)

@@ -10,11 +10,12 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import Table, bindparam, select, update
 from sqlalchemy.orm import Session
 
-from notifier.queue.claims import IDS, DeliveryClaim
+from notifier.queue.claims import DeliveryClaim
 from notifier.queue.schedule import pause_after
 from productator.alerts.deliveries import CHANNEL_DISABLED, TEST, Status, announce
 from productator.database.bulk import update_each
 from productator.database.column_types import UtcDateTime
+from productator.database.number_lists import in_list
 from productator.models import Channel, Delivery
 from productator.models.alerts import ERROR_LENGTH
 from productator.prices.segments import microseconds
@@ -33,7 +34,7 @@ _FAILURE_COLUMNS = (
 )
 _DELIVERED = (
     update(Delivery)
-    .where(Delivery.id.in_(IDS))
+    .where(in_list(Delivery.id, "ids"))
     .values(
         status=Status.DELIVERED,
         attempts=Delivery.attempts + 1,
@@ -95,7 +96,7 @@ def _ours(session: Session, outcomes: Iterable[DeliveryOutcome]) -> list[Deliver
     by_id = {each.claim.delivery_id: each for each in outcomes}
     if not by_id:
         return []
-    query = select(Delivery.id, Delivery.claim_token).where(Delivery.id.in_(IDS))
+    query = select(Delivery.id, Delivery.claim_token).where(in_list(Delivery.id, "ids"))
     found = session.execute(query.order_by(Delivery.id).with_for_update(), {"ids": sorted(by_id)})
     return [by_id[each] for each, token in found if by_id[each].claim.token == token]
 
@@ -120,9 +121,13 @@ def _judge_channels(session: Session, outcomes: Sequence[DeliveryOutcome], now: 
         by_channel[outcome.claim.channel.id].append(outcome)
     succeeded = [id_ for id_, its in by_channel.items() if any(each.error is None for each in its)]
     tested = [each.claim.channel.id for each in outcomes if _is_passed_test(each)]
+    failed = sorted(by_channel.keys() - set(succeeded))
+    if failed:
+        # In one order everywhere, so that two notifiers do not wait for each other.
+        all_of_them = select(Channel.id).where(Channel.id.in_(sorted(by_channel))).order_by(Channel.id)
+        session.execute(all_of_them.with_for_update())
     _succeeded(session, succeeded, tested, now)
-    # In one order everywhere, so that two notifiers do not wait for each other.
-    for channel_id in sorted(by_channel.keys() - set(succeeded)):
+    for channel_id in failed:
         _failed(session, channel_id, any(map(_is_gone, by_channel[channel_id])), now)
 
 

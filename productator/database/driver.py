@@ -32,22 +32,21 @@ class LeanConnection(Connection):  # type: ignore[misc]  # it has no types
     def __init__(self, *arguments: Any, **options: Any) -> None:
         # By their number, those read last at the end.
         self.known_columns: defaultdict[int, list[_Columns]] = defaultdict(list)
-        # Whether the last command ended a transaction.
-        self._is_between = False
+        self._has_just_ended_transaction = False
         super().__init__(*arguments, **options)
 
     def commit(self) -> None:
         super().commit()
-        self._is_between = True
+        self._has_just_ended_transaction = True
 
     def rollback(self) -> None:
         """A pool calls it after each use; there is nothing to undo after a COMMIT that succeeded."""
-        if not self._is_between:
+        if not self._has_just_ended_transaction:
             super().rollback()
-            self._is_between = True
+            self._has_just_ended_transaction = True
 
     def _execute_command(self, command: int, sql: Any) -> None:
-        self._is_between = False
+        self._has_just_ended_transaction = False
         super()._execute_command(command, sql)
 
     def arrived(self) -> bytes:

@@ -1,6 +1,7 @@
 """Deliveries on their way to real receivers, on each database."""
 
 import json
+import random
 import threading
 from datetime import timedelta
 from typing import Any
@@ -10,8 +11,9 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session, sessionmaker
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from notifier.queue import claims, holding
+from notifier.queue import claims, holding, results
 from notifier.queue.due import due_channels
+from notifier.queue.results import DeliveryOutcome
 from notifier.queue.store import LEASE
 from productator.alerts import channels
 from productator.alerts.channels import ChannelKind
@@ -392,6 +394,43 @@ def test_when_few_can_be_claimed_all_channels_get_a_share(sessions: Sessions) ->
         found = claims.claim(session, "mine", due, in_hand, most=8, now=utc_now(), lease=LEASE)
 
     assert sorted(each.channel.id for each in found) == sorted(channel_ids * 2)
+
+
+def test_notifiers_together_keep_to_what_an_hour_may_have(sessions: Sessions) -> None:
+    channel_id, _ = rows.new_channel(sessions, "http://127.0.0.1:9/", messages_an_hour=3)
+    for _ in range(8):
+        rows.new_delivery(sessions, channel_id)
+
+    claimed = []
+    for token in ("mine", "another's"):
+        with sessions.begin() as session:
+            now = utc_now()
+            due = due_channels(session, now)
+            claimed += claims.claim(session, token, due, {}, most=8, now=now, lease=LEASE)
+
+    assert len(claimed) == 3
+
+
+def test_channels_are_locked_in_the_order_of_their_ids_whatever_became_of_the_tries(
+    sessions: Sessions, statements: list[str]
+) -> None:
+    fails, succeeds = (rows.new_channel(sessions, "http://127.0.0.1:9/")[0] for _ in range(2))
+    rows.new_delivery(sessions, fails, succeeds)
+    with sessions.begin() as session:
+        now = utc_now()
+        due = due_channels(session, now)
+        claimed = claims.claim(session, "mine", due, {}, most=8, now=now, lease=LEASE)
+    outcomes = [DeliveryOutcome(each, "x" if each.channel.id == fails else None) for each in claimed]
+    statements.clear()
+
+    with sessions.begin() as session:
+        results.store(session, outcomes, now=now, chance=random.Random(1))
+
+    about_channels = [each for each in statements if "channels" in each]
+    assert about_channels[0].startswith("SELECT channels.id")
+    assert "ORDER BY channels.id" in about_channels[0]
+    assert ("FOR UPDATE" in about_channels[0]) == (session.get_bind().dialect.name != "sqlite")
+    assert {rows.channel(sessions, each).failing_since is None for each in (fails, succeeds)} == {True, False}
 
 
 def test_a_claim_whose_commit_was_not_answered_is_found_when_it_is_repeated(sessions: Sessions) -> None:

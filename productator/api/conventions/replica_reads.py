@@ -1,6 +1,6 @@
 """Which requests may read from the replica: those whose callers certainly read what they wrote, all the same.
 
-Whoever cannot write may. A token that can is noted in the primary when it writes, and for some time
+Callers who cannot write may. A token that can is noted in the primary when it writes, and for some time
 after that it reads from the primary, whichever worker or machine it asks. Callers without a token of the
 database (administrators and JSON Web Tokens that may write, everybody where access control is off) always do.
 """
