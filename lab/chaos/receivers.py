@@ -27,19 +27,36 @@ class Receivers:
         self.answers: Counter[str] = Counter()
         self.is_moody = True
         self._loop = asyncio.new_event_loop()
-        server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=500))
-        self.address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        self._server = self._loop.run_until_complete(
+            asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=500)
+        )
+        self.address = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
 
     def stop(self) -> None:
+        """Closes all connections: those that hang, too."""
         self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.run_until_complete(self._close())
+        self._loop.close()
+
+    async def _close(self) -> None:
+        self._server.close()
+        answering = asyncio.all_tasks() - {asyncio.current_task()}
+        for each in answering:
+            each.cancel()
+        await asyncio.gather(*answering, return_exceptions=True)
+        # A connection that is closed is gone after the next turn.
+        await asyncio.sleep(0)
+        await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while await self._answer(reader, writer):
                 pass
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass  # the caller has gone, or `stop` was called
         finally:
             writer.close()
 

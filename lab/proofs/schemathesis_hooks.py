@@ -22,8 +22,8 @@ AnyCase = Case[Any]
 # The variable that names the file for the counts of a run.
 TALLY = "SCHEMATHESIS_TALLY"
 _MEMBERS = {"type", "title", "status", "detail", "instance", "request_id"}
-# uWSGI and HTTP add these headers to any answer.
-_OF_THE_SERVER = {"connection", "content-length", "content-type"}
+# HTTP and its servers add these headers to any answer.
+_OF_THE_SERVER = {"connection", "content-length", "content-type", "date"}
 # Reasons to refuse a valid request that depend on stored data, so no document can describe them: a tag that
 # is not the current one, a cursor that is not ours, a key that another request has used.
 _DEPEND_ON_STORED_DATA = {
