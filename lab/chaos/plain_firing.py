@@ -117,8 +117,12 @@ def _from(history: Sequence[Stretch], begins: int) -> Iterator[Stretch]:
 
 
 def _lowest_before(history: Sequence[Stretch], at: int) -> int | None:
-    """Before the price of that time; a run is shorter than the 30 days that count."""
-    return min((each.price for each in history if each.end <= at and each.price is not None), default=None)
+    """Before the price of that time; a run is shorter than the 30 days that count.
+
+    The last price may have been seen for no time yet.
+    """
+    before = (each for each in history if each.start < at and each.end <= at)
+    return min((each.price for each in before if each.price is not None), default=None)
 
 
 def _ready(rule: PlainRule, since: int, told_at: int | None, start: int) -> int:

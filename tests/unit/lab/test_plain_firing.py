@@ -47,6 +47,12 @@ def test_what_holds_when_the_rule_begins_is_not_told() -> None:
     assert told(rule_of(Kind.THRESHOLD), history_of((300, 90), (100, 90)), BEGINS) == []
 
 
+def test_a_drop_that_was_seen_for_no_time_yet_is_told() -> None:
+    history = history_of((200, 100), (0, 80))
+
+    assert told(rule_of(Kind.DROP), history, BEGINS) == [Told(200 * SECOND, 80)]
+
+
 def test_a_return_is_told_after_ten_minutes_out_of_stock() -> None:
     history = history_of((200, 90), (599, None), (100, 91), (600, None), (1, 92))
 
