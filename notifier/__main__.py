@@ -12,13 +12,14 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
+from notifier.in_hand import UNDER_WAY_A_CHANNEL
 from notifier.maintenance import NotifierMaintenance
 from notifier.metrics import NotifierMetrics
 from notifier.queue.store import Store
 from notifier.sending.http import HttpSender
 from notifier.sending.mail import MailSender
 from notifier.sending.smtp import MailServer
-from notifier.worker import UNDER_WAY_A_CHANNEL, DeliveryWorker
+from notifier.worker import DeliveryWorker
 from productator.access import installation_keys
 from productator.alerts.evaluating import Evaluator
 from productator.alerts.mute_links import mute_path

@@ -7,15 +7,14 @@ other.
 
 import logging
 import time
-from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
-from typing import Protocol
 
 from sqlalchemy.exc import DBAPIError
 
+from notifier.evaluation_thread import Evaluates, EvaluationThread
+from notifier.in_hand import ClaimsInHand
 from notifier.metrics import NotifierMetrics
 from notifier.queue.claims import DeliveryClaim
 from notifier.queue.results import DeliveryOutcome
@@ -33,23 +32,13 @@ from productator.workers.stopping import StopFlag
 
 log = logging.getLogger(__name__)
 
-UNDER_WAY_A_CHANNEL = 2
 MOST_IN_HAND = 1_000
 # How soon a delivery that has become due is noticed.
 _IDLE_S = 0.4
-_EVALUATE_EVERY_S = 1.0
 # After a failure of the database, or an error that nobody foresaw.
 _PAUSE_S = 1.0
 # Of a stop, at most ten seconds: calls, and then storing what became of them.
 _CALLS_S, _STORING_S = 5.0, 3.0
-
-
-class Evaluates(Protocol):
-    """Brings rules up to date: see `evaluating.Evaluator`."""
-
-    def run_once(self, now: datetime) -> tuple[int, int]: ...
-    def stop(self) -> None: ...
-    def give_back(self) -> None: ...
 
 
 class DeliveryWorker:
@@ -71,9 +60,9 @@ class DeliveryWorker:
         self._mail = mail
         self._seal = seal
         self._metrics = metrics
-        self._queue = _Queue()
+        self._queue = ClaimsInHand()
         self._storing: Background[Run] = Background("queue", wake=http.wake)
-        self._evaluating = _Evaluating(evaluator, metrics, wake=http.wake)
+        self._evaluating = EvaluationThread(evaluator, metrics, wake=http.wake)
         # What ended since the last run, and what that run is storing.
         self._outcomes: list[DeliveryOutcome] = []
         self._being_stored: list[DeliveryOutcome] = []
@@ -181,11 +170,11 @@ class DeliveryWorker:
         self._storing.start(work)
 
     def _send(self) -> None:
-        for unlinked in self._queue.next():
-            claim = replace(unlinked, data=with_links(unlinked.data, self._public_url))
-            if claim.has_lapsed:
-                self._end([DeliveryOutcome(claim, None, is_lapsed=True)])
+        for claimed in self._queue.next():
+            if claimed.has_lapsed:
+                self._end([DeliveryOutcome(claimed, None, is_lapsed=True)])
                 continue
+            claim = replace(claimed, data=with_links(claimed.data, self._public_url))
             if claim.channel.kind == ChannelKind.EMAIL:
                 self._mail.send(claim)
                 continue
@@ -223,93 +212,3 @@ class DeliveryWorker:
                     },
                 )
         self._outcomes += [each for each in outcomes if not each.is_lapsed]
-
-
-class _Queue:
-    """Claims in hand: a few of each channel are under way, and the others wait."""
-
-    def __init__(self) -> None:
-        self._waiting: dict[int, deque[DeliveryClaim]] = defaultdict(deque)
-        self._under_way: Counter[int] = Counter()
-        # Channels of which another message may be sent: most turns end one call of hundreds.
-        self._ready: set[int] = set()
-        # How many each channel has, waiting or under way.
-        self.in_hand: Counter[int] = Counter()
-
-    def add(self, claims: Sequence[DeliveryClaim]) -> None:
-        for claim in claims:
-            self._waiting[claim.channel.id].append(claim)
-            self.in_hand[claim.channel.id] += 1
-            self._ready.add(claim.channel.id)
-
-    def next(self) -> list[DeliveryClaim]:
-        """What may be sent now."""
-        found = []
-        for channel_id in sorted(self._ready & self._waiting.keys()):
-            waiting = self._waiting[channel_id]
-            while waiting and self._under_way[channel_id] < UNDER_WAY_A_CHANNEL:
-                self._under_way[channel_id] += 1
-                found.append(waiting.popleft())
-            if not waiting:
-                del self._waiting[channel_id]
-        self._ready.clear()
-        return found
-
-    def end(self, claim: DeliveryClaim) -> None:
-        self._ready.add(claim.channel.id)
-        for counter in (self._under_way, self.in_hand):
-            counter[claim.channel.id] -= 1
-            if not counter[claim.channel.id]:
-                del counter[claim.channel.id]
-
-    def drop_waiting(self) -> list[DeliveryClaim]:
-        """What was not sent."""
-        dropped = [claim for waiting in self._waiting.values() for claim in waiting]
-        self._waiting.clear()
-        for claim in dropped:
-            self.in_hand[claim.channel.id] -= 1
-        self.in_hand += Counter()
-        return dropped
-
-
-class _Evaluating:
-    """Evaluates rules now and then, in a thread."""
-
-    def __init__(self, evaluator: Evaluates, metrics: NotifierMetrics, *, wake: Callable[[], None]) -> None:
-        self._evaluator = evaluator
-        self._metrics = metrics
-        self._thread: Background[tuple[int, int]] = Background("evaluation", wake=wake)
-        self._due_at = 0.0
-
-    @property
-    def busy_s(self) -> float:
-        return self._thread.busy_s
-
-    @property
-    def is_working(self) -> bool:
-        return self._thread.is_working
-
-    def stop(self) -> None:
-        self._evaluator.stop()
-
-    def give_back(self) -> None:
-        """Not while it works: what it is looking at is its own until its lease ends."""
-        if not self.is_working:
-            self._evaluator.give_back()
-
-    def turn(self) -> None:
-        try:
-            done = self._thread.take()
-        except DBAPIError as error:
-            log.warning("rules were not evaluated; they will be", extra={"error": reason(error)})
-            done = 0, 0
-        except Exception:
-            log.exception("evaluating rules failed")
-            done = 0, 0
-        if done is not None:
-            products, events = done
-            self._metrics.count_evaluated(products, events)
-            # More may wait.
-            self._due_at = time.monotonic() + (0.0 if products else _EVALUATE_EVERY_S)
-        if not self._thread.is_busy and time.monotonic() >= self._due_at:
-            self._thread.start(lambda: self._evaluator.run_once(utc_now()))
