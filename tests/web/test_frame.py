@@ -14,6 +14,7 @@ from productator.access import api_tokens
 from productator.app import create_app
 from productator.domain import Scope, utc_now
 from productator.models import AlertRule, Channel
+from productator.web import alert_delivery_pages, alert_pages
 from productator.web.static_files import static_text
 from tests import factories
 from tests.api.checks import failure, problem
@@ -63,6 +64,26 @@ def test_pages_full_of_alerts_are_valid_html(
     parser = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False)
 
     parser.parse(get(client, path.format(**product, **ids)))
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/products/{id}", "/system", "/alerts", "/alerts/events", "/alerts/channels", "/alerts/deliveries"],
+)
+def test_the_part_that_is_fetched_again_can_be_shown_alone(
+    client: FlaskClient, product: Json, sessions: sessionmaker[Session], monkeypatch: Any, path: str
+) -> None:
+    """On a page of a list that has more of them, with the way to the next one."""
+    with sessions.begin() as session:
+        made_up_alerts.add(session, now=utc_now())
+    for module in (alert_pages, alert_delivery_pages):
+        monkeypatch.setattr(module, "A_PAGE", 1)
+    whole = get(client, path.format(**product))
+    part = client.get(path.format(**product), headers=BROWSER | {"X-Page-Part": "live"})
+
+    assert part.status_code == 200
+    assert 0 < len(part.text) < len(whole)
+    assert ('class="pager"' in part.text) == ('class="pager"' in whole)
 
 
 @pytest.mark.parametrize("path", [*PATHS, "/nowhere"])
