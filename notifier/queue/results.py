@@ -154,12 +154,7 @@ def _failed(session: Session, channel_id: int, is_gone: bool, now: datetime) -> 
     fails_for_good = this.where(Channel.disabled_at.is_(None))
     if not is_gone:
         fails_for_good = fails_for_good.where(Channel.failing_since <= now - _FAILING_FOR)
-    values = {
-        "disabled_at": now,
-        "disabled_reason": reason,
-        "version": Channel.version + 1,
-        "updated_at": now,
-    }
+    values = {"disabled_at": now, "disabled_reason": reason} | _changed(now)
     if connection.execute(fails_for_good.values(values)).rowcount:
         _announce_disabled(session, channel_id, reason, now)
 

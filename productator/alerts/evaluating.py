@@ -29,13 +29,6 @@ _OUTBOX = cast("Table", ChangedProduct.__table__)
 _STATES = cast("Table", AlertState.__table__)
 
 
-def run_once(
-    sessions: sessionmaker[Session], period: timedelta, now: datetime, *, currency: str | None = None
-) -> tuple[int, int]:
-    """How many products were looked at, and how many events were written."""
-    return Evaluator(sessions, period, currency=currency).run_once(now)
-
-
 class Evaluator:
     """Evaluates some products at a time, until it is stopped."""
 

@@ -28,8 +28,6 @@ TYPE_OF_KIND = {
     Kind.SERVICE: "service.down",
 }
 SERVICE_UP = "service.up"
-OTHER_TYPES = (deliveries.CHANNEL_DISABLED, deliveries.DIGEST, deliveries.TEST)
-TYPES = (*TYPE_OF_KIND.values(), SERVICE_UP, *OTHER_TYPES)
 
 
 class Subject(NamedTuple):

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, sessionmaker
 
-from productator.alerts import evaluating, rules, truth
+from productator.alerts import rules, truth
+from productator.alerts.evaluating import Evaluator
 from productator.alerts.validation import RuleIn
 from productator.catalogue import products
 from productator.domain import NewProduct
@@ -84,7 +85,7 @@ class World:
         """The notifier works until there is nothing to do; returns how many events it wrote."""
         written = 0
         while True:
-            looked_at, events = evaluating.run_once(self.sessions, PERIOD, self.now)
+            looked_at, events = Evaluator(self.sessions, PERIOD).run_once(self.now)
             written += events
             if not looked_at:
                 return written
