@@ -3,12 +3,20 @@
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from tests import factories
 from tests.round_trips import commands
+from tests.servers import dispose_of
 
 pytestmark = pytest.mark.parametrize("server", ["mariadb", "mysql"], indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def _one_connection(app: Flask) -> None:
+    """The pools of all tests may hold others, which are replaced in the middle of a test when they are old."""
+    dispose_of(app)
 
 
 def test_a_product_is_created_in_three_round_trips(

@@ -179,7 +179,7 @@ def test_two_people_editing_lose_nothing(page: Page, open_context: Any, api: Api
 def test_a_refresh_brings_the_offers_of_the_service(
     running: System, api: Api, page: Page, engine: Engine
 ) -> None:
-    running.simulator()
+    running.simulator("--offers-exactly", "3")
     make_product(page, api, "Hand mill")
     page.get_by_role("button", name="Refresh now").click()
     expect(page.get_by_text("Fresh offers were asked for")).to_be_visible()

@@ -17,7 +17,7 @@ from lab.processes.program import HOST, free_port
 from lab.processes.system import REPOSITORY, System
 from lab.waiting import eventually
 
-FOLDERS = ("productator", "refresher", "simulator")
+FOLDERS = ("productator", "refresher", "notifier", "simulator")
 FILES = (
     "pyproject.toml",
     "README.md",
@@ -65,7 +65,7 @@ def installed(source: Path, wheels: Path, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture
 def simulator_address(tmp_path: Path) -> Iterator[str]:
     system = System("", tmp_path)
-    yield system.simulator().address
+    yield system.simulator("--offers-exactly", "3").address
     system.stop_all()
 
 
@@ -102,10 +102,10 @@ def files_in(wheel: Path) -> set[str]:
         return {name for name in archive.namelist() if ".dist-info/" not in name}
 
 
-def test_the_wheel_holds_every_file_of_both_programs_and_no_other(wheels: Path) -> None:
+def test_the_wheel_holds_every_file_of_the_programs_and_no_other(wheels: Path) -> None:
     wheel = next(wheels.glob("productator-*.whl"))
 
-    assert files_in(wheel) == files_of("productator", "refresher") - LEFT_OUT
+    assert files_in(wheel) == files_of("productator", "refresher", "notifier") - LEFT_OUT
 
 
 def test_the_simulator_is_a_wheel_of_its_own(wheels: Path) -> None:
