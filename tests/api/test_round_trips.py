@@ -15,7 +15,7 @@ pytestmark = pytest.mark.parametrize("server", ["mariadb", "mysql"], indirect=Tr
 
 @pytest.fixture(autouse=True)
 def _one_connection(app: Flask) -> None:
-    """The pools of all tests may hold others, which are replaced in the middle of a test when they are old."""
+    """The pools hold the connections of all tests, and replace old ones in the middle of a test."""
     dispose_of(app)
 
 
