@@ -1,7 +1,6 @@
 """The pages of alerts that everybody may read: the rules with their truth, and the events that they gave."""
 
 import json
-from datetime import timedelta
 from typing import Any, NamedTuple
 
 from flask import Response, request, url_for
@@ -20,8 +19,6 @@ from productator.web.pages import page, page_blueprint
 alert_pages = page_blueprint("alert_pages")
 
 A_PAGE = 50
-# A notifier that runs looks at changes within seconds.
-_LATE = timedelta(minutes=2)
 EVENT_NAMES = {
     "price.threshold": "Price reached",
     "price.dropped": "Price fell",
@@ -68,13 +65,12 @@ def show() -> Response:
     with reading() as connection:
         found = rules.page(connection, sort="-id", limit=A_PAGE, position=position)
         shown = truth.shown(connection, found.rows, amount=formats.price)
-        waiting_since = backlog.waiting_since(connection)
+        waiting = backlog.read(connection)
     now = utc_now()
-    is_late = waiting_since is not None and now - waiting_since > _LATE
     return page(
         "alerts.html",
         rules=shown,
-        late_since=waiting_since if is_late else None,
+        late_since=waiting.waiting_since if waiting.is_late(now=now) else None,
         now=now,
         next_url=next_url(found),
         is_first_page=position is None,

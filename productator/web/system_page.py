@@ -2,7 +2,7 @@
 
 from flask import Response
 
-from productator.api.resources.system import current_state, retention, versions
+from productator.api.resources.system import current_backlog, current_state, retention, versions
 from productator.operation.summary import sentence
 from productator.web.charts.bars import bars
 from productator.web.pages import page, page_blueprint
@@ -18,6 +18,7 @@ def show() -> Response:
         "system.html",
         state=state,
         sentence=sentence(state),
+        backlog=current_backlog(),
         # What an hour has, and its whole day in words and bars.
         days=[
             (label, sum(values), max(values), bars(values))

@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
-from productator.domain import utc_now
+from productator.domain import time_json, utc_now
 from productator.models import ChangedProduct, Delivery
 from tests.web.alerts import (
     Sessions,
@@ -309,3 +309,18 @@ def test_deliveries_of_a_disabled_channel_wait_for_its_test_and_not_for_a_notifi
         session.execute(update(Delivery).values(next_try_at=utc_now() - timedelta(minutes=3)))
 
     assert LATE not in get(client, "/alerts")
+
+
+def test_the_system_says_what_waits_for_the_notifier(client: FlaskClient, sessions: Sessions) -> None:
+    assert "nothing waits for it" in get(client, "/system")
+    noted_at = utc_now() - timedelta(minutes=3)
+    with sessions.begin() as session:
+        session.add(ChangedProduct(product_id=1, noted_at=noted_at))
+    disabled_channel(sessions)
+
+    shown, alerts = get(client, "/system"), client.get("/api/v1/system").get_json()["alerts"]
+
+    assert "nothing waits for it" not in shown
+    assert "the oldest change or delivery has waited since" in shown
+    assert "nothing is sent to them" in shown
+    assert alerts == {"waiting_since": time_json(noted_at), "disabled_channels": 1}

@@ -93,6 +93,7 @@ _ANSWERS: dict[str, Any] = {
     "FailingProduct": system.FailingProductJson,
     "OffersService": system.OffersServiceJson,
     "Refresher": system.RefresherJson,
+    "WaitingAlerts": system.WaitingAlertsJson,
     "Hour": system.HourJson,
     "Database": system.DatabaseJson,
     "Retention": system.RetentionJson,

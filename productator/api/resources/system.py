@@ -6,6 +6,8 @@ from importlib import metadata
 
 from flask import Blueprint, Flask, Response, current_app
 
+from productator.alerts import backlog
+from productator.alerts.backlog import Backlog
 from productator.api.conventions.conditional import tagged_content
 from productator.api.conventions.responses import json_response
 from productator.api.schemas.system import RetentionJson, VersionsJson, system_json
@@ -25,8 +27,8 @@ def init_app(app: Flask, retention: Retention) -> None:
 
 @system.get("")
 def get_system() -> Response:
-    """The state of products, refreshers, database and retention; some seconds old at most."""
-    body = system_json(current_state(), retention=retention(), versions=versions())
+    """The state of products, refreshers, alerts, database and retention; some seconds old at most."""
+    body = system_json(current_state(), current_backlog(), retention=retention(), versions=versions())
     return tagged_content(json_response(body))
 
 
@@ -34,6 +36,11 @@ def current_state() -> SystemState:
     kept: KeptState = current_app.extensions[_EXTENSION]
     stale_after = timedelta(seconds=STALE_AFTER_PERIODS * current_app.config["REFRESHER_PERIOD_S"])
     return kept.get(reading, now=utc_now(), stale_after=stale_after)
+
+
+def current_backlog() -> Backlog:
+    with reading() as connection:
+        return backlog.read(connection)
 
 
 def retention() -> RetentionJson:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from productator.alerts.backlog import Backlog
 from productator.api.schemas.answers import Count, Id, Time
 from productator.domain import time_json
 from productator.operation.heartbeats import LivingRefresher
@@ -54,6 +55,16 @@ class RefresherJson(TypedDict):
     refreshes_per_s: Seconds
 
 
+class WaitingAlertsJson(TypedDict):
+    waiting_since: Annotated[
+        Time | None,
+        Field(description="Since when the oldest change or delivery waits for a notifier; null: none does."),
+    ]
+    disabled_channels: Annotated[
+        int, Field(ge=0, description="They failed for good; nothing is sent to them.")
+    ]
+
+
 class HourJson(TypedDict):
     starts_at: Time
     refreshes: Count
@@ -91,13 +102,16 @@ class SystemJson(TypedDict):
     most_failing: Annotated[list[FailingProductJson], Field(max_length=20)]
     offers_service: OffersServiceJson
     refreshers: list[RefresherJson]
+    alerts: WaitingAlertsJson
     hours: Annotated[list[HourJson], Field(description="The last 24, the current one included.")]
     database: DatabaseJson
     retention: RetentionJson
     versions: VersionsJson
 
 
-def system_json(state: SystemState, *, retention: RetentionJson, versions: VersionsJson) -> SystemJson:
+def system_json(
+    state: SystemState, backlog: Backlog, *, retention: RetentionJson, versions: VersionsJson
+) -> SystemJson:
     products = state.products
     oldest_s = products.oldest_offers_s
     return {
@@ -130,6 +144,10 @@ def system_json(state: SystemState, *, retention: RetentionJson, versions: Versi
             "down_since": _time(state.down_since),
         },
         "refreshers": [_refresher_json(each, now=state.now) for each in state.refreshers],
+        "alerts": {
+            "waiting_since": _time(backlog.waiting_since),
+            "disabled_channels": backlog.disabled_channels,
+        },
         "hours": [
             {
                 "starts_at": time_json(each.starts_at),
