@@ -10,7 +10,6 @@ from uuid import uuid4
 from sqlalchemy import ColumnElement, Table, delete, insert, or_, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
-from sqlalchemy.orm.exc import StaleDataError
 
 from productator.alerts import evaluation, watching
 from productator.database.bulk import slices
@@ -136,8 +135,8 @@ def evaluate_product(
     work = partial(_evaluate, rows={product_id: rows}, period=period, now=now, currency=currency)
     try:
         return run_transaction(sessions, work)
-    except (IntegrityError, StaleDataError):
-        # Another notifier looked at it at the same time, or its rule was changed: it is looked at again.
+    except IntegrityError:
+        # Another notifier looked at it for the first time, too: it is looked at again.
         run_transaction(sessions, partial(_free, which=_OUTBOX.c.id.in_(rows)))
     except Exception as error:
         if isinstance(error, DBAPIError) and is_transient(error):

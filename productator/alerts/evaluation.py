@@ -4,39 +4,32 @@ Everything is written in one transaction. The history is the record of what happ
 looked at late, twice, or by two notifiers at once: an event's cause is unique, and so is a rule's state.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
-from typing import NamedTuple
+from itertools import groupby, pairwise
+from operator import attrgetter
+from typing import NamedTuple, cast
 
-from sqlalchemy import Connection, bindparam, func, or_, select
+from sqlalchemy import Connection, Table, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from productator.alerts import events, rules
 from productator.alerts.events import Subject
 from productator.alerts.firing import PAST_KINDS, Firing, Kind, Observed, State, Terms, advance, start
 from productator.alerts.past import held_since, past_lowest
-from productator.alerts.states import set_state, state_of
+from productator.alerts.states import FIELDS, state_of, values_of
 from productator.catalogue import search
-from productator.database.column_types import UtcDateTime
+from productator.database.bulk import insert_rows, update_each
 from productator.models import AlertRule, AlertState, PricePoint, Product, Refresh
 from productator.prices import records
 from productator.prices.segments import TimeRange, microseconds, time_of
 
 # What is observed in the first moments of a product is how it begins, not a change.
 _FIRST_PERIODS = 2
-_FEW = 100
-_RECORDS_SINCE = (
-    select(PricePoint.starts_at, PricePoint.resolution_s, PricePoint.lowest_price)
-    .where(
-        PricePoint.product_id == bindparam("product_id"),
-        PricePoint.starts_at >= bindparam("begins", type_=UtcDateTime),
-        PricePoint.starts_at <= bindparam("until", type_=UtcDateTime),
-    )
-    .order_by(PricePoint.starts_at)
-    .limit(_FEW + 1)
-)
+# Records of several products that are read in one statement.
+_FEW = 2_000
+_STATES = cast("Table", AlertState.__table__)
 
 
 @dataclass(frozen=True)
@@ -49,10 +42,35 @@ class Known:
     until: int
 
 
+class _Record(NamedTuple):
+    product_id: int
+    starts_at: datetime
+    resolution_s: int
+    lowest_price: int | None
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A rule that is brought up to date about a product, from `begins` on."""
+
+    rule: AlertRule
+    known: Known
+    row: AlertState | None
+    begins: int
+
+
 class _Segment(NamedTuple):
     start: int
     end: int
     price: int | None
+
+
+class _Reached(NamedTuple):
+    """How far a rule has come."""
+
+    state: State
+    seen_at: int
+    check_at: datetime | None
 
 
 def evaluate(
@@ -65,28 +83,60 @@ def evaluate(
 ) -> int:
     """Writes what the rules about the products tell, and returns how many events these are.
 
-    Raises IntegrityError or StaleDataError if another notifier was faster with one of them.
+    Raises IntegrityError if another notifier was faster with one of them.
     """
-    found = _known(session, product_ids, now)
-    all_rules = _rules(session, [each.product_id for each in found])
-    query = select(AlertState).where(AlertState.product_id.in_(product_ids))
-    states = {(each.rule_id, each.product_id): each for each in session.scalars(query)}
+    all_rules = _rules(session, product_ids)
+    # Another notifier waits here until this one has finished. What it reads afterwards is known to both.
+    states = _states(session, all_rules, product_ids)
+    tasks = [
+        _Task(rule, known, row, _begins(rule, row, known, period))
+        for known in _known(session, product_ids, now)
+        for rule in all_rules
+        if _is_about(rule, known)
+        for row in [states.get((rule.id, known.product_id))]
+    ]
+    connection = session.connection()
+    recent = _recent(connection, tasks)
     written = 0
-    for known in found:
-        for rule in (each for each in all_rules if _is_about(each, known)):
-            state = states.get((rule.id, known.product_id))
-            for firing in _bring_up_to_date(session, rule, state, known, period=period, now=now):
-                written += events.write(
-                    session,
-                    rule,
-                    Subject(known.product_id, known.name),
-                    firing,
-                    now=now,
-                    price_before=_price_before(session.connection(), known, firing.since),
-                    currency=currency,
-                )
+    reached: list[tuple[_Task, _Reached]] = []
+    for task in tasks:
+        told, now_at = _bring_up_to_date(connection, task, recent, period=period, now=now)
+        if now_at is not None:
+            reached.append((task, now_at))
+        for firing in told:
+            written += events.write(
+                session,
+                task.rule,
+                Subject(task.known.product_id, task.known.name),
+                firing,
+                now=now,
+                price_before=_price_before(connection, task.known, firing.since),
+                currency=currency,
+            )
     session.flush()
+    _store(connection, reached)
     return written
+
+
+def _rules(session: Session, product_ids: Collection[int]) -> Sequence[AlertRule]:
+    query = select(AlertRule).where(
+        AlertRule.active,
+        AlertRule.kind.in_(rules.KINDS_OF_PRICES),
+        or_(AlertRule.product_id.in_(product_ids), AlertRule.product_id.is_(None)),
+    )
+    # A change of the rule waits: what it asks for is what the states are about.
+    return session.scalars(query.order_by(AlertRule.id).with_for_update(read=True)).all()
+
+
+def _states(
+    session: Session, all_rules: Sequence[AlertRule], product_ids: Collection[int]
+) -> Mapping[tuple[int, int | None], AlertState]:
+    """By rule and product; locked until the transaction ends."""
+    query = select(AlertState).where(
+        AlertState.product_id.in_(product_ids), AlertState.rule_id.in_([rule.id for rule in all_rules])
+    )
+    locking = query.order_by(AlertState.product_id, AlertState.id).with_for_update()
+    return {(each.rule_id, each.product_id): each for each in session.scalars(locking)}
 
 
 def _known(session: Session, product_ids: Collection[int], now: datetime) -> list[Known]:
@@ -112,44 +162,60 @@ def _known(session: Session, product_ids: Collection[int], now: datetime) -> lis
     ]
 
 
-def _rules(session: Session, product_ids: Collection[int]) -> Sequence[AlertRule]:
-    query = select(AlertRule).where(
-        AlertRule.active,
-        AlertRule.kind.in_(rules.KINDS_OF_PRICES),
-        or_(AlertRule.product_id.in_(product_ids), AlertRule.product_id.is_(None)),
-    )
-    # A change of the rule waits: what it asks for is what the states are about.
-    return session.scalars(query.order_by(AlertRule.id).with_for_update(read=True)).all()
-
-
 def _is_about(rule: AlertRule, known: Known) -> bool:
     if rule.product_id is not None:
         return rule.product_id == known.product_id
     return rule.q is None or search.matches(rule.q, known.name)
 
 
+def _begins(rule: AlertRule, row: AlertState | None, known: Known, period: timedelta) -> int:
+    if row is not None:
+        return microseconds(row.seen_at)
+    quiet = _FIRST_PERIODS * (period // timedelta(microseconds=1))
+    return max(microseconds(rule.counts_from), known.first + quiet)
+
+
+def _recent(connection: Connection, tasks: Sequence[_Task]) -> Mapping[int, Sequence[_Record]]:
+    """The records of each product from the first task's beginning on, in one statement; none: too many."""
+    begins: dict[int, int] = {}
+    for task in tasks:
+        product_id = task.known.product_id
+        begins[product_id] = min(task.begins, begins.get(product_id, task.begins))
+    if not begins:
+        return {}
+    query = select(
+        PricePoint.product_id, PricePoint.starts_at, PricePoint.resolution_s, PricePoint.lowest_price
+    ).where(
+        or_(
+            *[
+                and_(PricePoint.product_id == product_id, PricePoint.starts_at >= time_of(since))
+                for product_id, since in begins.items()
+            ]
+        )
+    )
+    ordered = query.order_by(PricePoint.product_id, PricePoint.starts_at).limit(_FEW + 1)
+    rows = [_Record._make(row) for row in connection.execute(ordered)]
+    if len(rows) > _FEW:
+        return {}
+    return {key: list(its) for key, its in groupby(rows, key=attrgetter("product_id"))}
+
+
 def _bring_up_to_date(
-    session: Session,
-    rule: AlertRule,
-    row: AlertState | None,
-    known: Known,
+    connection: Connection,
+    task: _Task,
+    recent: Mapping[int, Sequence[_Record]],
     *,
     period: timedelta,
     now: datetime,
-) -> Iterator[Firing]:
+) -> tuple[list[Firing], _Reached | None]:
+    """What the rule tells, and how far it has come; None: nothing is known since it counts."""
+    rule, known = task.rule, task.known
     terms = rules.terms(rule, period)
-    connection = session.connection()
-    if row is None:
-        begins = max(
-            microseconds(rule.counts_from),
-            known.first + _FIRST_PERIODS * (period // timedelta(microseconds=1)),
-        )
-        state = None
-    else:
-        begins, state = microseconds(row.seen_at), state_of(row)
-    seen_at = begins
+    state = None if task.row is None else state_of(task.row)
+    told: list[Firing] = []
+    seen_at = task.begins
     price_before: int | None = None
-    for segment in _segments(connection, known, begins):
+    for segment in _segments(connection, known, task.begins, recent.get(known.product_id, ())):
         seen = Observed(segment.start, segment.end, segment.price)
         if terms.kind in PAST_KINDS and _may_be_news(terms, segment.price, price_before):
             # At first sight, the price is compared with what was before it, not with itself.
@@ -160,32 +226,23 @@ def _bring_up_to_date(
             state = start(terms, seen)
         state, firing = advance(terms, state, seen)
         if firing is not None:
-            yield firing
+            told.append(firing)
         # After a time without stock a lower price may be a rise as well: what was pending has ended.
         price_before = segment.price
         seen_at = segment.start
     if state is None:
-        return
-    if row is None:
-        row = AlertState(rule_id=rule.id, product_id=known.product_id)
-        session.add(row)
-    set_state(row, state, seen_at=seen_at)
-    row.check_at = _check_at(terms, state, period, now)
+        return [], None
+    return told, _Reached(state, seen_at, _check_at(terms, state, period, now))
 
 
-def _segments(connection: Connection, known: Known, begins: int) -> Iterator[_Segment]:
+def _segments(
+    connection: Connection, known: Known, begins: int, recent: Sequence[_Record]
+) -> Iterator[_Segment]:
     """What holds from `begins` on; the first one is the one that was looked at last, with its time cut."""
-    rows = connection.execute(
-        _RECORDS_SINCE,
-        {"product_id": known.product_id, "begins": time_of(begins), "until": time_of(known.until)},
-    ).all()
-    if (
-        rows
-        and len(rows) <= _FEW
-        and rows[0].starts_at == time_of(begins)
-        and not any(row.resolution_s for row in rows)
-    ):
-        # Nearly always: a few records since the one that was looked at last. One statement instead of three.
+    first, until = time_of(begins), time_of(known.until)
+    rows = [each for each in recent if first <= each.starts_at <= until]
+    if rows and rows[0].starts_at == first and not any(row.resolution_s for row in rows):
+        # Nearly always: a few records since the one that was looked at last.
         starts = [microseconds(row.starts_at) for row in rows]
         for row, (start_, end) in zip(rows, pairwise([*starts, known.until]), strict=True):
             yield _Segment(start_, end, row.lowest_price)
@@ -196,6 +253,24 @@ def _segments(connection: Connection, known: Known, begins: int) -> Iterator[_Se
         yield _Segment(
             found.start, found.end - (found.end == within.end), found.lowest if found.in_stock else None
         )
+
+
+def _store(connection: Connection, reached: Sequence[tuple[_Task, _Reached]]) -> None:
+    """Most states only move on, since few changes are news."""
+    new, changed, moved = [], [], []
+    for task, (state, seen_at, check_at) in reached:
+        values = (*values_of(state), check_at, time_of(seen_at))
+        row = task.row
+        if row is None:
+            new.append((task.rule.id, task.known.product_id, 1, *values))
+        elif values[:-1] != (*values_of(state_of(row)), row.check_at):
+            changed.append((row.id, *values))
+        elif values[-1] != row.seen_at:
+            moved.append((row.id, values[-1]))
+    names = (*FIELDS, "check_at", "seen_at")
+    insert_rows(connection, _STATES, ("rule_id", "product_id", "version", *names), new)
+    update_each(connection, _STATES, ("id", *names), changed, counting="version")
+    update_each(connection, _STATES, ("id", "seen_at"), moved, counting="version")
 
 
 def _may_be_news(terms: Terms, price: int | None, before: int | None) -> bool:

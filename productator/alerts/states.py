@@ -1,10 +1,13 @@
 """States of rules as the database keeps them."""
 
 from datetime import datetime
+from typing import Any
 
 from productator.alerts.firing import State
 from productator.models import AlertState
 from productator.prices.segments import microseconds, time_of
+
+FIELDS = ("is_fired", "price_limit", "pending_since", "told_at", "told_price", "out_since")
 
 
 def state_of(row: AlertState) -> State:
@@ -19,9 +22,21 @@ def state_of(row: AlertState) -> State:
 
 
 def set_state(row: AlertState, state: State, *, seen_at: int) -> None:
-    row.is_fired, row.price_limit, row.told_price = state.is_fired, state.limit, state.told_price
-    row.pending_since, row.told_at = _time(state.pending_since), _time(state.told_at)
-    row.out_since, row.seen_at = _time(state.out_since), time_of(seen_at)
+    for name, value in zip(FIELDS, values_of(state), strict=True):
+        setattr(row, name, value)
+    row.seen_at = time_of(seen_at)
+
+
+def values_of(state: State) -> tuple[Any, ...]:
+    """The values of the columns `FIELDS`."""
+    return (
+        state.is_fired,
+        state.limit,
+        _time(state.pending_since),
+        _time(state.told_at),
+        state.told_price,
+        _time(state.out_since),
+    )
 
 
 def _number(time: datetime | None) -> int | None:
