@@ -182,6 +182,17 @@ CREATE TABLE alert_rules (
 
 CREATE INDEX ix_alert_rules_product_id ON alert_rules (product_id);
 
+CREATE TABLE day_figures (
+  product_id BIGINT NOT NULL,
+  starts_at DATETIME(6) NOT NULL,
+  last_point_at DATETIME(6) NOT NULL,
+  trend TEXT NOT NULL,
+  times MEDIUMBLOB NOT NULL,
+  hours TEXT NOT NULL,
+  CONSTRAINT pk_day_figures PRIMARY KEY (product_id, starts_at),
+  CONSTRAINT fk_day_figures_product_id FOREIGN KEY(product_id) REFERENCES products (id) ON DELETE CASCADE
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_unicode_ci;
+
 CREATE TABLE deliveries (
   id BIGINT NOT NULL AUTO_INCREMENT,
   event_id BIGINT NOT NULL,
@@ -356,6 +367,6 @@ CREATE TABLE alembic_version (
   CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0021');
+INSERT INTO alembic_version (version_num) VALUES ('0022');
 
 INSERT INTO schema_compatibility (oldest_revision) VALUES ('0010');

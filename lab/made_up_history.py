@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from productator.database.bulk import insert_rows
 from productator.models import Offer, Product, Refresh
-from productator.prices import product_prices
+from productator.prices import day_figures, product_prices
 from productator.prices.changes import OfferState, aggregate, events
 from productator.prices.history_tables import CHANGE_COLUMNS, CHANGES, POINT_COLUMNS, POINTS
 
@@ -106,6 +106,13 @@ def _moves(
 def _rounded(price: float) -> int:
     """As shops like prices: they end with a nine."""
     return max(9, round(price / 10) * 10 - 1)
+
+
+def keep_day_figures(session: Session, product_id: int, *, now: datetime, days: int) -> None:
+    """What the refresher's maintenance does for the finished days of a product with very many changes."""
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    for ago in range(1, days + 1):
+        day_figures.keep(session.connection(), product_id, today - timedelta(days=ago))
 
 
 def keep_day_lows(session: Session, *, now: datetime) -> None:

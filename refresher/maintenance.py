@@ -15,7 +15,7 @@ from productator.database.failures import is_row_locked, is_transient, is_unmigr
 from productator.database.transactions import run_transaction
 from productator.domain import Retention, utc_now
 from productator.operation.heartbeats import EVERY_S, beat
-from productator.prices import clock_jumps, product_prices
+from productator.prices import clock_jumps, day_figures, product_prices
 from productator.prices.retention import apply_retention
 from productator.workers.background import Background
 from refresher.leases import claims
@@ -73,6 +73,7 @@ class Maintenance:
             _Task(self._measure_waiting),
             _Task(self._measure_all),
             _Task(self._shorten_history),
+            _Task(self._keep_day_figures),
         ]
         # The last product whose times were looked at, and the last one whose prices.
         self._product_id = 0
@@ -166,6 +167,14 @@ class Maintenance:
         with self._sessions.begin() as session:
             # A clock that is wrongly ahead must not make everything old.
             has_more = apply_retention(session, self._retention, now=clock_jumps.clocks(session).earliest)
+        took_s = time.monotonic() - began
+        return max(_BETWEEN_STEPS_S, _SHARE * took_s) if has_more else _EVERY_S
+
+    def _keep_day_figures(self) -> float:
+        began = time.monotonic()
+        # As above.
+        with self._sessions.begin() as session:
+            has_more = day_figures.keep_some(session, now=clock_jumps.clocks(session).earliest)
         took_s = time.monotonic() - began
         return max(_BETWEEN_STEPS_S, _SHARE * took_s) if has_more else _EVERY_S
 

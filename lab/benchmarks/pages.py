@@ -147,6 +147,7 @@ def _fill_prices(engine: Engine) -> int:
             session, "Busiest product of all", price=20_000, chance=random.Random(1), now=now,
             days=30, changes_a_day=1_440, offers=10,
         )  # fmt: skip
+        made_up_history.keep_day_figures(session, busy, now=now, days=30)
         made_up_history.keep_day_lows(session, now=now)
         session.commit()
         session.execute(text("ANALYZE TABLE products, refreshes, offers, product_prices, price_points"))

@@ -14,7 +14,7 @@ from productator.models.api_token import ApiToken
 from productator.models.idempotency_key import IdempotencyKey
 from productator.models.installation_key import InstallationKey
 from productator.models.offer import Offer
-from productator.models.price_history import OfferChange, PricePoint, RetentionProgress
+from productator.models.price_history import DayFigures, OfferChange, PricePoint, RetentionProgress
 from productator.models.product import Product, Refresh
 from productator.models.product_price import ProductPrice
 from productator.models.refresher import RefresherHeartbeat, RefreshHour
@@ -30,6 +30,7 @@ __all__ = [
     "Base",
     "ChangedProduct",
     "Channel",
+    "DayFigures",
     "Delivery",
     "Event",
     "IdempotencyKey",

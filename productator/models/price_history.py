@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from sqlalchemy import Double, ForeignKey, Index, SmallInteger
+from sqlalchemy import Double, ForeignKey, Index, LargeBinary, SmallInteger, Text
+from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from productator.database.base import TABLE_OPTIONS, Base
@@ -81,8 +82,29 @@ class PricePoint(Base):
     __table_args__ = (_CLUSTERED,)
 
 
+class DayFigures(Base):
+    """What a finished day's raw points of a product come to, where they are very many.
+
+    It counts only while `last_point_at` is when the last of them starts.
+    """
+
+    __tablename__ = "day_figures"
+
+    product_id: Mapped[int] = mapped_column(
+        BigId, ForeignKey("products.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    starts_at: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
+    last_point_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # Each as `productator/prices/packing.py` writes it.
+    trend: Mapped[str] = mapped_column(Text)
+    times: Mapped[bytes] = mapped_column(LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb"))
+    hours: Mapped[str] = mapped_column(Text)
+
+    __table_args__ = (TABLE_OPTIONS,)
+
+
 class RetentionProgress(Base):
-    """How far a task of the retention has come: rolling up or pruning."""
+    """How far a task on old history has come: rolling up, pruning, or keeping the figures of days."""
 
     __tablename__ = "history_chores"
 

@@ -58,21 +58,27 @@ class TooManyPoints(Exception):
         super().__init__(f"That would be {number:,} points, more than {MAX_POINTS:,}: {advice}.")
 
 
-def history_of(segments: Iterator[Segment], end: int, interval: Interval | None) -> PriceHistory:
+# What is known of a time: a segment, or a point of a whole hour.
+Piece = Segment | HistoryPoint
+
+
+def history_of(known_pieces: Iterator[Piece], end: int, interval: Interval | None) -> PriceHistory:
     """A point for each bucket (aligned to UTC) of which anything is known until `end`.
+
+    Points of hours have to be of days that are known as a whole: then no bucket is shorter than an hour.
 
     Without an interval it is the finest that fits what is known, so that a short history in a long range is
     shown in detail. A page of raw points ends with its last point. Raises TooManyPoints.
     """
     if interval == "raw":
-        pieces = [_point([segment]) for segment in islice(segments, MAX_POINTS)]
+        pieces = [_point([each]) for each in islice(known_pieces, MAX_POINTS)]
         is_all = not pieces or pieces[-1].end == end
         return PriceHistory("raw", pieces, None if is_all else TimeRange(pieces[-1].end, end))
-    first = next(segments, None)
+    first = next(known_pieces, None)
     known = TimeRange(first.start if first else end, end)
     chosen = _fitting(known, interval)
-    segments = chain([first] if first else [], segments)
-    return PriceHistory(chosen, [_point(pieces) for pieces in _cut(segments, chosen)], None)
+    pieces_of = _cut(chain([first] if first else [], known_pieces), chosen)
+    return PriceHistory(chosen, [_point(pieces) for pieces in pieces_of], None)
 
 
 def _fitting(known: TimeRange, wanted: Interval | None) -> Interval:
@@ -90,17 +96,18 @@ def count(known: TimeRange, interval: Interval) -> int:
     return (known.end - 1 - offset) // length - (known.start - offset) // length + 1
 
 
-def _cut(segments: Iterable[Segment], interval: Interval) -> Iterator[list[Segment]]:
+def _cut(known_pieces: Iterable[Piece], interval: Interval) -> Iterator[list[Piece]]:
     """The pieces in each bucket."""
     length, offset = _GRIDS[interval]
-    pieces: list[Segment] = []
+    pieces: list[Piece] = []
     ends = None
-    for segment in segments:
-        rest = segment
+    for piece in known_pieces:
+        rest = piece
         if ends is None:
-            ends = segment.start + length - (segment.start - offset) % length
+            ends = rest.start + length - (rest.start - offset) % length
         while rest.end > ends:
-            if rest.start < ends:
+            # A point of an hour ends where a bucket does, or before.
+            if rest.start < ends and isinstance(rest, Segment):
                 pieces.append(part(rest, rest.start, ends))
                 rest = part(rest, ends, rest.end)
             yield pieces
@@ -110,7 +117,48 @@ def _cut(segments: Iterable[Segment], interval: Interval) -> Iterator[list[Segme
         yield pieces
 
 
-def _point(pieces: Sequence[Segment]) -> HistoryPoint:
+def _point(pieces: Sequence[Piece]) -> HistoryPoint:
+    points: list[HistoryPoint] = []
+    segments: list[Segment] = []
+    for piece in pieces:
+        if isinstance(piece, Segment):
+            segments.append(piece)
+            continue
+        if segments:
+            points.append(_point_of(segments))
+            segments = []
+        points.append(piece)
+    if segments:
+        points.append(_point_of(segments))
+    return points[0] if len(points) == 1 else _joined(points)
+
+
+def _joined(points: Sequence[HistoryPoint]) -> HistoryPoint:
+    """Of points that follow each other."""
+    spreads = [each.prices for each in points if each.prices]
+    return HistoryPoint(
+        start=points[0].start,
+        end=points[-1].end,
+        prices=Spread(
+            lowest=min([each.lowest for each in spreads]),
+            highest=max([each.highest for each in spreads]),
+            mean=_sum([each.mean for each in spreads]),
+            mean_lowest=_sum([each.mean_lowest for each in spreads]),
+        )
+        if spreads
+        else None,
+        offers=_sum([each.offers for each in points]),
+        items_in_stock=_sum([each.items_in_stock for each in points]),
+        in_stock_share=_sum([each.in_stock_share for each in points]),
+    )
+
+
+def _sum(means: Sequence[Ratio]) -> Ratio:
+    """The mean of all: the denominators are the times, in one unit."""
+    return Ratio(sum([each.numerator for each in means]), sum([each.denominator for each in means]))
+
+
+def _point_of(pieces: Sequence[Segment]) -> HistoryPoint:
     start, end = pieces[0].start, pieces[-1].end
     in_stock = sum([each.in_stock for each in pieces])
     whole = (end - start) * SCALE

@@ -15,6 +15,7 @@ from productator.database.bulk import insert_rows
 from productator.database.column_types import ServerTime
 from productator.domain import utc_now
 from productator.models import ProductPrice, Refresh
+from productator.prices import day_figures
 from productator.prices.history_tables import (
     CHANGE_COLUMNS,
     CHANGES,
@@ -136,6 +137,7 @@ def _move(connection: Connection, product_id: int, now: Clocks) -> datetime | No
         # Another worker has moved them.
         return None
     new = new_times(old, after=max(filter(None, right), default=None), now=now.earliest)
+    day_figures.drop(connection, [product_id], since=min(new.values()) - timedelta(days=1), until=old[-1])
     for history, is_ahead, rows in found:
         connection.execute(delete(history.table).where(is_ahead))
         moved = [(product_id, new[time], *recorded) for _, time, *recorded in rows]

@@ -3,22 +3,44 @@
 Each function reads several times, so the connection has to see one state in all of its reads.
 """
 
+from collections.abc import Iterator, Sequence
+
 from sqlalchemy import Connection
 
-from productator.prices import records
-from productator.prices.buckets import MAX_POINTS, Interval, PriceHistory, history_of
+from productator.prices import day_figures, records
+from productator.prices.buckets import MAX_POINTS, Interval, Piece, PriceHistory, history_of
+from productator.prices.day_figures import StoredDay, pieces
 from productator.prices.segments import DAY, TimeRange
-from productator.prices.summary import LENGTH, PriceSummary, current_price, percentile, reference_range
-from productator.prices.trend import PriceAt, PriceTrend, trend_of
+from productator.prices.summary import (
+    LENGTH,
+    REFERENCE,
+    PriceSummary,
+    current_price,
+    percentile,
+    reference_range,
+)
+from productator.prices.trend import PriceAt, PriceTrend, TrendPart, joined, part_of
 
 
 def price_history(
     connection: Connection, product_id: int, within: TimeRange, interval: Interval | None
 ) -> PriceHistory:
     """Raises TooManyPoints."""
-    at_a_time = MAX_POINTS if interval == "raw" else records.RECORDS_A_READ
-    segments = records.segments(connection, product_id, within, at_a_time=at_a_time)
-    return history_of(segments, within.end, interval)
+    if interval == "raw":
+        raw: Iterator[Piece] = records.segments(connection, product_id, within, at_a_time=MAX_POINTS)
+        return history_of(raw, within.end, interval)
+    days = day_figures.read(connection, product_id, within)
+    return history_of(_history_pieces(connection, product_id, within, days), within.end, interval)
+
+
+def _history_pieces(
+    connection: Connection, product_id: int, within: TimeRange, days: Sequence[StoredDay]
+) -> Iterator[Piece]:
+    for piece in pieces(within, days):
+        if isinstance(piece, StoredDay):
+            yield from piece.hours
+        else:
+            yield from records.segments(connection, product_id, piece)
 
 
 def detailed_history(connection: Connection, product_id: int, within: TimeRange) -> PriceHistory:
@@ -30,14 +52,35 @@ def detailed_history(connection: Connection, product_id: int, within: TimeRange)
 
 def price_trend(connection: Connection, product_id: int, within: TimeRange) -> PriceTrend | None:
     """None: nothing is known of that time."""
-    return trend_of(records.lowest_prices(connection, product_id, within))
+    return _trend(connection, product_id, within, day_figures.read(connection, product_id, within))
+
+
+def _trend(
+    connection: Connection, product_id: int, within: TimeRange, days: Sequence[StoredDay]
+) -> PriceTrend | None:
+    def part(piece: StoredDay | TimeRange) -> TrendPart | None:
+        if isinstance(piece, StoredDay):
+            return piece.trend
+        return part_of(records.lowest_prices(connection, product_id, piece))
+
+    parts = [part(piece) for piece in pieces(within, days)]
+    return joined([each for each in parts if each])
 
 
 def price_summary(connection: Connection, product_id: int, now: int) -> PriceSummary:
-    def lowest(start: int, end: int = now) -> PriceAt | None:
-        return records.lowest_price(connection, product_id, TimeRange(start, end))
+    days = day_figures.read(connection, product_id, TimeRange(now - LENGTH - REFERENCE, now))
 
-    trend = price_trend(connection, product_id, TimeRange(now - LENGTH, now))
+    def lowest(start: int, end: int = now) -> PriceAt | None:
+        found = [
+            piece.lowest
+            if isinstance(piece, StoredDay)
+            else records.lowest_price(connection, product_id, piece)
+            for piece in pieces(TimeRange(start, end), days)
+        ]
+        # Of equal prices the first.
+        return min((each for each in found if each), default=None)
+
+    trend = _trend(connection, product_id, TimeRange(now - LENGTH, now), days)
     current = current_price(trend) if trend else None
     reference = reference_range(trend) if trend else None
     of_90_days = trend.figures.lowest if trend and trend.figures else None

@@ -15,8 +15,10 @@ from sqlalchemy.orm import Session
 
 from productator.domain import ChangeKind
 from productator.models import OfferChange, PricePoint
+from productator.prices import day_figures
 from productator.prices.records import IS_UNBROKEN
 from productator.prices.rollup import FEWEST, StoredPoint, roll_up
+from productator.prices.segments import EPOCH
 
 DAY = timedelta(days=1)
 # Some hundredths of a second's work.
@@ -36,6 +38,8 @@ def roll_up_day(resolution: timedelta, session: Session, product_ids: Sequence[i
     """Replaces the points of each hour, or of the day, by one, where there are enough of them."""
     end = day + DAY
     chosen, last = _products_with_many_points(session, product_ids, day)
+    if chosen:
+        day_figures.drop(session.connection(), chosen, since=day, until=day)
     points, carried = _points(session, chosen, day), _carried(session, chosen, day)
     spans: list[ColumnElement[bool]] = []
     rows: list[dict[str, Any]] = []
@@ -128,6 +132,7 @@ def _last_starts(
 
 def prune_points(session: Session, product_ids: Sequence[int], day: datetime) -> int:
     """Deletes the points that ended by the end of the day; the one that was valid then stays."""
+    day_figures.drop(session.connection(), product_ids, since=EPOCH, until=day)
     last_starts = _last_starts(session, product_ids, _POINTS.c.starts_at <= day + DAY)
     if not last_starts:
         return product_ids[-1]

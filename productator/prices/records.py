@@ -187,8 +187,9 @@ def _parameters(product_id: int, within: TimeRange) -> dict[str, Any]:
 
 def lowest_prices_of(found: Iterable[PointNumbers], until: int) -> Iterator[LowestPrice]:
     """A raw record holds until the next one starts, the last one until `until`."""
+    raw_width = _OF_THE_LOWEST.raw_width
     for numbers, following in pairwise([*found, (until,)]):
-        if len(numbers) > _OF_THE_LOWEST.raw_width:
+        if len(numbers) > raw_width:
             yield _rolled_up(numbers)
             continue
         start, lowest = numbers
@@ -201,8 +202,9 @@ def lowest_prices_of(found: Iterable[PointNumbers], until: int) -> Iterator[Lowe
 
 def segments_of(found: Iterable[PointNumbers], until: int) -> Iterator[Segment]:
     """The same with all that is known of a product."""
+    raw_width = _ALL.raw_width
     for numbers, following in pairwise([*found, (until,)]):
-        if len(numbers) > _ALL.raw_width:
+        if len(numbers) > raw_width:
             *_, highest, mean, offers, items = numbers
             yield Segment(*_rolled_up(numbers), highest or 0, mean or 0, offers, items)
             continue

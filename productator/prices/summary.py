@@ -8,7 +8,7 @@ from productator.prices.trend import PriceAt, PriceTrend
 
 # How far back the past goes that the price now is compared with.
 LENGTH = 90 * DAY
-_REFERENCE = 30 * DAY
+REFERENCE = 30 * DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,7 @@ def current_price(trend: PriceTrend) -> PriceAt | None:
 
 def percentile(trend: PriceTrend, price: int) -> Ratio:
     """For how many percent of the time in stock the product was cheaper."""
-    cheaper = sum(time for other, time in trend.times.items() if other < price)
-    return Ratio(100 * cheaper, trend.in_stock)
+    return Ratio(100 * trend.times.until(price - 1), trend.in_stock)
 
 
 def reference_range(trend: PriceTrend) -> TimeRange | None:
@@ -46,4 +45,4 @@ def reference_range(trend: PriceTrend) -> TimeRange | None:
     since = trend.applied_at
     if current_price(trend) is None or since <= trend.end - LENGTH:
         return None
-    return TimeRange(since - _REFERENCE, since)
+    return TimeRange(since - REFERENCE, since)

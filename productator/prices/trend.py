@@ -1,14 +1,15 @@
 """The trend of a product's lowest price through a range of time. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from functools import reduce
 from typing import Literal, NamedTuple
 
 from productator.prices.changes import SCALE, rounded
 from productator.prices.ratio import Ratio
 from productator.prices.segments import DAY, LowestPrice
+from productator.prices.stocked_times import Distribution, StockedTimes
 
 # A price that comes back after a shorter time without stock was applied all the time.
 LONGEST_BREAK = 30 * DAY
@@ -55,8 +56,7 @@ class PriceTrend:
     start: int
     end: int
     in_stock: int
-    # For how long each price was the lowest.
-    times: Mapping[int, int]
+    times: StockedTimes
     # When anything was last in stock; None: never.
     stocked_until: int | None
     # When the last price was applied, if there is one: stock may have run out since, but not for long.
@@ -69,12 +69,48 @@ class PriceTrend:
         return Ratio(self.in_stock, self.end - self.start)
 
 
+class Stocked(NamedTuple):
+    """The figures of a stretch of time with anything in stock, and what its neighbours have to know."""
+
+    first: PriceAt
+    last: PriceAt
+    lowest: PriceAt
+    highest: PriceAt
+    in_stock: int
+    # The sum of prices, in 1/SCALE, each times its time.
+    weighted: int
+    until: int
+    applied_at: int
+    # Of the first segment in stock: whether its price held without a break, and whether it has one price.
+    begins_unbroken: bool
+    begins_with_one_price: bool
+    # Of the last one: whether its price held without a break to its end, and whether it has one price.
+    ends_steady: bool
+    ends_with_one_price: bool
+
+
+class TrendPart(NamedTuple):
+    """A part of a trend, from one time to another without a gap."""
+
+    start: int
+    end: int
+    # Both None: nothing was in stock.
+    stocked: Stocked | None
+    times: Distribution | None
+
+
 def trend_of(prices: Iterable[LowestPrice]) -> PriceTrend | None:
+    """None: nothing is known."""
+    part = part_of(prices)
+    return joined([part]) if part else None
+
+
+def part_of(prices: Iterable[LowestPrice]) -> TrendPart | None:
     """Looks at each segment once, since there may be very many; None: nothing is known."""
     start = end = stocked_until = first = lowest = highest = None
     in_stock = weighted = last_price = last_at = applied_at = 0
     times: defaultdict[int, int] = defaultdict(int)
-    was_steady = was_one_price = False
+    was_steady = was_one_price = begins_unbroken = begins_with_one_price = False
     for begins, end, low, mean, stocked, is_unbroken in prices:
         if start is None:
             start = begins
@@ -97,21 +133,65 @@ def trend_of(prices: Iterable[LowestPrice]) -> PriceTrend | None:
         if highest is None or price > highest.price:
             highest = PriceAt(price, begins)
         if first is None:
-            first = PriceAt(price, begins)
+            first, begins_unbroken, begins_with_one_price = PriceAt(price, begins), is_unbroken, is_one_price
         stocked_until, was_steady = end, is_unbroken and stocked == end - begins
         was_one_price = is_one_price
     if start is None or end is None:
         return None
-    figures = None
-    if first and lowest and highest:
-        last, mean_price = PriceAt(last_price, last_at), Ratio(weighted, in_stock * SCALE)
-        figures = TrendFigures(first, last, lowest, highest, mean_price, _median(times))
-    return PriceTrend(start, end, in_stock, times, stocked_until, applied_at, figures)
+    if not (first and lowest and highest and stocked_until is not None):
+        return TrendPart(start, end, None, None)
+    stocked_time = Stocked(
+        first,
+        PriceAt(last_price, last_at),
+        lowest,
+        highest,
+        in_stock,
+        weighted,
+        stocked_until,
+        applied_at,
+        begins_unbroken,
+        begins_with_one_price,
+        was_steady,
+        was_one_price,
+    )
+    return TrendPart(start, end, stocked_time, Distribution.of(times))
 
 
-def _median(times: Mapping[int, int]) -> int:
-    """The smallest price that was not exceeded for at least half of the time."""
-    ordered = sorted(times)
-    elapsed = accumulate(times[price] for price in ordered)
-    whole = sum(times.values())
-    return next(price for price, time in zip(ordered, elapsed, strict=True) if 2 * time >= whole)
+def joined(parts: Sequence[TrendPart]) -> PriceTrend | None:
+    """Of parts that follow each other: the same as of all their segments; None: nothing is known."""
+    if not parts:
+        return None
+    start, end = parts[0].start, parts[-1].end
+    times = StockedTimes([part.times for part in parts if part.times])
+    stocked = [part.stocked for part in parts if part.stocked]
+    if not stocked:
+        return PriceTrend(start, end, 0, times, None, 0, None)
+    whole = reduce(_followed, stocked)
+    mean = Ratio(whole.weighted, whole.in_stock * SCALE)
+    figures = TrendFigures(whole.first, whole.last, whole.lowest, whole.highest, mean, times.median)
+    return PriceTrend(start, end, whole.in_stock, times, whole.until, whole.applied_at, figures)
+
+
+def _followed(before: Stocked, after: Stocked) -> Stocked:
+    """Both as one. A price that held from the first segment of `after` on may have begun in `before`."""
+    begins = after.first.at
+    is_same = after.first.price == before.last.price
+    goes_on = is_same and begins == before.until and after.begins_unbroken and before.ends_steady
+    stays_applied = goes_on or (
+        is_same
+        and after.begins_with_one_price
+        and before.ends_with_one_price
+        and begins - before.until < LONGEST_BREAK
+    )
+    return after._replace(
+        first=before.first,
+        last=before.last if goes_on and after.last.at == begins else after.last,
+        # Of equal prices the first.
+        lowest=before.lowest if before.lowest.price <= after.lowest.price else after.lowest,
+        highest=before.highest if before.highest.price >= after.highest.price else after.highest,
+        in_stock=before.in_stock + after.in_stock,
+        weighted=before.weighted + after.weighted,
+        applied_at=before.applied_at if stays_applied and after.applied_at == begins else after.applied_at,
+        begins_unbroken=before.begins_unbroken,
+        begins_with_one_price=before.begins_with_one_price,
+    )

@@ -111,10 +111,10 @@ def standing(summary: PriceSummary) -> str | None:
     days = (summary.trend.end - summary.trend.start) // DAY
     span = f"{days} days" if days > 1 else "day"
     times = summary.trend.times
-    if len(times) == 1:
+    if times.is_one_price:
         return f"The same price for all of the last {span}."
     below = share.rounded(2)
-    same = 100 * times.get(summary.current.price, 0) / summary.trend.in_stock
+    same = 100 * times.at(summary.current.price) / summary.trend.in_stock
     above = 100 - below - same
     if below == 0:
         return f"The lowest price of the last {span}; it was dearer {_share(above)} of the time."

@@ -138,7 +138,7 @@ SYSTEM: dict[str, Any] = {
         {"starts_at": "2026-11-23T20:00:00.000000Z", "refreshes": 721860, "failures": 3, "changes": 20140}
     ],
     "alerts": {"waiting_since": None, "disabled_channels": 0},
-    "database": {"kind": "MariaDB", "version": "10.11.6", "schema": "0021", "expected_schema": "0021"},
+    "database": {"kind": "MariaDB", "version": "10.11.6", "schema": "0022", "expected_schema": "0022"},
     "retention": {
         "changes_days": 365,
         "raw_points_days": 14,

@@ -12,7 +12,7 @@ from productator.domain import MAX_AMOUNT
 from productator.prices.ratio import Ratio
 from productator.prices.records import PointNumbers, lowest_prices_of, segments_of
 from productator.prices.segments import LowestPrice, Segment, TimeRange, between, microseconds
-from productator.prices.trend import TrendFigures
+from productator.prices.trend import PriceTrend, TrendFigures
 from tests.unit.prices.plain_model import Offers, PlainTrend, Timeline, timeline
 
 MINUTE = 60_000_000
@@ -102,3 +102,13 @@ def plain(found: TrendFigures | None) -> PlainTrend | None:
         change_percent=found.change_percent and Fraction(*found.change_percent),
         direction=found.direction,
     )
+
+
+def comparable(trend: PriceTrend | None) -> tuple[object, ...] | None:
+    """All that the trend says, for how long each price was the lowest included."""
+    if trend is None:
+        return None
+    prices = {price for part in trend.times.parts for price in part.prices}
+    times = {price: trend.times.at(price) for price in prices}
+    of_all = (trend.start, trend.end, trend.in_stock, trend.stocked_until, trend.applied_at)
+    return (*of_all, plain(trend.figures), times)

@@ -4,13 +4,24 @@ from itertools import pairwise
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
-from productator.prices import summary
-from productator.prices.buckets import HistoryPoint, Interval, count, history_of
-from productator.prices.segments import TimeRange
-from productator.prices.trend import TrendFigures, trend_of
+from productator.prices import packing, summary
+from productator.prices.buckets import HistoryPoint, Interval, Piece, count, history_of
+from productator.prices.segments import TimeRange, between
+from productator.prices.trend import TrendFigures, TrendPart, joined, part_of, trend_of
 from tests.unit.prices import plain_model
-from tests.unit.prices.histories import DAY, HOUR, MINUTE, History, exact, histories, plain, random_histories
+from tests.unit.prices.histories import (
+    DAY,
+    HOUR,
+    MINUTE,
+    History,
+    comparable,
+    exact,
+    histories,
+    plain,
+    random_histories,
+)
 from tests.unit.prices.plain_model import PlainTrend
 
 each_interval = pytest.mark.parametrize(
@@ -63,6 +74,59 @@ def test_points_are_what_counting_gives(interval: Interval, unit: int) -> None:
         assert len(found) == sum(
             count(TimeRange(each.start, history.range.end), interval) for each in segments[:1]
         )
+
+    holds()
+
+
+@pytest.mark.parametrize(("interval", "unit"), [("hour", 15 * MINUTE), ("day", HOUR), ("week", 8 * HOUR)])
+def test_points_of_whole_hours_may_stand_for_their_segments(interval: Interval, unit: int) -> None:
+    @random_histories
+    @given(histories(unit), st.data())
+    def holds(history: History, data: st.DataObject) -> None:
+        segments, (start, end) = history.segments, history.range
+        since = -(-(segments[0].start if segments else end) // HOUR) * HOUR
+        since += data.draw(st.integers(0, 30)) * HOUR
+        until = since + data.draw(st.integers(0, 30)) * HOUR
+        hours: list[Piece] = []
+        if until <= end:
+            within = between(segments, TimeRange(since, until))
+            stored = packing.packed_hours(history_of(within, until, "hour").points)
+            hours += packing.unpacked_hours(stored)
+        else:
+            until = since
+        before, after = TimeRange(start, since), TimeRange(until, end)
+        pieces = [*between(segments, before), *hours, *between(segments, after)]
+        found = history_of(iter(pieces), end, interval).points
+
+        assert [flat(point) for point in found] == plain_model.points(history.line, interval)
+
+    holds()
+
+
+def stored(part: TrendPart | None) -> list[TrendPart]:
+    """As it is read back."""
+    return [packing.unpacked_trend(packing.packed_trend(part), packing.packed_times(part))] if part else []
+
+
+@pytest.mark.parametrize(("unit", "ticks"), [(MINUTE, 50), (DAY, 200)])
+def test_the_trend_of_parts_is_that_of_the_whole(unit: int, ticks: int) -> None:
+    @random_histories
+    @given(histories(unit, ticks=ticks), st.sets(st.integers(0, 2 * ticks), max_size=5))
+    def holds(history: History, cuts: set[int]) -> None:
+        start, end = history.range
+        times = [
+            start,
+            *(each for cut in sorted(cuts) if start < (each := start + cut * unit // 2) < end),
+            end,
+        ]
+        prices = history.lowest_prices
+        parts = [
+            part
+            for since, until in pairwise(times)
+            for part in stored(part_of(between(prices, TimeRange(since, until))))
+        ]
+
+        assert comparable(joined(parts)) == comparable(trend_of(prices))
 
     holds()
 

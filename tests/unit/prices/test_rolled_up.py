@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -14,10 +15,10 @@ from productator.prices.changes import SCALE
 from productator.prices.records import PointNumbers, segments_of
 from productator.prices.rollup import StoredPoint, roll_up
 from productator.prices.segments import LowestPrice, Segment, TimeRange, between, microseconds
-from productator.prices.trend import PriceTrend, TrendFigures, trend_of
+from productator.prices.trend import PriceTrend, TrendFigures, joined, part_of, trend_of
 from tests.narrowing import existing
 from tests.unit.prices import plain_model
-from tests.unit.prices.histories import exact, plain, random_histories
+from tests.unit.prices.histories import comparable, exact, plain, random_histories
 from tests.unit.prices.plain_model import Offers, PlainTrend, Timeline
 
 BEGIN = datetime(2026, 11, 23, tzinfo=UTC)
@@ -131,6 +132,23 @@ def is_between(found: TrendFigures | None, raw: Timeline, level: timedelta) -> b
     greatest = plain_model.trend(levelled(raw, level, max))
     figures = zip(monotone(least), monotone(plain(found)), monotone(greatest), strict=True)
     return all(low <= figure <= high + Fraction(ROUNDING) for low, figure, high in figures)
+
+
+@each_level
+def test_parts_that_were_rolled_up_have_the_trend_of_the_whole(levels: tuple[timedelta, ...]) -> None:
+    @random_histories
+    @given(seeds, st.sets(st.integers(0, 300), max_size=4))
+    def holds(seed: int, cuts: set[int]) -> None:
+        found = rolled_up(history(seed), levels)
+        bounds = [0, *sorted(cut for cut in cuts if cut < len(found)), len(found)]
+        parts = [
+            part_of(LowestPrice(*each[:6]) for each in found[since:until])
+            for since, until in pairwise(bounds)
+        ]
+
+        assert comparable(joined([part for part in parts if part])) == comparable(trend(found))
+
+    holds()
 
 
 @each_level
