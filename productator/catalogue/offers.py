@@ -18,7 +18,6 @@ from productator.database.keyset import (
     orders,
     page_query,
     page_values,
-    read_page,
 )
 from productator.database.prepared import Prepared
 from productator.domain import OwnOffer
@@ -157,10 +156,18 @@ def page(
     position: Position | None,
 ) -> Page[ListedOffer]:
     """A page of the offers of all products, or of one."""
-    query = select(*_LISTED).where(*wanted.conditions()).params(wanted.values)
-    if product_id is not None:
-        query = query.where(Offer.product_id == product_id)
-    return read_page(connection, query, ORDERS[sort], limit=limit, position=position).map(ListedOffer._make)
+    order = ORDERS[sort]
+    values = {"product_id": product_id} | wanted.values | page_values(order, limit=limit, position=position)
+    read = _page_of_all(wanted.shape, sort, is_of_one=product_id is not None, is_first=position is None)
+    return cut_page([ListedOffer._make(row) for row in read.rows(connection, values)], order, limit=limit)
+
+
+@cache
+def _page_of_all(shape: Filter, sort: str, *, is_of_one: bool, is_first: bool) -> Prepared:
+    conditions = shape.conditions()
+    if is_of_one:
+        conditions.append(Offer.product_id == bindparam("product_id"))
+    return Prepared(page_query(select(*_LISTED).where(*conditions), ORDERS[sort], is_first=is_first))
 
 
 def get(connection: Connection, product_id: int, offer_id: int) -> OfferRow:

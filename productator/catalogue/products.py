@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple, cast
 from uuid import uuid4
 
@@ -25,7 +26,15 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from productator.catalogue import search, versions
 from productator.catalogue.versions import ANY_VERSION, Expected
 from productator.database.column_types import UtcDateTime
-from productator.database.keyset import Page, Position, orders, read_page
+from productator.database.keyset import (
+    Page,
+    Position,
+    cut_page,
+    orders,
+    page_query,
+    page_values,
+    read_page,
+)
 from productator.database.prepared import Prepared
 from productator.database.transactions import changed_rows
 from productator.domain import NewProduct
@@ -142,10 +151,19 @@ def page(
     connection: Connection, *, text: str | None, sort: str, limit: int, position: Position | None
 ) -> Page[ProductRow]:
     """A page of products; `text`, unless it is blank, keeps those whose names have its words."""
-    query, order = select(*_COLUMNS), ORDERS[sort]
+    order = ORDERS[sort]
     if text and text.strip():
+        query = select(*_COLUMNS)
         query = query.where(search.condition(connection, text, order, limit=limit, position=position))
-    return read_page(connection, query, order, limit=limit, position=position).map(ProductRow._make)
+        return read_page(connection, query, order, limit=limit, position=position).map(ProductRow._make)
+    read = _page_of_all(sort, is_first=position is None)
+    rows = read.rows(connection, page_values(order, limit=limit, position=position))
+    return cut_page([ProductRow._make(row) for row in rows], order, limit=limit)
+
+
+@cache
+def _page_of_all(sort: str, *, is_first: bool) -> Prepared:
+    return Prepared(page_query(select(*_COLUMNS), ORDERS[sort], is_first=is_first))
 
 
 def every(connection: Connection) -> Iterator[ProductRow]:
