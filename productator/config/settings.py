@@ -419,6 +419,15 @@ class Settings:
         empty=None,
         secret=True,
     )
+    previous_secret_key: str | None = setting(
+        "api.previous_secret_key",
+        "PRODUCTATOR_PREVIOUS_SECRET_KEY",
+        parsers.text,
+        "The `PRODUCTATOR_SECRET_KEY` before a rotation, in the API and the notifier: it still decrypts"
+        " secrets of channels. Drop it after `productator alerts channels encrypt`.",
+        empty=None,
+        secret=True,
+    )
     listen_host: str = setting(
         "programs.listen_host",
         "LISTEN_HOST",
