@@ -14,10 +14,11 @@ PUBLIC = {"Cache-Control": "public, max-age=1", "Vary": "Authorization, Cookie",
 
 @dataclass
 class StandIn:
-    """What it answers, and the requests that it has got; /readyz is not among them."""
+    """What it answers, and the requests that it has got; probes are not among them."""
 
     port: int = 0
     is_ready: bool = True
+    is_alive: bool = True
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     takes_s: float = 0
@@ -31,8 +32,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        if self.path == "/readyz":
-            self.send_response_only(200 if self.stand_in.is_ready else 503)
+        probes = {"/readyz": self.stand_in.is_ready, "/livez": self.stand_in.is_alive}
+        if self.path in probes:
+            self.send_response_only(200 if probes[self.path] else 503)
             self.end_headers()
             return
         self.stand_in.got.append(self.command)
