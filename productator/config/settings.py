@@ -396,8 +396,9 @@ class Settings:
         "PRODUCTATOR_TRUSTED_PROXIES",
         parsers.whole(0, 10),
         "Number of proxies in front of the API, each of which adds `X-Forwarded-For` and may add"
-        " `X-Forwarded-Proto` (the scheme) and `X-Forwarded-Prefix` (the path before the API's). The API"
-        " believes nobody else. They must drop header names with underscores. 1 behind the shipped proxy.",
+        " `X-Forwarded-Proto` (the scheme), `X-Forwarded-Prefix` (the path before the API's) and"
+        " `X-Request-Start` (when it got the request). The API believes nobody else. They must drop header"
+        " names with underscores. 1 behind the shipped proxy.",
         default="0",
     )
     public_url: str | None = setting(

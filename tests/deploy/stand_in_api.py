@@ -25,6 +25,8 @@ class StandIn:
     # It closes the connection instead of answering.
     hangs_up: bool = False
     got: list[str] = field(default_factory=list)
+    # X-Request-Start of each.
+    started: list[str] = field(default_factory=list)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -38,6 +40,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             return
         self.stand_in.got.append(self.command)
+        self.stand_in.started.append(self.headers["X-Request-Start"])
         time.sleep(self.stand_in.takes_s)
         if self.stand_in.hangs_up:
             return

@@ -1,5 +1,6 @@
 """Which replica the proxy asks, and when it asks another one: a real nginx before stand-ins for the API."""
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -69,6 +70,19 @@ def test_a_read_that_one_replica_refuses_goes_to_the_next_one(
 
     assert [each.status_code for each in answers(proxy, "GET", 6)] == [200] * 6
     assert len(replicas[0].got) == 3
+
+
+def test_each_replica_is_told_when_the_first_one_was_asked(system: System, replicas: list[StandIn]) -> None:
+    for each in replicas:
+        each.status, each.takes_s = 503, 0.1
+    proxy = start_proxy(system, *(each.port for each in replicas))
+
+    before = time.time()
+    proxy.request("GET", "/products/1", headers={"X-Request-Start": "t=1"})
+
+    [started] = replicas[0].started
+    assert replicas[1].started == [started]
+    assert float(started.removeprefix("t=")) == pytest.approx(before, abs=60)
 
 
 def test_the_refusal_of_all_replicas_is_the_apis_own(system: System, replicas: list[StandIn]) -> None:
