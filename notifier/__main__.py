@@ -102,7 +102,7 @@ def make_worker(
         store=Store(sessions, random.Random()),  # noqa: S311 - jitter, not a secret
         http=http,
         mail=mail,
-        seal=Seal(settings.secret_key),
+        seal=Seal(settings.secret_key, settings.previous_secret_key),
         public_url=settings.public_url,
         metrics=metrics,
     )

@@ -91,7 +91,7 @@ def create_app(settings: Settings) -> Flask:
     app.config["REQUIRE_IF_MATCH"] = settings.require_if_match
     app.config["DRAINING"] = _draining(settings)
     app.config["ALERT_NETWORKS"] = settings.alert_networks
-    app.config["CHANNEL_SEAL"] = Seal(settings.secret_key)
+    app.config["CHANNEL_SEAL"] = Seal(settings.secret_key, settings.previous_secret_key)
     # One stays free for what needs no database.
     places = (AT_WORK if is_uwsgi() else _AT_WORK_ELSEWHERE) - 1
     metrics = ApiMetrics(schema=newest_revision(), connections=places)

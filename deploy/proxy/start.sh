@@ -19,10 +19,10 @@ replicas() {
         getent ahostsv4 "${address%:*}" | awk -v port="${address##*:}" '{ print $1 ":" port }'
     done | sort -u
 }
-# /readyz waits up to three seconds for the database.
-ready_ones() {
-    for replica in $1; do
-        { curl --fail --silent --output /dev/null --max-time 4 "http://$replica/readyz" && echo "$replica"; } &
+# The replicas of $2 whose probe $1 is green. /readyz waits up to three seconds for the database.
+green() {
+    for replica in $2; do
+        { curl --fail --silent --output /dev/null --max-time 4 "http://$replica$1" && echo "$replica"; } &
     done | sort
 }
 write_replicas() {
@@ -51,12 +51,13 @@ for network in ${BALANCERS-}; do
 done >"$run/real_ip.conf"
 
 # One that starts gets requests when it is ready, one that stops gets none any more before it refuses them. Where none is
-# ready, those that were stay: the API says what is wrong, and still reads if it can.
+# ready, those that are alive get them: the API says what is wrong, and still reads if it can.
 watch_replicas() {
     while sleep 1 && grep -qs "^State:[[:space:]][^Z]" "/proc/$$/status"; do
         there=$(replicas)
-        now=$(ready_ones "$there")
-        now=${now:-$(echo "$there" | grep -Fx "$known" || echo "$there")}
+        now=$(green /readyz "$there")
+        now=${now:-$(green /livez "$there")}
+        now=${now:-$there}
         # While the name is not found, the known ones stay.
         if [ -n "$now" ] && [ "$now" != "$known" ]; then
             known=$now

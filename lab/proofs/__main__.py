@@ -3,7 +3,7 @@
     python -m lab.proofs writers
     python -m lab.proofs keys --keys 100
     python -m lab.proofs stops --database-url mysql+pymysql://root@127.0.0.1/proofs
-    python -m lab.proofs hang --seconds 60
+    python -m lab.proofs hang --seconds 60 --replicas 2
     python -m lab.proofs drip --clients 50
     python -m lab.proofs lists --offers 60000
     python -m lab.proofs soak --minutes 30
@@ -29,6 +29,7 @@ from sqlalchemy import Engine, make_url, select
 
 from lab import databases
 from lab.catalogue import Catalogue
+from lab.processes.proxy import start_proxy
 from lab.processes.system import System
 from lab.proofs.cluster_commands import cluster_command
 from lab.proofs.concurrent_writers import write_concurrently
@@ -155,7 +156,8 @@ def stops(*, database_url: str | None, stops: int, clients: int, seed: int) -> N
 @main.command()
 @click.option("--seconds", default=60.0, show_default=True, help="For how long the database hangs.")
 @click.option("--budget", default=8, show_default=True, help="PRODUCTATOR_REQUEST_BUDGET_S.")
-def hang(*, seconds: float, budget: int) -> None:
+@click.option("--replicas", default=1, show_default=True, help="APIs; more than one get a proxy.")
+def hang(*, seconds: float, budget: int, replicas: int) -> None:
     """A MariaDB of its own hangs under 20 requests a second: all end in time, and /livez goes on."""
     with tempfile.TemporaryDirectory(prefix="productator-proofs-") as folder:
         server = databases.PrivateMariadb(Path(folder))
@@ -165,8 +167,13 @@ def hang(*, seconds: float, budget: int) -> None:
             with make_engine(server.url).connect() as connection:
                 connection.exec_driver_sql("CREATE DATABASE proofs")
             with running_system(f"{server.url}/proofs") as (system, _):
-                api = system.api(PRODUCTATOR_REQUEST_BUDGET_S=str(budget))
-                hung = hang_under_load(api, hang=server.pause, resume=server.resume, for_s=seconds)
+                system.variables["PRODUCTATOR_REQUEST_BUDGET_S"] = str(budget)
+                system.variables["PRODUCTATOR_TRUSTED_PROXIES"] = "0" if replicas == 1 else "1"
+                apis = [system.api() for _ in range(replicas)]
+                proxy = None if replicas == 1 else start_proxy(system, *(api.port for api in apis))
+                hung = hang_under_load(
+                    apis[0], hang=server.pause, resume=server.resume, for_s=seconds, through=proxy
+                )
                 conclude(hung.is_as_promised(budget_s=budget), str(hung))
         finally:
             server.stop()

@@ -74,8 +74,12 @@ def hang_under_load(
     for_s: float,
     methods: tuple[str, ...] = ("GET", "POST"),
     a_second: int = 20,
+    through: Api | None = None,
 ) -> HangResult:
-    """Lets the database hang for so long while clients send so many requests a second."""
+    """Lets the database hang for so long while clients send so many requests a second.
+
+    They send them to the API, or `through` a proxy before it; probes ask the API.
+    """
     result, ended, workers = HangResult(), Event(), api.children
     with ThreadPoolExecutor(_CLIENTS) as clients:
         hang()
@@ -88,7 +92,7 @@ def hang_under_load(
                     break
                 if time.monotonic() - began >= for_s:
                     break
-                clients.submit(_send, api, method, result.requests)
+                clients.submit(_send, through or api, method, result.requests)
         finally:
             ended.set()
             resume()

@@ -181,6 +181,18 @@ def rotate_secret(session: Session, channel_id: int, seal: Seal, *, now: datetim
     return _row(channel), secret
 
 
+def encrypt_secrets(session: Session, seal: Seal) -> int:
+    """Encrypts all secrets anew; returns of how many channels. Raises SecretUnreadable."""
+    query = select(Channel).where(Channel.secret.is_not(None) | Channel.old_secret.is_not(None))
+    found = session.scalars(query.order_by(Channel.id).with_for_update()).all()
+    for channel in found:
+        channel.secret, channel.old_secret = (
+            None if each is None else seal.close(seal.open(each))
+            for each in (channel.secret, channel.old_secret)
+        )
+    return len(found)
+
+
 def test(session: Session, channel_id: int, *, now: datetime) -> DeliveryRow:
     """Writes a test message, which takes the way of all others; its success enables a disabled channel."""
     channel = stored(session, channel_id)

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 _SEALED = "sealed:"
 
@@ -12,16 +12,18 @@ class SecretUnreadable(Exception):
     """A secret was encrypted with another key than the one that is set, or none is set."""
 
     def __init__(self) -> None:
-        super().__init__("The channel's secret was encrypted with another PRODUCTATOR_SECRET_KEY.")
+        super().__init__(
+            "The channel's secret was encrypted with another key than PRODUCTATOR_SECRET_KEY and"
+            " PRODUCTATOR_PREVIOUS_SECRET_KEY."
+        )
 
 
 class Seal:
-    """Encrypts and decrypts; without a key it stores secrets as they are."""
+    """Encrypts and decrypts; without a key it stores secrets as they are. `previous_key` only decrypts."""
 
-    def __init__(self, secret_key: str | None) -> None:
-        # Fernet's keys have 32 bytes; the setting may have any length.
-        digest = None if secret_key is None else hashlib.sha256(f"channels:{secret_key}".encode()).digest()
-        self._fernet = None if digest is None else Fernet(base64.urlsafe_b64encode(digest))
+    def __init__(self, secret_key: str | None, previous_key: str | None = None) -> None:
+        keys = [_fernet_of(key) for key in (secret_key, previous_key) if key is not None]
+        self._fernet = None if secret_key is None else MultiFernet(keys)
 
     @property
     def encrypts(self) -> bool:
@@ -40,3 +42,8 @@ class Seal:
             return self._fernet.decrypt(stored.removeprefix(_SEALED)).decode()
         except InvalidToken as error:
             raise SecretUnreadable from error
+
+
+def _fernet_of(key: str) -> Fernet:
+    # Fernet's keys have 32 bytes; the setting may have any length.
+    return Fernet(base64.urlsafe_b64encode(hashlib.sha256(f"channels:{key}".encode()).digest()))

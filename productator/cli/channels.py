@@ -4,8 +4,9 @@ import click
 
 from productator.alerts import channels as alerts
 from productator.alerts.channels import ChannelRow
+from productator.alerts.sealing import Seal, SecretUnreadable
 from productator.cli.plain_errors import with_plain_errors
-from productator.cli.settings import make_sessions
+from productator.cli.settings import load_settings, make_sessions
 from productator.domain import utc_now
 from productator.errors import ChannelNotFound
 
@@ -14,7 +15,7 @@ _A_READ = 200
 
 @click.group()
 def channels() -> None:
-    """Lists and tests channels. They are made on the page /alerts/channels, or in the API."""
+    """Lists and tests channels, encrypts their secrets. The page /alerts/channels or the API makes them."""
 
 
 @channels.command(name="list")
@@ -47,6 +48,21 @@ def send_test(channel_id: int) -> None:
     except ChannelNotFound as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"Delivery {delivery.id} is on its way; the notifier sends it.")
+
+
+@channels.command()
+@with_plain_errors
+def encrypt() -> None:
+    """Encrypts all secrets with PRODUCTATOR_SECRET_KEY; PRODUCTATOR_PREVIOUS_SECRET_KEY decrypts old ones."""
+    settings = load_settings()
+    if settings.secret_key is None:
+        raise click.ClickException("PRODUCTATOR_SECRET_KEY is not set.")
+    try:
+        with make_sessions().begin() as session:
+            done = alerts.encrypt_secrets(session, Seal(settings.secret_key, settings.previous_secret_key))
+    except SecretUnreadable as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"The secrets of {done} channels are encrypted with PRODUCTATOR_SECRET_KEY.")
 
 
 def _state(channel: ChannelRow) -> str:

@@ -396,8 +396,9 @@ class Settings:
         "PRODUCTATOR_TRUSTED_PROXIES",
         parsers.whole(0, 10),
         "Number of proxies in front of the API, each of which adds `X-Forwarded-For` and may add"
-        " `X-Forwarded-Proto` (the scheme) and `X-Forwarded-Prefix` (the path before the API's). The API"
-        " believes nobody else. They must drop header names with underscores. 1 behind the shipped proxy.",
+        " `X-Forwarded-Proto` (the scheme), `X-Forwarded-Prefix` (the path before the API's) and"
+        " `X-Request-Start` (when it got the request). The API believes nobody else. They must drop header"
+        " names with underscores. 1 behind the shipped proxy.",
         default="0",
     )
     public_url: str | None = setting(
@@ -416,6 +417,15 @@ class Settings:
         "Signs page cursors, and encrypts the secrets of channels in the database; the notifier needs the"
         " same value. Empty: cursors are signed with a random key, which is made once and kept in the"
         " database, and secrets are stored as they are.",
+        empty=None,
+        secret=True,
+    )
+    previous_secret_key: str | None = setting(
+        "api.previous_secret_key",
+        "PRODUCTATOR_PREVIOUS_SECRET_KEY",
+        parsers.text,
+        "The `PRODUCTATOR_SECRET_KEY` before a rotation, in the API and the notifier: it still decrypts"
+        " secrets of channels. Drop it after `productator alerts channels encrypt`.",
         empty=None,
         secret=True,
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib import resources
-from typing import cast
+from typing import Any, cast
 
 from alembic import command
 from alembic.config import Config
@@ -150,6 +150,13 @@ def _migration_lock(connection: Connection) -> Iterator[None]:
         with _long_busy_timeout(connection), connection.begin():  # begins with the write lock
             yield
         return
+    with _unlimited_statements(connection), _server_lock(connection):
+        yield
+        connection.commit()
+
+
+@contextmanager
+def _server_lock(connection: Connection) -> Iterator[None]:
     # The lock belongs to the server, so its name must contain the database's, in at most 64 characters.
     # (MySQL 9.6 and later have no MD5 without a component.)
     name = "SHA2(CONCAT('productator migrate ', DATABASE()), 256)"
@@ -157,9 +164,19 @@ def _migration_lock(connection: Connection) -> Iterator[None]:
         raise MigrationLocked
     try:
         yield
-        connection.commit()
     finally:
         connection.execute(text(f"SELECT RELEASE_LOCK({name})"))
+
+
+@contextmanager
+def _unlimited_statements(connection: Connection) -> Iterator[None]:
+    """Lets a statement take hours: an index on a large table does, and so does the wait for the lock."""
+    driver: Any = connection.connection.dbapi_connection
+    limit_s, driver._read_timeout = driver._read_timeout, None  # noqa: SLF001 - PyMySQL has no public way
+    try:
+        yield
+    finally:
+        driver._read_timeout = limit_s  # noqa: SLF001
 
 
 @contextmanager

@@ -25,7 +25,8 @@ log = logging.getLogger(__name__)
 # The part of a request's budget within which some place is given back, unless the database hangs. A process
 # that starts on a busy machine has been seen to take more than half a second for its first connections.
 STUCK_PART = 0.25
-# Key in the environ: how long the request has waited for its turn already.
+_LEAST_S = 0.5
+# Key in the environ: how long the request has waited already, in a proxy and for its turn here.
 WAITED_S = "productator.waited_s"
 
 
@@ -107,6 +108,11 @@ class DatabaseUse:
         return self._own.left_s - used_s
 
     @property
+    def has_time(self) -> bool:
+        """Whether there is enough for one more try: a driver gets no less than a second, `left_whole_s`."""
+        return self.left_s >= _LEAST_S
+
+    @property
     def left_whole_s(self) -> int:
         """At least one, since drivers take 0 for no limit; whole, since setting another number takes time.
 
@@ -117,7 +123,7 @@ class DatabaseUse:
     def _take(self) -> None:
         with self._changed:
             while self._taken >= self.places:
-                wait_s = min(self._changed_at + self._stuck_s - time.monotonic(), self.left_s)
+                wait_s = min(self._changed_at + self._stuck_s - time.monotonic(), self.left_s - _LEAST_S)
                 if wait_s <= 0:
                     self._metrics.count_database_error(BUSY)
                     raise DatabaseUnavailable

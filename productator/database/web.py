@@ -226,7 +226,7 @@ def retried(work: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
             except StaleDataError:
                 continue  # another node of a cluster changed the row since we read it
             except DBAPIError as error:
-                is_over = database().use.left_s <= 0
+                is_over = not database().use.has_time
                 if is_over or not (_leaves_replica() or _may_pass(error)):
                     raise
         return work(*args, **kwargs)

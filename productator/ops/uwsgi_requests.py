@@ -70,7 +70,7 @@ class RequestCorrection:
             return self._application(environ, _dated(start_response))  # type: ignore[no-any-return]
         arrived = time.monotonic()
         with self._at_work:
-            environ[WAITED_S] = time.monotonic() - arrived
+            environ[WAITED_S] = environ.get(WAITED_S, 0.0) + time.monotonic() - arrived
             return self._application(environ, _dated(start_response))  # type: ignore[no-any-return]
 
     def _timed(self, body: "_Readable") -> "_TimedBody":

@@ -12,8 +12,9 @@ from sqlalchemy import create_engine, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator import cli
+from productator.alerts.sealing import Seal
 from productator.domain import utc_now
-from productator.models import Delivery
+from productator.models import Channel, Delivery
 from tests import factories
 from tests.web.alerts import disabled_channel, stored_channel
 
@@ -129,3 +130,29 @@ def test_what_is_wrong_is_said_in_a_sentence(run: Run, arguments: list[str], sai
     result = run(*arguments)
 
     assert (result.exit_code, result.stderr) == (1, f"Error: {said}\n")
+
+
+def test_all_secrets_are_encrypted_anew_with_the_key_of_the_settings(
+    run: Run, sessions: sessionmaker[Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored_channel(sessions, name="None", secret=None)
+    stored_channel(sessions, name="Plain", secret="whsec_1")
+    stored_channel(sessions, name="Old", secret=Seal("old").close("whsec_2"), old_secret="whsec_0")
+    monkeypatch.setenv("PRODUCTATOR_SECRET_KEY", "new")
+    refused = run("channels", "encrypt")
+    monkeypatch.setenv("PRODUCTATOR_PREVIOUS_SECRET_KEY", "old")
+    said = run("channels", "encrypt").stdout
+
+    assert "another key than PRODUCTATOR_SECRET_KEY" in refused.output
+    assert said == "The secrets of 2 channels are encrypted with PRODUCTATOR_SECRET_KEY.\n"
+    with sessions() as session:
+        _, plain, old = session.scalars(select(Channel).order_by(Channel.id))
+        stored = (plain.secret, old.secret, old.old_secret)
+    assert [Seal("new").open(each or "") for each in stored] == ["whsec_1", "whsec_2", "whsec_0"]
+    assert all((each or "").startswith("sealed:") for each in stored)
+
+
+def test_nothing_is_encrypted_without_a_key(run: Run, sessions: sessionmaker[Session]) -> None:
+    stored_channel(sessions, secret="whsec_1")
+
+    assert run("channels", "encrypt").exit_code == 1

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine, column, insert, select, table
+from sqlalchemy import Engine, column, create_engine, event, insert, select, table
 from sqlalchemy.orm import sessionmaker
 
 from productator.database import migrate as schema
@@ -201,6 +202,20 @@ def test_old_products_get_their_search_terms(before_search: Engine) -> None:
         found = connection.execute(select(Product.words).order_by(Product.id)).scalars().all()
 
     assert found == [f"__caj __{each}" for each in range(1, 2_502)]
+
+
+@pytest.mark.parametrize("server", ["mariadb", "mysql"], indirect=True)
+def test_a_step_may_take_longer_than_any_other_statement(empty_database_url: str) -> None:
+    engine = create_engine(empty_database_url, connect_args={"read_timeout": 1})
+
+    @event.listens_for(engine, "before_cursor_execute", retval=True)
+    def take_long(*call: Any) -> tuple[str, Any]:
+        statement, parameters = call[2:4]
+        if "CREATE TABLE IF NOT EXISTS replication_beats" in statement:
+            call[1].execute("SELECT SLEEP(1.5)")
+        return statement, parameters
+
+    assert schema.migrate(engine) == (None, schema.newest_revision())
 
 
 def test_old_rules_keep_days_only_if_their_kind_has_them(before_replicas: Engine) -> None:

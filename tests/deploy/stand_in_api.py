@@ -14,16 +14,19 @@ PUBLIC = {"Cache-Control": "public, max-age=1", "Vary": "Authorization, Cookie",
 
 @dataclass
 class StandIn:
-    """What it answers, and the requests that it has got; /readyz is not among them."""
+    """What it answers, and the requests that it has got; probes are not among them."""
 
     port: int = 0
     is_ready: bool = True
+    is_alive: bool = True
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     takes_s: float = 0
     # It closes the connection instead of answering.
     hangs_up: bool = False
     got: list[str] = field(default_factory=list)
+    # X-Request-Start of each.
+    started: list[str] = field(default_factory=list)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -31,11 +34,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        if self.path == "/readyz":
-            self.send_response_only(200 if self.stand_in.is_ready else 503)
+        probes = {"/readyz": self.stand_in.is_ready, "/livez": self.stand_in.is_alive}
+        if self.path in probes:
+            self.send_response_only(200 if probes[self.path] else 503)
             self.end_headers()
             return
         self.stand_in.got.append(self.command)
+        self.stand_in.started.append(self.headers["X-Request-Start"])
         time.sleep(self.stand_in.takes_s)
         if self.stand_in.hangs_up:
             return

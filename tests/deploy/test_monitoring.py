@@ -133,6 +133,33 @@ def test_every_panel_says_what_it_shows(panel: Panel) -> None:
     assert {target["datasource"]["uid"] for target in panel["targets"]} == {"${datasource}"}
 
 
+@pytest.mark.parametrize("panel", alarms.panels(), ids=[panel["title"] for panel in alarms.panels()])
+def test_every_query_of_a_panel_has_a_name_of_its_own(panel: Panel) -> None:
+    names = [target["refId"] for target in panel["targets"]]
+
+    assert all(target["expr"].strip() for target in panel["targets"])
+    assert all(names)
+    assert len(set(names)) == len(names)
+
+
+def test_the_dashboard_offers_the_data_source_that_its_panels_name() -> None:
+    dashboard = read("grafana/dashboards/productator.json")
+    variables = {each["name"]: each for each in dashboard["templating"]["list"]}
+
+    assert (variables["datasource"]["type"], variables["datasource"]["query"]) == ("datasource", "prometheus")
+    # Grafana upgrades dashboards of older schemas; from this one on the file is as the panels are written.
+    assert dashboard["schemaVersion"] >= 39
+    assert dashboard["uid"]
+
+
+def test_panels_fit_the_grid() -> None:
+    for panel in read("grafana/dashboards/productator.json")["panels"]:
+        place = panel["gridPos"]
+        assert place["x"] >= 0
+        assert place["x"] + place["w"] <= 24
+        assert min(place["w"], place["h"]) >= 1
+
+
 def test_panels_have_ids_of_their_own_and_do_not_overlap() -> None:
     shown = read("grafana/dashboards/productator.json")["panels"]
 

@@ -78,6 +78,15 @@ def test_a_driver_waits_half_a_second_longer_than_the_budget_at_the_most(left_s:
     assert use.left_whole_s == whole_s
 
 
+@pytest.mark.parametrize(("left_s", "has_time"), [(8.0, True), (0.6, True), (0.4, False), (-1.0, False)])
+def test_no_try_begins_that_could_end_half_a_second_after_the_budget(left_s: float, has_time: bool) -> None:
+    use = DatabaseUse(budget_s=left_s, places=1, metrics=Counted())
+
+    use.begin_request()
+
+    assert use.has_time is has_time
+
+
 def test_a_place_within_a_place_is_the_same() -> None:
     counted = Counted()
     use = DatabaseUse(budget_s=5, places=1, metrics=counted)
@@ -118,6 +127,22 @@ def test_a_request_waits_for_a_place_that_is_given_back() -> None:
             waiting = thread.submit(take)
             waits.wait()
         waiting.result()
+
+
+def test_a_request_with_little_time_left_waits_for_no_place() -> None:
+    use = DatabaseUse(budget_s=5, places=1, metrics=Counted())
+
+    def take() -> None:
+        use.begin_request(waited_s=4.7)
+        with use.place("read"):
+            pass
+
+    with ThreadPoolExecutor(1) as thread:
+        with use.place("read"):
+            waiting = thread.submit(take)
+            time.sleep(0.1)
+        with pytest.raises(DatabaseUnavailable):
+            waiting.result()
 
 
 def test_a_driver_is_never_given_a_timeout_of_zero() -> None:

@@ -1,5 +1,6 @@
 """What the API believes about a request's way: the caller's address, the scheme, the host and the prefix."""
 
+import time
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from flask import Flask, jsonify, request
 
 from productator.api.conventions.addresses import address_of
 from productator.api.conventions.forwarding import Forwarding
+from productator.database.use import WAITED_S
 
 FORWARDED = {
     "X-Forwarded-For": "198.51.100.7",
@@ -34,7 +36,14 @@ def answer_to(
     def show() -> Any:
         names = [name for name, _ in request.headers if "Forwarded" in name]
         address = address_of("show", page=2)
-        return jsonify(address=address, caller=request.remote_addr, path=request.path, forwarded=names)
+        waited_s = request.environ.get(WAITED_S)
+        return jsonify(
+            address=address,
+            caller=request.remote_addr,
+            path=request.path,
+            forwarded=names,
+            waited_s=waited_s,
+        )
 
     app.wsgi_app = Forwarding(  # type: ignore[method-assign]
         app.wsgi_app, trusted_proxies=trusted_proxies, public_url=public_url
@@ -91,6 +100,26 @@ def test_of_several_addresses_the_one_of_the_outermost_trusted_proxy_counts(
     given = {"X-Forwarded-For": "203.0.113.1, 198.51.100.2,198.51.100.3"}
 
     assert answer_to(given, trusted_proxies=proxies)["caller"] == caller
+
+
+@pytest.mark.parametrize(
+    ("proxies", "ago_s", "waited_s"),
+    [(0, 2, None), (1, 2, 2), (2, 2, 2), (1, -3600, 0), (1, 3600, 5)],
+    ids=["no proxy is believed", "one", "two", "its clock is ahead", "its clock is behind"],
+)
+def test_a_trusted_proxy_says_how_long_a_request_has_waited_there(
+    proxies: int, ago_s: float, waited_s: float | None
+) -> None:
+    seen = answer_to({"X-Request-Start": f"t={time.time() - ago_s:.3f}"}, trusted_proxies=proxies)
+
+    assert seen["waited_s"] == (None if waited_s is None else pytest.approx(waited_s, abs=1))
+
+
+@pytest.mark.parametrize(
+    "started", ["", "t=", "t=x", "t=nan", "1764255946", "t=-1", "t=1e9", f"t={'9' * 99}"]
+)
+def test_a_start_that_is_no_time_is_ignored(started: str) -> None:
+    assert answer_to({"X-Request-Start": started}, trusted_proxies=1)["waited_s"] is None
 
 
 @pytest.mark.parametrize("scheme", ["", "javascript", "ftp", "https://evil.example", "http\\s"])

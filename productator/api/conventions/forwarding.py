@@ -4,17 +4,24 @@ Nothing else reads forwarded headers: they do not reach the application.
 """
 
 import re
+import time
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
 from werkzeug.sansio.utils import host_is_trusted
 
+from productator.database.use import WAITED_S
+
 # Key in the environ of a request without a usable host: addresses in its answer are relative.
 HOST_UNKNOWN = "productator.host_unknown"
 _FOR = "HTTP_X_FORWARDED_FOR"
 _PROTO = "HTTP_X_FORWARDED_PROTO"
 _PREFIX = "HTTP_X_FORWARDED_PREFIX"
+_STARTED = "HTTP_X_REQUEST_START"
+_TIME = re.compile(r"t=([0-9]{1,12}(?:\.[0-9]{1,6})?)")
+# The shipped proxy asks no replica after a longer wait. Clocks may differ by more.
+_MOST_WAITED_S = 5.0
 _PATH = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+")
 # A name has up to 253 characters, and a port five.
 _LONGEST_HOST = 260
@@ -52,6 +59,8 @@ class Forwarding:
         address, scheme, prefix = (
             self._believed(forwarded.get(name, "")) for name in (_FOR, _PROTO, _PREFIX)
         )
+        if self._trusted_proxies and (started := _TIME.fullmatch(environ.get(_STARTED, ""))):
+            environ[WAITED_S] = min(max(0.0, time.time() - float(started[1])), _MOST_WAITED_S)
         if address:
             environ["REMOTE_ADDR"] = address
         if scheme.lower() in {"http", "https"}:

@@ -41,5 +41,12 @@ def test_a_secret_that_was_encrypted_with_another_key_is_unreadable() -> None:
             other.open(stored)
 
 
+def test_the_previous_key_decrypts_and_does_not_encrypt() -> None:
+    seal = Seal("new", "old")
+
+    assert seal.open(Seal("old").close(_SECRET)) == _SECRET
+    assert Seal("new").open(seal.close(_SECRET)) == _SECRET
+
+
 def test_a_secret_stored_without_a_key_is_read_with_one() -> None:
     assert Seal("a key").open(Seal(None).close(_SECRET)) == _SECRET
