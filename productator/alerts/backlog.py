@@ -1,4 +1,4 @@
-"""What waits for the notifier: whoever looks sees whether it gets on."""
+"""What waits for the notifier, which shows whether one runs."""
 
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -22,13 +22,13 @@ class Backlog(NamedTuple):
         return self.waiting_since is not None and now - self.waiting_since > _LATE
 
 
-def read(connection: Connection) -> Backlog:
+def read(connection: Connection, *, now: datetime) -> Backlog:
     """Reads the ends of two indexes and all channels, which are few."""
     noted = select(ChangedProduct.noted_at).order_by(ChangedProduct.id).limit(1)
     due = (
         select(func.min(Delivery.next_try_at))
         .join(Channel, Channel.id == Delivery.channel_id)
-        .where(Delivery.status == Status.PENDING, Channel.disabled_at.is_(None))
+        .where(Delivery.status == Status.PENDING, Delivery.next_try_at <= now, Channel.disabled_at.is_(None))
     )
     disabled = select(func.count()).select_from(Channel).where(Channel.disabled_at.is_not(None))
     times = [connection.scalar(noted), connection.scalar(due)]

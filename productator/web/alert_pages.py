@@ -62,11 +62,11 @@ class ShownEvent(NamedTuple):
 def show() -> Response:
     """All rules, each as a sentence with its truth now."""
     position = position_of(request.args.get("cursor"), rules.ORDERS["-id"])
+    now = utc_now()
     with reading() as connection:
         found = rules.page(connection, sort="-id", limit=A_PAGE, position=position)
         shown = truth.shown(connection, found.rows, amount=formats.price)
-        waiting = backlog.read(connection)
-    now = utc_now()
+        waiting = backlog.read(connection, now=now)
     return page(
         "alerts.html",
         rules=shown,

@@ -324,3 +324,11 @@ def test_the_system_says_what_waits_for_the_notifier(client: FlaskClient, sessio
     assert "the oldest change or delivery has waited since" in shown
     assert "nothing is sent to them" in shown
     assert alerts == {"waiting_since": time_json(noted_at), "disabled_channels": 1}
+
+
+def test_a_delivery_whose_next_try_is_to_come_does_not_wait(client: FlaskClient, sessions: Sessions) -> None:
+    stored_delivery(sessions, stored_channel(sessions))
+    with sessions.begin() as session:
+        session.execute(update(Delivery).values(next_try_at=utc_now() + timedelta(hours=2)))
+
+    assert client.get("/api/v1/system").get_json()["alerts"]["waiting_since"] is None

@@ -40,7 +40,7 @@ def current_state() -> SystemState:
 
 def current_backlog() -> Backlog:
     with reading() as connection:
-        return backlog.read(connection)
+        return backlog.read(connection, now=utc_now())
 
 
 def retention() -> RetentionJson:
