@@ -100,10 +100,10 @@ def evaluate(
     written = 0
     reached: list[tuple[_Task, _Reached]] = []
     for task in tasks:
-        told, now_at = _bring_up_to_date(connection, task, recent, period=period, now=now)
+        firings, now_at = _bring_up_to_date(connection, task, recent, period=period, now=now)
         if now_at is not None:
             reached.append((task, now_at))
-        for firing in told:
+        for firing in firings:
             written += events.write(
                 session,
                 task.rule,
@@ -212,7 +212,7 @@ def _bring_up_to_date(
     rule, known = task.rule, task.known
     terms = rules.terms(rule, period)
     state = None if task.row is None else state_of(task.row)
-    told: list[Firing] = []
+    firings: list[Firing] = []
     seen_at = task.begins
     price_before: int | None = None
     for segment in _segments(connection, known, task.begins, recent.get(known.product_id, ())):
@@ -226,13 +226,13 @@ def _bring_up_to_date(
             state = start(terms, seen)
         state, firing = advance(terms, state, seen)
         if firing is not None:
-            told.append(firing)
+            firings.append(firing)
         # After a time without stock a lower price may be a rise as well: what was pending has ended.
         price_before = segment.price
         seen_at = segment.start
     if state is None:
         return [], None
-    return told, _Reached(state, seen_at, _check_at(terms, state, period, now))
+    return firings, _Reached(state, seen_at, _check_at(terms, state, period, now))
 
 
 def _segments(

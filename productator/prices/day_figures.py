@@ -1,7 +1,7 @@
 """Keeps and reads the figures of finished days, of products with very many records a day.
 
-They are a shortcut: whoever finds none reads the records, and comes to the same. So a row is not used once
-its records may have changed, whichever version has changed them.
+A row saves reading the records of its day; without it they are read, and the answer is the same. A row is not
+used once its records may have changed, whichever version has changed them.
 """
 
 from collections.abc import Iterator, Sequence

@@ -195,20 +195,18 @@ def note_rolled_up(session: Any) -> None:
     session.execute(update(RetentionProgress).where(RetentionProgress.name == "hours").values(**done))
 
 
-def test_rolling_up_drops_the_figures_of_the_day(sessions: Sessions, kept: int) -> None:
+@pytest.mark.parametrize(
+    "retention",
+    [
+        pytest.param(Retention(0, 10, 0, 0), id="rolling up"),
+        pytest.param(Retention(0, 0, 0, 10), id="pruning"),
+    ],
+)
+def test_what_shortens_a_day_drops_its_figures(sessions: Sessions, kept: int, retention: Retention) -> None:
     more = True
     while more:
         with sessions.begin() as session:
-            more = apply_retention(session, Retention(0, 10, 0, 0), now=MIDNIGHT + 12 * DAY)
-
-    assert days(sessions, kept) == [2]
-
-
-def test_pruning_drops_the_figures_of_the_day(sessions: Sessions, kept: int) -> None:
-    more = True
-    while more:
-        with sessions.begin() as session:
-            more = apply_retention(session, Retention(0, 0, 0, 10), now=MIDNIGHT + 12 * DAY)
+            more = apply_retention(session, retention, now=MIDNIGHT + 12 * DAY)
 
     assert days(sessions, kept) == [2]
 
