@@ -26,6 +26,11 @@ class PriceSummary:
     reference: PriceAt | None
 
 
+def with_the_past(within: TimeRange) -> TimeRange:
+    """The time that a summary at its end is about, and the range itself."""
+    return TimeRange(min(within.start, within.end - LENGTH - REFERENCE), within.end)
+
+
 def current_price(trend: PriceTrend) -> PriceAt | None:
     """The price now, and since when; None: nothing is in stock."""
     return trend.figures.last if trend.figures and trend.stocked_until == trend.end else None

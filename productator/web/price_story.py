@@ -2,17 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection
-
 from productator.domain import ChangeKind
-from productator.prices import figures, offer_lines
+from productator.prices.buckets import PriceHistory
 from productator.prices.offer_history import LatestChange
 from productator.prices.offer_lines import OfferLine
 from productator.prices.price_changes import PriceChange
-from productator.prices.segments import DAY, SECOND, TimeRange, microseconds
+from productator.prices.segments import DAY, SECOND, TimeRange
 from productator.prices.summary import PriceSummary
 from productator.web import formats
 from productator.web.charts.price_chart import PriceChart, price_chart
@@ -66,14 +63,14 @@ class PriceRange:
         return f"{text}; out of stock {gaps} {'time' if gaps == 1 else 'times'}." if gaps else f"{text}."
 
 
-def price_range(
-    connection: Connection, product_id: int, name: str, *, now: datetime, offer_ids: Sequence[int] = ()
-) -> PriceRange:
-    """With the lines of those offers."""
-    end = microseconds(now)
+def range_until(end: int, name: str) -> TimeRange:
     days = RANGES[name]
-    within = TimeRange(0 if days is None else end - int(days * DAY), end)
-    history = figures.detailed_history(connection, product_id, within)
+    return TimeRange(0 if days is None else end - int(days * DAY), end)
+
+
+def price_range(
+    name: str, within: TimeRange, history: PriceHistory, offers: Sequence[OfferLine]
+) -> PriceRange:
     steps = list(
         merged(
             Step(
@@ -85,14 +82,17 @@ def price_range(
             for point in history.points
         )
     )
-    start = steps[0].start if steps and days is None else within.start / SECOND
+    start = steps[0].start if steps and RANGES[name] is None else within.start / SECOND
     lows = [step.lowest for step in steps if step.lowest is not None]
-    offers = offer_lines.lines(connection, product_id, offer_ids, within)
     return PriceRange(
         name=name,
         steps=steps,
         chart=price_chart(
-            steps, start, end / SECOND, label=formats.price, offers=[_steps_of(each) for each in offers]
+            steps,
+            start,
+            within.end / SECOND,
+            label=formats.price,
+            offers=[_steps_of(each) for each in offers],
         ),
         extremes=Extremes(min(lows), max(lows)) if lows else None,
         offers=offers,

@@ -8,16 +8,18 @@ from sqlalchemy import Connection
 from productator.catalogue import cheapest_offers, products
 from productator.database.web import reading, reading_one_state
 from productator.domain import ChangeKind, utc_now
-from productator.prices import figures, offer_history
+from productator.prices import offer_history, offer_lines
+from productator.prices.figures import PriceFigures
 from productator.prices.offer_history import LatestChange
 from productator.prices.segments import microseconds
+from productator.prices.summary import with_the_past
 from productator.web.alert_pages import DONE as ALERTS_DONE
 from productator.web.alert_pages import rules_of_product
 from productator.web.feeds import secret_of
 from productator.web.freshness import stale_since
 from productator.web.pages import page, page_blueprint
 from productator.web.parsing import Form
-from productator.web.price_story import DEFAULT_RANGE, RANGE_NAMES, RANGES, price_range, standing
+from productator.web.price_story import DEFAULT_RANGE, RANGE_NAMES, RANGES, price_range, range_until, standing
 
 product_page = page_blueprint("product_page")
 
@@ -46,6 +48,7 @@ def product_response(product_id: int, *, status: int = 200, **values: Any) -> Re
     """The page of the product; a form on it that was refused is shown again with what was typed."""
     now = utc_now()
     asked = request.args.get("range", DEFAULT_RANGE)
+    range_name = asked if asked in RANGES else DEFAULT_RANGE
     shows_past, shows_all = bool(request.args.get("past")), bool(request.args.get("all"))
     with reading() as connection:  # not below: a new key would be rolled back with what was read
         secret = secret_of(connection, product_id)
@@ -54,13 +57,15 @@ def product_response(product_id: int, *, status: int = 200, **values: Any) -> Re
         shown_offers = cheapest_offers.cheapest(connection, product_id, limit=None if shows_all else _OFFERS)
         count = cheapest_offers.count(connection, product_id)
         state = products.refresh_state(connection, product_id)
-        summary = figures.price_summary(connection, product_id, microseconds(now))
-        shown = price_range(
+        within = range_until(microseconds(now), range_name)
+        figures = PriceFigures(connection, product_id, days_of=with_the_past(within))
+        history = figures.detailed_history(within)
+        summary = figures.summary(within.end)
+        lines = offer_lines.lines(
             connection,
             product_id,
-            asked if asked in RANGES else DEFAULT_RANGE,
-            now=now,
-            offer_ids=[each.id for each in shown_offers[:_LINES]] if request.args.get("lines") else (),
+            [each.id for each in shown_offers[:_LINES]] if request.args.get("lines") else (),
+            within,
         )
         changes = offer_history.latest(connection, product_id, limit=_CHANGES)
         past = _past_offers(connection, product_id) if shows_past else None
@@ -75,7 +80,7 @@ def product_response(product_id: int, *, status: int = 200, **values: Any) -> Re
         is_stale=state.refreshed_at is not None and state.refreshed_at <= stale_since(),
         summary=summary,
         standing=standing(summary),
-        shown=shown,
+        shown=price_range(range_name, within, history, lines),
         range_names=RANGE_NAMES,
         changes=changes,
         past=past,

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, delete, insert
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator.models import PricePoint
-from productator.prices import figures
+from productator.prices.figures import PriceFigures
 from productator.prices.segments import time_of
 from tests import factories
 from tests.unit.prices import plain_model
@@ -60,7 +60,7 @@ def test_a_summary_is_what_counting_gives(engine: Engine, sessions: sessionmaker
         store(engine, product_id, history)
         now = history.range.end
         with engine.connect() as connection:
-            summary = figures.price_summary(connection, product_id, now)
+            summary = PriceFigures(connection, product_id).summary(now)
 
         model = expected(history, now)
         assert {name: exact(getattr(summary, name)) for name in model} == model

@@ -15,7 +15,7 @@ from productator.database import migrate as schema
 from productator.database.engine import make_engine
 from productator.domain import ChangeKind
 from productator.models import AlertRule, Offer, OfferChange, PricePoint, Product
-from productator.prices import figures
+from productator.prices.figures import PriceFigures
 from productator.prices.segments import TimeRange, microseconds
 from tests.factories import NOW
 from tests.narrowing import existing
@@ -172,7 +172,7 @@ def test_figures_of_hours_that_were_rolled_up_before_stay(
     schema.migrate(before_flags)
     with before_flags.connect() as connection:
         within = TimeRange(microseconds(NOW), microseconds(NOW + 3 * HOUR))
-        found = existing(existing(figures.price_trend(connection, 1, within)).figures)
+        found = existing(existing(PriceFigures(connection, 1).trend(within)).figures)
 
     assert found.last == (100, microseconds(NOW + since * HOUR))
     assert Fraction(*found.mean) == mean

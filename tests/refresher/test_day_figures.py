@@ -11,10 +11,11 @@ from sqlalchemy import delete, func, insert, select, update
 from productator.catalogue import products
 from productator.domain import Retention
 from productator.models import DayFigures, PricePoint, Refresh, RetentionProgress
-from productator.prices import clock_jumps, day_figures, figures
+from productator.prices import clock_jumps, day_figures
 from productator.prices.buckets import Interval
 from productator.prices.clock_jumps import Clocks
 from productator.prices.day_figures import FEWEST_RECORDS, keep_some
+from productator.prices.figures import PriceFigures
 from productator.prices.retention import apply_retention
 from productator.prices.segments import TimeRange, microseconds
 from tests.refresher.rows import Sessions, stored_products
@@ -86,11 +87,11 @@ def whole() -> TimeRange:
 def answers(sessions: Sessions, product_id: int, within: TimeRange) -> Iterator[Any]:
     with sessions() as session:
         connection = session.connection()
-        yield comparable(figures.price_trend(connection, product_id, within))
+        yield comparable(PriceFigures(connection, product_id).trend(within))
         for interval in INTERVALS:
-            found = figures.price_history(connection, product_id, within, interval)
+            found = PriceFigures(connection, product_id).history(within, interval)
             yield found.interval, [flat(point) for point in found.points]
-        summary = figures.price_summary(connection, product_id, within.end)
+        summary = PriceFigures(connection, product_id).summary(within.end)
         yield comparable(summary.trend), summary.current, exact(summary.percentile_90_days)
         yield summary.lowest_7_days, summary.lowest_30_days, summary.lowest_90_days, summary.reference
 

@@ -12,7 +12,8 @@ from sqlalchemy import delete
 
 from productator.domain import Retention
 from productator.models import PricePoint, Product, RetentionProgress
-from productator.prices import figures, records
+from productator.prices import records
+from productator.prices.figures import PriceFigures
 from productator.prices.rollup import StoredPoint
 from productator.prices.segments import Segment, TimeRange, between
 from productator.prices.trend import PriceTrend, TrendFigures
@@ -98,7 +99,7 @@ def of_range(sessions: Sessions, product_id: int, kept: list[StoredPoint], ticks
     with sessions() as session:
         connection = session.connection()
         read = list(records.segments(connection, product_id, times))
-        read_trend = figures.price_trend(connection, product_id, times)
+        read_trend = PriceFigures(connection, product_id).trend(times)
         return Found(read, read_trend, recorded, ticks_in_range)
 
 

@@ -17,8 +17,8 @@ from productator.catalogue.validation import Location
 from productator.database.web import reading_one_state
 from productator.domain import utc_now
 from productator.errors import InvalidInput
-from productator.prices import figures
 from productator.prices.buckets import Interval, TooManyPoints
+from productator.prices.figures import PriceFigures
 from productator.prices.segments import TimeRange, microseconds
 
 DEFAULT_LENGTH = timedelta(days=30)
@@ -61,7 +61,7 @@ def price_history(product_id: int) -> Response:
     within = query.past(utc_now())
     try:
         with reading_one_state() as connection:
-            history = figures.price_history(connection, product_id, within, query.interval)
+            history = PriceFigures(connection, product_id).history(within, query.interval)
     except TooManyPoints as error:
         raise InvalidInput([("/interval", str(error))]) from error
     following = _next_url(product_id, history.rest) if history.rest else None
@@ -76,7 +76,7 @@ def price_trend(product_id: int) -> Response:
     """Where the lowest price went from `from` to `to`."""
     within = read_query(PriceRangeQuery).past(utc_now())
     with reading_one_state() as connection:
-        trend = figures.price_trend(connection, product_id, within)
+        trend = PriceFigures(connection, product_id).trend(within)
     return tagged_list(trend_json(trend, product_id, within, currency=current_app.config["CURRENCY"]))
 
 
@@ -85,7 +85,7 @@ def price_summary(product_id: int) -> Response:
     """How the lowest price now compares with its past."""
     now = microseconds(utc_now())
     with reading_one_state() as connection:
-        summary = figures.price_summary(connection, product_id, now)
+        summary = PriceFigures(connection, product_id).summary(now)
     return tagged_list(summary_json(summary, product_id, now, currency=current_app.config["CURRENCY"]))
 
 

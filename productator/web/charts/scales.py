@@ -22,7 +22,9 @@ class Scale:
         if self.first == self.last:
             return (self.begin + self.end) / 2
         share = (value - self.first) / (self.last - self.first)
-        return round(self.begin + min(max(share, 0), 1) * (self.end - self.begin), 1)
+        if not 0 <= share <= 1:
+            share = 0 if share < 0 else 1
+        return round(self.begin + share * (self.end - self.begin), 1)
 
 
 def ticks(low: float, high: float, *, most: int) -> list[int]:

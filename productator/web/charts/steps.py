@@ -35,19 +35,22 @@ def line(steps: Iterable[Step], x: Scale, y: Scale) -> str:
     for step in steps:
         if step.lowest is None:
             continue
-        begin, end, height = x.at(step.start), x.at(step.end), y.at(step.lowest)
-        path.append(f"V{height:g}" if drawn_to == step.start else f"M{begin:g} {height:g}")
-        path.append(f"H{end:g}")
+        height = y.at(step.lowest)
+        path.append(f"V{height:g}" if drawn_to == step.start else f"M{x.at(step.start):g} {height:g}")
+        path.append(f"H{x.at(step.end):g}")
         drawn_to = step.end
     return "".join(path)
 
 
 def band(steps: Iterable[Step], x: Scale, y: Scale) -> str:
     """The area between the lowest and the highest price."""
-    path = []
+    path: list[str] = []
+    drawn_to, end = None, 0.0
     for step in steps:
         if step.lowest is None or step.highest is None or step.highest <= step.lowest:
             continue
-        top, bottom = y.at(step.highest), y.at(step.lowest)
-        path.append(f"M{x.at(step.start):g} {bottom:g}V{top:g}H{x.at(step.end):g}V{bottom:g}z")
+        begin = end if drawn_to == step.start else x.at(step.start)
+        end, top, bottom = x.at(step.end), y.at(step.highest), y.at(step.lowest)
+        path.append(f"M{begin:g} {bottom:g}V{top:g}H{end:g}V{bottom:g}z")
+        drawn_to = step.end
     return "".join(path)
