@@ -86,6 +86,8 @@ def serve(*, development: bool) -> None:
     # glibc gives 128 threads 16 arenas on two cores, and each keeps what it once used. Four requests at a
     # time, of which one holds the interpreter, need no more than two.
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
+    # Each thread would keep what it has freed for itself, and it takes hours until all 128 have done so.
+    os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0")
     if settings.drain_s:
         os.environ[SWITCH] = "on"
     processes = ["--processes", str(settings.processes)] if settings.processes else []
