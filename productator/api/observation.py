@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from flask import Blueprint, Flask, Request, Response, current_app, g, request
+from flask.ctx import _AppCtxGlobals
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from productator.api.conventions import problem_types
-from productator.api.conventions.auth import caller
 from productator.api.conventions.problem_types import ProblemType
 from productator.api.conventions.rate_limits import EXEMPT
 from productator.api.openapi.document import path_of
@@ -77,18 +77,19 @@ class _Observation:
         self._templates: dict[str, str] = {}
 
     def answered(self, response: Response) -> Response:
-        # Each access through Flask's proxy takes as long as a count.
+        # Each access through one of Flask's proxies takes as long as a count.
         asked: Request = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - documented
+        known: _AppCtxGlobals = g._get_current_object()  # noqa: SLF001 - documented
         seconds = time.perf_counter() - asked.environ[_BEGAN]
         route = asked.environ[ROUTE] = self._route(asked)
         self._metrics.count_request(asked.method, route, response.status_code, seconds=seconds)
-        problem: ProblemType | None = g.get("problem_type")
+        problem: ProblemType | None = known.get("problem_type")
         if problem is not None:
             self._count_problem(problem)
-        elif "idempotency_outcome" in g:
-            self._metrics.count_idempotency(g.idempotency_outcome)
+        elif "idempotency_outcome" in known:
+            self._metrics.count_idempotency(known.idempotency_outcome)
         if response.status_code >= _FIRST_FAILURE or asked.path not in EXEMPT:
-            log_request(_line(asked, response, route, seconds, problem))
+            log_request(_line(asked, known, response, route, seconds=seconds, problem=problem))
         return response
 
     def _route(self, asked: Request) -> str:
@@ -110,11 +111,18 @@ class _Observation:
 
 
 def _line(
-    asked: Request, response: Response, route: str, seconds: float, problem: ProblemType | None
+    asked: Request,
+    known: _AppCtxGlobals,
+    response: Response,
+    route: str,
+    *,
+    seconds: float,
+    problem: ProblemType | None,
 ) -> RequestLine:
+    caller = known.get("caller")
     shows_path = not asked.view_args or _SECRET not in asked.view_args
     return {
-        "request_id": g.request_id,
+        "request_id": known.request_id,
         "method": asked.method[:_LONGEST_METHOD],
         "route": route,
         # Without the query.
@@ -122,7 +130,7 @@ def _line(
         "status": response.status_code,
         "duration_ms": round(seconds * 1000, 1),
         "database_ms": round(database().use.used_s * 1000, 1),
-        "caller": caller() or None,
+        "caller": caller.name if caller else None,
         "bytes": 0 if asked.method == "HEAD" else response.calculate_content_length(),
         "problem": problem.name if problem else None,
     }

@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+import time
 import traceback
 from datetime import UTC, datetime
 from typing import Any, TextIO, TypedDict
@@ -21,6 +22,11 @@ _TIME = {"text": "%Y-%m-%d %H:%M:%S", "json": "iso"}
 _FIRST_FAILURE = 500
 
 _requests = logging.getLogger("productator.requests")
+# What the records of all requests have in common.
+_RECORDS = {
+    level: logging.LogRecord(_requests.name, level, "", 0, "request", (), None).__dict__
+    for level in (logging.INFO, logging.WARNING)
+}
 
 
 class RequestLine(TypedDict):
@@ -46,9 +52,12 @@ def log_request(line: RequestLine) -> None:
     """A failure of ours is a warning."""
     level = logging.WARNING if line["status"] >= _FIRST_FAILURE else logging.INFO
     if _requests.isEnabledFor(level):
-        # Without a search for the line of code that logs.
-        known = {"name": _requests.name, "levelno": level, "levelname": logging.getLevelName(level)}
-        _requests.handle(logging.makeLogRecord(known | {"msg": "request", "request": line}))
+        now = time.time()
+        of_this_line = {"created": now, "msecs": now % 1 * 1000, "request": line}
+        # Without a search for the line of code that logs, and for names of files.
+        record = logging.LogRecord.__new__(logging.LogRecord)
+        record.__dict__ |= _RECORDS[level] | of_this_line
+        _requests.handle(record)
 
 
 def configure(log_format: str, output: TextIO | None = None) -> None:
@@ -96,17 +105,17 @@ class _Formatter(structlog.stdlib.ProcessorFormatter):
 
 
 def _json_line(record: logging.LogRecord, line: RequestLine) -> str:
-    time = time_json(datetime.fromtimestamp(record.created, UTC))
-    head = {"time": time, "level": record.levelname.lower(), "event": "request"}
+    at = time_json(datetime.fromtimestamp(record.created, UTC))
+    head = {"time": at, "level": record.levelname.lower(), "event": "request"}
     return _json(head | line)
 
 
 def _text_line(record: logging.LogRecord, line: RequestLine) -> str:
-    time = datetime.fromtimestamp(record.created, UTC).strftime(_TIME["text"])
+    at = datetime.fromtimestamp(record.created, UTC).strftime(_TIME["text"])
     names = ("route", "caller", "bytes", "problem", "request_id")
     fields = " ".join(f"{name}={line[name]}" for name in names if line[name] is not None)  # type: ignore[literal-required]
     return escaped(
-        f"{time} [{record.levelname.lower():<9}] {line['method']} {line['path']} {line['status']}"
+        f"{at} [{record.levelname.lower():<9}] {line['method']} {line['path']} {line['status']}"
         f" in {line['duration_ms']} ms, database {line['database_ms']} ms {fields}"
     )
 

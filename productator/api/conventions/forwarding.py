@@ -56,11 +56,13 @@ class Forwarding:
         return self._application(environ, start_response)  # type: ignore[no-any-return]
 
     def _believe_proxies(self, environ: dict[str, Any], forwarded: dict[str, str]) -> None:
+        if self._trusted_proxies and (started := _TIME.fullmatch(environ.get(_STARTED, ""))):
+            environ[WAITED_S] = min(max(0.0, time.time() - float(started[1])), _MOST_WAITED_S)
+        if not forwarded:
+            return
         address, scheme, prefix = (
             self._believed(forwarded.get(name, "")) for name in (_FOR, _PROTO, _PREFIX)
         )
-        if self._trusted_proxies and (started := _TIME.fullmatch(environ.get(_STARTED, ""))):
-            environ[WAITED_S] = min(max(0.0, time.time() - float(started[1])), _MOST_WAITED_S)
         if address:
             environ["REMOTE_ADDR"] = address
         if scheme.lower() in {"http", "https"}:
@@ -78,6 +80,10 @@ class Forwarding:
 
 def _taken_out(environ: dict[str, Any], kept: str) -> dict[str, str]:
     """The forwarded headers of the request, which it does not have any more."""
+    # Most requests have none: one text is searched several times as fast as each name.
+    all_names = " ".join(environ)
+    if "HTTP_X_FORWARDED_" not in all_names and "HTTP_FORWARDED" not in all_names:
+        return {}
     names = [name for name in environ if name.startswith(("HTTP_X_FORWARDED_", "HTTP_FORWARDED"))]
     if kept in names:
         names.remove(kept)
