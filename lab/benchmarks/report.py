@@ -16,8 +16,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def machine(load: tuple[float, float, float]) -> str:
-    """What the figures were measured on; `load` is the load average before."""
-    return f"{os.cpu_count()} cores, load average before: {load[0]:.1f}"
+    """What the figures were measured on; `load` is the load average before. Call it at the end."""
+    return f"{os.cpu_count()} cores, load average before: {load[0]:.1f}, at the end: {os.getloadavg()[0]:.1f}"
 
 
 def write_section(name: str, text: str) -> None:
