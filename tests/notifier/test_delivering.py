@@ -370,6 +370,18 @@ def test_ntfy_gets_the_text_as_it_is_with_its_token(sessions: Sessions, receiver
     assert request.headers["X-Title"].isascii()
 
 
+def test_ntfy_gets_no_more_text_than_it_takes(sessions: Sessions, receiver: Receiver) -> None:
+    channel_id, _ = rows.new_channel(sessions, receiver.address, ChannelKind.NTFY)
+    news = {"type": "price.threshold", "data": rows.DATA | {"product": {"name": "Kávovar" * 15}}}
+    rows.new_delivery(sessions, channel_id, event_type="digest", data={"count": 20, "events": [news] * 20})
+
+    rows.deliver(sessions)
+
+    (request,) = receiver.requests
+    assert 4_090 < len(request.body) <= 4_096
+    assert request.body.decode().endswith("…")
+
+
 def test_a_receiver_that_is_away_is_no_success(sessions: Sessions) -> None:
     with receiving(Receiver()) as away:
         pass
