@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from notifier.queue.due import HOUR, DueChannel, is_due, is_test, quiet_until, waits_for_nothing
@@ -27,12 +27,14 @@ _MOST_BYTES = 14_000
 
 class _Held(NamedTuple):
     delivery_id: int
+    event_id: int
     rule_id: int | None
+    product_id: int | None
     event_type: str
     data: str
     occurred_at: datetime
     next_try_at: datetime
-    # Whether quiet hours held it back, it has a rule that is active and not muted, and that is still fired.
+    # Whether quiet hours held it back, it has a rule that is active and not muted, and that is true no more.
     was_quiet: bool
     is_wanted: bool
     is_over: bool
@@ -93,8 +95,10 @@ def release(session: Session, channel_id: int, now: datetime) -> None:
         _set(session, ids, Status.HELD, last_error=QUIET, next_try_at=quiet)
         return
     _set(session, [each.delivery_id for each in held if not each.is_wanted], Status.DROPPED, last_error=None)
-    over = [each.delivery_id for each in held if each.is_wanted and each.was_quiet and each.is_over]
-    _set(session, over, Status.DROPPED, last_error=_ENDED)
+    over = [each for each in held if each.is_wanted and each.was_quiet and each.is_over]
+    _set(session, [each.delivery_id for each in over], Status.DROPPED, last_error=_ENDED)
+    for each in over:
+        _forget(session, each)
     left = [each for each in held if each.is_wanted and not (each.was_quiet and each.is_over)]
     if len(left) == 1:
         _set(session, [left[0].delivery_id], Status.PENDING, last_error=None, next_try_at=now)
@@ -115,14 +119,16 @@ def _held(session: Session, channel_id: int, now: datetime) -> list[_Held]:
     query = (
         select(
             Delivery.id,
+            Delivery.event_id,
             Delivery.rule_id,
+            Event.product_id,
             Event.type,
             Event.data,
             Event.occurred_at,
             Delivery.next_try_at,
             Delivery.last_error == QUIET,
             is_wanted,
-            AlertState.is_fired.is_(False),
+            _is_over(),
         )
         .join(Event, Event.id == Delivery.event_id)
         .outerjoin(AlertRule, AlertRule.id == Delivery.rule_id)
@@ -135,7 +141,22 @@ def _held(session: Session, channel_id: int, now: datetime) -> list[_Held]:
         .limit(_TOLD_AT_ONCE)
     )
     rows = session.execute(query.with_for_update(of=Delivery)).all()
-    return [_Held._make((*row[:6], *map(bool, row[6:]))) for row in rows]
+    return [_Held._make((*row[:8], *map(bool, row[8:]))) for row in rows]
+
+
+def _is_over() -> ColumnElement[bool]:
+    # What has come true again since, and waits for the end of the cooldown, is not over.
+    return and_(AlertState.is_fired.is_(False), AlertState.pending_since.is_(None))
+
+
+def _forget(session: Session, dropped: _Held) -> None:
+    """An event of which no channel has heard starts no cooldown: the next one is news."""
+    told = exists().where(Delivery.event_id == dropped.event_id, Delivery.status != Status.DROPPED)
+    if session.scalar(select(told)):
+        return
+    state = and_(AlertState.rule_id == dropped.rule_id, AlertState.product_id == dropped.product_id)
+    forgetting = update(AlertState).where(state, _is_over()).values(told_at=None, told_price=None)
+    session.connection().execute(forgetting)
 
 
 def _not_muted(now: datetime) -> ColumnElement[bool]:

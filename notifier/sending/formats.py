@@ -15,6 +15,8 @@ from productator.domain import time_json
 _JSON = {"Content-Type": "application/json"}
 # Discord refuses more.
 _DISCORD_LENGTH = 2_000
+# ntfy takes more for a file, and refuses it where files are not allowed.
+_NTFY_BYTES = 4_096
 
 
 class HttpRequest(NamedTuple):
@@ -84,7 +86,7 @@ def _ntfy(claim: DeliveryClaim, seal: Seal, now: datetime) -> HttpRequest:  # no
         headers["X-Click"] = _header(said.url)
     if claim.channel.secret:
         headers["Authorization"] = f"Bearer {seal.open(claim.channel.secret)}"
-    return HttpRequest(claim.channel.address, headers, said.text.encode())
+    return HttpRequest(claim.channel.address, headers, _cut(said.text, _NTFY_BYTES))
 
 
 _FORMATS: dict[ChannelKind, Callable[[DeliveryClaim, Seal, datetime], HttpRequest]] = {
@@ -104,6 +106,14 @@ def _said(claim: DeliveryClaim) -> Wording:
 
 def _with_link(text: str, said: Wording) -> str:
     return f"{text}\n{said.url}" if said.url else text
+
+
+def _cut(text: str, most_bytes: int) -> bytes:
+    body, dots = text.encode(), "…".encode()
+    if len(body) <= most_bytes:
+        return body
+    # Between two characters.
+    return body[: most_bytes - len(dots)].decode(errors="ignore").encode() + dots
 
 
 def _header(text: str) -> str:

@@ -64,7 +64,7 @@ _NEWS = {
     "price.threshold": "the price has reached the limit",
     "price.dropped": "the price has dropped",
     "price.rose": "the price has risen",
-    "price.new_low": "the price is lower than ever seen",
+    "price.new_low": "the price is at a new low",
     "stock.back": "back in stock",
     "stock.out": "out of stock",
     "product.stale": "the offers are stale",

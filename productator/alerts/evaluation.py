@@ -40,6 +40,7 @@ class Known:
     name: str
     first: int
     until: int
+    edited_at: int
 
 
 class _Record(NamedTuple):
@@ -145,6 +146,7 @@ def _known(session: Session, product_ids: Collection[int], now: datetime) -> lis
         select(
             Product.id,
             Product.name,
+            Product.updated_at,
             Refresh.refreshed_at,
             func.min(PricePoint.starts_at).label("first"),
             func.max(PricePoint.starts_at).label("last"),
@@ -152,12 +154,18 @@ def _known(session: Session, product_ids: Collection[int], now: datetime) -> lis
         .join(Refresh, Refresh.product_id == Product.id)
         .join(PricePoint, PricePoint.product_id == Product.id)
         .where(Product.id.in_(product_ids))
-        .group_by(Product.id, Product.name, Refresh.refreshed_at)
+        .group_by(Product.id, Product.name, Product.updated_at, Refresh.refreshed_at)
         .order_by(Product.id)
     )
     # A product that was never refreshed has own offers only, and these are known at any time.
     return [
-        Known(row.id, row.name, microseconds(row.first), microseconds(max(row.refreshed_at or now, row.last)))
+        Known(
+            row.id,
+            row.name,
+            microseconds(row.first),
+            until=microseconds(max(row.refreshed_at or now, row.last)),
+            edited_at=microseconds(row.updated_at),
+        )
         for row in rows
     ]
 
@@ -172,7 +180,9 @@ def _begins(rule: AlertRule, row: AlertState | None, known: Known, period: timed
     if row is not None:
         return microseconds(row.seen_at)
     quiet = _FIRST_PERIODS * (period // timedelta(microseconds=1))
-    return max(microseconds(rule.counts_from), known.first + quiet)
+    begins = max(microseconds(rule.counts_from), known.first + quiet)
+    # A new name may be why the search finds it: what happened under the old one is no news.
+    return begins if rule.q is None else max(begins, known.edited_at)
 
 
 def _recent(connection: Connection, tasks: Sequence[_Task]) -> Mapping[int, Sequence[_Record]]:

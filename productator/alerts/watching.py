@@ -37,19 +37,23 @@ class _Holding(NamedTuple):
 def run(sessions: sessionmaker[Session], period: timedelta, now: datetime) -> int:
     """Evaluates the rules that are due; returns how many events were written."""
     with sessions() as session:
-        query = select(_STATES.c.id).where(_STATES.c.product_id.is_(None), _STATES.c.check_at <= now)
-        due = session.scalars(query.order_by(_STATES.c.check_at)).all()
+        due_at = _STATES.c.check_at
+        query = select(_STATES.c.id, due_at).where(_STATES.c.product_id.is_(None), due_at <= now)
+        due = session.execute(query.order_by(due_at)).all()
     written = 0
-    for state_id in due:
+    for state_id, due_at in due:
+        was_away = now - due_at > period
+        watch = partial(_watch, state_id=state_id, was_away=was_away, period=period, now=now)
         try:
-            written += run_transaction(sessions, partial(_watch, state_id=state_id, period=period, now=now))
+            written += run_transaction(sessions, watch)
         except (IntegrityError, StaleDataError):
             # Another notifier does it, or the rule was changed.
             continue
     return written
 
 
-def _watch(session: Session, *, state_id: int, period: timedelta, now: datetime) -> int:
+def _watch(session: Session, *, state_id: int, was_away: bool, period: timedelta, now: datetime) -> int:
+    """`was_away`: no notifier has looked for more than a period. Perhaps no refresher ran, either."""
     # Of several notifiers one finds it due.
     taking = update(AlertState).where(AlertState.id == state_id, AlertState.check_at <= now)
     if not changed_rows(session, taking.values(check_at=now + period)):
@@ -59,12 +63,16 @@ def _watch(session: Session, *, state_id: int, period: timedelta, now: datetime)
     if not rule.active:
         return 0
     down_since = _down_since(session, period, now)
+    if was_away and down_since is not None:
+        # The refreshers may only be starting now: it is down if it still is in a while.
+        down_since = now
     if rule.kind == Kind.SERVICE:
         return _watch_service(session, rule, watch, down_since, period=period, now=now)
     if rule.kind == Kind.STALE:
         # One event tells of an outage, not one for each product. `told_at` notes when there was one: after it
-        # the products are refreshed one after the other, and that takes some periods.
-        if down_since is not None:
+        # the products are refreshed one after the other, and that takes some periods. So it is after a time
+        # in which nothing of ours ran.
+        if down_since is not None or was_away:
             watch.told_at = now
         if watch.told_at is not None and now - watch.told_at <= STALE_AFTER_PERIODS * period:
             return 0

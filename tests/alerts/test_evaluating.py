@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from productator.alerts import evaluating, rules
 from productator.alerts.evaluating import Evaluator
+from productator.catalogue import products
 from productator.models import ChangedProduct, Delivery, Event
 from productator.prices import recording
 from productator.prices.recording import Observation
@@ -201,6 +202,30 @@ def test_a_search_rule_is_about_the_products_that_the_search_finds(world: World)
     world.looks()
 
     assert world.events() == [("price.threshold", 40)]
+
+
+def test_what_happened_before_a_product_got_a_name_that_the_search_finds_is_no_news(world: World) -> None:
+    product = world.product("Grinder", price=100)
+    world.passes(LONG)
+    world.rule("threshold", q="mill", price=60)
+    world.passes(LONG)
+    world.price(product, 50)
+    world.passes(LONG)
+    world.price(product, 100)
+    world.passes(LONG)
+    world.looks()
+    with world.sessions.begin() as session:
+        products.change(session, product, {"name": "Hand mill"}, now=world.now)
+    world.passes(LONG)
+    world.price(product, 99)
+    world.passes(LONG)
+    world.looks()
+    assert world.events() == []
+
+    world.price(product, 55)
+    world.passes(LONG)
+    world.looks()
+    assert world.events() == [("price.threshold", 55)]
 
 
 def test_a_muted_rule_writes_its_event_and_delivers_nothing(world: World) -> None:

@@ -185,6 +185,42 @@ def test_a_second_outage_on_the_same_day_is_told_at_once(world: World) -> None:
     assert types(world) == ["service.down", "service.up", "service.down"]
 
 
+def test_a_time_in_which_nothing_of_ours_ran_is_no_outage(world: World) -> None:
+    products = tuple(world.product(name) for name in ("Mill", "Pot", "Cup"))
+    world.rule("service")
+    go_on(world, 3, refreshed=products)
+    world.now += LONG
+    # The notifier is the first to start.
+    world.looks()
+    beat(world)
+    go_on(world, 5, refreshed=products)
+
+    assert types(world) == []
+
+
+def test_no_product_is_stale_because_nothing_of_ours_ran(world: World) -> None:
+    products = tuple(world.product(name) for name in ("Mill", "Pot", "Cup"))
+    world.rule("stale")
+    go_on(world, 3, refreshed=products)
+    world.now += LONG
+    # The refresher is the first to start, and has not come to all products yet.
+    beat(world)
+    go_on(world, 1, refreshed=products[:1])
+    go_on(world, 5, refreshed=products)
+
+    assert types(world) == []
+
+
+def test_an_outage_that_goes_on_when_the_notifier_comes_back_is_told(world: World) -> None:
+    product = world.product()
+    world.rule("service")
+    go_on(world, 3, refreshed=(product,))
+    world.now += LONG
+    go_on(world, 3, refreshed=())
+
+    assert types(world) == ["service.down"]
+
+
 def outage(world: World, *, up: int, down: int) -> None:
     """So many periods with answers, and then so many without."""
     for _ in range(up):

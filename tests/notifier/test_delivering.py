@@ -15,12 +15,14 @@ from notifier.queue import claims, holding, results
 from notifier.queue.due import due_channels
 from notifier.queue.results import DeliveryOutcome
 from notifier.queue.store import LEASE
-from productator.alerts import channels
+from productator.alerts import channels, rules
 from productator.alerts.channels import ChannelKind
-from productator.alerts.deliveries import redeliver
+from productator.alerts.deliveries import pending, redeliver
 from productator.alerts.sealing import Seal
-from productator.domain import utc_now
-from productator.models import Channel, Delivery, Event
+from productator.alerts.validation import RuleIn
+from productator.catalogue import products
+from productator.domain import NewProduct, utc_now
+from productator.models import AlertState, Channel, Delivery, Event
 from tests.notifier import rows
 from tests.notifier.receivers import Receiver, receiving
 
@@ -297,6 +299,64 @@ def test_quiet_hours_hold_back_and_end_in_one_summary(sessions: Sessions, receiv
     assert [each.status for each in rows.deliveries(sessions)] == [*["digested"] * 4, "delivered"]
 
 
+@pytest.mark.parametrize(
+    ("is_fired", "waits", "is_told"),
+    [(True, False, True), (False, True, True), (False, False, False)],
+    ids=["still true", "true again", "over"],
+)
+def test_after_quiet_hours_what_is_over_is_dropped_and_starts_no_cooldown(
+    sessions: Sessions, receiver: Receiver, is_fired: bool, waits: bool, is_told: bool
+) -> None:
+    channel_id, _ = rows.new_channel(sessions, receiver.address)
+    rule_id = _told_at_night(sessions, channel_id, is_fired=is_fired, waits=waits)
+
+    rows.deliver(sessions)
+
+    assert len(receiver.requests) == int(is_told)
+    with sessions() as session:
+        state = session.scalars(select(AlertState).where(AlertState.rule_id == rule_id)).one()
+    assert (state.told_at is not None, state.told_price is not None) == (is_told, is_told)
+
+
+def test_what_one_channel_has_told_starts_a_cooldown_though_another_drops_it(
+    sessions: Sessions, receiver: Receiver
+) -> None:
+    quiet, _ = rows.new_channel(sessions, receiver.address)
+    loud, _ = rows.new_channel(sessions, receiver.address)
+    rule_id = _told_at_night(sessions, quiet, is_fired=False, waits=False)
+    with sessions.begin() as session:
+        event_id = session.scalars(select(Event.id)).one()
+        delivery = pending(event_id, loud, rule_id=rule_id, now=utc_now())
+        delivery.status = "delivered"
+        session.add(delivery)
+
+    rows.deliver(sessions)
+
+    with sessions() as session:
+        assert session.scalars(select(AlertState.told_at)).one() is not None
+    assert [each.status for each in rows.deliveries(sessions)] == ["dropped", "delivered"]
+
+
+def _told_at_night(sessions: Sessions, channel_id: int, *, is_fired: bool, waits: bool) -> int:
+    """A rule that has fired in the quiet hours, which have just ended."""
+    now = utc_now()
+    with sessions.begin() as session:
+        product_id = products.create(session, NewProduct("Hand mill", ""), now=now).id
+        rule = RuleIn.model_validate({"kind": "threshold", "product_id": product_id, "price": 4_990})
+        rule_id = rules.create(session, rule, now=now).id
+        state = AlertState(rule_id=rule_id, product_id=product_id, is_fired=is_fired, seen_at=now)
+        state.told_at, state.told_price = now - timedelta(hours=3), 4_990
+        state.pending_since = now if waits else None
+        event = Event(type="price.threshold", rule_id=rule_id, product_id=product_id, cause="night")
+        event.data, event.occurred_at, event.created_at = json.dumps(rows.DATA), now, now
+        session.add_all([state, event])
+        session.flush()
+        held = pending(event.id, channel_id, rule_id=rule_id, now=now)
+        held.status, held.last_error = "held", holding.QUIET
+        session.add(held)
+    return rule_id
+
+
 def test_a_channel_that_is_disabled_meanwhile_gets_no_digest(sessions: Sessions, receiver: Receiver) -> None:
     channel_id, _ = rows.new_channel(sessions, receiver.address)
     with sessions.begin() as session:
@@ -368,6 +428,18 @@ def test_ntfy_gets_the_text_as_it_is_with_its_token(sessions: Sessions, receiver
     assert "Kávovar" in request.body.decode()
     assert request.headers["Authorization"] == "Bearer tk_1"
     assert request.headers["X-Title"].isascii()
+
+
+def test_ntfy_gets_no_more_text_than_it_takes(sessions: Sessions, receiver: Receiver) -> None:
+    channel_id, _ = rows.new_channel(sessions, receiver.address, ChannelKind.NTFY)
+    news = {"type": "price.threshold", "data": rows.DATA | {"product": {"name": "Kávovar" * 15}}}
+    rows.new_delivery(sessions, channel_id, event_type="digest", data={"count": 20, "events": [news] * 20})
+
+    rows.deliver(sessions)
+
+    (request,) = receiver.requests
+    assert 4_090 < len(request.body) <= 4_096
+    assert request.body.decode().endswith("…")
 
 
 def test_a_receiver_that_is_away_is_no_success(sessions: Sessions) -> None:
