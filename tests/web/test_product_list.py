@@ -156,6 +156,16 @@ def test_the_filters_keep_what_they_say(client: FlaskClient, sessions: Sessions)
     assert names(get(client, "/?at_low=1&stale=1")) == []
 
 
+def test_a_price_above_the_low_of_today_is_no_30_day_low(client: FlaskClient, sessions: Sessions) -> None:
+    """As the filter and the product's page say it."""
+    for name, low in (("Axe", 10), ("Bell", 9)):
+        set_history(sessions, priced(client, name, 10)["product_id"], f"12,{low}", -166)
+    lowest, risen = texts(get(client, "/"), "tbody tr")
+
+    assert "30-day low" in lowest
+    assert "30-day low" not in risen
+
+
 def test_old_prices_say_so_and_stay(client: FlaskClient, sessions: Sessions) -> None:
     set_refreshed(sessions, priced(client, "Axe", 1_234)["product_id"], 500)
     set_refreshed(sessions, priced(client, "Bell", 20)["product_id"], 5)
