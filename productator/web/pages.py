@@ -15,6 +15,7 @@ from productator.domain import Scope
 from productator.errors import ScopeMissing, TokenRequired
 from productator.web import formats, forms, static_files
 from productator.web.charts.sparkline import sparkline
+from productator.web.freshness import stale_after
 from productator.web.parsing import Form
 from productator.web.price_story import change_sentence
 from productator.web.viewer import Viewer, current_viewer, everybody
@@ -52,6 +53,7 @@ def init_app(app: Flask, blueprints: tuple[PageBlueprint, ...]) -> None:
     app.jinja_env.globals |= {
         "typed": lambda **values: Form(values),
         "form_token": forms.form_token,
+        "stale_after_s": lambda: stale_after().total_seconds(),
         "static_url": static_files.static_url,
         "has_page": lambda endpoint: endpoint in current_app.view_functions,
     }

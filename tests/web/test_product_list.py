@@ -173,6 +173,7 @@ def test_old_prices_say_so_and_stay(client: FlaskClient, sessions: Sessions) -> 
     old, fresh = texts(html, "tbody tr")
 
     assert "1 of these 2 products has old prices" in html
+    assert "not refreshed for 90 s count as old" in html.replace("\u00a0", " ")
     assert "1,234" in old
     assert "old" in old.split()
     assert "8 min ago" in old.replace("\u00a0", " ")
