@@ -114,6 +114,17 @@ def test_products_are_listed_in_each_order(
     assert names(get(client, f"/?sort={sort}")) == found
 
 
+def test_the_change_that_is_shown_is_the_one_of_the_order(client: FlaskClient) -> None:
+    """On the first day, too: from the lowest price of that day."""
+    for name, prices in (("Axe", (100, 130)), ("Bell", (100, 110)), ("Cup", (100, 100))):
+        offer = priced(client, name, prices[0])
+        client.patch(offer_url(offer), json={"price": prices[1]})
+    rows = texts(get(client, "/?sort=change").replace("\u00a0", " "), "tbody tr")
+
+    for row, change in zip(rows, ("100 unchanged", "110 ▲ 10 % dearer", "130 ▲ 30 % dearer"), strict=True):
+        assert change in row
+
+
 def test_pages_follow_each_other_in_the_order_of_falling_prices(
     client: FlaskClient, sessions: Sessions
 ) -> None:
