@@ -12,7 +12,7 @@ from productator.database.keyset import Order, Page, Position, orders, read_page
 from productator.domain import utc_now
 from productator.errors import ProductNotFound
 from productator.models import AlertRule, Offer, Product, ProductPrice, Refresh
-from productator.prices.day_lows import DayLows, Lows, as_of, lows_in
+from productator.prices.day_lows import DayLows, Lows, lows_in, observed
 from productator.prices.product_prices import day_of
 
 # In the order of prices, products without one are left out.
@@ -184,8 +184,8 @@ def _listed(row: _Row, now: tuple[int | None, int], *, today: int) -> ListedProd
     lowest_price, offers_in_stock = now
     known = None
     if row.day is not None and row.day_lows is not None:
-        known = as_of(DayLows(row.lowest_price, row.day, lows_in(row.day_lows)), today=today)
-        known = known._replace(lowest_price=lowest_price, lows=(*known.lows[:-1], lowest_price))
+        stored = DayLows(row.lowest_price, row.day, lows_in(row.day_lows))
+        known = observed(stored, lowest_price, today=today)
     return ListedProduct(
         row.id,
         row.name,
@@ -197,6 +197,7 @@ def _listed(row: _Row, now: tuple[int | None, int], *, today: int) -> ListedProd
         offers_in_stock,
         known.change_permille if known else None,
         known.is_lowest if known else False,
-        known.lows if known else (),
+        # What is drawn ends with the price now.
+        (*known.lows[:-1], lowest_price) if known else (),
         bool(row.has_alert),
     )

@@ -106,7 +106,8 @@ def _given(form: Form) -> dict[str, Any]:
     messages = form.number("messages_an_hour")
     given: dict[str, Any] = {
         "name": form.get("name").strip(),
-        "address": form.get("address").strip(),
+        # People write lists of mail addresses with spaces; no address has one.
+        "address": ",".join(each.strip() for each in form.get("address").split(",")),
         "messages_an_hour": None if messages is None else int(messages),
         "quiet_hours": {name: form.get(name).strip() for name in _QUIET},
     }

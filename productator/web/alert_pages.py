@@ -36,7 +36,7 @@ EVENT_NAMES = {
 }
 # What a form that led here has done.
 DONE = {
-    "rule": "The rule was made. What is true already is no news, so it is not told unless you ask for it.",
+    "rule": "The rule was made. If it is true already, that is no news: it is told when it comes true again.",
     "rule-changed": "The rule was changed.",
     "rule-deleted": "The rule was deleted. Its events stay.",
     "muted": "The rule is muted: its events are kept, and delivered to nobody.",

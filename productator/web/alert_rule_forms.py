@@ -9,7 +9,7 @@ from productator.alerts import channels, rules, truth
 from productator.alerts.mute_links import MUTED_FOR
 from productator.alerts.rules import RuleRow
 from productator.alerts.truth import ShownRule
-from productator.catalogue import products
+from productator.catalogue import overview
 from productator.database.web import reading, transaction
 from productator.domain import utc_now
 from productator.errors import InvalidInput, ProductNotFound, StaleVersion
@@ -137,7 +137,7 @@ def _shown(form: Form, *, status: HTTPStatus = HTTPStatus.OK, stored: ShownRule 
     with reading() as connection:
         offered = channels.choices(connection)
         try:
-            product = None if product_id is None else products.get(connection, product_id)
+            product = None if product_id is None else overview.one(connection, product_id)
         except ProductNotFound:
             if status is HTTPStatus.OK:
                 raise

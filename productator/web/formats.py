@@ -30,7 +30,7 @@ class Writing(NamedTuple):
 
 
 def init_app(app: Flask) -> None:
-    filters = (number, price, typed_price, percent, duration, ago, moment, instant)
+    filters = (number, price, typed_price, percent, duration, exact_duration, ago, moment, instant)
     app.jinja_env.filters |= {each.__name__: each for each in filters}
 
 
@@ -74,6 +74,14 @@ def duration(seconds: float) -> str:
         if seconds >= 2 * length or (unit != "d" and seconds >= length):
             return f"{int(seconds // length)}\u00a0{unit}"
     return f"{max(0, int(seconds))}\u00a0s"
+
+
+def exact_duration(seconds: float) -> str:
+    """In the longest unit of which it is a whole number: 90 s, 15 min."""
+    for length, unit in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
+        if seconds >= length and seconds % length == 0:
+            return f"{int(seconds // length)}\u00a0{unit}"
+    return f"{seconds:g}\u00a0s"
 
 
 def ago(time: datetime) -> Markup:

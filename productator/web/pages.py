@@ -13,8 +13,9 @@ from productator.api.conventions.page_routes import PageBlueprint
 from productator.database.web import reading
 from productator.domain import Scope
 from productator.errors import ScopeMissing, TokenRequired
-from productator.web import formats, forms, static_files
+from productator.web import form_keys, formats, forms, static_files
 from productator.web.charts.sparkline import sparkline
+from productator.web.freshness import stale_after
 from productator.web.parsing import Form
 from productator.web.price_story import change_sentence
 from productator.web.viewer import Viewer, current_viewer, everybody
@@ -52,6 +53,8 @@ def init_app(app: Flask, blueprints: tuple[PageBlueprint, ...]) -> None:
     app.jinja_env.globals |= {
         "typed": lambda **values: Form(values),
         "form_token": forms.form_token,
+        "form_key": form_keys.form_key,
+        "stale_after_s": lambda: stale_after().total_seconds(),
         "static_url": static_files.static_url,
         "has_page": lambda endpoint: endpoint in current_app.view_functions,
     }

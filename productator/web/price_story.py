@@ -9,7 +9,7 @@ from productator.prices.buckets import PriceHistory
 from productator.prices.offer_history import LatestChange
 from productator.prices.offer_lines import OfferLine
 from productator.prices.price_changes import PriceChange
-from productator.prices.segments import DAY, SECOND, TimeRange
+from productator.prices.segments import DAY, HOUR, SECOND, TimeRange
 from productator.prices.summary import PriceSummary
 from productator.web import formats
 from productator.web.charts.price_chart import PriceChart, price_chart
@@ -104,12 +104,14 @@ def _steps_of(offer: OfferLine) -> list[Step]:
 
 
 def standing(summary: PriceSummary) -> str | None:
-    """A sentence that says whether the price now is good."""
+    """A sentence that says whether the price now is good; None: too little is known to say it."""
     share = summary.percentile_90_days
     if summary.current is None or share is None or summary.trend is None:
         return None
-    days = (summary.trend.end - summary.trend.start) // DAY
-    span = f"{days} days" if days > 1 else "day"
+    known_for = summary.trend.end - summary.trend.start
+    if known_for < HOUR:
+        return None
+    span = _span(known_for)
     times = summary.trend.times
     if times.is_one_price:
         return f"The same price for all of the last {span}."
@@ -146,6 +148,12 @@ def price_change_sentence(change: PriceChange) -> str:
     if change.before is None:
         return f"In stock again for {formats.price(change.price)}"
     return f"Now {formats.price(change.price)}, before {formats.price(change.before)}"
+
+
+def _span(time: int) -> str:
+    """The whole hours, or from two days on the whole days."""
+    count, unit = (time // DAY, "day") if time >= 2 * DAY else (time // HOUR, "hour")
+    return unit if count == 1 else f"{count} {unit}s"
 
 
 def _share(percent: float) -> str:

@@ -3,11 +3,14 @@
 from http import HTTPStatus
 
 from flask import Response
+from sqlalchemy.orm import Session
 
+from productator.api.conventions.idempotency import once_for
 from productator.catalogue import products
 from productator.database.web import reading, transaction
 from productator.domain import utc_now
 from productator.errors import StaleVersion
+from productator.web.form_keys import keyed_form
 from productator.web.pages import page, page_blueprint, require_writer, see
 from productator.web.parsing import Form
 from productator.web.product_page import product_page
@@ -24,15 +27,18 @@ def new() -> Response:
 
 @product_forms.post("/products")
 def create() -> Response:
-    """Creates the product, or shows the form again with what is wrong."""
+    """Creates the product once, or shows the form again with what is wrong."""
     require_writer()
     form = Form.sent()
     given = form.product()
     if given is None:
         return page("product_new.html", status=HTTPStatus.UNPROCESSABLE_ENTITY, form=form)
-    with transaction() as session:
+
+    def work(session: Session) -> tuple[Response, Response]:
         product_id = products.create(session, given, now=utc_now()).id
-    return _see_product(product_id, "created")
+        return _see_product(product_id, "created"), _see_product(product_id, "created-before")
+
+    return once_for(keyed_form(given.name, given.description), work)
 
 
 @product_forms.get("/products/<id:product_id>/edit")

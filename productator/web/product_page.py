@@ -32,6 +32,7 @@ _LINES = 6
 _DONE = {
     "refresh": "Fresh offers were asked for. They are here in about a second.",
     "created": "The product was added. Its first offers are here in about a second.",
+    "created-before": "This form was sent before, and had added this product. Nothing was added again.",
     "changed": "The product was changed.",
     "offer": "Your offer was saved.",
     "offer-deleted": "Your offer was deleted.",

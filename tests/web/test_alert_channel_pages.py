@@ -55,6 +55,12 @@ def test_quiet_hours_a_limit_and_a_token_are_kept(client: FlaskClient) -> None:
     assert "tk_1" not in get(client, f"{PAGE}/{channel['id']}/edit")
 
 
+def test_mail_addresses_may_have_spaces_between_them(client: FlaskClient) -> None:
+    send_form(client, NEW, PAGE, **OPS | {"kind": "email", "address": " ann@example.com, bob@example.com "})
+
+    assert channels(client)[0]["address"] == "ann@example.com,bob@example.com"
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [

@@ -87,6 +87,7 @@ def test_a_rule_about_a_product_is_made_from_its_page_and_shown_there(
     product = f"/products/{product_id}"
     form = f"/alerts/new?product_id={product_id}"
     assert form in get(client, product)
+    assert "(now 100)" in get(client, form)
     answer = send_form(
         client, form, "/alerts", **form_of(product_id, price="100") | {f"channel-{channel}": "1"}
     )

@@ -32,6 +32,19 @@ def test_a_product_is_created_and_shown(client: FlaskClient) -> None:
     assert client.get(PRODUCTS).get_json()["items"][0]["name"] == "Hand mill"
 
 
+def test_a_form_that_is_sent_again_adds_no_second_product(client: FlaskClient) -> None:
+    """It tells so, and shows the product; with another name it is another product."""
+    key = get(client, "/products/new").partition('name="form_key" value="')[2].partition('"')[0]
+    first, again = (post(client, "/products", name="Mill", description="", form_key=key) for _ in range(2))
+    other = post(client, "/products", name="Bowl", description="", form_key=key)
+
+    assert key
+    assert [each["name"] for each in client.get(PRODUCTS).get_json()["items"]] == ["Mill", "Bowl"]
+    assert first.location.partition("?")[0] == again.location.partition("?")[0]
+    assert "Nothing was added again." in get(client, again.location)
+    assert "The product was added." in get(client, other.location)
+
+
 def test_a_product_without_a_name_is_refused_with_what_was_typed(client: FlaskClient) -> None:
     response = post(client, "/products", name=" ", description="<b>kept</b>")
 

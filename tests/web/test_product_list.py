@@ -114,6 +114,17 @@ def test_products_are_listed_in_each_order(
     assert names(get(client, f"/?sort={sort}")) == found
 
 
+def test_the_change_that_is_shown_is_the_one_of_the_order(client: FlaskClient) -> None:
+    """On the first day, too: from the lowest price of that day."""
+    for name, prices in (("Axe", (100, 130)), ("Bell", (100, 110)), ("Cup", (100, 100))):
+        offer = priced(client, name, prices[0])
+        client.patch(offer_url(offer), json={"price": prices[1]})
+    rows = texts(get(client, "/?sort=change").replace("\u00a0", " "), "tbody tr")
+
+    for row, change in zip(rows, ("100 unchanged", "110 ▲ 10 % dearer", "130 ▲ 30 % dearer"), strict=True):
+        assert change in row
+
+
 def test_pages_follow_each_other_in_the_order_of_falling_prices(
     client: FlaskClient, sessions: Sessions
 ) -> None:
@@ -156,6 +167,16 @@ def test_the_filters_keep_what_they_say(client: FlaskClient, sessions: Sessions)
     assert names(get(client, "/?at_low=1&stale=1")) == []
 
 
+def test_a_price_above_the_low_of_today_is_no_30_day_low(client: FlaskClient, sessions: Sessions) -> None:
+    """As the filter and the product's page say it."""
+    for name, low in (("Axe", 10), ("Bell", 9)):
+        set_history(sessions, priced(client, name, 10)["product_id"], f"12,{low}", -166)
+    lowest, risen = texts(get(client, "/"), "tbody tr")
+
+    assert "30-day low" in lowest
+    assert "30-day low" not in risen
+
+
 def test_old_prices_say_so_and_stay(client: FlaskClient, sessions: Sessions) -> None:
     set_refreshed(sessions, priced(client, "Axe", 1_234)["product_id"], 500)
     set_refreshed(sessions, priced(client, "Bell", 20)["product_id"], 5)
@@ -163,6 +184,7 @@ def test_old_prices_say_so_and_stay(client: FlaskClient, sessions: Sessions) -> 
     old, fresh = texts(html, "tbody tr")
 
     assert "1 of these 2 products has old prices" in html
+    assert "not refreshed for 90 s count as old" in html.replace("\u00a0", " ")
     assert "1,234" in old
     assert "old" in old.split()
     assert "8 min ago" in old.replace("\u00a0", " ")

@@ -116,6 +116,7 @@ def test_old_prices_say_since_when_and_why(client: FlaskClient, sessions: Sessio
     html = get(client, page_of(watched))
 
     assert "These prices are old" in html
+    assert f"not refreshed for 90{NBSP}s count as old" in html
     assert f"10{NBSP}min ago" in html
     assert "It answered 503." in html
 

@@ -32,7 +32,11 @@ Answers = Response | tuple[Response, Response]
 
 def once(work: Callable[[Session], Answers]) -> Response:
     """Runs `work` in a transaction, or replays the answer that the request's key already has."""
-    keyed = _keyed_request()
+    return once_for(_keyed_request(), work)
+
+
+def once_for(keyed: KeyedRequest | None, work: Callable[[Session], Answers]) -> Response:
+    """The same for a key that is not in the header."""
     if keyed is None:
         with transaction() as session:
             return _to_send_and_to_store(work(session))[0]
