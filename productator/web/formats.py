@@ -71,7 +71,8 @@ def percent(value: float) -> str:
 
 def duration(seconds: float) -> str:
     for length, unit in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
-        if seconds >= 2 * length or (unit != "d" and seconds >= length):
+        # Finer below two of it: of two prices of one minute each, one may be old.
+        if seconds >= 2 * length:
             return f"{int(seconds // length)}\u00a0{unit}"
     return f"{max(0, int(seconds))}\u00a0s"
 

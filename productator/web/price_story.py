@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import NamedTuple
 
 from productator.domain import ChangeKind
@@ -19,6 +20,7 @@ from productator.web.charts.steps import Step, merged
 RANGES: dict[str, float | None] = {"24h": 1, "7d": 7, "30d": 30, "90d": 90, "all": None}
 RANGE_NAMES = {"24h": "24 hours", "7d": "7 days", "30d": "30 days", "90d": "90 days", "all": "all time"}
 DEFAULT_RANGE = "30d"
+_SHORTER_RANGES = ("24h", "7d")
 
 
 class Extremes(NamedTuple):
@@ -61,6 +63,11 @@ class PriceRange:
             f" {formats.price(self.extremes.highest)}"
         )
         return f"{text}; out of stock {gaps} {'time' if gaps == 1 else 'times'}." if gaps else f"{text}."
+
+
+def fitting_range(age: timedelta) -> str:
+    """For a product of that age: the shortest range that shows all of it, up to the default."""
+    return next((name for name in _SHORTER_RANGES if age <= timedelta(days=RANGES[name] or 0)), DEFAULT_RANGE)
 
 
 def range_until(end: int, name: str) -> TimeRange:

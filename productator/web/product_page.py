@@ -19,7 +19,7 @@ from productator.web.feeds import secret_of
 from productator.web.freshness import stale_since
 from productator.web.pages import page, page_blueprint
 from productator.web.parsing import Form
-from productator.web.price_story import DEFAULT_RANGE, RANGE_NAMES, RANGES, price_range, range_until, standing
+from productator.web.price_story import RANGE_NAMES, RANGES, fitting_range, price_range, range_until, standing
 
 product_page = page_blueprint("product_page")
 
@@ -48,8 +48,7 @@ def show(product_id: int) -> Response:
 def product_response(product_id: int, *, status: int = 200, **values: Any) -> Response:
     """The page of the product; a form on it that was refused is shown again with what was typed."""
     now = utc_now()
-    asked = request.args.get("range", DEFAULT_RANGE)
-    range_name = asked if asked in RANGES else DEFAULT_RANGE
+    asked = request.args.get("range", "")
     shows_past, shows_all = bool(request.args.get("past")), bool(request.args.get("all"))
     with reading() as connection:  # not below: a new key would be rolled back with what was read
         secret = secret_of(connection, product_id)
@@ -58,6 +57,7 @@ def product_response(product_id: int, *, status: int = 200, **values: Any) -> Re
         shown_offers = cheapest_offers.cheapest(connection, product_id, limit=None if shows_all else _OFFERS)
         count = cheapest_offers.count(connection, product_id)
         state = products.refresh_state(connection, product_id)
+        range_name = asked if asked in RANGES else fitting_range(now - product.created_at)
         within = range_until(microseconds(now), range_name)
         figures = PriceFigures(connection, product_id, days_of=with_the_past(within))
         history = figures.detailed_history(within)

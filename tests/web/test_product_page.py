@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from lab import made_up_history
 from productator.domain import utc_now
-from productator.models import Refresh
+from productator.models import Product, Refresh
 from tests import factories
 from tests.api.checks import offer_url
 from tests.web.pages import get, texts
@@ -100,6 +100,24 @@ def test_every_range_has_its_chart_in_words_and_as_a_table(
     assert drawn.startswith("M")
     assert 'role="img" aria-label="Lowest price over ' in html
     assert 1 <= drawn.count("V") + drawn.count("M") <= html.count("<tr><td><time")
+
+
+@pytest.mark.parametrize(
+    ("age", "words"),
+    [
+        (timedelta(minutes=5), "24 hours"),
+        (timedelta(days=3), "7 days"),
+        (timedelta(days=8), "30 days"),
+        (timedelta(days=100), "30 days"),
+    ],
+)
+def test_the_chart_of_a_young_product_shows_its_whole_life(
+    client: FlaskClient, sessions: Sessions, watched: Json, age: timedelta, words: str
+) -> None:
+    with sessions.begin() as session:
+        session.execute(update(Product).values(created_at=utc_now() - age))
+
+    assert f'aria-label="Lowest price over {words}: ' in get(client, page_of(watched))
 
 
 def test_the_page_says_where_the_price_stands(client: FlaskClient, watched: Json) -> None:

@@ -28,8 +28,8 @@
 
   // As formats.duration of the server.
   function duration(seconds) {
-    for (const [length, unit, least] of [[86400, "d", 2], [3600, "h", 1], [60, "min", 1]])
-      if (seconds >= least * length) return `${Math.floor(seconds / length)}\u00a0${unit}`;
+    for (const [length, unit] of [[86400, "d"], [3600, "h"], [60, "min"]])
+      if (seconds >= 2 * length) return `${Math.floor(seconds / length)}\u00a0${unit}`;
     return `${Math.max(0, Math.floor(seconds))}\u00a0s`;
   }
 
