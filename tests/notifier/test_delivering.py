@@ -5,6 +5,7 @@ import random
 import threading
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import select, update
@@ -297,6 +298,21 @@ def test_quiet_hours_hold_back_and_end_in_one_summary(sessions: Sessions, receiv
     assert at_first == 0
     assert [each.json["data"]["count"] for each in receiver.requests] == [4]
     assert [each.status for each in rows.deliveries(sessions)] == [*["digested"] * 4, "delivered"]
+
+
+def test_a_time_zone_that_is_not_installed_concerns_its_channel_alone(
+    sessions: Sessions, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    lost: dict[str, Any] = {"quiet_from": 0, "quiet_until": 1_439, "time_zone": f"Mars/{uuid4().hex}"}
+    channel_ids = [rows.new_channel(sessions, receiver.address, **each)[0] for each in (lost, {})]
+    rows.new_delivery(sessions, *channel_ids)
+
+    rows.deliver(sessions)
+
+    assert [each.status for each in rows.deliveries(sessions)] == ["delivered", "delivered"]
+    assert [each.message for each in caplog.records].count(
+        "a time zone is not installed: no quiet hours by it"
+    ) == 1
 
 
 @pytest.mark.parametrize(
