@@ -255,6 +255,36 @@ def test_a_rule_that_is_changed_begins_anew(world: World) -> None:
     assert world.looks() == 0, "it was true already when the rule came to ask for it"
 
 
+def test_a_shorter_cooldown_is_obeyed_at_once(world: World) -> None:
+    product = world.product(price=100)
+    world.passes(LONG)
+    rule = world.rule("threshold", product_id=product, price=60)
+    world.passes(LONG)
+    for price in (50, 100, 50):
+        world.price(product, price)
+        world.passes(LONG)
+        world.looks()
+    told = len(world.events())
+    with world.sessions.begin() as session:
+        rules.patch(session, rule, {"cooldown_s": 0}, now=world.now)
+
+    assert (told, world.looks()) == (1, 1)
+
+
+def test_fewer_periods_to_confirm_are_obeyed_at_once(world: World) -> None:
+    product = world.product(price=100)
+    world.passes(LONG)
+    rule = world.rule("threshold", product_id=product, price=60, confirm_periods=1_000)
+    world.passes(LONG)
+    world.price(product, 50)
+    world.passes(LONG)
+    before = world.looks()
+    with world.sessions.begin() as session:
+        rules.patch(session, rule, {"confirm_periods": 2}, now=world.now)
+
+    assert (before, world.looks()) == (0, 1)
+
+
 def test_nothing_is_noted_where_no_rule_is(world: World) -> None:
     rule_less, inactive = world.product(), world.product()
     world.rule("out_of_stock", product_id=inactive, active=False)
