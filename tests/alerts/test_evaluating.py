@@ -13,10 +13,12 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from productator.alerts import evaluating, rules
 from productator.alerts.evaluating import Evaluator
-from productator.catalogue import products
+from productator.catalogue import offers, products
+from productator.domain import OwnOffer
 from productator.models import ChangedProduct, Delivery, Event
 from productator.prices import recording
 from productator.prices.recording import Observation
+from tests import factories
 from tests.alerts.world import PERIOD, SECOND, World
 
 LONG = timedelta(hours=1)
@@ -104,6 +106,47 @@ def test_a_price_counts_as_confirmed_only_when_it_was_seen_again(world: World) -
     world.refreshed(product)
     world.now += PERIOD
     assert world.looks() == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "own", "is_told"),
+    [
+        ("threshold", {"price": 60}, 50, True),
+        ("drop", {"percent": 10}, 50, True),
+        # The stale offers may have become cheaper meanwhile.
+        ("rise", {"percent": 10}, 120, False),
+    ],
+)
+def test_the_fall_of_an_own_offer_is_known_though_refreshes_fail(
+    world: World, kind: str, fields: dict[str, Any], own: int, is_told: bool
+) -> None:
+    product = world.product(price=100)
+    world.passes(LONG)
+    world.rule(kind, product_id=product, **fields)
+    world.passes(LONG)
+    with world.sessions.begin() as session:
+        offers.create(session, product, OwnOffer(own, 1), now=world.now)
+    found = []
+    for _ in range(4):
+        world.now += PERIOD
+        found.append(world.looks())
+
+    assert found[0] == 0, "not confirmed yet"
+    assert sum(found) == int(is_told)
+
+
+def test_a_stale_price_that_an_own_offer_does_not_undercut_is_not_confirmed(world: World) -> None:
+    product = world.product(price=100)
+    world.passes(LONG)
+    world.rule("threshold", product_id=product, price=60)
+    world.passes(LONG)
+    factories.external_offer(world.sessions, product, price=50)
+    world.price(product, 50)
+    with world.sessions.begin() as session:
+        offers.create(session, product, OwnOffer(55, 1), now=world.now)
+    world.now += LONG
+
+    assert world.looks() == 0
 
 
 def test_what_is_true_when_the_rule_is_made_is_no_news(world: World) -> None:
