@@ -50,7 +50,8 @@ def hold(session: Session, channels: Sequence[DueChannel], now: datetime) -> Non
         else:
             waiting = update(Delivery).where(due, ~waits_for_nothing())
             values = {"status": Status.HELD} | _until(session, channel, now)
-        session.connection().execute(waiting.values(values))
+        # The lease of who claimed it has ended.
+        session.connection().execute(waiting.values(values | {"claim_token": None}))
 
 
 def _until(session: Session, channel: DueChannel, now: datetime) -> dict[str, Any]:
@@ -166,7 +167,8 @@ def _not_muted(now: datetime) -> ColumnElement[bool]:
 def _set(session: Session, ids: Sequence[int], status: Status, **values: Any) -> None:
     if ids:
         statement = update(Delivery).where(Delivery.id.in_(ids))
-        session.connection().execute(statement.values({"status": status, "next_try_at": None} | values))
+        given_up = {"status": status, "next_try_at": None, "claim_token": None}
+        session.connection().execute(statement.values(given_up | values))
 
 
 def _told(held: Sequence[_Held]) -> list[dict[str, Any]]:

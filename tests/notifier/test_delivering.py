@@ -247,6 +247,34 @@ def test_what_is_delivered_again_has_its_id(sessions: Sessions, receiver: Receiv
     assert len(set(ids)) == 1
 
 
+@pytest.mark.parametrize("becomes", ["held", "dropped", "digested"])
+def test_what_a_killed_notifier_had_claimed_can_be_delivered_again(
+    sessions: Sessions, receiver: Receiver, becomes: str
+) -> None:
+    channel_id, _ = rows.new_channel(sessions, receiver.address)
+    delivery_id, _ = (rows.new_delivery(sessions, channel_id)[0] for _ in range(2))
+    minute = utc_now().hour * 60 + utc_now().minute
+    quiet = {"quiet_from": minute, "quiet_until": (minute + 60) % 1440, "time_zone": "UTC"}
+    states: dict[str, dict[str, Any]] = {
+        "held": quiet,
+        "dropped": {"disabled_at": utc_now(), "disabled_reason": "Gone."},
+        "digested": {},
+    }
+    is_held = becomes == "digested"
+    with sessions.begin() as session:
+        session.execute(
+            update(Delivery).values(claim_token="killed", status="held" if is_held else "pending")
+        )
+        session.execute(update(Channel).values({"name": "Ops"} | states[becomes]))
+    rows.deliver(sessions)
+    before = rows.deliveries(sessions)[0].status
+    with sessions.begin() as session:
+        session.execute(update(Channel).values(quiet_from=None, disabled_at=None))
+        again = redeliver(session, delivery_id, now=utc_now())
+
+    assert (before, again.status) == (becomes, "pending")
+
+
 def test_a_private_address_is_refused_by_name(sessions: Sessions) -> None:
     channel_id, _ = rows.new_channel(sessions, "http://10.0.0.1/hook")
     rows.new_delivery(sessions, channel_id)
