@@ -18,7 +18,7 @@ from notifier.queue.results import DeliveryOutcome
 from notifier.queue.store import LEASE
 from productator.alerts import channels, rules
 from productator.alerts.channels import ChannelKind
-from productator.alerts.deliveries import pending, redeliver
+from productator.alerts.deliveries import announce, pending, redeliver
 from productator.alerts.sealing import Seal
 from productator.alerts.validation import RuleIn
 from productator.catalogue import products
@@ -302,6 +302,23 @@ def test_more_messages_than_an_hour_may_have_are_told_in_one(sessions: Sessions,
     assert digest.json["type"] == "digest"
     assert digest.json["data"]["count"] == 7
     assert len(digest.json["data"]["events"]) == 7
+
+
+def test_however_many_were_held_one_message_tells_them(sessions: Sessions, receiver: Receiver) -> None:
+    channel_id, _ = rows.new_channel(sessions, receiver.address)
+    with sessions.begin() as session:
+        for number in range(1_100):
+            cause, now = f"held:{number}", utc_now()
+            announce(session, "stock.out", rows.DATA, cause=cause, channel_ids=[channel_id], now=now)
+        session.execute(update(Delivery).values(status="held", last_error=holding.TOO_MANY))
+
+    rows.deliver(sessions)
+
+    (digest,) = receiver.requests
+    assert digest.json["data"]["count"] == 1_100
+    assert 0 < len(digest.json["data"]["events"]) < 100
+    assert len(digest.body) < 20_000
+    assert {each.status for each in rows.deliveries(sessions)} == {"digested", "delivered"}
 
 
 def test_quiet_hours_hold_back_and_end_in_one_summary(sessions: Sessions, receiver: Receiver) -> None:
