@@ -469,6 +469,36 @@ def test_what_is_true_when_a_rule_is_made_is_said_and_is_no_news_at_the_next_cha
     assert world.is_true(rule) is True
 
 
+@pytest.mark.parametrize("about", ["product", "search"])
+@pytest.mark.parametrize(
+    ("kind", "fields", "prices"),
+    [
+        ("threshold", {"price": 900}, (890, 905)),
+        ("drop", {"percent": 10}, (890, 905)),
+        ("rise", {"percent": 10}, (1_110, 1_095)),
+        ("new_low", {}, (890, 895)),
+    ],
+)
+def test_a_rule_that_has_fired_says_whether_it_is_true_now(
+    world: World, kind: str, fields: dict[str, Any], prices: tuple[int, int], about: str
+) -> None:
+    """It stays fired while the price is near the limit. Of a search nobody looks at the other products."""
+    product = world.product("Hand mill", price=1_000)
+    world.passes(timedelta(days=20))
+    which = {"product_id": product} if about == "product" else {"q": "mill"}
+    rule = world.rule(kind, **which, **fields)
+    world.passes(LONG)
+    said = []
+    for price in prices:
+        world.price(product, price)
+        world.passes(LONG)
+        world.looks()
+        said.append(world.is_true(rule))
+
+    assert len(world.events()) == 1
+    assert said == [True, False if about == "product" else None]
+
+
 @pytest.mark.parametrize(("kind", "price"), [("rise", 1_600), ("drop", 1_420)])
 def test_what_was_true_when_a_rule_was_made_is_told_when_it_goes_further(
     world: World, kind: str, price: int
