@@ -6,7 +6,7 @@ from functools import cache
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_validator
 from typing_extensions import TypedDict
 
 from productator.alerts.channels import MESSAGES_AN_HOUR, TOKEN_KINDS, ChannelKind, ChannelRow, NewChannel
@@ -55,6 +55,13 @@ class QuietHoursIn(StrictModel):
         Field(max_length=64, pattern="^[A-Za-z0-9_+/-]+$", examples=["Europe/Prague"]),
         AfterValidator(_known_zone),
     ]
+
+    @field_validator("end")
+    @classmethod
+    def _ends_later(cls, end: str, info: ValidationInfo) -> str:
+        if end == info.data.get("begin"):
+            raise ValueError("must differ from begin: no hour would be quiet")
+        return end
 
     def minutes(self) -> dict[str, Any]:
         return {
