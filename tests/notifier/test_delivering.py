@@ -62,6 +62,43 @@ def test_after_a_rotation_both_secrets_verify(sessions: Sessions, receiver: Rece
         Webhook(secret).verify(request.body, request.headers)
 
 
+@pytest.mark.parametrize("key", [None, "key"])
+def test_after_two_rotations_within_a_day_all_three_secrets_verify(
+    sessions: Sessions, receiver: Receiver, key: str | None
+) -> None:
+    channel_id, first = rows.new_channel(sessions, receiver.address)
+    made = [first]
+    with sessions.begin() as session:
+        for _ in range(2):
+            _, secret = channels.rotate_secret(session, channel_id, Seal(key), now=utc_now())
+            made += [secret]
+        channels.encrypt_secrets(session, Seal(key))
+    rows.new_delivery(sessions, channel_id)
+
+    rows.deliver(sessions, seal=Seal(key))
+
+    (request,) = receiver.requests
+    for each in made:
+        assert each is not None
+        Webhook(each).verify(request.body, request.headers)
+
+
+def test_a_third_rotation_within_a_day_ends_the_oldest_secret(sessions: Sessions, receiver: Receiver) -> None:
+    channel_id, first = rows.new_channel(sessions, receiver.address)
+    with sessions.begin() as session:
+        for _ in range(3):
+            channels.rotate_secret(session, channel_id, Seal("key"), now=utc_now())
+    rows.new_delivery(sessions, channel_id)
+
+    rows.deliver(sessions, seal=Seal("key"))
+
+    (request,) = receiver.requests
+    assert len(request.headers["webhook-signature"].split()) == 3
+    assert first is not None
+    with pytest.raises(WebhookVerificationError):
+        Webhook(first).verify(request.body, request.headers)
+
+
 def test_a_day_after_a_rotation_the_old_secret_verifies_no_more(
     sessions: Sessions, receiver: Receiver
 ) -> None:
