@@ -1,8 +1,11 @@
 """What is due, and the channels that it is for."""
 
+import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import cache
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Select, exists, func, select
 from sqlalchemy.orm import Session
@@ -10,6 +13,8 @@ from sqlalchemy.orm import Session
 from productator.alerts.deliveries import AT_ONCE, TEST, Status
 from productator.alerts.quiet_hours import QuietHours, end_of_quiet
 from productator.models import Channel, Delivery, Event
+
+log = logging.getLogger(__name__)
 
 HOUR = timedelta(hours=1)
 _TYPES = ", ".join(f"'{each}'" for each in AT_ONCE)
@@ -66,9 +71,20 @@ def due_channels(session: Session, now: datetime) -> list[DueChannel]:
 
 
 def quiet_until(begin: int | None, end: int | None, zone: str | None, now: datetime) -> datetime | None:
-    if begin is None or end is None or zone is None:
+    if begin is None or end is None or zone is None or not _is_known(zone):
         return None
     return end_of_quiet(QuietHours(begin, end, zone), now)
+
+
+@cache
+def _is_known(zone: str) -> bool:
+    """Whether this machine has the time zone; says once that it has not."""
+    try:
+        ZoneInfo(zone)
+    except (OSError, ValueError, KeyError):
+        log.warning("a time zone is not installed: no quiet hours by it", extra={"time_zone": zone})
+        return False
+    return True
 
 
 def is_due(now: datetime) -> ColumnElement[bool]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ _DISABLED = "the channel is disabled"
 _ENDED = "it was over before quiet hours were"
 # So many a transaction: it must not last long.
 CHANNELS_AT_A_TIME = 20
-_TOLD_AT_ONCE = 500
+_A_STATEMENT = 500
 # Of the events in a digest: a message stays below 20 KB.
 _MOST_BYTES = 14_000
 
@@ -40,6 +41,30 @@ class _Held(NamedTuple):
     is_over: bool
 
 
+@dataclass
+class _Digest:
+    """What one message tells: all are counted, and as many as have room are told."""
+
+    count: int = 0
+    first: _Held | None = None
+    told: list[dict[str, Any]] = field(default_factory=list)
+    _room: int = _MOST_BYTES
+
+    def add(self, some: Sequence[_Held]) -> None:
+        for each in some:
+            self.first = self.first or each
+            self.count += 1
+            self._room -= len(each.data.encode()) + 100
+            if self._room >= 0:
+                self.told.append(
+                    {
+                        "type": each.event_type,
+                        "timestamp": time_json(each.occurred_at),
+                        "data": json.loads(each.data),
+                    }
+                )
+
+
 def hold(session: Session, channels: Sequence[DueChannel], now: datetime) -> None:
     """Holds back what is due and must wait; drops what a disabled channel would get."""
     for channel in channels:
@@ -50,7 +75,8 @@ def hold(session: Session, channels: Sequence[DueChannel], now: datetime) -> Non
         else:
             waiting = update(Delivery).where(due, ~waits_for_nothing())
             values = {"status": Status.HELD} | _until(session, channel, now)
-        session.connection().execute(waiting.values(values))
+        # The lease of who claimed it has ended.
+        session.connection().execute(waiting.values(values | {"claim_token": None}))
 
 
 def _until(session: Session, channel: DueChannel, now: datetime) -> dict[str, Any]:
@@ -83,38 +109,51 @@ def release(session: Session, channel_id: int, now: datetime) -> None:
 
     Raises IntegrityError if another notifier did so at the same time.
     """
-    held = _held(session, channel_id, now)
     channel = session.get_one(Channel, channel_id)
-    if channel.disabled_at is not None:
-        _set(session, [each.delivery_id for each in held], Status.DROPPED, last_error=_DISABLED)
-        return
     quiet = quiet_until(channel.quiet_from, channel.quiet_until, channel.time_zone, now)
-    if quiet is not None:
-        # The hour with too many messages ended within quiet hours.
-        ids = [each.delivery_id for each in held]
-        _set(session, ids, Status.HELD, last_error=QUIET, next_try_at=quiet)
-        return
-    _set(session, [each.delivery_id for each in held if not each.is_wanted], Status.DROPPED, last_error=None)
+    digest = _Digest()
+    last_id = 0
+    while held := _held(session, channel_id, after=last_id, now=now):
+        last_id = held[-1].delivery_id
+        if channel.disabled_at is not None:
+            _set(session, held, Status.DROPPED, last_error=_DISABLED)
+        elif quiet is not None:
+            # The hour with too many messages ended within quiet hours.
+            _set(session, held, Status.HELD, last_error=QUIET, next_try_at=quiet)
+        else:
+            digest.add(_still_to_tell(session, held))
+    if digest.first is not None:
+        _send(session, channel_id, digest, digest.first, now)
+
+
+def _still_to_tell(session: Session, held: Sequence[_Held]) -> list[_Held]:
+    """Drops the others."""
+    _set(session, [each for each in held if not each.is_wanted], Status.DROPPED, last_error=None)
     over = [each for each in held if each.is_wanted and each.was_quiet and each.is_over]
-    _set(session, [each.delivery_id for each in over], Status.DROPPED, last_error=_ENDED)
+    _set(session, over, Status.DROPPED, last_error=_ENDED)
     for each in over:
         _forget(session, each)
     left = [each for each in held if each.is_wanted and not (each.was_quiet and each.is_over)]
-    if len(left) == 1:
-        _set(session, [left[0].delivery_id], Status.PENDING, last_error=None, next_try_at=now)
-    elif left:
-        _set(session, [each.delivery_id for each in left], Status.DIGESTED, last_error=None)
-        announce(
-            session,
-            DIGEST,
-            {"count": len(left), "events": _told(left)},
-            cause=f"digest:{channel_id}:{left[0].delivery_id}:{microseconds(left[0].next_try_at)}",
-            channel_ids=[channel_id],
-            now=now,
-        )
+    _set(session, left, Status.DIGESTED, last_error=None)
+    return left
 
 
-def _held(session: Session, channel_id: int, now: datetime) -> list[_Held]:
+def _send(session: Session, channel_id: int, digest: _Digest, first: _Held, now: datetime) -> None:
+    if digest.count == 1:
+        _set(session, [first], Status.PENDING, last_error=None, next_try_at=now)
+        return
+    announce(
+        session,
+        DIGEST,
+        {"count": digest.count, "events": digest.told},
+        cause=f"digest:{channel_id}:{first.delivery_id}:{microseconds(first.next_try_at)}",
+        channel_ids=[channel_id],
+        now=now,
+    )
+
+
+def _held(session: Session, channel_id: int, *, after: int, now: datetime) -> list[_Held]:
+    """Some of what has waited long enough, by id."""
     is_wanted = or_(Delivery.rule_id.is_(None), and_(AlertRule.active, _not_muted(now)))
     query = (
         select(
@@ -136,9 +175,14 @@ def _held(session: Session, channel_id: int, now: datetime) -> list[_Held]:
             AlertState,
             and_(AlertState.rule_id == Delivery.rule_id, AlertState.product_id == Event.product_id),
         )
-        .where(Delivery.channel_id == channel_id, Delivery.status == Status.HELD, Delivery.next_try_at <= now)
+        .where(
+            Delivery.channel_id == channel_id,
+            Delivery.id > after,
+            Delivery.status == Status.HELD,
+            Delivery.next_try_at <= now,
+        )
         .order_by(Delivery.id)
-        .limit(_TOLD_AT_ONCE)
+        .limit(_A_STATEMENT)
     )
     rows = session.execute(query.with_for_update(of=Delivery)).all()
     return [_Held._make((*row[:8], *map(bool, row[8:]))) for row in rows]
@@ -163,24 +207,9 @@ def _not_muted(now: datetime) -> ColumnElement[bool]:
     return or_(AlertRule.muted_until.is_(None), AlertRule.muted_until <= now)
 
 
-def _set(session: Session, ids: Sequence[int], status: Status, **values: Any) -> None:
-    if ids:
+def _set(session: Session, held: Sequence[_Held], status: Status, **values: Any) -> None:
+    if held:
+        ids = [each.delivery_id for each in held]
         statement = update(Delivery).where(Delivery.id.in_(ids))
-        session.connection().execute(statement.values({"status": status, "next_try_at": None} | values))
-
-
-def _told(held: Sequence[_Held]) -> list[dict[str, Any]]:
-    """As many events as have room."""
-    told, size = [], 0
-    for each in held:
-        size += len(each.data.encode()) + 100
-        if size > _MOST_BYTES:
-            break
-        told.append(
-            {
-                "type": each.event_type,
-                "timestamp": time_json(each.occurred_at),
-                "data": json.loads(each.data),
-            }
-        )
-    return told
+        given_up = {"status": status, "next_try_at": None, "claim_token": None}
+        session.connection().execute(statement.values(given_up | values))

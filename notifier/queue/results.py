@@ -41,7 +41,7 @@ _DELIVERED = (
         next_try_at=None,
         claim_token=None,
         last_status=bindparam("answer"),
-        last_error=None,
+        last_error=bindparam("note"),
         delivered_at=bindparam("now", type_=UtcDateTime),
     )
 )
@@ -57,6 +57,8 @@ class DeliveryOutcome(NamedTuple):
     retry_after: timedelta | None = None
     # The claim had lapsed before the try began: nothing was sent, and nothing is to be stored.
     is_lapsed: bool = False
+    # Of a success: what went wrong all the same.
+    note: str | None = None
 
 
 def store(
@@ -79,15 +81,16 @@ def store(
 
 
 def _store_successes(session: Session, outcomes: Iterable[DeliveryOutcome], now: datetime) -> int:
-    """Most of them have the same status, and all else is the same: one statement for each status."""
-    by_status: dict[int | None, list[DeliveryClaim]] = defaultdict(list)
+    """Most of them have the same status and no note, and all else is the same: few statements."""
+    alike: dict[tuple[int | None, str | None], list[DeliveryClaim]] = defaultdict(list)
     for outcome in outcomes:
-        by_status[outcome.status].append(outcome.claim)
+        alike[outcome.status, outcome.note].append(outcome.claim)
     stored = 0
-    for status, its in by_status.items():
+    for (status, note), its in alike.items():
         statement = _DELIVERED.where(Delivery.claim_token.in_({each.token for each in its}))
         ids = sorted(each.delivery_id for each in its)
-        result = session.connection().execute(statement, {"ids": ids, "answer": status, "now": now})
+        values = {"ids": ids, "answer": status, "note": note, "now": now}
+        result = session.connection().execute(statement, values)
         stored += result.rowcount
     return stored
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from notifier.queue.claims import DeliveryClaim
 from notifier.sending.signing import signed_headers
 from notifier.sending.wording import Wording, wording
-from productator.alerts.channels import ChannelKind
+from productator.alerts.channels import ChannelKind, old_secrets
 from productator.alerts.sealing import Seal
 from productator.domain import time_json
 
@@ -41,8 +41,7 @@ def payload(claim: DeliveryClaim) -> bytes:
 def _webhook(claim: DeliveryClaim, seal: Seal, now: datetime) -> HttpRequest:
     channel, body = claim.channel, payload(claim)
     stored = [channel.secret] if channel.secret else []
-    if channel.old_secret and channel.old_secret_until and channel.old_secret_until > now:
-        stored.append(channel.old_secret)
+    stored += old_secrets(channel.old_secret, channel.old_secret_until, now)
     secrets = [seal.open(each) for each in stored]
     headers = signed_headers(claim.message_id, body, secrets=secrets, now=now)
     return HttpRequest(channel.address, _JSON | headers, body)

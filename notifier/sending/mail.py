@@ -71,13 +71,22 @@ class MailSender:
             return DeliveryOutcome(claim, "SMTP_HOST is not set")
         try:
             mute_url = None if claim.rule_id is None else self._mute_link(claim.rule_id)
-            send(self._server, mail_of(claim, sender=self._server.sender, mute_url=mute_url), self._allowed)
+            mail = mail_of(claim, sender=self._server.sender, mute_url=mute_url)
+            refused = send(self._server, mail, self._allowed)
         except MailFailure as error:
             return DeliveryOutcome(claim, str(error))
         except Exception as error:
             log.exception("a mail could not be made", extra={"delivery_id": claim.delivery_id})
             return DeliveryOutcome(claim, f"making the mail failed: {type(error).__name__}")
-        return DeliveryOutcome(claim, None)
+        if not refused:
+            return DeliveryOutcome(claim, None)
+        # It is not sent again: the others would get it twice.
+        places = {"delivery_id": claim.delivery_id, "channel_id": claim.channel.id, "refused": refused}
+        log.warning("the mail server refused some of a mail's recipients", extra=places)
+        recipients = len(claim.channel.address.split(","))
+        return DeliveryOutcome(
+            claim, None, note=f"the mail server refused {refused} of {recipients} recipients"
+        )
 
 
 def mail_of(claim: DeliveryClaim, *, sender: str, mute_url: str | None) -> EmailMessage:

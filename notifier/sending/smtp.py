@@ -33,8 +33,8 @@ class MailFailure(Exception):
     """Says what failed without the server's words, which may hold anything."""
 
 
-def send(server: MailServer, mail: EmailMessage, allowed: Collection[Network]) -> None:
-    """Raises MailFailure."""
+def send(server: MailServer, mail: EmailMessage, allowed: Collection[Network]) -> int:
+    """Returns how many of several recipients were refused; raises MailFailure if all were."""
     try:
         with _CheckedSmtp(server, allowed) as smtp:
             smtp.ehlo()
@@ -43,7 +43,7 @@ def send(server: MailServer, mail: EmailMessage, allowed: Collection[Network]) -
             if server.user is not None:
                 _log_in(smtp, server.user, server.password or "")
             # Raises if every recipient was refused.
-            smtp.send_message(mail)
+            return len(smtp.send_message(mail))
     except (OSError, smtplib.SMTPException) as error:
         raise MailFailure(_reason(error)) from error
 

@@ -24,6 +24,8 @@ from productator.prices.segments import microseconds
 MESSAGES_AN_HOUR = 20
 # After a rotation, messages are signed with the old secret, too, for so long.
 BOTH_SECRETS_FOR = timedelta(hours=24)
+# As many sign beside the new one if several rotations follow each other.
+_OLD_SECRETS = 2
 _SECRET_BYTES = 24
 
 
@@ -170,15 +172,24 @@ def remove(session: Session, channel_id: int, *, expected: Expected = ANY_VERSIO
 
 
 def rotate_secret(session: Session, channel_id: int, seal: Seal, *, now: datetime) -> tuple[ChannelRow, str]:
-    """Gives a webhook a new secret, which is returned this once; the old one signs for another day."""
+    """Gives a webhook a new secret, which is returned this once; the old ones sign for another day."""
     channel = stored(session, channel_id)
     if channel.kind != ChannelKind.WEBHOOK:
         raise ChannelSignsNothing(channel_id)
     secret = _new_secret()
-    channel.old_secret, channel.old_secret_until = channel.secret, now + BOTH_SECRETS_FOR
+    # Perhaps no receiver has the secret of a rotation that was a moment ago: the one before it signs on, too.
+    valid = [channel.secret] if channel.secret else []
+    valid += old_secrets(channel.old_secret, channel.old_secret_until, now)
+    channel.old_secret = " ".join(valid[:_OLD_SECRETS]) or None
+    channel.old_secret_until = now + BOTH_SECRETS_FOR
     channel.secret, channel.updated_at = seal.close(secret), now
     session.flush()
     return _row(channel), secret
+
+
+def old_secrets(stored: str | None, until: datetime | None, now: datetime) -> list[str]:
+    """Those that sign beside the new one, as they are stored; the newest first."""
+    return stored.split() if stored and until and until > now else []
 
 
 def encrypt_secrets(session: Session, seal: Seal) -> int:
@@ -187,7 +198,7 @@ def encrypt_secrets(session: Session, seal: Seal) -> int:
     found = session.scalars(query.order_by(Channel.id).with_for_update()).all()
     for channel in found:
         channel.secret, channel.old_secret = (
-            None if each is None else seal.close(seal.open(each))
+            None if each is None else " ".join(seal.close(seal.open(one)) for one in each.split())
             for each in (channel.secret, channel.old_secret)
         )
     return len(found)

@@ -11,7 +11,7 @@ from itertools import groupby, pairwise
 from operator import attrgetter
 from typing import NamedTuple, cast
 
-from sqlalchemy import Connection, Table, and_, func, or_, select
+from sqlalchemy import Connection, Table, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from productator.alerts import events, rules
@@ -21,7 +21,7 @@ from productator.alerts.past import held_since, past_lowest
 from productator.alerts.states import FIELDS, state_of, values_of
 from productator.catalogue import search
 from productator.database.bulk import insert_rows, update_each
-from productator.models import AlertRule, AlertState, PricePoint, Product, Refresh
+from productator.models import AlertRule, AlertState, Offer, PricePoint, Product, Refresh
 from productator.prices import records
 from productator.prices.segments import TimeRange, microseconds, time_of
 
@@ -40,7 +40,13 @@ class Known:
     name: str
     first: int
     until: int
+    # Until when the price is known not to be above the last one: an own offer has it, and own offers are
+    # known at any time. External ones can only be cheaper.
+    not_above_until: int
     edited_at: int
+
+    def until_for(self, kind: str) -> int:
+        return self.until if kind == Kind.RISE else self.not_above_until
 
 
 class _Record(NamedTuple):
@@ -91,7 +97,7 @@ def evaluate(
     states = _states(session, all_rules, product_ids)
     tasks = [
         _Task(rule, known, row, _begins(rule, row, known, period))
-        for known in _known(session, product_ids, now)
+        for known in _known(session, product_ids, period, now)
         for rule in all_rules
         if _is_about(rule, known)
         for row in [states.get((rule.id, known.product_id))]
@@ -140,7 +146,7 @@ def _states(
     return {(each.rule_id, each.product_id): each for each in session.scalars(locking)}
 
 
-def _known(session: Session, product_ids: Collection[int], now: datetime) -> list[Known]:
+def _known(session: Session, product_ids: Collection[int], period: timedelta, now: datetime) -> list[Known]:
     """Without products that are gone, or of which nothing was ever recorded."""
     rows = session.execute(
         select(
@@ -156,7 +162,9 @@ def _known(session: Session, product_ids: Collection[int], now: datetime) -> lis
         .where(Product.id.in_(product_ids))
         .group_by(Product.id, Product.name, Product.updated_at, Refresh.refreshed_at)
         .order_by(Product.id)
-    )
+    ).all()
+    unseen = [row.id for row in rows if row.refreshed_at is not None and row.refreshed_at < now - period]
+    by_own_offers = _cheapest_by_own_offers(session, unseen) if unseen else ()
     # A product that was never refreshed has own offers only, and these are known at any time.
     return [
         Known(
@@ -164,10 +172,20 @@ def _known(session: Session, product_ids: Collection[int], now: datetime) -> lis
             row.name,
             microseconds(row.first),
             until=microseconds(max(row.refreshed_at or now, row.last)),
+            not_above_until=microseconds(
+                max(now if row.id in by_own_offers else row.refreshed_at or now, row.last)
+            ),
             edited_at=microseconds(row.updated_at),
         )
         for row in rows
     ]
+
+
+def _cheapest_by_own_offers(session: Session, product_ids: Collection[int]) -> set[int]:
+    """The products whose lowest price in stock is that of an own offer."""
+    own = func.min(case((Offer.remote_id.is_(None), Offer.price)))
+    query = select(Offer.product_id).where(Offer.product_id.in_(product_ids), Offer.items_in_stock > 0)
+    return set(session.scalars(query.group_by(Offer.product_id).having(own == func.min(Offer.price))))
 
 
 def _is_about(rule: AlertRule, known: Known) -> bool:
@@ -225,7 +243,9 @@ def _bring_up_to_date(
     firings: list[Firing] = []
     seen_at = task.begins
     price_before: int | None = None
-    for segment in _segments(connection, known, task.begins, recent.get(known.product_id, ())):
+    until = known.until_for(rule.kind)
+    records_since = recent.get(known.product_id, ())
+    for segment in _segments(connection, known.product_id, task.begins, until, records_since):
         seen = Observed(segment.start, segment.end, segment.price)
         if terms.kind in PAST_KINDS and _may_be_news(terms, segment.price, price_before):
             # At first sight, the price is compared with what was before it, not with itself.
@@ -246,20 +266,20 @@ def _bring_up_to_date(
 
 
 def _segments(
-    connection: Connection, known: Known, begins: int, recent: Sequence[_Record]
+    connection: Connection, product_id: int, begins: int, until: int, recent: Sequence[_Record]
 ) -> Iterator[_Segment]:
     """What holds from `begins` on; the first one is the one that was looked at last, with its time cut."""
-    first, until = time_of(begins), time_of(known.until)
-    rows = [each for each in recent if first <= each.starts_at <= until]
+    first, last = time_of(begins), time_of(until)
+    rows = [each for each in recent if first <= each.starts_at <= last]
     if rows and rows[0].starts_at == first and not any(row.resolution_s for row in rows):
         # Nearly always: a few records since the one that was looked at last.
         starts = [microseconds(row.starts_at) for row in rows]
-        for row, (start_, end) in zip(rows, pairwise([*starts, known.until]), strict=True):
+        for row, (start_, end) in zip(rows, pairwise([*starts, until]), strict=True):
             yield _Segment(start_, end, row.lowest_price)
         return
     # The last record may begin at the very end of what is known.
-    within = TimeRange(begins, known.until + 1)
-    for found in records.lowest_prices(connection, known.product_id, within):
+    within = TimeRange(begins, until + 1)
+    for found in records.lowest_prices(connection, product_id, within):
         yield _Segment(
             found.start, found.end - (found.end == within.end), found.lowest if found.in_stock else None
         )

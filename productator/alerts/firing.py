@@ -5,8 +5,9 @@ stays fired until the price has moved away again far enough (it is armed again),
 that was told (it fires again). Between two firings lies the cooldown. Times are microseconds since 1970.
 """
 
-import math
+from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from productator.prices.segments import SECOND
@@ -165,9 +166,10 @@ def _is_away(terms: Terms, state: State, seen: Observed) -> bool:
     """Whether the price has left the limit so far that the rule is armed again."""
     if seen.price is None or state.limit is None:
         return False
+    part, whole = _share(terms.rearm_percent)
     if _rises(terms):
-        return seen.price * 100 < state.limit * (100 - terms.rearm_percent)
-    return seen.price * 100 > state.limit * (100 + terms.rearm_percent)
+        return seen.price * whole < state.limit * (whole - part)
+    return seen.price * whole > state.limit * (whole + part)
 
 
 def _limit(terms: Terms, state: State, seen: Observed) -> int | None:
@@ -177,13 +179,20 @@ def _limit(terms: Terms, state: State, seen: Observed) -> int | None:
     past = seen.past_lowest
     if past is None:
         return None
-    if terms.kind is Kind.DROP:
-        # Where the past is 0, the price has to move all the same.
-        return min(past - 1, math.floor(past * (100 - terms.percent) / 100))
-    if terms.kind is Kind.RISE:
-        return max(past + 1, math.ceil(past * (100 + terms.percent) / 100))
+    if terms.kind in {Kind.DROP, Kind.RISE}:
+        part, whole = _share(terms.percent)
+        # Whole prices. Where the past is 0, the price has to move all the same.
+        if _rises(terms):
+            return max(past + 1, -(-past * (whole + part) // whole))
+        return min(past - 1, past * (whole - part) // whole)
     told = _further(terms, state.told_price)
     return past - 1 if told is None else min(past - 1, told)
+
+
+@lru_cache(maxsize=1_000)
+def _share(percent: float) -> tuple[int, int]:
+    """Exactly so many percent, as people write them, as a part of a whole: 28.3 is (283, 1000)."""
+    return (Decimal(repr(percent)) / 100).as_integer_ratio()
 
 
 def _further(terms: Terms, told: int | None) -> int | None:

@@ -21,11 +21,13 @@ def is_valid(rule_id: int, signature: str, key: str) -> bool:
 
 
 def mute(session: Session, rule_id: int, *, now: datetime) -> bool:
-    """Whether there is such a rule."""
+    """Mutes it for a week, unless it is muted for longer. Whether there is such a rule."""
     rule = session.get(AlertRule, rule_id, with_for_update=True)
     if rule is None:
         return False
-    rule.muted_until, rule.updated_at = now + MUTED_FOR, now
+    until = now + MUTED_FOR
+    if rule.muted_until is None or rule.muted_until < until:
+        rule.muted_until, rule.updated_at = until, now
     session.flush()
     return True
 

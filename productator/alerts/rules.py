@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Connection, Table, delete, insert, select
+from sqlalchemy import Connection, Table, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from productator.alerts.firing import PRICE_KINDS, Kind, Terms
@@ -20,7 +20,10 @@ from productator.prices.segments import SECOND
 KINDS_OF_PRICES = sorted(PRICE_KINDS | {Kind.BACK_IN_STOCK, Kind.OUT_OF_STOCK})
 # A rule that asks for something else begins anew.
 _TERMS = frozenset({"kind", "product_id", "q", "price", "percent", "days", "rearm_percent"})
+# When a pending rule fires depends on these.
+_DELAYS = frozenset({"cooldown_s", "confirm_periods"})
 _RULES = cast("Table", AlertRule.__table__)
+_STATES = cast("Table", AlertState.__table__)
 _RULE_CHANNELS = cast("Table", RuleChannel.__table__)
 
 
@@ -142,6 +145,8 @@ def _change(session: Session, rule: AlertRule, new: RuleIn, *, now: datetime) ->
     if begins_anew:
         session.execute(delete(AlertState).where(AlertState.rule_id == rule.id))
         columns["counts_from"] = now
+    elif changed & _DELAYS:
+        _look_again(session, rule.id, now=now)
     has_channels = channels_of(session.connection(), [rule.id]).get(rule.id, [])
     if sorted(set(new.channel_ids)) != has_channels:
         _set_channels(session, rule.id, new.channel_ids)
@@ -175,6 +180,16 @@ def _set_channels(session: Session, rule_id: int, channel_ids: Sequence[int]) ->
     rows = [{"rule_id": rule_id, "channel_id": channel_id} for channel_id in sorted(set(channel_ids))]
     if rows:
         session.execute(insert(_RULE_CHANNELS), rows)
+
+
+def _look_again(session: Session, rule_id: int, *, now: datetime) -> None:
+    """At the products for which the rule is pending: perhaps it has waited long enough."""
+    pending = (
+        _STATES.c.rule_id == rule_id,
+        _STATES.c.product_id.is_not(None),
+        _STATES.c.pending_since.is_not(None),
+    )
+    session.execute(update(_STATES).where(*pending).values(check_at=now))
 
 
 def _watch(session: Session, rule: AlertRule, *, now: datetime) -> None:

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Connection, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from productator.alerts import events, rules, sentences
 from productator.alerts.events import Subject
-from productator.alerts.firing import PAST_KINDS, Firing, Kind, Observed, start
+from productator.alerts.firing import PAST_KINDS, PRICE_KINDS, Firing, Kind, Observed, start
 from productator.alerts.past import held_since, past_lowest
 from productator.alerts.rules import RuleRow
 from productator.domain import utc_now
@@ -182,13 +182,28 @@ def _products(connection: Connection, ids: Iterable[int]) -> dict[int, _ProductN
 def _states(connection: Connection, rule_ids: Sequence[int]) -> dict[int, _StateNow]:
     """How each rule does, for any product."""
     fired = func.max(case((AlertState.is_fired, 1), else_=0))
-    pending = func.count(AlertState.pending_since)
+    is_so = or_(AlertState.is_fired, AlertState.pending_since.is_not(None))
+    holds = func.max(case((and_(is_so, _is_still_reached()), 1), else_=0))
     # Of other rules, the state of no product notes when the service was down.
     has_told = or_(AlertState.product_id.is_not(None), AlertRule.kind == Kind.SERVICE)
     told_at = func.max(case((has_told, AlertState.told_at)))
-    query = select(AlertState.rule_id, fired, pending, told_at).join(AlertRule)
+    query = select(AlertState.rule_id, fired, holds, told_at).join(AlertRule)
+    query = query.outerjoin(ProductPrice, ProductPrice.product_id == AlertState.product_id)
     rows = connection.execute(query.where(AlertState.rule_id.in_(rule_ids)).group_by(AlertState.rule_id))
     return {
-        rule_id: _StateNow(bool(is_fired), bool(is_fired or waiting), told)
-        for rule_id, is_fired, waiting, told in rows
+        rule_id: _StateNow(bool(is_fired), bool(holds_of_any), told)
+        for rule_id, is_fired, holds_of_any, told in rows
     }
+
+
+def _is_still_reached() -> ColumnElement[bool]:
+    """A rule about prices stays fired until the price is some percent away: its condition may be over."""
+    price, limit = ProductPrice.lowest_price, AlertState.price_limit
+    # Without a row the price is not known yet.
+    is_elsewhere = or_(AlertRule.kind.not_in(PRICE_KINDS), ProductPrice.product_id.is_(None))
+    is_fall = and_(AlertRule.kind != Kind.RISE, price <= limit)
+    # Dearer than the low that was told is no new low.
+    is_low = or_(
+        AlertRule.kind != Kind.NEW_LOW, AlertState.is_fired.is_(False), price <= AlertState.told_price
+    )
+    return or_(is_elsewhere, and_(AlertRule.kind == Kind.RISE, price >= limit), and_(is_fall, is_low))

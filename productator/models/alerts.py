@@ -29,7 +29,7 @@ class Channel(Base):
     address: Mapped[str] = mapped_column(String(ADDRESS_LENGTH))
     # The key of a webhook's signatures, or the token of a service. Encrypted if there is a key for it.
     secret: Mapped[str | None] = mapped_column(exact_text(500))
-    # After a rotation both keys sign until then.
+    # After a rotation it signs, too, until then. After several within a day: two keys with a space between.
     old_secret: Mapped[str | None] = mapped_column(exact_text(500))
     old_secret_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # Null: it delivers.

@@ -1,12 +1,10 @@
 """Forms that make, change, mute and delete alert rules, and tell at once what is true already."""
 
-from datetime import timedelta
 from http import HTTPStatus
 
 from flask import Response, current_app, request
 
-from productator.alerts import channels, rules, truth
-from productator.alerts.mute_links import MUTED_FOR
+from productator.alerts import channels, mute_links, rules, truth
 from productator.alerts.rules import RuleRow
 from productator.alerts.truth import ShownRule
 from productator.catalogue import overview
@@ -99,14 +97,16 @@ def delete(rule_id: int) -> Response:
 
 @alert_rule_forms.post("/alerts/<id:rule_id>/mute")
 def mute(rule_id: int) -> Response:
-    """Mutes the rule for the days of the form; for none, it is muted no longer."""
+    """Mutes the rule for a week or longer, or unmutes it."""
     require_writer()
-    now = utc_now()
-    days = MUTED_FOR.days if request.form.get("mute") else 0
+    is_wanted = bool(request.form.get("mute"))
     with transaction() as session:
-        until = now + timedelta(days=days) if days else None
-        rule = rules.mute(session, rule_id, until=until, now=now)
-    return _see(rule, "muted" if days else "unmuted")
+        if is_wanted:
+            mute_links.mute(session, rule_id, now=utc_now())
+            rule = rules.get(session.connection(), rule_id)
+        else:
+            rule = rules.mute(session, rule_id, until=None, now=utc_now())
+    return _see(rule, "muted" if is_wanted else "unmuted")
 
 
 @alert_rule_forms.post("/alerts/<id:rule_id>/tell")

@@ -13,10 +13,12 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from productator.alerts import evaluating, rules
 from productator.alerts.evaluating import Evaluator
-from productator.catalogue import products
+from productator.catalogue import offers, products
+from productator.domain import OwnOffer
 from productator.models import ChangedProduct, Delivery, Event
 from productator.prices import recording
 from productator.prices.recording import Observation
+from tests import factories
 from tests.alerts.world import PERIOD, SECOND, World
 
 LONG = timedelta(hours=1)
@@ -104,6 +106,47 @@ def test_a_price_counts_as_confirmed_only_when_it_was_seen_again(world: World) -
     world.refreshed(product)
     world.now += PERIOD
     assert world.looks() == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "own", "is_told"),
+    [
+        ("threshold", {"price": 60}, 50, True),
+        ("drop", {"percent": 10}, 50, True),
+        # The stale offers may have become cheaper meanwhile.
+        ("rise", {"percent": 10}, 120, False),
+    ],
+)
+def test_the_fall_of_an_own_offer_is_known_though_refreshes_fail(
+    world: World, kind: str, fields: dict[str, Any], own: int, is_told: bool
+) -> None:
+    product = world.product(price=100)
+    world.passes(LONG)
+    world.rule(kind, product_id=product, **fields)
+    world.passes(LONG)
+    with world.sessions.begin() as session:
+        offers.create(session, product, OwnOffer(own, 1), now=world.now)
+    found = []
+    for _ in range(4):
+        world.now += PERIOD
+        found.append(world.looks())
+
+    assert found[0] == 0, "not confirmed yet"
+    assert sum(found) == int(is_told)
+
+
+def test_a_stale_price_that_an_own_offer_does_not_undercut_is_not_confirmed(world: World) -> None:
+    product = world.product(price=100)
+    world.passes(LONG)
+    world.rule("threshold", product_id=product, price=60)
+    world.passes(LONG)
+    factories.external_offer(world.sessions, product, price=50)
+    world.price(product, 50)
+    with world.sessions.begin() as session:
+        offers.create(session, product, OwnOffer(55, 1), now=world.now)
+    world.now += LONG
+
+    assert world.looks() == 0
 
 
 def test_what_is_true_when_the_rule_is_made_is_no_news(world: World) -> None:
@@ -255,6 +298,36 @@ def test_a_rule_that_is_changed_begins_anew(world: World) -> None:
     assert world.looks() == 0, "it was true already when the rule came to ask for it"
 
 
+def test_a_shorter_cooldown_is_obeyed_at_once(world: World) -> None:
+    product = world.product(price=100)
+    world.passes(LONG)
+    rule = world.rule("threshold", product_id=product, price=60)
+    world.passes(LONG)
+    for price in (50, 100, 50):
+        world.price(product, price)
+        world.passes(LONG)
+        world.looks()
+    told = len(world.events())
+    with world.sessions.begin() as session:
+        rules.patch(session, rule, {"cooldown_s": 0}, now=world.now)
+
+    assert (told, world.looks()) == (1, 1)
+
+
+def test_fewer_periods_to_confirm_are_obeyed_at_once(world: World) -> None:
+    product = world.product(price=100)
+    world.passes(LONG)
+    rule = world.rule("threshold", product_id=product, price=60, confirm_periods=1_000)
+    world.passes(LONG)
+    world.price(product, 50)
+    world.passes(LONG)
+    before = world.looks()
+    with world.sessions.begin() as session:
+        rules.patch(session, rule, {"confirm_periods": 2}, now=world.now)
+
+    assert (before, world.looks()) == (0, 1)
+
+
 def test_nothing_is_noted_where_no_rule_is(world: World) -> None:
     rule_less, inactive = world.product(), world.product()
     world.rule("out_of_stock", product_id=inactive, active=False)
@@ -394,6 +467,36 @@ def test_what_is_true_when_a_rule_is_made_is_said_and_is_no_news_at_the_next_cha
     assert said is True
     assert world.looks() == 0
     assert world.is_true(rule) is True
+
+
+@pytest.mark.parametrize("about", ["product", "search"])
+@pytest.mark.parametrize(
+    ("kind", "fields", "prices"),
+    [
+        ("threshold", {"price": 900}, (890, 905)),
+        ("drop", {"percent": 10}, (890, 905)),
+        ("rise", {"percent": 10}, (1_110, 1_095)),
+        ("new_low", {}, (890, 895)),
+    ],
+)
+def test_a_rule_that_has_fired_says_whether_it_is_true_now(
+    world: World, kind: str, fields: dict[str, Any], prices: tuple[int, int], about: str
+) -> None:
+    """It stays fired while the price is near the limit. Of a search nobody looks at the other products."""
+    product = world.product("Hand mill", price=1_000)
+    world.passes(timedelta(days=20))
+    which = {"product_id": product} if about == "product" else {"q": "mill"}
+    rule = world.rule(kind, **which, **fields)
+    world.passes(LONG)
+    said = []
+    for price in prices:
+        world.price(product, price)
+        world.passes(LONG)
+        world.looks()
+        said.append(world.is_true(rule))
+
+    assert len(world.events()) == 1
+    assert said == [True, False if about == "product" else None]
 
 
 @pytest.mark.parametrize(("kind", "price"), [("rise", 1_600), ("drop", 1_420)])

@@ -60,6 +60,16 @@ def test_the_button_mutes_the_rule(client: FlaskClient, sessions: Sessions, rule
     assert _muted(sessions, rule_id)
 
 
+def test_a_longer_mute_stays(client: FlaskClient, sessions: Sessions, rule_id: int, path: str) -> None:
+    later = utc_now() + 4 * MUTED_FOR
+    with sessions.begin() as session:
+        session.get_one(AlertRule, rule_id).muted_until = later
+
+    assert client.post(path).status_code == 200
+    with sessions() as session:
+        assert session.get_one(AlertRule, rule_id).muted_until == later
+
+
 def test_an_address_that_was_guessed_leads_nowhere(
     client: FlaskClient, sessions: Sessions, rule_id: int, path: str
 ) -> None:

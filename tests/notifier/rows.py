@@ -90,6 +90,7 @@ def new_worker(
     mail_server: MailServer | None = None,
     timeout_s: float = 5.0,
     public_url: str | None = None,
+    seal: Seal | None = None,
 ) -> DeliveryWorker:
     def mute_link(rule_id: int) -> str:
         return f"https://shop.example/mute/{rule_id}"
@@ -100,7 +101,7 @@ def new_worker(
         store=Store(sessions, random.Random(1)),
         http=http,
         mail=MailSender(mail_server, allowed=LOOPBACK, mute_link=mute_link, wake=http.wake),
-        seal=Seal(None),
+        seal=seal or Seal(None),
         metrics=NotifierMetrics(CollectorRegistry()),
         public_url=public_url,
     )

@@ -5,6 +5,7 @@ import random
 import threading
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import select, update
@@ -17,7 +18,7 @@ from notifier.queue.results import DeliveryOutcome
 from notifier.queue.store import LEASE
 from productator.alerts import channels, rules
 from productator.alerts.channels import ChannelKind
-from productator.alerts.deliveries import pending, redeliver
+from productator.alerts.deliveries import announce, pending, redeliver
 from productator.alerts.sealing import Seal
 from productator.alerts.validation import RuleIn
 from productator.catalogue import products
@@ -59,6 +60,43 @@ def test_after_a_rotation_both_secrets_verify(sessions: Sessions, receiver: Rece
     assert old is not None
     for secret in (old, new):
         Webhook(secret).verify(request.body, request.headers)
+
+
+@pytest.mark.parametrize("key", [None, "key"])
+def test_after_two_rotations_within_a_day_all_three_secrets_verify(
+    sessions: Sessions, receiver: Receiver, key: str | None
+) -> None:
+    channel_id, first = rows.new_channel(sessions, receiver.address)
+    made = [first]
+    with sessions.begin() as session:
+        for _ in range(2):
+            _, secret = channels.rotate_secret(session, channel_id, Seal(key), now=utc_now())
+            made += [secret]
+        channels.encrypt_secrets(session, Seal(key))
+    rows.new_delivery(sessions, channel_id)
+
+    rows.deliver(sessions, seal=Seal(key))
+
+    (request,) = receiver.requests
+    for each in made:
+        assert each is not None
+        Webhook(each).verify(request.body, request.headers)
+
+
+def test_a_third_rotation_within_a_day_ends_the_oldest_secret(sessions: Sessions, receiver: Receiver) -> None:
+    channel_id, first = rows.new_channel(sessions, receiver.address)
+    with sessions.begin() as session:
+        for _ in range(3):
+            channels.rotate_secret(session, channel_id, Seal("key"), now=utc_now())
+    rows.new_delivery(sessions, channel_id)
+
+    rows.deliver(sessions, seal=Seal("key"))
+
+    (request,) = receiver.requests
+    assert len(request.headers["webhook-signature"].split()) == 3
+    assert first is not None
+    with pytest.raises(WebhookVerificationError):
+        Webhook(first).verify(request.body, request.headers)
 
 
 def test_a_day_after_a_rotation_the_old_secret_verifies_no_more(
@@ -246,6 +284,34 @@ def test_what_is_delivered_again_has_its_id(sessions: Sessions, receiver: Receiv
     assert len(set(ids)) == 1
 
 
+@pytest.mark.parametrize("becomes", ["held", "dropped", "digested"])
+def test_what_a_killed_notifier_had_claimed_can_be_delivered_again(
+    sessions: Sessions, receiver: Receiver, becomes: str
+) -> None:
+    channel_id, _ = rows.new_channel(sessions, receiver.address)
+    delivery_id, _ = (rows.new_delivery(sessions, channel_id)[0] for _ in range(2))
+    minute = utc_now().hour * 60 + utc_now().minute
+    quiet = {"quiet_from": minute, "quiet_until": (minute + 60) % 1440, "time_zone": "UTC"}
+    states: dict[str, dict[str, Any]] = {
+        "held": quiet,
+        "dropped": {"disabled_at": utc_now(), "disabled_reason": "Gone."},
+        "digested": {},
+    }
+    is_held = becomes == "digested"
+    with sessions.begin() as session:
+        session.execute(
+            update(Delivery).values(claim_token="killed", status="held" if is_held else "pending")
+        )
+        session.execute(update(Channel).values({"name": "Ops"} | states[becomes]))
+    rows.deliver(sessions)
+    before = rows.deliveries(sessions)[0].status
+    with sessions.begin() as session:
+        session.execute(update(Channel).values(quiet_from=None, disabled_at=None))
+        again = redeliver(session, delivery_id, now=utc_now())
+
+    assert (before, again.status) == (becomes, "pending")
+
+
 def test_a_private_address_is_refused_by_name(sessions: Sessions) -> None:
     channel_id, _ = rows.new_channel(sessions, "http://10.0.0.1/hook")
     rows.new_delivery(sessions, channel_id)
@@ -275,6 +341,23 @@ def test_more_messages_than_an_hour_may_have_are_told_in_one(sessions: Sessions,
     assert len(digest.json["data"]["events"]) == 7
 
 
+def test_however_many_were_held_one_message_tells_them(sessions: Sessions, receiver: Receiver) -> None:
+    channel_id, _ = rows.new_channel(sessions, receiver.address)
+    with sessions.begin() as session:
+        for number in range(1_100):
+            cause, now = f"held:{number}", utc_now()
+            announce(session, "stock.out", rows.DATA, cause=cause, channel_ids=[channel_id], now=now)
+        session.execute(update(Delivery).values(status="held", last_error=holding.TOO_MANY))
+
+    rows.deliver(sessions)
+
+    (digest,) = receiver.requests
+    assert digest.json["data"]["count"] == 1_100
+    assert 0 < len(digest.json["data"]["events"]) < 100
+    assert len(digest.body) < 20_000
+    assert {each.status for each in rows.deliveries(sessions)} == {"digested", "delivered"}
+
+
 def test_quiet_hours_hold_back_and_end_in_one_summary(sessions: Sessions, receiver: Receiver) -> None:
     now = utc_now()
     minute = now.hour * 60 + now.minute
@@ -297,6 +380,21 @@ def test_quiet_hours_hold_back_and_end_in_one_summary(sessions: Sessions, receiv
     assert at_first == 0
     assert [each.json["data"]["count"] for each in receiver.requests] == [4]
     assert [each.status for each in rows.deliveries(sessions)] == [*["digested"] * 4, "delivered"]
+
+
+def test_a_time_zone_that_is_not_installed_concerns_its_channel_alone(
+    sessions: Sessions, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    lost: dict[str, Any] = {"quiet_from": 0, "quiet_until": 1_439, "time_zone": f"Mars/{uuid4().hex}"}
+    channel_ids = [rows.new_channel(sessions, receiver.address, **each)[0] for each in (lost, {})]
+    rows.new_delivery(sessions, *channel_ids)
+
+    rows.deliver(sessions)
+
+    assert [each.status for each in rows.deliveries(sessions)] == ["delivered", "delivered"]
+    assert [each.message for each in caplog.records].count(
+        "a time zone is not installed: no quiet hours by it"
+    ) == 1
 
 
 @pytest.mark.parametrize(

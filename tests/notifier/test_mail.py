@@ -34,6 +34,15 @@ class Inbox:
     answer: str = "250 OK"
     recipients: list[str] = field(default_factory=list)
     mails: list[EmailMessage] = field(default_factory=list)
+    refused: str | None = None
+
+    async def handle_RCPT(  # noqa: N802
+        self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any
+    ) -> str:
+        if address == self.refused:
+            return "550 no such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802
         self.recipients += envelope.rcpt_tos
@@ -102,6 +111,23 @@ def test_a_mail_goes_to_every_address_as_text_and_html_with_a_link_that_mutes(
     # RFC 8058.
     assert mail["List-Unsubscribe"] == "<https://shop.example/mute/7>"
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
+def test_a_recipient_that_is_refused_is_told_of_though_others_get_the_mail(
+    sessions: Sessions, inbox: Inbox, mail_server: MailServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    inbox.refused = "gone@y.example"
+    channel_id, _ = rows.new_channel(sessions, "a@x.example,gone@y.example", ChannelKind.EMAIL)
+    rows.new_delivery(sessions, channel_id)
+
+    rows.deliver(sessions, mail_server=mail_server)
+
+    assert inbox.recipients == ["a@x.example"]
+    (delivery,) = rows.deliveries(sessions)
+    assert delivery.status == "delivered"
+    assert delivery.last_error == "the mail server refused 1 of 2 recipients"
+    assert "the mail server refused some of a mail's recipients" in caplog.text
+    assert "gone@y.example" not in caplog.text
 
 
 def test_a_name_of_several_lines_adds_no_header(

@@ -219,6 +219,13 @@ def test_a_rule_is_muted_for_a_week_and_no_longer(client: FlaskClient) -> None:
     assert stored_rules(client)[0]["muted_until"] is None
 
 
+def test_a_week_does_not_shorten_a_longer_mute(client: FlaskClient) -> None:
+    rule = posted_rule(client, kind="stale", muted_until="2100-01-01T00:00:00Z")
+    send_form(client, "/alerts", f"/alerts/{rule['id']}/mute", mute="1")
+
+    assert stored_rules(client)[0]["muted_until"] == "2100-01-01T00:00:00.000000Z"
+
+
 def test_deleting_a_rule_asks_first(client: FlaskClient) -> None:
     rule = posted_rule(client, kind="stale")
     page = f"/alerts/{rule['id']}/delete"

@@ -16,10 +16,10 @@ from productator.alerts.firing import Kind
 class PlainRule:
     kind: Kind
     price: int
-    percent: int
+    percent: float
     confirm_s: int
     cooldown_s: int
-    rearm_percent: int
+    rearm_percent: float
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def _prices(rule: PlainRule, prices: Sequence[int | None], past: Sequence[int | 
     since: int | None = None
     for second, price in enumerate(prices):
         if not is_armed and price is not None and limit is not None:
-            away = Fraction(rule.rearm_percent, 100)
+            away = _share(rule.rearm_percent)
             if (price < limit * (1 - away)) if rises else (price > limit * (1 + away)):
                 is_armed, limit, since = True, None, None
         if is_armed:
@@ -81,11 +81,16 @@ def _limit(rule: PlainRule, past: int | None, last_price: int | None) -> Fractio
     if past is None:
         return None
     if rule.kind is Kind.DROP:
-        return Fraction(min(past - 1, math.floor(Fraction(past * (100 - rule.percent), 100))))
+        return Fraction(min(past - 1, math.floor(past * (1 - _share(rule.percent)))))
     if rule.kind is Kind.RISE:
-        return Fraction(max(past + 1, math.ceil(Fraction(past * (100 + rule.percent), 100))))
+        return Fraction(max(past + 1, math.ceil(past * (1 + _share(rule.percent)))))
     beyond = _beyond(rule, last_price)
     return Fraction(past - 1 if beyond is None else min(past - 1, math.floor(beyond)))
+
+
+def _share(percent: float) -> Fraction:
+    # 28.3 percent, not the float beside it.
+    return Fraction(str(percent)) / 100
 
 
 def _beyond(rule: PlainRule, last_price: int | None) -> Fraction | None:

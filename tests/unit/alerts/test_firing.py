@@ -40,10 +40,10 @@ def _random_rule(kind: Kind, random_: random.Random) -> PlainRule:
     return PlainRule(
         kind,
         price=random_.randint(80, 120),
-        percent=random_.choice([1, 5, 10, 33]),
+        percent=random_.choice([1, 5, 7.7, 10, 28.3, 33]),
         confirm_s=random_.choice([0, 1, 60, 600]),
         cooldown_s=random_.choice([0, 100, 5_000]),
-        rearm_percent=random_.choice([0, 2, 10]),
+        rearm_percent=random_.choice([0, 2, 2.3, 10]),
     )
 
 
@@ -83,6 +83,36 @@ def _observations(seconds: list[Second]) -> list[Observed]:
     return [
         Observed(at * SECOND, until * SECOND, *seconds[at]) for at, until in pairwise([*starts, len(seconds)])
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "percent", "reached", "missed"),
+    [
+        (Kind.RISE, 28.3, 1_283, 1_282),
+        (Kind.RISE, 0.1, 1_001, 1_000),
+        (Kind.DROP, 28.3, 717, 718),
+        (Kind.DROP, 0.1, 999, 1_000),
+        (Kind.DROP, 32.9, 671, 672),
+    ],
+)
+def test_a_percentage_is_exact(kind: Kind, percent: float, reached: int, missed: int) -> None:
+    terms = Terms(kind, percent=percent)
+    before = start(terms, Observed(0, SECOND, 1_000, 1_000))
+
+    def fires_at(price: int) -> bool:
+        return advance(terms, before, Observed(SECOND, 2 * SECOND, price, 1_000))[1] is not None
+
+    assert fires_at(reached)
+    assert not fires_at(missed)
+
+
+def test_percentages_of_tenths_are_all_exact() -> None:
+    for tenths in range(1, 1_000):
+        for past in (1_000, 2_000, 5_000, 10_000):
+            dearer = past + past * tenths // 1_000
+            terms = Terms(Kind.RISE, percent=tenths / 10)
+            before = start(terms, Observed(0, SECOND, past, past))
+            assert advance(terms, before, Observed(SECOND, 2 * SECOND, dearer, past))[1], (tenths, past)
 
 
 def test_a_price_of_zero_is_told_once() -> None:
