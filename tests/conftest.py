@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
+import hypothesis
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -16,6 +17,10 @@ from lab import databases
 from productator.config import Settings
 from tests import factories, marks, parallel, servers
 from tests.servers import SharedServer
+
+# No test asserts a time: an example takes as long as the machine needs.
+hypothesis.settings.register_profile("productator", deadline=None)
+hypothesis.settings.load_profile("productator")
 
 
 def pytest_configure(config: pytest.Config) -> None:

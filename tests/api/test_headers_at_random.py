@@ -132,7 +132,7 @@ def product_id(reader: FlaskClient) -> int:
 
 
 # A thorough run takes 10,000.
-@settings(max_examples=int(os.environ.get("TESTS_RANDOM_HEADERS", "300")), deadline=None)
+@settings(max_examples=int(os.environ.get("TESTS_RANDOM_HEADERS", "300")))
 @given(call=CALLS, headers=HEADERS)
 def test_no_header_makes_the_api_fail(
     reader: FlaskClient, product_id: int, call: tuple[str, str], headers: dict[str, str]

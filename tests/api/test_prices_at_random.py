@@ -16,7 +16,6 @@ from tests.unit.prices.histories import DAY, History, exact, histories
 # A thorough run takes 10,000.
 at_random = settings(
     max_examples=int(os.environ.get("TESTS_RANDOM_HISTORIES", "30")),
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 

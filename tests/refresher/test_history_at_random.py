@@ -95,7 +95,7 @@ def aggregates(states: dict[Any, State]) -> list[tuple[Any, Aggregate]]:
     return found[1:]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(writes=WRITES)
 def test_the_history_is_the_models(sessions: Sessions, writes: list[Any]) -> None:
     (product_id,) = stored_products(sessions, 1)

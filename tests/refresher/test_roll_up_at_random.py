@@ -51,7 +51,6 @@ RETENTIONS = {
 # A thorough run takes 10,000.
 at_random = settings(
     max_examples=int(os.environ.get("TESTS_RANDOM_HISTORIES", "10")),
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 

@@ -20,7 +20,7 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 # A thorough run takes 10,000.
-random_histories = settings(max_examples=int(os.environ.get("TESTS_RANDOM_HISTORIES", "100")), deadline=None)
+random_histories = settings(max_examples=int(os.environ.get("TESTS_RANDOM_HISTORIES", "100")))
 
 # Where minutes, hours, days and weeks begin, in turns of years and leap years, too.
 _BOUNDARIES = [

@@ -196,7 +196,7 @@ def holding(points: Sequence[StoredPoint], start: datetime, end: datetime) -> li
 
 
 @pytest.mark.parametrize("roll", [rolled, both])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(points=HISTORIES)
 def test_rolled_up_points_leave_no_gap_and_do_not_overlap(roll: RollUp, points: list[StoredPoint]) -> None:
     found = roll(points)
@@ -212,7 +212,7 @@ def test_rolled_up_points_leave_no_gap_and_do_not_overlap(roll: RollUp, points: 
 
 
 @pytest.mark.parametrize("roll", [rolled, both])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(points=HISTORIES)
 def test_each_rolled_up_point_says_what_the_raw_ones_said(roll: RollUp, points: list[StoredPoint]) -> None:
     for each in roll(points):
@@ -231,7 +231,7 @@ def test_each_rolled_up_point_says_what_the_raw_ones_said(roll: RollUp, points: 
 
 
 @pytest.mark.parametrize("resolution", [HOUR, DAY])
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(points=HISTORIES)
 def test_rolling_up_again_changes_nothing(resolution: timedelta, points: list[StoredPoint]) -> None:
     once = rolled(points, resolution)
@@ -239,13 +239,13 @@ def test_rolling_up_again_changes_nothing(resolution: timedelta, points: list[St
     assert rolled(once, resolution) == once
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(points=HISTORIES)
 def test_there_are_never_more_points_than_before(points: list[StoredPoint]) -> None:
     assert len(both(points)) <= len(rolled(points)) <= len(points)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(points=HISTORIES)
 def test_day_by_day_comes_to_the_same_as_at_once(points: list[StoredPoint]) -> None:
     middle = MIDNIGHT + DAY
