@@ -159,6 +159,9 @@ def test_decimals_are_read_as_the_settings_say(guarded: Any, typed: str, stored:
         ("de", 0, "2.374", 2_374),
         ("de", 2, "2.374,50", 237_450),
         ("cs", 0, "2\u202f374", 2_374),
+        ("en", 3, "2,374", 2_374_000),
+        ("en", 3, "2,374.5", 2_374_500),
+        ("fr", 3, "2,374", 2_374),
         # Fields are filled with a point before the decimals.
         ("de", 3, "2.374", 2_374),
         ("de", 2, "23.74", 2_374),
