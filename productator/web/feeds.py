@@ -4,6 +4,7 @@ The address has a digest with a key of this installation. With another key all a
 """
 
 import hmac
+import re
 from datetime import datetime
 from typing import NamedTuple
 from uuid import NAMESPACE_OID, NAMESPACE_URL, UUID, uuid5
@@ -34,6 +35,8 @@ _KEY = "feeds"
 _ENTRIES = 50
 # Stands in the address where others have the number of a product.
 _ALL = "all"
+# No XML may have these characters, not even escaped; names may.
+_NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Entry(NamedTuple):
@@ -74,7 +77,7 @@ def badge(secret: str) -> Response:
     """The product's lowest price and its change over 30 days, for another site."""
     with reading() as connection:
         listed = overview.one(connection, _product_of(connection, secret))
-    svg = render_template("badge.svg", product=listed)
+    svg = _xml("badge.svg", product=listed)
     response = tagged_content(Response(svg, content_type="image/svg+xml; charset=utf-8"))
     # Other sites show it.
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
@@ -122,7 +125,7 @@ def _entry(product_id: int, remote_id: str, change: PriceChange, title: str) -> 
 
 
 def _feed(feed_id: UUID, title: str, page_url: str, entries: list[Entry], *, since: datetime) -> Response:
-    xml = render_template(
+    xml = _xml(
         "feed.xml",
         feed_id=feed_id,
         title=title,
@@ -132,6 +135,10 @@ def _feed(feed_id: UUID, title: str, page_url: str, entries: list[Entry], *, sin
         page_url=page_url,
     )
     return tagged_content(Response(xml, content_type="application/atom+xml; charset=utf-8"))
+
+
+def _xml(template: str, **values: object) -> str:
+    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", render_template(template, **values))
 
 
 def _product_of(connection: Connection, secret: str) -> int:

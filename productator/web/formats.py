@@ -18,6 +18,7 @@ _SEPARATORS = {
     **dict.fromkeys(("de", "es", "it", "nl", "pt", "da", "tr", "id", "el", "ro", "hr", "sl"), (".", ",")),
 }
 _ENGLISH = (",", ".")
+_DIGITS_OF_A_GROUP = 3
 
 
 class Writing(NamedTuple):
@@ -56,8 +57,11 @@ def typed_price(amount: int) -> str:
     return str(Decimal(amount).scaleb(-decimals))
 
 
-def without_thousands(text: str) -> str:
+def without_thousands(text: str, *, decimals: int) -> str:
     """A number as its reader sees it on pages, without what separates its thousands."""
+    if _writing().thousands == "." and decimals >= _DIGITS_OF_A_GROUP:
+        # 1.234 could be either: fields are filled with a point before decimals in every language.
+        return text
     thousands, point = map(re.escape, _writing()[:2])
     is_grouped = re.fullmatch(f"[0-9]{{1,3}}(?:{thousands}[0-9]{{3}})+(?:{point}[0-9]+)?", text)
     return re.sub(thousands, "", text) if is_grouped else text

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, abort, current_app, redirect, render_template, request, url_for
+from jinja2 import Template
 from sqlalchemy.exc import SQLAlchemyError
 
 from productator.alerts import channels
@@ -64,10 +65,11 @@ def init_app(app: Flask, blueprints: tuple[PageBlueprint, ...]) -> None:
 
 
 def page(template: str, *, status: int = HTTPStatus.OK, **values: Any) -> Response:
-    """A page from a template that extends base.html; only its block `live` if the script asks for that."""
+    """A page from a template that extends base.html; if the script asks for its block `live`, that alone."""
     viewer = values["viewer"] = values["viewer"] if "viewer" in values else current_viewer()
     values["navigation"] = _navigation(viewer)
-    part = request.headers.get(PART) == "live"
+    # The script follows the redirect to the sign-in when the session has ended.
+    part = request.headers.get(PART) == "live" and "live" in _template(template).blocks
     if viewer.may_admin and not part and "disabled_channels" not in values:
         values["disabled_channels"] = _disabled_channels()
     html = _block(template, "live", values) if part else render_template(template, **values)
@@ -142,9 +144,13 @@ def _place(endpoint: str) -> str:
 
 
 def _block(template: str, name: str, values: dict[str, Any]) -> str:
-    found = current_app.jinja_env.get_template(template)
+    found = _template(template)
     current_app.update_template_context(values)
     return "".join(found.blocks[name](found.new_context(values)))
+
+
+def _template(name: str) -> Template:
+    return current_app.jinja_env.get_template(name)
 
 
 def _disabled_channels() -> list[str]:

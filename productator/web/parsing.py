@@ -13,7 +13,6 @@ from productator.domain import MAX_AMOUNT, MAX_ID, NewProduct, OwnOffer
 from productator.web import formats
 
 _AMOUNT = re.compile(r"[0-9]{1,16}(?:[.,][0-9]{1,6})?")
-_DIGITS_OF_A_GROUP = 3
 _SPACES = re.compile(r"[\s\u00a0\u202f']")
 
 
@@ -73,10 +72,7 @@ class Form:
         return None if amount is None else Decimal(amount).scaleb(-decimals)
 
     def _amount(self, name: str, decimals: int) -> int | None:
-        text = _SPACES.sub("", self.get(name))
-        if decimals < _DIGITS_OF_A_GROUP:
-            # Else 1.234 could be either: fields are filled with a point before decimals in every language.
-            text = formats.without_thousands(text)
+        text = formats.without_thousands(_SPACES.sub("", self.get(name)), decimals=decimals)
         if _AMOUNT.fullmatch(text):
             amount = Decimal(text.replace(",", ".")).scaleb(decimals)
             if amount == int(amount) and amount <= MAX_AMOUNT:

@@ -113,7 +113,7 @@ def _steps_of(offer: OfferLine) -> list[Step]:
 def standing(summary: PriceSummary) -> str | None:
     """A sentence that says whether the price now is good; None: too little is known to say it."""
     share = summary.percentile_90_days
-    if summary.current is None or share is None or summary.trend is None:
+    if summary.current is None or share is None or summary.trend is None or summary.trend.figures is None:
         return None
     known_for = summary.trend.end - summary.trend.start
     if known_for < HOUR:
@@ -122,10 +122,11 @@ def standing(summary: PriceSummary) -> str | None:
     times = summary.trend.times
     if times.is_one_price:
         return f"The same price for all of the last {span}."
-    below = share.rounded(2)
+    # Not rounded: a cheaper minute would be 0.00 % of the time.
+    below = share.numerator / share.denominator
     same = 100 * times.at(summary.current.price) / summary.trend.in_stock
     above = 100 - below - same
-    if below == 0:
+    if summary.trend.figures.lowest.price >= summary.current.price:
         return f"The lowest price of the last {span}; it was dearer {_share(above)} of the time."
     if above >= below:
         return f"Cheaper than {_share(above)} of the last {span}."

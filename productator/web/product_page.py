@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, request, url_for
 from sqlalchemy import Connection
 
-from productator.catalogue import cheapest_offers, products
+from productator.catalogue import cheapest_offers, offers, products
 from productator.database.web import reading, reading_one_state
 from productator.domain import ChangeKind, utc_now
 from productator.prices import offer_history, offer_lines
@@ -55,6 +55,10 @@ def product_response(product_id: int, *, status: int = 200, **values: Any) -> Re
     with reading_one_state() as connection:
         product = products.get(connection, product_id)
         shown_offers = cheapest_offers.cheapest(connection, product_id, limit=None if shows_all else _OFFERS)
+        edited_id, _ = values.get("edited_offer") or (None, None)
+        if edited_id is not None and edited_id not in {each.id for each in shown_offers}:
+            # What was typed is shown, however dear the offer is.
+            shown_offers.append(offers.get(connection, product_id, edited_id))
         count = cheapest_offers.count(connection, product_id)
         state = products.refresh_state(connection, product_id)
         range_name = asked if asked in RANGES else fitting_range(now - product.created_at)

@@ -49,6 +49,20 @@ def test_a_feed_of_names_that_are_markup_is_xml(client: FlaskClient) -> None:
         ElementTree.fromstring(client.get(address).text)
 
 
+@pytest.mark.parametrize("odd", ["\x01", "\x0b", "\x1b", "\ufffe"])
+def test_a_feed_of_names_with_characters_that_xml_cannot_have_is_xml(client: FlaskClient, odd: str) -> None:
+    """One such name would else make the feed of all products unreadable."""
+    product = factories.posted_product(client, name=f"Blue{odd}cup")
+    offer = factories.posted_offer(client, product["id"])
+    client.patch(offer_url(offer), json={"price": 90})
+    for address in addresses(client, product):
+        ElementTree.fromstring(client.get(address).text)
+
+    assert [title for title, _ in entries(client, feed_of_all(client))] == [
+        "Blue\ufffdcup: now 90, before 100"
+    ]
+
+
 def test_a_badge_says_the_lowest_price(client: FlaskClient, product: Json, offer: Json) -> None:
     badge = client.get(addresses(client, product)[1])
 

@@ -127,6 +127,20 @@ def test_a_price_that_is_no_whole_number_is_refused_with_what_was_typed(
     assert 'id="wrong-new-price"' in response.text
 
 
+def test_a_wrong_price_of_an_offer_below_the_shown_ones_is_refused_with_what_was_typed(
+    client: FlaskClient, sessions: Any, product: Json
+) -> None:
+    factories.external_offers(sessions, product["id"], count=60)
+    offer = factories.posted_offer(client, product["id"], price=5_000)
+    one = f"/products/{product['id']}/offers/{offer['id']}"
+    response = post(client, one, price="49 x", items_in_stock="3", version="1")
+
+    assert response.status_code == 422
+    assert 'value="49 x"' in response.text
+    assert f'id="wrong-price-{offer["id"]}"' in response.text
+    assert post(client, f"{one}77", price="49 x", items_in_stock="3", version="1").status_code == 404
+
+
 @pytest.mark.parametrize(("typed", "stored"), [("12.99", 1299), ("12,9", 1290), ("1\u202f000", 100_000)])
 def test_decimals_are_read_as_the_settings_say(guarded: Any, typed: str, stored: int) -> None:
     client = guarded("off", price_decimals=2)
@@ -145,6 +159,9 @@ def test_decimals_are_read_as_the_settings_say(guarded: Any, typed: str, stored:
         ("de", 0, "2.374", 2_374),
         ("de", 2, "2.374,50", 237_450),
         ("cs", 0, "2\u202f374", 2_374),
+        ("en", 3, "2,374", 2_374_000),
+        ("en", 3, "2,374.5", 2_374_500),
+        ("fr", 3, "2,374", 2_374),
         # Fields are filled with a point before the decimals.
         ("de", 3, "2.374", 2_374),
         ("de", 2, "23.74", 2_374),

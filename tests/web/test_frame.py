@@ -86,6 +86,18 @@ def test_the_part_that_is_fetched_again_can_be_shown_alone(
     assert ('class="pager"' in part.text) == ('class="pager"' in whole)
 
 
+@pytest.mark.parametrize("path", PATHS)
+def test_a_page_without_such_a_part_is_shown_whole(client: FlaskClient, product: Json, path: str) -> None:
+    assert client.get(path.format(**product), headers={"X-Page-Part": "live"}).status_code == 200
+
+
+def test_the_script_is_led_to_the_sign_in_when_the_session_has_ended(guarded: Any) -> None:
+    answer = guarded("all").get("/", headers={"X-Page-Part": "live"}, follow_redirects=True)
+
+    assert answer.status_code == 200
+    assert "<title>Sign in" in answer.text
+
+
 @pytest.mark.parametrize("path", [*PATHS, "/nowhere"])
 def test_every_page_forbids_what_it_does_not_need(client: FlaskClient, product: Json, path: str) -> None:
     response = client.get(path.format(**product), headers=BROWSER)

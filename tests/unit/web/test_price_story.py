@@ -1,6 +1,7 @@
 """What the page of a product says of its price, from values alone."""
 
 from collections.abc import Iterator
+from itertools import accumulate
 
 import pytest
 from flask import Flask
@@ -10,6 +11,8 @@ from productator.prices.segments import DAY, HOUR, LowestPrice
 from productator.prices.summary import PriceSummary, current_price, percentile
 from productator.prices.trend import trend_of
 from productator.web.price_story import standing
+
+MINUTE = HOUR // 60
 
 
 @pytest.fixture(autouse=True)
@@ -23,13 +26,21 @@ def reader() -> Iterator[None]:
 
 def known_for(time: int) -> PriceSummary:
     """A price that was higher in the first half of the time."""
-    half = time // 2
+    return summary_of((20, time // 2), (10, time // 2))
+
+
+def summary_of(*prices: tuple[int, int]) -> PriceSummary:
+    """Of these prices, each for so long."""
+    starts = accumulate((time for _, time in prices), initial=0)
     trend = trend_of(
-        LowestPrice(start, start + half, price, price * SCALE, half, is_unbroken=True)
-        for start, price in ((0, 20), (half, 10))
+        LowestPrice(start, start + time, price, price * SCALE, time, is_unbroken=True)
+        for (price, time), start in zip(prices, starts, strict=False)
     )
     assert trend
-    return PriceSummary(trend, current_price(trend), None, None, None, None, percentile(trend, 10), None)
+    current = current_price(trend)
+    assert current
+    share = percentile(trend, current.price)
+    return PriceSummary(trend, current, None, None, None, None, share, None)
 
 
 @pytest.mark.parametrize(
@@ -48,3 +59,11 @@ def test_a_price_stands_in_the_time_that_is_known(time: int, said: str) -> None:
 
 def test_nothing_is_said_of_a_product_that_is_known_for_less_than_an_hour() -> None:
     assert standing(known_for(HOUR - 2)) is None
+
+
+def test_a_price_that_was_lower_for_a_minute_is_not_the_lowest() -> None:
+    fallen = summary_of((1_000, 50 * DAY), (500, MINUTE), (1_000, 39 * DAY), (900, DAY - MINUTE))
+    back = summary_of((1_000, 50 * DAY), (500, MINUTE), (1_000, 40 * DAY - MINUTE))
+
+    assert standing(fallen) == "Cheaper than 99\u00a0% of the last 90 days."
+    assert standing(back) == "Dearer than 1\u00a0% of the last 90 days."
