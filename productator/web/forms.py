@@ -31,7 +31,8 @@ def _is_own_origin() -> bool:
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site == "same-origin"
-    return request.headers.get("Origin") == f"{request.scheme}://{request.host}"
+    # Browsers write hosts in small letters; the address in the settings may have others.
+    return request.headers.get("Origin") == f"{request.scheme}://{request.host}".lower()
 
 
 def _token(seed: str) -> str:

@@ -107,10 +107,11 @@ def test_behind_a_proxy_with_a_prefix_the_origin_is_the_one_that_browsers_see(
     assert sent == {"http://shop.example": 403, "https://shop.example": 303}
 
 
+@pytest.mark.parametrize("host", ["shop.example", "Shop.example"])
 def test_with_a_public_address_the_origin_is_its_one(
-    guarded: Guarded, sessions: sessionmaker[Session]
+    guarded: Guarded, sessions: sessionmaker[Session], host: str
 ) -> None:
-    client = guarded("write", public_url="http://shop.example:8080/prices")
+    client = guarded("write", public_url=f"http://{host}:8080/prices")
     address = "http://shop.example:8080/prices"
     page = client.get("/login", base_url=address)
     # The proxy takes the prefix away, and the cookie arrives all the same.
