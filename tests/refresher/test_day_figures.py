@@ -18,6 +18,7 @@ from productator.prices.day_figures import FEWEST_RECORDS, keep_some
 from productator.prices.figures import PriceFigures
 from productator.prices.retention import apply_retention
 from productator.prices.segments import TimeRange, microseconds
+from productator.prices.summary import PriceSummary, with_the_past
 from tests.refresher.rows import Sessions, stored_products
 from tests.unit.prices.histories import comparable, exact
 from tests.unit.prices.test_against_a_plain_model import flat
@@ -91,9 +92,17 @@ def answers(sessions: Sessions, product_id: int, within: TimeRange) -> Iterator[
         for interval in INTERVALS:
             found = PriceFigures(connection, product_id).history(within, interval)
             yield found.interval, [flat(point) for point in found.points]
-        summary = PriceFigures(connection, product_id).summary(within.end)
-        yield comparable(summary.trend), summary.current, exact(summary.percentile_90_days)
-        yield summary.lowest_7_days, summary.lowest_30_days, summary.lowest_90_days, summary.reference
+        alone = of_summary(PriceFigures(connection, product_id).summary(within.end))
+        yield alone
+        # As the page of a product asks: the summary does not read again what the history has read.
+        shared = PriceFigures(connection, product_id, days_of=with_the_past(within))
+        yield [flat(point) for point in shared.detailed_history(within).points]
+        assert of_summary(shared.summary(within.end)) == alone
+
+
+def of_summary(found: PriceSummary) -> tuple[object, ...]:
+    lows = (found.lowest_7_days, found.lowest_30_days, found.lowest_90_days, found.lowest_all_time)
+    return (comparable(found.trend), found.current, exact(found.percentile_90_days), *lows, found.reference)
 
 
 def ranges() -> list[TimeRange]:
@@ -110,6 +119,17 @@ def test_every_answer_is_what_the_records_say(sessions: Sessions, product: int) 
 
     assert used(sessions, product) == [0, 1, 2]
     assert [list(answers(sessions, product, each)) for each in ranges()] == before
+
+
+def test_the_lowest_price_of_an_unfinished_day_is_found(sessions: Sessions, product: int) -> None:
+    finished = update(PricePoint).where(PricePoint.starts_at < MIDNIGHT + 3 * DAY)
+    with sessions.begin() as session:
+        session.execute(finished.values(lowest_price=PricePoint.lowest_price + 500))
+    before = list(answers(sessions, product, whole()))
+    keep_all(sessions)
+
+    assert used(sessions, product) == [0, 1, 2]
+    assert list(answers(sessions, product, whole())) == before
 
 
 def test_a_missing_day_is_read_record_by_record(sessions: Sessions, kept: int) -> None:
