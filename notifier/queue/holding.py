@@ -1,12 +1,13 @@
 """Holds deliveries back in quiet hours and beyond a channel's hourly limit, and tells them in one message."""
 
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from notifier.queue.due import HOUR, DueChannel, is_due, is_test, quiet_until, waits_for_nothing
@@ -131,8 +132,7 @@ def _still_to_tell(session: Session, held: Sequence[_Held]) -> list[_Held]:
     _set(session, [each for each in held if not each.is_wanted], Status.DROPPED, last_error=None)
     over = [each for each in held if each.is_wanted and each.was_quiet and each.is_over]
     _set(session, over, Status.DROPPED, last_error=_ENDED)
-    for each in over:
-        _forget(session, each)
+    _forget(session, over)
     left = [each for each in held if each.is_wanted and not (each.was_quiet and each.is_over)]
     _set(session, left, Status.DIGESTED, last_error=None)
     return left
@@ -193,14 +193,23 @@ def _is_over() -> ColumnElement[bool]:
     return and_(AlertState.is_fired.is_(False), AlertState.pending_since.is_(None))
 
 
-def _forget(session: Session, dropped: _Held) -> None:
-    """An event of which no channel has heard starts no cooldown: the next one is news."""
-    told = exists().where(Delivery.event_id == dropped.event_id, Delivery.status != Status.DROPPED)
-    if session.scalar(select(told)):
+def _forget(session: Session, dropped: Sequence[_Held]) -> None:
+    """Events that no channel has sent start no cooldown: the next one is news."""
+    if not dropped:
         return
-    state = and_(AlertState.rule_id == dropped.rule_id, AlertState.product_id == dropped.product_id)
-    forgetting = update(AlertState).where(state, _is_over()).values(told_at=None, told_price=None)
-    session.connection().execute(forgetting)
+    event_ids = {each.event_id for each in dropped}
+    query = select(Delivery.event_id).where(
+        Delivery.event_id.in_(event_ids), Delivery.status != Status.DROPPED
+    )
+    unheard = event_ids - set(session.scalars(query))
+    products: dict[int | None, set[int | None]] = defaultdict(set)
+    for each in dropped:
+        if each.event_id in unheard:
+            products[each.rule_id].add(each.product_id)
+    for rule_id, product_ids in products.items():
+        states = and_(AlertState.rule_id == rule_id, AlertState.product_id.in_(product_ids))
+        forgetting = update(AlertState).where(states, _is_over()).values(told_at=None, told_price=None)
+        session.connection().execute(forgetting)
 
 
 def _not_muted(now: datetime) -> ColumnElement[bool]:
