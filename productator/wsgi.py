@@ -6,8 +6,16 @@ import os
 from productator.app import create_app
 from productator.config import Settings
 from productator.errors import ConfigError
-from productator.ops import logging, tracing, uwsgi_log
+from productator.ops import logging, processors, tracing, uwsgi_log
 
+try:
+    import uwsgi
+except ImportError:  # another server
+    uwsgi = None
+
+if uwsgi is not None:
+    # Before it starts any other thread.
+    processors.keep_to_one(uwsgi.worker_id())
 try:
     settings = Settings.load(os.environ.get("PRODUCTATOR_CONFIG"), os.environ)
     traces = tracing.start(settings.traces_address, service="productator-api")

@@ -1,8 +1,10 @@
 """Behaviour of the real server alone: chunked bodies and large headers."""
 
 import json
+import os
 import socket
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -17,7 +19,7 @@ from lab.processes.api import ADMIN_TOKEN, Api
 from lab.processes.program import HOST
 from lab.processes.system import System
 from lab.proofs.slow_clients import drip_during_reads
-from lab.waiting import PATIENCE_S
+from lab.waiting import PATIENCE_S, eventually
 
 MIB = 1024 * 1024
 
@@ -51,6 +53,29 @@ def received(connection: socket.socket) -> bytes:
         while piece := connection.recv(65536):
             answer += piece
     return answer
+
+
+def test_the_threads_of_a_worker_run_on_one_processor(api: Api) -> None:
+    for worker in api.children:
+        processors = [frozenset(os.sched_getaffinity(each)) for each in _all_threads(worker)]
+        (most, threads), *others = Counter(processors).most_common()
+
+        assert len(most) == 1
+        assert threads > 128
+        # uWSGI itself has one that measures memory, and runs no Python.
+        assert sum(number for _, number in others) <= 1
+
+
+def _all_threads(worker: int) -> list[int]:
+    """When all of them have started."""
+    folder = Path(f"/proc/{worker}/task")
+
+    def are_there() -> bool:
+        """uWSGI's threads, and one of ours."""
+        return len(list(folder.iterdir())) > 128
+
+    eventually(are_there)
+    return [int(each.name) for each in folder.iterdir()]
 
 
 def test_an_answer_says_once_when_it_was_given(api: Api) -> None:
