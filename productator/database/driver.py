@@ -15,6 +15,10 @@ from pymysql.protocol import NULL_COLUMN
 # By the first byte of a value: how many bytes of its length follow.
 _BYTES_OF_LENGTH = {252: 2, 253: 3, 254: 8}
 _END_OF_COLUMNS_BYTES = 9
+# Before each packet: three bytes of its length, and its number.
+_HEADER_BYTES = 4
+# A packet that begins with this byte or a higher one is the end of the rows, an error, or a row of 16 MiB.
+_FIRST_OF_NO_ROW = 254
 # Of as many columns. Statements have their own; a connection runs few that are worth it.
 _MOST_KNOWN = 16
 
@@ -55,6 +59,11 @@ class LeanConnection(Connection):  # type: ignore[misc]  # it has no types
             return bytes(self._rfile.peek())
         except OSError:
             return b""  # reading it raises the error that callers expect
+
+    @property
+    def next_packet(self) -> int:
+        """Its number."""
+        return self._next_seq_id
 
     def skip(self, size: int, *, packets: int) -> None:
         self._rfile.read(size)
@@ -104,8 +113,39 @@ class _LeanResult(MySQLResult):  # type: ignore[misc]  # it has no types
             known.append(_Columns(arrived[:size], self.fields, self.converters, self.description))
             del known[:-_MOST_KNOWN]
 
+    def _read_rowdata_packet(self) -> None:
+        rows: list[tuple[Any, ...]] = []
+        while True:
+            rows += self._arrived_rows()
+            # One of which a part has arrived, the end, or an error, which this raises.
+            packet = self.connection._read_packet()  # noqa: SLF001 - as PyMySQL does
+            if self._check_packet_is_eof(packet):
+                break
+            rows.append(self._row(packet.get_all_data()))
+        self.affected_rows = len(rows)
+        self.rows = tuple(rows)
+
+    def _arrived_rows(self) -> list[tuple[Any, ...]]:
+        """The next rows, as far as they have arrived: read without an object for each packet."""
+        arrived, position = self.connection.arrived(), 0
+        number = self.connection.next_packet
+        rows: list[tuple[Any, ...]] = []
+        while position + _HEADER_BYTES < len(arrived):
+            begin = position + _HEADER_BYTES
+            end = begin + int.from_bytes(arrived[position : begin - 1], "little")
+            is_row = arrived[begin] < _FIRST_OF_NO_ROW and arrived[begin - 1] == (number + len(rows)) % 256
+            if end > len(arrived) or not is_row:
+                break
+            rows.append(self._row(arrived[begin:end]))
+            position = end
+        self.connection.skip(position, packets=len(rows))
+        return rows
+
     def _read_row_from_packet(self, packet: Any) -> tuple[Any, ...]:
-        data, position = packet.get_all_data(), 0
+        return self._row(packet.get_all_data())
+
+    def _row(self, data: bytes) -> tuple[Any, ...]:
+        position = 0
         row: list[Any] = []
         for encoding, convert in self.converters:
             length = data[position]
@@ -116,7 +156,7 @@ class _LeanResult(MySQLResult):  # type: ignore[misc]  # it has no types
             if length > NULL_COLUMN:
                 begin, position = position, position + _BYTES_OF_LENGTH[length]
                 length = int.from_bytes(data[begin:position], "little")
-            value = data[position : position + length]
+            value: Any = data[position : position + length]
             position += length
             if encoding is not None:
                 value = value.decode(encoding)

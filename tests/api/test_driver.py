@@ -26,6 +26,14 @@ _STATEMENTS = [
     ),
     "SELECT 1 AS one UNION ALL SELECT NULL UNION ALL SELECT 3",
     "SELECT 1 AS one FROM (SELECT 1) AS nothing WHERE FALSE",
+    # More packets than have numbers of their own, in more pieces than one.
+    "SELECT seconds.n + 1000 * firsts.n, REPEAT('x', firsts.n * seconds.n % 300) FROM "
+    + " CROSS JOIN ".join(
+        "(" + " UNION ALL ".join(f"SELECT {number} AS n" for number in range(25)) + f") AS {name}"
+        for name in ("firsts", "seconds")
+    ),
+    # A row that begins with NULL, and some that are longer than what arrives at once.
+    "SELECT NULL AS nothing, REPEAT('x', 9000) AS text UNION ALL SELECT 1, 'short' UNION ALL SELECT NULL, ''",
     # More than is read at once.
     "SELECT " + ", ".join(f"{number} AS `column {number}`" for number in range(300)),
 ]
