@@ -23,7 +23,8 @@ HEAD_S = 10.0
 BODY_S = 10.0
 # From the head to the end of the answer: below uWSGI's harakiri, which would end the whole worker.
 WHOLE_S = 40.0
-_EVERY_S = 0.5
+# Each look takes some milliseconds: a worker has a hundred descriptors and more.
+_EVERY_S = 1.0
 
 
 class SlowClients:
