@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from itertools import islice
 from random import getrandbits
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
 import structlog
@@ -85,13 +85,12 @@ def _refuse_unreadable() -> None:
     if environ.get(UNREADABLE):
         raise MalformedRequest(environ[UNREADABLE])
     path, query = environ["PATH_INFO"], environ.get("QUERY_STRING", "")
-    headers = {name: value for name, value in environ.items() if name.startswith(("HTTP_", "CONTENT_"))}
-    _refuse_other_encodings(path, query, headers)
-    if len(path) + len(query) >= MAX_TARGET_LENGTH and len(request.full_path) > MAX_TARGET_LENGTH:
-        raise RequestURITooLarge(f"Path and query may have up to {MAX_TARGET_LENGTH} characters together.")
-    size = sum(map(len, headers)) - len("HTTP_") * len(headers) + sum(map(len, headers.values()))
-    if size > MAX_HEADERS_LENGTH:
-        raise RequestHeaderFieldsTooLarge(f"The headers may have up to {MAX_HEADERS_LENGTH} bytes together.")
+    if query and not _is_utf8(unquote_to_bytes(query.encode("latin-1")).decode("latin-1")):
+        raise MalformedRequest("The query is not UTF-8.")
+    # Most requests are short and ASCII as a whole, which one look at all of them tells.
+    all_texts = "".join([*environ, *[value for value in environ.values() if isinstance(value, str)]])
+    if len(all_texts) > MAX_TARGET_LENGTH or not all_texts.isascii():
+        _refuse_long_or_encoded(path, query, environ)
     if len(environ.get("HTTP_HOST", "")) > MAX_HOST_LENGTH:
         raise MalformedRequest(f"The Host header may have up to {MAX_HOST_LENGTH} characters.")
     # Of `gzip, chunked` a server decodes the chunks at most.
@@ -103,18 +102,20 @@ def _refuse_unreadable() -> None:
         raise MalformedRequest("The Content-Length is not a number.")
 
 
-def _refuse_other_encodings(path: str, query: str, headers: Mapping[str, str]) -> None:
-    """Refuses bytes that are not UTF-8, in the query and the path also where they are escaped (%FF)."""
-    if query and not _is_utf8(unquote_to_bytes(query.encode("latin-1")).decode("latin-1")):
-        raise MalformedRequest("The query is not UTF-8.")
+def _refuse_long_or_encoded(path: str, query: str, environ: Mapping[str, Any]) -> None:
+    """Refuses more than fits, and bytes that are not UTF-8."""
     if not _is_utf8(path):
         raise MalformedRequest("The path is not UTF-8.")
-    if "".join(headers.values()).isascii():
-        return
+    headers = {name: value for name, value in environ.items() if name.startswith(("HTTP_", "CONTENT_"))}
     for name, value in headers.items():
         if not _is_utf8(value):
             header = name.removeprefix("HTTP_").replace("_", "-").title()
             raise MalformedRequest(f"The header {header} is not UTF-8.")
+    if len(path) + len(query) >= MAX_TARGET_LENGTH and len(request.full_path) > MAX_TARGET_LENGTH:
+        raise RequestURITooLarge(f"Path and query may have up to {MAX_TARGET_LENGTH} characters together.")
+    size = sum(map(len, headers)) - len("HTTP_") * len(headers) + sum(map(len, headers.values()))
+    if size > MAX_HEADERS_LENGTH:
+        raise RequestHeaderFieldsTooLarge(f"The headers may have up to {MAX_HEADERS_LENGTH} bytes together.")
 
 
 def _is_utf8(text: str) -> bool:
