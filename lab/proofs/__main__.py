@@ -40,7 +40,7 @@ from lab.proofs.idempotency_keys import send_keys
 from lab.proofs.long_lists import write_during_long_lists
 from lab.proofs.rolling_restart import restart_under_load
 from lab.proofs.slow_clients import drip_during_reads
-from lab.proofs.soak import watch_under_load
+from lab.proofs.soak import growing, watch_under_load
 from lab.proofs.stops_under_load import StopResult, stop_under_load
 from productator.database import migrate
 from productator.database.engine import make_engine
@@ -211,9 +211,11 @@ def soak(*, database_url: str | None, minutes: float, products: int, rate: float
         )
     for trend in trends:
         print(trend, flush=True)
+    workers = [each for each in trends if "worker" in each.name and each.watched_s > for_s / 2]
+    grew = growing(trends, for_s=for_s, most_bytes_a_minute=1024 * most)
     conclude(
-        trends and all(trend.is_flat(most_bytes_a_minute=1024 * most) for trend in trends),
-        f"{len(trends)} processes for {minutes:g} minutes",
+        workers and not grew,
+        f"{len(trends)} processes for {minutes:g} minutes; growing: {[each.name for each in grew] or 'none'}",
     )
 
 

@@ -51,6 +51,10 @@ class Trend:
         return 60 * growth / apart_s
 
     @property
+    def watched_s(self) -> float:
+        return self.usages[-1].seconds - self.usages[0].seconds
+
+    @property
     def more_files(self) -> int:
         """How many more files were open in the last quarter than in the second, at the least."""
         return min(each.files for each in self._quarter(3)) - min(each.files for each in self._quarter(1))
@@ -66,9 +70,10 @@ class Trend:
         steps = [self.usages[index * (len(self.usages) - 1) // 8] for index in range(9)]
         memory = " ".join(f"{each.memory_bytes / _MIB:.1f}" for each in steps)
         last = self.usages[-1]
+        kib_a_minute = self.growth_bytes_a_minute / 1024
         return (
-            f"{self.name:22} memory {memory} MiB, {self.growth_bytes_a_minute / 1024:+.0f} KiB a minute at"
-            f" the end; {last.files} files ({self.more_files:+d}), {last.connections} connections"
+            f"{self.name:22} {self.watched_s / 60:.0f} minutes: memory {memory} MiB, {kib_a_minute:+.0f} KiB"
+            f" a minute at the end; {last.files} files ({self.more_files:+d}), {last.connections} connections"
         )
 
 
@@ -91,6 +96,15 @@ def watch_under_load(
             number += 1
             time.sleep(max(0.0, began + number / a_second - time.monotonic()))
     return [Trend(name, found) for name, found in usages.items() if len(found) >= 8]
+
+
+def growing(trends: Sequence[Trend], *, for_s: float, most_bytes_a_minute: float) -> list[Trend]:
+    """Those that are not flat, of the processes that were there for more than half of the time.
+
+    uWSGI replaces a worker after 100,000 requests, and the new one grows until it is warm.
+    """
+    old = [each for each in trends if each.watched_s > for_s / 2]
+    return [each for each in old if not each.is_flat(most_bytes_a_minute=most_bytes_a_minute)]
 
 
 def _processes(programs: Sequence[Program]) -> list[tuple[str, int]]:
