@@ -6,10 +6,12 @@ a connection knows descriptions that it has read before by their bytes, and a va
 
 from collections import defaultdict
 from collections.abc import Callable
+from struct import Struct
 from typing import Any, NamedTuple
 
 import pymysql
 from pymysql.connections import Connection, MySQLResult
+from pymysql.constants import SERVER_STATUS
 from pymysql.protocol import NULL_COLUMN
 
 # By the first byte of a value: how many bytes of its length follow.
@@ -18,7 +20,9 @@ _END_OF_COLUMNS_BYTES = 9
 # Before each packet: three bytes of its length, and its number.
 _HEADER_BYTES = 4
 # A packet that begins with this byte or a higher one is the end of the rows, an error, or a row of 16 MiB.
-_FIRST_OF_NO_ROW = 254
+_FIRST_OF_NO_ROW = _FIRST_OF_END = 254
+# The end of the rows: that byte, the number of warnings, and the status.
+_END = Struct("<BHH")
 # Of as many columns. Statements have their own; a connection runs few that are worth it.
 _MOST_KNOWN = 16
 
@@ -115,8 +119,7 @@ class _LeanResult(MySQLResult):  # type: ignore[misc]  # it has no types
 
     def _read_rowdata_packet(self) -> None:
         rows: list[tuple[Any, ...]] = []
-        while True:
-            rows += self._arrived_rows()
+        while not self._take_arrived(rows):
             # One of which a part has arrived, the end, or an error, which this raises.
             packet = self.connection._read_packet()  # noqa: SLF001 - as PyMySQL does
             if self._check_packet_is_eof(packet):
@@ -125,21 +128,27 @@ class _LeanResult(MySQLResult):  # type: ignore[misc]  # it has no types
         self.affected_rows = len(rows)
         self.rows = tuple(rows)
 
-    def _arrived_rows(self) -> list[tuple[Any, ...]]:
-        """The next rows, as far as they have arrived: read without an object for each packet."""
+    def _take_arrived(self, rows: list[tuple[Any, ...]]) -> bool:
+        """Adds the next rows, as far as they have arrived, without an object for each; whether they end."""
         arrived, position = self.connection.arrived(), 0
-        number = self.connection.next_packet
-        rows: list[tuple[Any, ...]] = []
-        while position + _HEADER_BYTES < len(arrived):
+        first = number = self.connection.next_packet
+        is_end = False
+        while position + _HEADER_BYTES < len(arrived) and not is_end:
             begin = position + _HEADER_BYTES
             end = begin + int.from_bytes(arrived[position : begin - 1], "little")
-            is_row = arrived[begin] < _FIRST_OF_NO_ROW and arrived[begin - 1] == (number + len(rows)) % 256
-            if end > len(arrived) or not is_row:
+            if end > len(arrived) or arrived[begin - 1] != number % 256:
                 break
-            rows.append(self._row(arrived[begin:end]))
-            position = end
-        self.connection.skip(position, packets=len(rows))
-        return rows
+            if arrived[begin] < _FIRST_OF_NO_ROW:
+                rows.append(self._row(arrived[begin:end]))
+            elif arrived[begin] == _FIRST_OF_END and end - begin == _END.size:
+                _, self.warning_count, status = _END.unpack_from(arrived, begin)
+                self.has_next = status & SERVER_STATUS.SERVER_MORE_RESULTS_EXISTS
+                is_end = True
+            else:
+                break
+            position, number = end, number + 1
+        self.connection.skip(position, packets=number - first)
+        return is_end
 
     def _read_row_from_packet(self, packet: Any) -> tuple[Any, ...]:
         return self._row(packet.get_all_data())

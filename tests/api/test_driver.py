@@ -6,7 +6,7 @@ from typing import Any
 
 import pymysql
 import pytest
-from pymysql.constants import FIELD_TYPE
+from pymysql.constants import CLIENT, FIELD_TYPE
 from sqlalchemy import Engine, make_url
 
 from productator.database.driver import LeanConnection
@@ -49,6 +49,7 @@ def connections(engine: Engine) -> Iterator[tuple[LeanConnection, Any]]:
         "database": url.database,
     }
     options["password"] = url.password or ""
+    options["client_flag"] = CLIENT.MULTI_STATEMENTS
     with closing(LeanConnection(**options)) as lean, closing(pymysql.connect(**options)) as plain:
         yield lean, plain
 
@@ -67,6 +68,23 @@ def test_results_are_those_of_the_plain_driver_each_time(
     expected = _read(plain, statement)
 
     assert [_read(lean, statement) for _ in range(3)] == [expected] * 3
+
+
+def test_all_results_of_several_statements_are_read_with_their_warnings(
+    connections: tuple[LeanConnection, Any],
+) -> None:
+    def read(connection: Any) -> list[tuple[Any, int]]:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1; SELECT CAST('many' AS SIGNED), CAST('few' AS SIGNED); SELECT 3")
+            found = [(cursor.fetchall(), cursor.warning_count)]
+            while cursor.nextset():
+                found.append((cursor.fetchall(), cursor.warning_count))
+            return found
+
+    lean, plain = connections
+    expected = [(((1,),), 0), (((0, 0),), 2), (((3,),), 0)]
+
+    assert [read(plain), read(lean), read(lean)] == [expected] * 3
 
 
 def test_statements_in_turn_do_not_take_each_others_columns(connections: tuple[LeanConnection, Any]) -> None:
