@@ -51,14 +51,15 @@ def test_a_rolling_restart_behind_the_proxy_fails_no_request(system: System) -> 
     assert sent.busy < sent.sent / 20, sent
 
 
+@pytest.mark.timeout(1_200)
 def test_memory_and_files_of_all_programs_stay_within_bounds_under_load(system: System) -> None:
-    """Short, so only a leak of many KiB a request shows; `python -m lab.proofs soak` shows smaller ones."""
+    """Ten minutes, of which half is for warming up; `python -m lab.proofs soak` shows smaller leaks."""
     system.simulator(tick_s=5)
     api, refresher = system.api(), system.refresher()
-    trends = watch_under_load(api, [api, refresher], for_s=120, a_second=10, every_s=2)
+    trends = watch_under_load(api, [api, refresher], for_s=600, a_second=10, every_s=5)
 
     assert len(trends) == 4
-    assert [str(each) for each in trends if not each.is_flat(most_bytes_a_minute=8_000_000)] == []
+    assert [str(each) for each in trends if not each.is_flat(most_bytes_a_minute=2_000_000)] == []
 
 
 def test_every_request_of_schemathesis_is_answered_as_described(system: System) -> None:
