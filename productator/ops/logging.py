@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import sys
 import time
 import traceback
@@ -14,6 +13,7 @@ from structlog.typing import EventDict, ExcInfo, Processor
 
 from productator.domain import time_json
 from productator.ops.control_characters import escaped, escaped_lines
+from productator.ops.whole_lines import WholeLines
 
 # A traceback shows no local variables: some hold secrets.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(
@@ -66,7 +66,7 @@ def configure(log_format: str, output: TextIO | None = None) -> None:
     output = output or sys.stdout
     # No line shows them.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    handler = _Lines(output)
+    handler = WholeLines(output)
     handler.setFormatter(
         _Formatter(
             log_format,
@@ -91,38 +91,6 @@ def configure(log_format: str, output: TextIO | None = None) -> None:
     logging.getLogger("werkzeug").addFilter(lambda record: " - - [" not in str(record.msg))
     # It logs a traceback for each connection lost in use; the code that used the connection handles that.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
-
-
-class _Lines(logging.StreamHandler[TextIO]):
-    """Writes each line at once and alone, without a lock.
-
-    A thread that writes a line lets others run Python meanwhile, which would soon all wait for the lock: a
-    read took a quarter more processor time.
-    """
-
-    def __init__(self, output: TextIO) -> None:
-        super().__init__(output)
-        self._descriptor: int | None
-        try:
-            self._descriptor = output.fileno()
-        except OSError:  # it is not a file
-            self._descriptor = None
-
-    def handle(self, record: logging.LogRecord) -> bool:
-        self.emit(record)
-        return True
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            line = self.format(record) + self.terminator
-            if self._descriptor is None:
-                self.stream.write(line)
-                return
-            rest = line.encode("utf-8", "backslashreplace")
-            while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
-        except Exception:  # noqa: BLE001 - as every handler does; the program goes on
-            self.handleError(record)
 
 
 class _Formatter(structlog.stdlib.ProcessorFormatter):

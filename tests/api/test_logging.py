@@ -4,7 +4,6 @@ import json
 import logging
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -221,28 +220,6 @@ def test_a_line_of_text_reads_as_a_sentence(
     client.get("/nowhere", headers={"X-Request-Id": "order-1"})
 
     assert "GET /nowhere 404 in " in capsys.readouterr().out
-
-
-def test_each_line_of_many_threads_is_whole(tmp_path: Path, restored_root: None) -> None:
-    path = tmp_path / "log"
-    with path.open("w") as output:
-        log_lines.configure("json", output)
-        with ThreadPoolExecutor(8) as threads:
-            list(threads.map(lambda number: log.info("%s%d", "x" * 5000, number), range(400)))
-
-    found = [json.loads(line)["event"] for line in path.read_text().splitlines()]
-    assert sorted(found) == sorted("x" * 5000 + str(number) for number in range(400))
-
-
-def test_a_line_that_a_pipe_takes_in_pieces_is_written_to_its_end(restored_root: None) -> None:
-    reading, writing = os.pipe()
-    with os.fdopen(reading) as pipe, os.fdopen(writing, "w") as output:
-        log_lines.configure("json", output)
-        with ThreadPoolExecutor(1) as other:
-            read = other.submit(pipe.readline)
-            log.info("x" * 1_000_000)
-
-        assert json.loads(read.result())["event"] == "x" * 1_000_000
 
 
 def test_a_log_that_nobody_reads_any_more_stops_nothing(
