@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from productator.prices.changes import SCALE
 from productator.prices.ratio import Ratio
-from productator.prices.segments import DAY, SECOND, Segment, TimeRange, part
+from productator.prices.segments import DAY, SECOND, Segment, TimeRange, new, part
 
 MAX_POINTS = 1000
 
@@ -159,26 +159,29 @@ def _sum(means: Sequence[Ratio]) -> Ratio:
 
 
 def _point_of(pieces: Sequence[Segment]) -> HistoryPoint:
+    """Looks at each segment once: there are thousands."""
+    total_in_stock = total_offers = total_items = total_mean = total_mean_lowest = 0
+    lowest_price = highest_price = None
+    for start, end, lowest, mean_lowest, in_stock, _, highest, mean, offers, items_in_stock in pieces:
+        length = end - start
+        total_offers += offers * length
+        total_items += items_in_stock * length
+        if in_stock:
+            total_in_stock += in_stock
+            total_mean += mean * in_stock
+            total_mean_lowest += mean_lowest * in_stock
+            if lowest_price is None or lowest < lowest_price:
+                lowest_price = lowest
+            if highest_price is None or highest > highest_price:
+                highest_price = highest
     start, end = pieces[0].start, pieces[-1].end
-    in_stock = sum([each.in_stock for each in pieces])
+    prices = None
+    if lowest_price is not None and highest_price is not None:
+        weight = total_in_stock * SCALE
+        mean_ratio = new(Ratio, (total_mean, weight))
+        lowest_ratio = new(Ratio, (total_mean_lowest, weight))
+        prices = new(Spread, (lowest_price, highest_price, mean_ratio, lowest_ratio))
     whole = (end - start) * SCALE
-    return HistoryPoint(
-        start=start,
-        end=end,
-        prices=_spread([each for each in pieces if each.in_stock], in_stock),
-        offers=Ratio(sum([each.offers * (each.end - each.start) for each in pieces]), whole),
-        items_in_stock=Ratio(sum([each.items_in_stock * (each.end - each.start) for each in pieces]), whole),
-        in_stock_share=Ratio(in_stock, end - start),
-    )
-
-
-def _spread(stocked: Sequence[Segment], in_stock: int) -> Spread | None:
-    if not stocked:
-        return None
-    weight = in_stock * SCALE
-    return Spread(
-        lowest=min([each.lowest for each in stocked]),
-        highest=max([each.highest for each in stocked]),
-        mean=Ratio(sum([each.mean * each.in_stock for each in stocked]), weight),
-        mean_lowest=Ratio(sum([each.mean_lowest * each.in_stock for each in stocked]), weight),
-    )
+    offers_ratio, items_ratio = new(Ratio, (total_offers, whole)), new(Ratio, (total_items, whole))
+    in_stock_share = new(Ratio, (total_in_stock, end - start))
+    return new(HistoryPoint, (start, end, prices, offers_ratio, items_ratio, in_stock_share))

@@ -11,7 +11,10 @@ class Ratio(NamedTuple):
 
     def rounded(self, digits: int) -> float:
         """To so many decimals, half to even, as the nearest number that JSON readers have."""
+        numerator, denominator = self
         scale: int = 10**digits
-        whole, rest = divmod(self.numerator * scale, self.denominator)
-        half = 2 * rest - self.denominator
-        return (whole + (half > 0 or (half == 0 and whole % 2 == 1))) / scale
+        whole, rest = divmod(numerator * scale, denominator)
+        rest *= 2
+        if rest > denominator or (rest == denominator and whole % 2):
+            whole += 1
+        return whole / scale

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, pairwise
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -21,15 +21,13 @@ from productator.prices.segments import (
     TimeRange,
     between,
     microseconds,
+    new,
     time_of,
 )
 from productator.prices.trend import PriceAt
 
 # Their text is up to 1.7 MB long, and a session takes 3 MiB (`LONGEST_TEXT_BYTES`).
 RECORDS_A_READ = 10_000
-
-# A third of the time that calling the class takes, for very many records.
-_new = tuple.__new__
 
 # The numbers of a row of `price_points`, its start first. A rolled-up row has more of them than a raw one.
 PointNumbers = Sequence[Any]
@@ -185,38 +183,41 @@ def _parameters(product_id: int, within: TimeRange) -> dict[str, Any]:
     return {"product_id": product_id, "start": time_of(within.start), "end": time_of(within.end)}
 
 
-def lowest_prices_of(found: Iterable[PointNumbers], until: int) -> Iterator[LowestPrice]:
+def lowest_prices_of(found: Sequence[PointNumbers], until: int) -> list[LowestPrice]:
     """A raw record holds until the next one starts, the last one until `until`."""
-    raw_width = _OF_THE_LOWEST.raw_width
-    for numbers, following in pairwise([*found, (until,)]):
+    prices, raw_width = [], _OF_THE_LOWEST.raw_width
+    for numbers, end in zip(found, _ends(found, until), strict=True):
         if len(numbers) > raw_width:
-            yield _rolled_up(numbers)
+            prices.append(_rolled_up(numbers))
             continue
         start, lowest = numbers
-        end = following[0]
         if lowest is None:
-            yield _new(LowestPrice, (start, end, 0, 0, 0, False))
+            prices.append(new(LowestPrice, (start, end, 0, 0, 0, False)))
         else:
-            yield _new(LowestPrice, (start, end, lowest, lowest * SCALE, end - start, True))
+            prices.append(new(LowestPrice, (start, end, lowest, lowest * SCALE, end - start, True)))
+    return prices
 
 
-def segments_of(found: Iterable[PointNumbers], until: int) -> Iterator[Segment]:
+def segments_of(found: Sequence[PointNumbers], until: int) -> list[Segment]:
     """The same with all that is known of a product."""
-    raw_width = _ALL.raw_width
-    for numbers, following in pairwise([*found, (until,)]):
+    segments, raw_width = [], _ALL.raw_width
+    for numbers, end in zip(found, _ends(found, until), strict=True):
         if len(numbers) > raw_width:
             *_, highest, mean, offers, items = numbers
-            yield Segment(*_rolled_up(numbers), highest or 0, mean or 0, offers, items)
+            segments.append(Segment(*_rolled_up(numbers), highest or 0, mean or 0, offers, items))
             continue
         start, lowest, highest, mean, offers, items = numbers
-        end = following[0]
         offers, items = offers * SCALE, items * SCALE
         if lowest is None:
-            yield _new(Segment, (start, end, 0, 0, 0, False, 0, 0, offers, items))
+            fields = (start, end, 0, 0, 0, False, 0, 0, offers, items)
         else:
-            mean_lowest, in_stock = lowest * SCALE, end - start
-            fields = (start, end, lowest, mean_lowest, in_stock, True, highest, mean, offers, items)
-            yield _new(Segment, fields)
+            fields = (start, end, lowest, lowest * SCALE, end - start, True, highest, mean, offers, items)
+        segments.append(new(Segment, fields))
+    return segments
+
+
+def _ends(found: Sequence[PointNumbers], until: int) -> list[int]:
+    return [*(numbers[0] for numbers in found), until][1:]
 
 
 def _rolled_up(numbers: PointNumbers) -> LowestPrice:

@@ -1,7 +1,9 @@
 """Segments: the prices and the stock of stretches of time, without gap or overlap. Pure."""
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import NamedTuple, TypeVar
 
 SECOND = 1_000_000
@@ -9,6 +11,11 @@ HOUR = 3_600 * SECOND
 DAY = 24 * HOUR
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+
+# Makes a named tuple in a third of the time that calling its class takes, for very many of them.
+new = tuple.__new__
+
+_START, _END = itemgetter(0), itemgetter(1)
 
 
 class TimeRange(NamedTuple):
@@ -55,20 +62,28 @@ AnySegment = TypeVar("AnySegment", LowestPrice, Segment)
 
 def part(segment: AnySegment, start: int, end: int) -> AnySegment:
     """The segment of a part of the time, with its share of the time in stock."""
-    length = segment.end - segment.start
-    before = segment.in_stock * (start - segment.start) // length
-    until = segment.in_stock * (end - segment.start) // length
-    return segment._replace(start=start, end=end, in_stock=until - before)
+    first, last, lowest, mean_lowest, in_stock, *others = segment
+    length = last - first
+    if in_stock == length:
+        share = end - start
+    else:
+        share = in_stock * (end - first) // length - in_stock * (start - first) // length
+    return new(type(segment), (start, end, lowest, mean_lowest, share, *others))
 
 
-def between(segments: Iterable[AnySegment], within: TimeRange) -> Iterator[AnySegment]:
-    """The segments, or parts of them, that lie in the range."""
+def between(segments: Sequence[AnySegment], within: TimeRange) -> Sequence[AnySegment]:
+    """The segments, or parts of them, that lie in the range; the segments are in the order of their times."""
     start, end = within
-    for each in segments:
-        if start <= each.start and each.end <= end:
-            yield each
-        elif each.start < end and start < each.end and start < end:
-            yield part(each, max(each.start, start), min(each.end, end))
+    if start >= end:
+        return []
+    first = bisect_right(segments, start, key=_END)
+    found = list(segments[first : bisect_left(segments, end, key=_START)])
+    # Only these may begin before the range or end after it.
+    for number in {0, len(found) - 1} if found else ():
+        each = found[number]
+        if each.start < start or end < each.end:
+            found[number] = part(each, max(each.start, start), min(each.end, end))
+    return found
 
 
 def microseconds(time: datetime) -> int:

@@ -1,5 +1,7 @@
 """Figures of prices and changes of offers to JSON. Figures are rounded here and nowhere before."""
 
+from collections.abc import Mapping
+
 from productator.api.schemas.prices import (
     ChangeName,
     OfferChangeJson,
@@ -34,28 +36,31 @@ _CHANGE_NAMES: dict[ChangeKind, ChangeName] = {
 def history_json(
     history: PriceHistory, product_id: int, within: TimeRange, *, currency: str | None, following: str | None
 ) -> PriceHistoryJson:
+    # Most points begin when another ends.
+    limits = {limit for point in history.points for limit in (point.start, point.end)}
+    moments = {limit: moment_json(limit) for limit in limits}
     return {
         "product_id": product_id,
         "currency": currency,
         **_range_json(within),
         "interval": history.interval,
-        "items": [_point_json(point) for point in history.points],
+        "items": [_point_json(point, moments) for point in history.points],
         "next": following,
     }
 
 
-def _point_json(point: HistoryPoint) -> PricePointJson:
-    prices = point.prices
+def _point_json(point: HistoryPoint, moments: Mapping[int, str]) -> PricePointJson:
+    start, end, prices, offers, items_in_stock, in_stock_share = point
     return {
-        "from": moment_json(point.start),
-        "to": moment_json(point.end),
+        "from": moments[start],
+        "to": moments[end],
         "lowest_price": prices and prices.lowest,
         "average_price": prices and prices.mean.rounded(_PRICE_DIGITS),
         "highest_price": prices and prices.highest,
         "average_lowest_price": prices and prices.mean_lowest.rounded(_PRICE_DIGITS),
-        "offers": point.offers.rounded(_PRICE_DIGITS),
-        "items_in_stock": point.items_in_stock.rounded(_PRICE_DIGITS),
-        "in_stock_share": point.in_stock_share.rounded(_SHARE_DIGITS),
+        "offers": offers.rounded(_PRICE_DIGITS),
+        "items_in_stock": items_in_stock.rounded(_PRICE_DIGITS),
+        "in_stock_share": in_stock_share.rounded(_SHARE_DIGITS),
     }
 
 

@@ -90,7 +90,7 @@ def test_points_of_whole_hours_may_stand_for_their_segments(interval: Interval, 
         hours: list[Piece] = []
         if until <= end:
             within = between(segments, TimeRange(since, until))
-            stored = packing.packed_hours(history_of(within, until, "hour").points)
+            stored = packing.packed_hours(history_of(iter(within), until, "hour").points)
             hours += packing.unpacked_hours(stored)
         else:
             until = since

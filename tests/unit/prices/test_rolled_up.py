@@ -63,7 +63,7 @@ def rolled_up(history: list[StoredPoint], levels: tuple[timedelta, ...]) -> list
 
 
 def segments(history: list[StoredPoint]) -> list[Segment]:
-    return list(between(segments_of(map(numbers, history), RANGE.end), RANGE))
+    return list(between(segments_of(list(map(numbers, history)), RANGE.end), RANGE))
 
 
 def trend(found: list[Segment]) -> PriceTrend | None:
