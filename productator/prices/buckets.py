@@ -118,6 +118,8 @@ def _cut(known_pieces: Iterable[Piece], interval: Interval) -> Iterator[list[Pie
 
 
 def _point(pieces: Sequence[Piece]) -> HistoryPoint:
+    if len(pieces) == 1 and isinstance(pieces[0], HistoryPoint):
+        return pieces[0]
     points: list[HistoryPoint] = []
     segments: list[Segment] = []
     for piece in pieces:

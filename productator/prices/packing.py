@@ -9,6 +9,7 @@ from typing import Any
 from productator.prices.buckets import HistoryPoint, Spread
 from productator.prices.changes import SCALE
 from productator.prices.ratio import Ratio
+from productator.prices.segments import new
 from productator.prices.stocked_times import Distribution
 from productator.prices.trend import PriceAt, Stocked, TrendPart
 
@@ -67,10 +68,12 @@ def _point(sums: Sequence[Any]) -> HistoryPoint:
     prices = None
     if in_stock:
         weight = in_stock * SCALE
-        prices = Spread(lowest, highest, Ratio(mean, weight), Ratio(mean_lowest, weight))
+        mean_ratio, lowest_ratio = new(Ratio, (mean, weight)), new(Ratio, (mean_lowest, weight))
+        prices = new(Spread, (lowest, highest, mean_ratio, lowest_ratio))
     whole = (end - start) * SCALE
-    share = Ratio(in_stock, end - start)
-    return HistoryPoint(start, end, prices, Ratio(offers, whole), Ratio(items, whole), share)
+    offers_ratio, items_ratio = new(Ratio, (offers, whole)), new(Ratio, (items, whole))
+    share = new(Ratio, (in_stock, end - start))
+    return new(HistoryPoint, (start, end, prices, offers_ratio, items_ratio, share))
 
 
 def _bytes_of(numbers: Iterable[int]) -> bytes:
