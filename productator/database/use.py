@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, event
 
 from productator.database.engine import CONNECT_TIMEOUT_S
 from productator.database.failures import BUSY
+from productator.database.places import Places
 from productator.errors import DatabaseUnavailable
 
 log = logging.getLogger(__name__)
@@ -46,9 +47,7 @@ class DatabaseUse:
         self._stuck_s = budget_s * STUCK_PART
         self.places = places
         self._metrics = metrics
-        self._taken = 0
-        self._changed_at = 0.0
-        self._changed = threading.Condition()
+        self._places = Places(places)
         self._own = _OwnUse(budget_s)
 
     def begin_request(self, waited_s: float = 0.0) -> None:
@@ -86,7 +85,7 @@ class DatabaseUse:
         return True
 
     def leave(self, kind: str) -> None:
-        self._give_back()
+        self._places.give_back()
         self._stop_counting(kind)
 
     def _stop_counting(self, kind: str) -> None:
@@ -121,21 +120,14 @@ class DatabaseUse:
         return max(1, round(self.left_s))
 
     def _take(self) -> None:
-        with self._changed:
-            while self._taken >= self.places:
-                wait_s = min(self._changed_at + self._stuck_s - time.monotonic(), self.left_s - _LEAST_S)
-                if wait_s <= 0:
-                    self._metrics.count_database_error(BUSY)
-                    raise DatabaseUnavailable
-                self._changed.wait(wait_s)
-            self._taken += 1
-            self._changed_at = time.monotonic()
+        if not self._places.take(self._longest_wait_s):
+            self._metrics.count_database_error(BUSY)
+            raise DatabaseUnavailable
 
-    def _give_back(self) -> None:
-        with self._changed:
-            self._taken -= 1
-            self._changed_at = time.monotonic()
-            self._changed.notify()
+    def _longest_wait_s(self) -> float:
+        """Until too little is left of the budget, or the database hangs: no place is given back."""
+        hangs_in_s = self._places.changed_at + self._stuck_s - time.monotonic()
+        return min(hangs_in_s, self.left_s - _LEAST_S)
 
 
 class _OwnUse(threading.local):

@@ -5,11 +5,11 @@ import time
 from collections.abc import Iterable
 from email.utils import formatdate
 from functools import lru_cache
-from threading import Semaphore
 from typing import Any, Protocol
 
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from productator.database.places import Places
 from productator.database.use import WAITED_S
 from productator.ops.slow_clients import BODY_S, SlowClients
 
@@ -44,7 +44,7 @@ class RequestCorrection:
         self._application = application
         self._max_bytes = max_bytes
         self._slow_clients = SlowClients()
-        self._at_work = Semaphore(AT_WORK)
+        self._at_work = Places(AT_WORK)
         if uwsgi is not None:
             self._slow_clients.start()
 
@@ -69,9 +69,12 @@ class RequestCorrection:
         if environ["PATH_INFO"] in _PROBES:
             return self._application(environ, _dated(start_response))  # type: ignore[no-any-return]
         arrived = time.monotonic()
-        with self._at_work:
+        self._at_work.take()
+        try:
             environ[WAITED_S] = environ.get(WAITED_S, 0.0) + time.monotonic() - arrived
             return self._application(environ, _dated(start_response))  # type: ignore[no-any-return]
+        finally:
+            self._at_work.give_back()
 
     def _timed(self, body: "_Readable") -> "_TimedBody":
         return _TimedBody(body, self._slow_clients, self._at_work)
@@ -98,7 +101,7 @@ class _Readable(Protocol):
 class _TimedBody:
     """A body with a deadline, whatever arrives in between."""
 
-    def __init__(self, body: _Readable, slow_clients: SlowClients, at_work: Semaphore) -> None:
+    def __init__(self, body: _Readable, slow_clients: SlowClients, at_work: Places) -> None:
         self._body = body
         self._slow_clients = slow_clients
         self._at_work = at_work
@@ -107,12 +110,12 @@ class _TimedBody:
     def read(self, size: int = -1) -> bytes:
         if self._until is None:
             self._until = time.monotonic() + BODY_S
-        self._at_work.release()
+        self._at_work.give_back()
         try:
             with self._slow_clients.receiving_body(uwsgi.connection_fd(), until=self._until):
                 return self._body.read(size)
         finally:
-            self._at_work.acquire()
+            self._at_work.take()
 
 
 class _ChunkedBody:
