@@ -23,7 +23,7 @@ class WholeLines(logging.StreamHandler[TextIO]):
 
     def __init__(self, output: TextIO) -> None:
         super().__init__(output)
-        # Both are ids of threads.
+        # Ids of threads.
         self._writing_short: set[int] = set()
         self._writing_long: int | None = None
         self._long = threading.RLock()
@@ -49,32 +49,33 @@ class WholeLines(logging.StreamHandler[TextIO]):
             self.handleError(record)
 
     def _write(self, descriptor: int, line: bytes) -> None:
-        if len(line) > select.PIPE_BUF:
-            self._write_long(descriptor, line)
-            return
-        while not self._write_short(descriptor, line):
-            with self._long:  # a long line is written by now
-                pass
-
-    def _write_short(self, descriptor: int, line: bytes) -> bool:
-        """False: somebody writes a long line."""
         thread = threading.get_ident()
-        # First this, then the question: either this thread sees the long line's, or that one sees this one.
-        self._writing_short.add(thread)
+        if thread in self._writing_short or thread == self._writing_long:
+            # A handler of signals, or a finalizer, has interrupted this thread's own line, and must not wait.
+            _write_all(descriptor, line)
+        elif len(line) > select.PIPE_BUF:
+            self._write_long(thread, descriptor, line)
+        else:
+            while not self._write_short(thread, descriptor, line):
+                with self._long:  # a long line is written by now
+                    pass
+
+    def _write_short(self, thread: int, descriptor: int, line: bytes) -> bool:
+        """False: somebody writes a long line."""
         try:
-            if free := self._writing_long in (None, thread):
+            # First this, then the question: either this thread sees the other, or the other sees this one.
+            self._writing_short.add(thread)
+            if is_free := self._writing_long is None:
                 _write_all(descriptor, line)
-            return free
+            return is_free
         finally:
             self._writing_short.discard(thread)
 
-    def _write_long(self, descriptor: int, line: bytes) -> None:
-        thread = threading.get_ident()
+    def _write_long(self, thread: int, descriptor: int, line: bytes) -> None:
         with self._long:
-            self._writing_long = thread
             try:
-                # A handler of signals may write while this thread writes a short line.
-                while self._writing_short - {thread}:
+                self._writing_long = thread
+                while self._writing_short:
                     time.sleep(_LOOK_AGAIN_S)
                 _write_all(descriptor, line)
             finally:

@@ -78,10 +78,10 @@ def between(segments: Sequence[AnySegment], within: TimeRange) -> Sequence[AnySe
         return []
     first = bisect_right(segments, start, key=_END)
     found = list(segments[first : bisect_left(segments, end, key=_START)])
-    # Only these may begin before the range or end after it.
-    for number in {0, len(found) - 1} if found else ():
-        each = found[number]
-        if each.start < start or end < each.end:
+    if found:
+        # Only these may begin before the range or end after it.
+        for number in (0, -1):
+            each = found[number]
             found[number] = part(each, max(each.start, start), min(each.end, end))
     return found
 

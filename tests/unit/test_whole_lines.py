@@ -87,27 +87,33 @@ def test_an_output_that_is_no_file_has_each_line_at_once() -> None:
     assert written.getvalue() == b"ready\n"
 
 
-def test_a_line_of_a_handler_of_signals_does_not_wait_for_the_line_it_interrupts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("outer", [_SHORT, _LONG])
+@pytest.mark.parametrize("inner", [_SHORT, _LONG])
+def test_a_line_that_interrupts_its_own_thread_waits_for_nobody(
+    pipe: tuple[int, TextIO], monkeypatch: pytest.MonkeyPatch, outer: int, inner: int
 ) -> None:
-    path = tmp_path / "log"
-    interruptions = [("x" * _LONG), "short"]
-    with path.open("w") as output:
-        log = _log(output)
-        write = os.write
+    reading, output = pipe
+    log, write = _log(output), os.write
+    others: list[Future[None]] = []
+    with ThreadPoolExecutor(2) as threads:
 
         def interrupted(descriptor: int, data: bytes) -> int:
-            if interruptions:
-                log.info(interruptions.pop())
+            monkeypatch.setattr(os, "write", write)
+            # Another thread waits until this one has written its line.
+            others.append(threads.submit(log.info, "o" * _LONG))
+            time.sleep(0.05)
+            log.info("i" * inner)
             return write(descriptor, data)
 
         monkeypatch.setattr(os, "write", interrupted)
-        log.info("first")
-        interruptions.extend(["y" * _LONG, "shorter"])
-        log.info("z" * _LONG)
+        others.append(threads.submit(log.info, "x" * outer))
+        while len(others) < 2:
+            time.sleep(0.001)
+        found = _read(reading, others).decode().splitlines()
 
-    found = path.read_text().splitlines()
-    assert sorted(found) == sorted(["first", "short", "shorter", "x" * _LONG, "y" * _LONG, "z" * _LONG])
+    # The line that interrupts stands before the other or in it; that of the other thread is whole.
+    assert sorted(map(len, found)) == sorted([outer, inner, _LONG])
+    assert sorted(map(set, found), key=str) == [{"i"}, {"o"}, {"x"}]
 
 
 def test_a_filter_of_the_handler_decides(pipe: tuple[int, TextIO]) -> None:
