@@ -261,8 +261,9 @@ class Settings:
         "api.processes",
         "PRODUCTATOR_PROCESSES",
         parsers.whole(1, 64),
-        "Processes of uWSGI that answer requests. Empty: one for each core of the machine. Give the number in"
-        " a container that may use fewer cores: uWSGI does not see the container's limit.",
+        "Processes of uWSGI that answer requests. Empty: one for each core of the machine; then each keeps to"
+        " one core. Give the number in a container that may use fewer cores: uWSGI does not see the"
+        " container's limit.",
         empty=None,
     )
     currency: str | None = setting(
