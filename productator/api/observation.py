@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Flask, Request, Response, current_app, g, request
@@ -50,6 +51,8 @@ def read_metrics() -> Response:
 def init_app(app: Flask, api_metrics: ApiMetrics) -> None:
     """Call this before all other hooks: its own then runs last, when the answer is complete."""
     app.extensions[_EXTENSION] = api_metrics
+    # So that a scan of random paths adds no series.
+    api_metrics.expect("GET", UNMATCHED, HTTPStatus.NOT_FOUND)
     observe = _Observation(api_metrics)
     app.after_request(observe.answered)
 

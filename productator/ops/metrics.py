@@ -120,15 +120,15 @@ class ApiMetrics:
     def count_request(self, method: str, route: str, status: int, *, seconds: float) -> None:
         """Counts an answered request; `route` is a template, so that series are bounded."""
         known_method = method if method in _METHODS else _OTHER
-        key = (known_method, route, status)
-        series = self._series.get(key)
-        if series is None:
-            series = _Series(
-                self._requests.labels(known_method, route, status), self._seconds.labels(known_method, route)
-            )
-            self._series[key] = series
+        series = self._series.get((known_method, route, status)) or self.expect(known_method, route, status)
         series.requests.inc()
         series.seconds.observe(seconds)
+
+    def expect(self, method: str, route: str, status: int) -> _Series:
+        """Shows the series of such requests from now on."""
+        requests, seconds = self._requests.labels(method, route, status), self._seconds.labels(method, route)
+        series = self._series[method, route, status] = _Series(requests, seconds)
+        return series
 
     def count_database_use(self, kind: str, seconds: float) -> None:
         self._database[kind].observe(seconds)

@@ -72,6 +72,17 @@ def test_a_request_counts_for_the_template_of_its_path(api: FlaskClient) -> None
     assert found['{method="GET",route="unmatched",status="404"}'] == 1
 
 
+def test_a_scan_of_random_paths_adds_no_series(api: FlaskClient) -> None:
+    # Once, so that its own request has its series.
+    series(api)
+    before = series(api).keys()
+
+    for number in range(300):
+        assert api.get(f"/{number}/{'x' * (number % 7)}").status_code == 404
+
+    assert series(api).keys() == before
+
+
 def test_an_answer_that_the_client_has_already_counts_as_304(api: FlaskClient) -> None:
     tag = api.get(PRODUCTS).headers["ETag"]
     api.get(PRODUCTS, headers={"If-None-Match": tag})
