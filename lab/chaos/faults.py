@@ -18,6 +18,7 @@ from lab.processes.notifier import Notifier
 from lab.processes.program import Program
 from lab.processes.refresher import Refresher
 from lab.processes.simulator import Simulator
+from lab.waiting import eventually
 
 _STEP_S = 0.05
 _REPORT_EVERY_S = 30
@@ -42,13 +43,14 @@ class Team(Generic[Member]):
         # Exit codes of members that nobody had killed.
         self.unexpected_exits: list[int] = []
 
-    @property
-    def members(self) -> Sequence[Member]:
-        return self._members
-
     def working(self) -> set[int]:
         """The numbers of the servers that a started member uses."""
         return {number % len(self._urls) for number, at in enumerate(self._kill_at) if at is not None}
+
+    def stop(self) -> list[int]:
+        """The exit codes; a member that is still starting does not hear a stop yet."""
+        eventually(lambda: all(_is_alive(each) or not each.is_running for each in self._members))
+        return [member.stop() for member in self._members]
 
     def step(self, *, kill: bool) -> None:
         for number, member in enumerate(self._members):

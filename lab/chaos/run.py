@@ -141,7 +141,7 @@ class _Run:
     def _check_stops(self, team: Team[Refresher], findings: Findings) -> None:
         exits = team.unexpected_exits
         findings.expect(not exits, f"{len(exits)} refreshers ended without being killed")
-        exits = [refresher.stop() for refresher in team.members]
+        exits = team.stop()
         findings.expect(exits == [0] * self.plan.refreshers, f"exit codes of a stop at the end: {exits}")
         findings.expect(not self.catalogue.count_claims(), "no claim is left")
 
@@ -149,7 +149,7 @@ class _Run:
         """The history has ended. One notifier tells the rest, to receivers that are well."""
         exits = team.unexpected_exits
         findings.expect(not exits, f"{len(exits)} notifiers ended without being killed")
-        exits = [notifier.stop() for notifier in team.members]
+        exits = team.stop()
         findings.expect(exits == [0] * self.plan.notifiers, f"exit codes of notifiers at the end: {exits}")
         engine = self.catalogue.engine
         self.receivers.is_moody = False
