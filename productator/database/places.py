@@ -1,4 +1,4 @@
-"""Places for so many at a time; whoever comes while all are taken waits for a turn."""
+"""A limited number of places. While all are taken, threads wait for their turn."""
 
 import time
 from collections import deque

@@ -16,9 +16,9 @@ class WholeLines(logging.StreamHandler[TextIO]):
     A thread that writes lets others run Python meanwhile. With a lock for each line, these would soon all
     wait for it: a read took a quarter more processor time.
 
-    The system keeps up to PIPE_BUF bytes (4,096) in a pipe whole, whoever writes. It takes a longer line in
-    pieces if the reader is slow. So while a thread writes a long line, no other thread of this process
-    writes; other processes may.
+    Linux never mixes writes of up to PIPE_BUF (4,096) bytes into a pipe. It takes a longer line in pieces if
+    the reader is slow. So while a thread writes a long line, no other thread of this process writes; other
+    processes may.
     """
 
     def __init__(self, output: TextIO) -> None:
@@ -86,7 +86,7 @@ def _write_all(descriptor: int, line: bytes) -> None:
     while line:
         try:
             line = line[os.write(descriptor, line) :]
-        except BlockingIOError:  # whoever gave us this output wants no waiting, but we lose nothing
+        except BlockingIOError:  # the output does not block, and its reader is slow: nothing is lost
             writable = select.poll()
             writable.register(descriptor, select.POLLOUT)
             writable.poll()

@@ -2,34 +2,25 @@
 
 import threading
 import time
-from collections.abc import Callable
 
+from lab.waiting import eventually
 from productator.database.places import Places
 
 
 class Waiting:
-    """A thread that takes a place, keeps it until it is told to leave, and says when it has got it."""
+    """A thread that takes a place and gives it back when `leaves` is set."""
 
-    def __init__(self, places: Places, longest_s: Callable[[], float] | None = None) -> None:
+    def __init__(self, places: Places) -> None:
         self.has_got: bool | None = None
         self.leaves = threading.Event()
         self._places = places
-        self._longest_s = longest_s
         self.thread = threading.Thread(target=self._run)
         self.thread.start()
 
     def _run(self) -> None:
-        self.has_got = self._places.take(self._longest_s)
-        if self.has_got:
-            self.leaves.wait()
-            self._places.give_back()
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
+        self.has_got = self._places.take()
+        self.leaves.wait()
+        self._places.give_back()
 
 
 def _waiting(places: Places, number: int) -> list[Waiting]:
@@ -37,7 +28,7 @@ def _waiting(places: Places, number: int) -> list[Waiting]:
     found: list[Waiting] = []
     for _ in range(number):
         found.append(Waiting(places))
-        _until(lambda: places.waiting == len(found))
+        eventually(lambda: places.waiting == len(found))
     return found
 
 
@@ -47,10 +38,10 @@ def test_a_place_goes_to_the_thread_that_has_waited_longest() -> None:
     first, second, third = waiting = _waiting(places, 3)
 
     places.give_back()
-    _until(lambda: first.has_got is True)
+    eventually(lambda: first.has_got is True)
     assert (second.has_got, third.has_got) == (None, None)
     first.leaves.set()
-    _until(lambda: second.has_got is True)
+    eventually(lambda: second.has_got is True)
     assert third.has_got is None
 
     for each in waiting:
@@ -122,12 +113,15 @@ def test_a_place_that_comes_at_the_last_moment_is_kept() -> None:
 
 
 def test_it_tells_when_a_place_was_last_taken_or_given_back() -> None:
-    places = Places(2)
+    places = Places(1)
+    began = time.monotonic()
     places.take()
     taken_at = places.changed_at
+    assert taken_at >= began
 
-    assert not Places(0).take(lambda: 0)
-    assert taken_at <= time.monotonic()
-    time.sleep(0.001)
+    assert not places.take(lambda: 0)
+    assert places.changed_at == taken_at
+
+    began = time.monotonic()
     places.give_back()
-    assert places.changed_at > taken_at
+    assert places.changed_at >= began

@@ -15,6 +15,7 @@ from typing import TextIO
 
 import pytest
 
+from lab.waiting import eventually
 from productator.ops.whole_lines import WholeLines
 
 # A pipe keeps 4,096 bytes whole, and takes 65,536.
@@ -62,8 +63,7 @@ def test_lines_of_threads_that_wait_for_a_slow_reader_stay_whole(
     lines = [f"{number} ".ljust(length, "x") for number, length in enumerate(lengths)]
     with ThreadPoolExecutor(len(lines)) as threads:
         writers = [threads.submit(log.info, line) for line in lines[:20]]
-        while _unread_bytes(reading) < _ALMOST_FULL:
-            time.sleep(0.01)
+        eventually(lambda: _unread_bytes(reading) > _ALMOST_FULL)
         writers += [threads.submit(log.info, line) for line in lines[20:]]
         found = _read(reading, writers)
 
@@ -107,8 +107,7 @@ def test_a_line_that_interrupts_its_own_thread_waits_for_nobody(
 
         monkeypatch.setattr(os, "write", interrupted)
         others.append(threads.submit(log.info, "x" * outer))
-        while len(others) < 2:
-            time.sleep(0.001)
+        eventually(lambda: len(others) == 2)
         found = _read(reading, others).decode().splitlines()
 
     # The line that interrupts stands before the other or in it; that of the other thread is whole.
