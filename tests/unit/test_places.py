@@ -14,7 +14,8 @@ class Waiting:
         self.has_got: bool | None = None
         self.leaves = threading.Event()
         self._places = places
-        self.thread = threading.Thread(target=self._run)
+        # A daemon, so that a test that fails ends.
+        self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
     def _run(self) -> None:
