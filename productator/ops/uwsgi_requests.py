@@ -11,6 +11,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from productator.database.places import Places
 from productator.database.use import WAITED_S
+from productator.ops import memory
 from productator.ops.slow_clients import BODY_S, SlowClients
 
 try:
@@ -47,10 +48,11 @@ class RequestCorrection:
         self._at_work = Places(AT_WORK)
         if uwsgi is not None:
             self._slow_clients.start()
+            memory.start_watch()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if uwsgi is not None:
-            self._slow_clients.head_arrived(uwsgi.connection_fd())
+            self._slow_clients.head_arrived(environ)
         # Also of a head that ended early, as one does whose deadline has passed.
         if not {"REQUEST_METHOD", "PATH_INFO"} <= environ.keys():
             environ |= {"REQUEST_METHOD": "GET", "PATH_INFO": "/", UNREADABLE: "This is not HTTP."}
