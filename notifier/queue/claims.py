@@ -20,7 +20,7 @@ from productator.models import Channel, Delivery, Event
 
 # Two of them are called at a time; the others wait in this process and save statements.
 PER_CHANNEL = 8
-# Before the end of its lease, a claim has the time of a whole call left.
+# Before the end of its lease, a claim has the time of a whole call or mail left; these end within 15 seconds.
 LONGEST_CALL = timedelta(seconds=20)
 # SQLite joins 500 queries at most.
 _CHANNELS_A_STATEMENT = 400

@@ -1,6 +1,7 @@
 """Mail over SMTP, in threads: Python's client waits for the server."""
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Collection
 from email import policy
@@ -20,6 +21,7 @@ from productator.workers.background import Background
 log = logging.getLogger(__name__)
 
 _THREADS = 4
+TIMEOUT_S = 15.0
 # A long address in a header stays as it is: folded, it would be encoded, and no mail program would read it.
 _POLICY = policy.SMTP.clone(max_line_length=998)
 
@@ -34,6 +36,7 @@ class MailSender:
         allowed: Collection[Network] = (),
         mute_link: Callable[[int], str | None],
         wake: Callable[[], None],
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
         """`allowed` are networks that the server may be in, though they are not public.
 
@@ -42,6 +45,7 @@ class MailSender:
         self._server = server
         self._allowed = allowed
         self._mute_link = mute_link
+        self._timeout_s = timeout_s
         self._waiting: deque[DeliveryClaim] = deque()
         self._threads = [
             Background[DeliveryOutcome](f"mail-{number}", wake=wake) for number in range(_THREADS)
@@ -69,10 +73,12 @@ class MailSender:
     def _outcome(self, claim: DeliveryClaim) -> DeliveryOutcome:
         if self._server is None:
             return DeliveryOutcome(claim, "SMTP_HOST is not set")
+        # The database, which makes the link that mutes, may take its time as well.
+        until = time.monotonic() + self._timeout_s
         try:
             mute_url = None if claim.rule_id is None else self._mute_link(claim.rule_id)
             mail = mail_of(claim, sender=self._server.sender, mute_url=mute_url)
-            refused = send(self._server, mail, self._allowed)
+            refused = send(self._server, mail, self._allowed, until=until)
         except MailFailure as error:
             return DeliveryOutcome(claim, str(error))
         except Exception as error:

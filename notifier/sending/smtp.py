@@ -3,7 +3,10 @@
 import smtplib
 import socket
 import ssl
+import threading
+import time
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 
@@ -12,7 +15,9 @@ import certifi
 from productator.alerts.networks import is_refused
 from productator.domain import Network
 
-_TIMEOUT_S = 5
+# Of one step: to connect, or to wait for an answer.
+_STEP_S = 5.0
+_TOO_LONG = "sending the mail took too long"
 
 
 @dataclass(frozen=True)
@@ -33,10 +38,13 @@ class MailFailure(Exception):
     """Says what failed without the server's words, which may hold anything."""
 
 
-def send(server: MailServer, mail: EmailMessage, allowed: Collection[Network]) -> int:
-    """Returns how many of several recipients were refused; raises MailFailure if all were."""
+def send(server: MailServer, mail: EmailMessage, allowed: Collection[Network], *, until: float) -> int:
+    """Returns how many of several recipients were refused; raises MailFailure if all were.
+
+    `until` limits all steps together, by the monotonic clock.
+    """
     try:
-        with _CheckedSmtp(server, allowed) as smtp:
+        with _CheckedSmtp(server, allowed, until) as smtp:
             smtp.ehlo()
             if server.starttls:
                 _encrypt(smtp, server)
@@ -45,15 +53,42 @@ def send(server: MailServer, mail: EmailMessage, allowed: Collection[Network]) -
             # Raises if every recipient was refused.
             return len(smtp.send_message(mail))
     except (OSError, smtplib.SMTPException) as error:
-        raise MailFailure(_reason(error)) from error
+        raise MailFailure(_TOO_LONG if time.monotonic() >= until else _reason(error)) from error
+
+
+class _TimeLimit:
+    """Ends a connection when its time is over, whatever it does then."""
+
+    def __init__(self, connection: socket.socket, until: float) -> None:
+        # A socket of its own: smtplib replaces the other one to encrypt.
+        self._socket = connection.dup()
+        self._timer = threading.Timer(until - time.monotonic(), self._end)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def lift(self) -> None:
+        self._timer.cancel()
+        self._socket.close()
+
+    def _end(self) -> None:
+        # The server may have ended it.
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
 
 
 class _CheckedSmtp(smtplib.SMTP):
     """Checks the address where the socket is opened, so that no name is looked up twice."""
 
-    def __init__(self, server: MailServer, allowed: Collection[Network]) -> None:
+    def __init__(self, server: MailServer, allowed: Collection[Network], until: float) -> None:
         self._allowed = allowed
-        super().__init__(server.host, server.port, timeout=_TIMEOUT_S)
+        self._until = until
+        self._limit: _TimeLimit | None = None
+        super().__init__(server.host, server.port, timeout=_STEP_S)
+
+    def close(self) -> None:
+        super().close()
+        if self._limit is not None:
+            self._limit.lift()
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         """smtplib calls this to connect."""
@@ -64,14 +99,19 @@ class _CheckedSmtp(smtplib.SMTP):
                     f"{address[0]} is not a public address, and PRODUCTATOR_ALERT_NETWORKS does not allow it"
                 )
                 continue
+            left_s = self._until - time.monotonic()
+            if left_s <= 0:
+                raise MailFailure(_TOO_LONG)
             opened = socket.socket(family, type_, protocol)
             try:
-                opened.settimeout(timeout)
+                opened.settimeout(min(timeout, left_s))
                 opened.connect(address)
             except OSError as error:
                 opened.close()
                 failure = error
             else:
+                opened.settimeout(timeout)
+                self._limit = _TimeLimit(opened, self._until)
                 return opened
         raise failure
 

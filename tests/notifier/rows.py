@@ -100,7 +100,9 @@ def new_worker(
         evaluator=Evaluator(sessions, timedelta(seconds=30)),
         store=Store(sessions, random.Random(1)),
         http=http,
-        mail=MailSender(mail_server, allowed=LOOPBACK, mute_link=mute_link, wake=http.wake),
+        mail=MailSender(
+            mail_server, allowed=LOOPBACK, mute_link=mute_link, wake=http.wake, timeout_s=timeout_s
+        ),
         seal=seal or Seal(None),
         metrics=NotifierMetrics(CollectorRegistry()),
         public_url=public_url,

@@ -2,8 +2,10 @@
 
 import socket
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -15,18 +17,20 @@ from aiosmtpd.controller import Controller
 from sqlalchemy import update
 from sqlalchemy.orm import Session, sessionmaker
 
-from notifier.queue.claims import DeliveryClaim, Target
-from notifier.sending import smtp
-from notifier.sending.mail import mail_of
+from notifier.queue.claims import LONGEST_CALL, DeliveryClaim, Target
+from notifier.sending import http, smtp
+from notifier.sending.mail import TIMEOUT_S, mail_of
 from notifier.sending.smtp import MailFailure, MailServer
 from productator.alerts.channels import ChannelKind
-from productator.domain import utc_now
+from productator.domain import Network, utc_now
 from productator.models import Delivery
 from tests.notifier import rows
 from tests.refresher import tls
 
 Sessions = sessionmaker[Session]
 HOST = "127.0.0.1"
+# Of a server that drips: it would take five seconds.
+_LETTERS = 100
 
 
 @dataclass
@@ -191,17 +195,21 @@ def _mail() -> EmailMessage:
     return mail
 
 
+def _send(server: MailServer, allowed: Collection[Network], *, within_s: float = 15.0) -> None:
+    smtp.send(server, _mail(), allowed, until=time.monotonic() + within_s)
+
+
 def test_a_mail_is_sent_encrypted_to_a_server_of_a_private_authority(
     inbox: Inbox, encrypting: MailServer, certificate: Path
 ) -> None:
-    smtp.send(replace(encrypting, ca_file=str(certificate)), _mail(), rows.LOOPBACK)
+    _send(replace(encrypting, ca_file=str(certificate)), rows.LOOPBACK)
 
     assert inbox.recipients == ["a@x.example"]
 
 
 def test_a_server_whose_certificate_nobody_knows_gets_nothing(inbox: Inbox, encrypting: MailServer) -> None:
     with pytest.raises(MailFailure, match="certificate is not accepted"):
-        smtp.send(encrypting, _mail(), rows.LOOPBACK)
+        _send(encrypting, rows.LOOPBACK)
 
     assert inbox.mails == []
 
@@ -210,14 +218,14 @@ def test_a_server_without_starttls_gets_nothing_unless_that_is_allowed(
     inbox: Inbox, mail_server: MailServer
 ) -> None:
     with pytest.raises(MailFailure, match="no STARTTLS"):
-        smtp.send(replace(mail_server, starttls=True), _mail(), rows.LOOPBACK)
+        _send(replace(mail_server, starttls=True), rows.LOOPBACK)
 
     assert inbox.mails == []
 
 
 def test_a_password_is_never_sent_unencrypted(inbox: Inbox, mail_server: MailServer) -> None:
     with pytest.raises(MailFailure, match="never sent without STARTTLS"):
-        smtp.send(replace(mail_server, user="ops", password="secret"), _mail(), rows.LOOPBACK)
+        _send(replace(mail_server, user="ops", password="secret"), rows.LOOPBACK)
 
     assert inbox.mails == []
 
@@ -226,9 +234,54 @@ def test_a_mail_server_at_a_private_address_is_not_even_connected_to(
     inbox: Inbox, mail_server: MailServer
 ) -> None:
     with pytest.raises(MailFailure, match=r"127\.0\.0\.1 is not a public address"):
-        smtp.send(mail_server, _mail(), ())
+        _send(mail_server, ())
 
     assert inbox.mails == []
+
+
+@contextmanager
+def dripping(sent: list[bytes]) -> Iterator[MailServer]:
+    """A mail server whose answer comes letter by letter, so that none of its steps takes long."""
+    with socket.create_server((HOST, 0)) as listening:
+        is_over = threading.Event()
+
+        def drip() -> None:
+            connection, _ = listening.accept()
+            with connection, suppress(OSError):
+                for _ in range(_LETTERS):
+                    connection.sendall(b"2")
+                    sent.append(b"2")
+                    is_over.wait(0.05)
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        yield MailServer(HOST, listening.getsockname()[1], None, None, "alerts@shop.example", starttls=False)
+        is_over.set()
+        thread.join()
+
+
+def test_all_steps_of_a_mail_together_end_in_time(sessions: Sessions) -> None:
+    channel_id, _ = rows.new_channel(sessions, "a@x.example", ChannelKind.EMAIL)
+    rows.new_delivery(sessions, channel_id)
+
+    sent: list[bytes] = []
+    with dripping(sent) as server:
+        rows.deliver(sessions, mail_server=server, timeout_s=0.5)
+
+    assert len(sent) < _LETTERS
+    (delivery,) = rows.deliveries(sessions)
+    assert (delivery.status, delivery.last_error) == ("pending", "sending the mail took too long")
+
+
+def test_a_mail_whose_time_is_over_is_not_sent(inbox: Inbox, mail_server: MailServer) -> None:
+    with pytest.raises(MailFailure, match="took too long"):
+        _send(mail_server, rows.LOOPBACK, within_s=0.0)
+
+    assert inbox.mails == []
+
+
+def test_calls_and_mails_end_before_the_lease_of_a_claim_that_began_late() -> None:
+    assert max(http.TIMEOUT_S, TIMEOUT_S) < LONGEST_CALL.total_seconds()
 
 
 def test_a_long_address_that_mutes_is_not_encoded_in_the_header() -> None:
