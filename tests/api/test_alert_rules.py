@@ -219,4 +219,3 @@ def test_a_deleted_product_takes_its_rules_along(client: FlaskClient, product: J
     client.delete(f"/api/v1/products/{product['id']}")
 
     problem(client.get(f"{RULES}/{rule['id']}"), 404)
-    problem(client.get(f"{EVENTS}/1"), 404)

@@ -369,8 +369,10 @@ def test_calls_under_way_can_be_given_up(generation1: RunningSimulator) -> None:
     transport = Transport(generation1.address, concurrency=4, timeout_s=PATIENCE_S)
     transport.send("key", contract.reading("7"), token="token")
     transport.receive(0)
+    assert transport.free_calls == 3
 
     transport.close()
+    assert transport.free_calls == 4
 
 
 def test_replies_arrive_under_the_key_of_their_call(simulator: RunningSimulator) -> None:
