@@ -13,6 +13,7 @@ from productator.domain import utc_now
 from productator.models import Delivery, Event
 
 _EVERY_S = 10.0
+_BETWEEN_STEPS_S = 0.5
 _DELIVERIES_FOR = timedelta(days=30)
 _EVENTS_FOR = timedelta(days=90)
 # So few that no lock lasts long.
@@ -29,11 +30,14 @@ class NotifierMaintenance:
         """Does what is due; raises what the database raises."""
         if time.monotonic() < self._due_at:
             return
+        # Also if it fails.
+        self._due_at = time.monotonic() + _EVERY_S
         now = utc_now()
         run_transaction(self._sessions, lambda session: self._metrics.measure(session, now=now))
         deleted = run_transaction(self._sessions, lambda session: delete_old(session, now=now))
-        # While there is much to delete, a little at a time.
-        self._due_at = time.monotonic() + (0.5 if deleted >= _ROWS_A_TIME else _EVERY_S)
+        if deleted >= _ROWS_A_TIME:
+            # There is much to delete: a little at a time.
+            self._due_at = time.monotonic() + _BETWEEN_STEPS_S
 
 
 def delete_old(session: Session, *, now: datetime) -> int:

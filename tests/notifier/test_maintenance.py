@@ -1,6 +1,7 @@
 """What the notifier deletes, and what it measures."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -65,6 +66,27 @@ def test_few_rows_are_deleted_at_a_time(sessions: Sessions, monkeypatch: pytest.
         _aged(sessions, 31)
 
     assert [_delete(sessions) for _ in range(3)] == [2, 1, 0]
+
+
+class BrokenSessions:
+    """A database that is away."""
+
+    def __init__(self) -> None:
+        self.tried = 0
+
+    def begin(self) -> Session:
+        self.tried += 1
+        raise ConnectionError
+
+
+def test_a_turn_that_failed_is_repeated_no_sooner_than_another() -> None:
+    away: Any = BrokenSessions()
+    tasks = maintenance.NotifierMaintenance(away, NotifierMetrics(CollectorRegistry()))
+    with pytest.raises(ConnectionError):
+        tasks.turn()
+    tasks.turn()
+
+    assert away.tried == 1
 
 
 def _measured(sessions: Sessions, name: str) -> float:
