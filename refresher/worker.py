@@ -152,6 +152,10 @@ class Worker:
         self._has_claimed_all = claimed.is_all
         if claimed.is_all:
             self._claim_at = now + self._idle_s
+        if self._breaker.is_open and not claimed.is_probe:
+            # The circuit has opened since these claims were asked for.
+            self._leases.give_back(claimed.claims)
+            return
         if self._breaker.is_open and not claimed.claims:
             self._breaker.return_probe(now=now)
         self._fetcher.start(claimed.claims)

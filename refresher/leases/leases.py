@@ -32,6 +32,8 @@ class Claimed(NamedTuple):
     claims: list[Claim]
     # Whether no other product was due.
     is_all: bool
+    # Whether they were claimed to probe the service with.
+    is_probe: bool
 
 
 @dataclass
@@ -128,7 +130,9 @@ class Leases:
         if self._running.makes_delayed_due:
             self._delayed_due_at = time.monotonic()
         request = self._running.request
-        return None if request is None else Claimed(found, is_all=len(found) < request.limit)
+        if request is None:
+            return None
+        return Claimed(found, is_all=len(found) < request.limit, is_probe=request.is_probe)
 
     def finish(self, *, until: float) -> None:
         """Gives all claims back, also those of a run that is still going on."""
