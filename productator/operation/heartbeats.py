@@ -79,8 +79,7 @@ def beat(session: Session, vitals: Vitals, counted: Counted, *, now: datetime) -
     mine = RefresherHeartbeat.name == vitals.name
     if not changed_rows(session, update(RefresherHeartbeat).where(mine).values(values)):
         session.execute(insert(RefresherHeartbeat).values(values))
-        session.execute(delete(RefresherHeartbeat).where(RefresherHeartbeat.seen_at < now - _SHOWN_FOR))
-        session.execute(delete(RefreshHour).where(RefreshHour.starts_at < now - _HOURS_KEPT))
+    _delete_old(session, vitals.name)
     if counted != Counted():
         _add_to_hour(session, _hour_of(now), counted)
 
@@ -97,6 +96,16 @@ def hours(connection: Connection, *, now: datetime) -> Sequence[Hour]:
     return [Hour._make(stored[time]) if time in stored else Hour(time, 0, 0, 0) for time in times]
 
 
+def _delete_old(session: Session, own_name: str) -> None:
+    """By the time in the own row, which was just written. The read locks nothing, and mostly finds none."""
+    seen = dict(session.execute(select(RefresherHeartbeat.name, RefresherHeartbeat.seen_at)).all())
+    shown_since = seen[own_name] - _SHOWN_FOR
+    old = [name for name, seen_at in seen.items() if seen_at < shown_since]
+    if old:
+        is_old = RefresherHeartbeat.name.in_(old), RefresherHeartbeat.seen_at < shown_since
+        session.execute(delete(RefresherHeartbeat).where(*is_old))
+
+
 def _add_to_hour(session: Session, hour: datetime, counted: Counted) -> None:
     added = {
         "refreshes": RefreshHour.refreshes + counted.refreshes,
@@ -107,6 +116,7 @@ def _add_to_hour(session: Session, hour: datetime, counted: Counted) -> None:
         # Another refresher may add the row at the same time.
         with suppress(IntegrityError), session.begin_nested():
             session.execute(insert(RefreshHour).values(starts_at=hour, refreshes=0, failures=0, changes=0))
+            session.execute(delete(RefreshHour).where(RefreshHour.starts_at < hour - _HOURS_KEPT))
 
 
 def _hour_of(time: datetime) -> datetime:

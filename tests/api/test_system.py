@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator.domain import utc_now
-from productator.models import Product, Refresh, RefresherHeartbeat
+from productator.models import Product, Refresh, RefresherHeartbeat, RefreshHour
 from productator.operation import heartbeats
 from productator.operation.heartbeats import Counted, Vitals
 from productator.operation.state import KeptState
@@ -169,15 +169,35 @@ def test_what_refreshers_did_adds_up_by_the_hour(app: Flask, sessions: Sessions)
     assert before["refreshes"] == 3
 
 
-def test_a_refresher_has_one_row_and_loses_it_after_it_ended(app: Flask, sessions: Sessions) -> None:
+def test_a_refresher_has_one_row(app: Flask, sessions: Sessions) -> None:
     beat(sessions)
     beat(sessions, refreshes_per_s=2.5)
+
     rows = state(app)["refreshers"]
+    assert [(each["name"], each["refreshes_per_s"]) for each in rows] == [("one:1", 2.5)]
+
+
+def test_ten_minutes_after_a_refresher_ended_another_one_deletes_its_row(
+    app: Flask, sessions: Sessions
+) -> None:
+    beat(sessions)
+    beat(sessions, "two:2")
+    both = state(app)["refreshers"]
     set_seen(sessions, utc_now() - timedelta(minutes=11))
     beat(sessions, "two:2")
 
-    assert [(each["name"], each["refreshes_per_s"]) for each in rows] == [("one:1", 2.5)]
+    assert [each["name"] for each in both] == ["one:1", "two:2"]
     assert [each["name"] for each in state(app)["refreshers"]] == ["two:2"]
+
+
+def test_hours_are_kept_for_eight_days(sessions: Sessions) -> None:
+    now = utc_now()
+    for days in (9, 7, 0):
+        beat(sessions, counted=Counted(refreshes=1), now=now - timedelta(days=days))
+    with sessions() as session:
+        kept = session.scalars(select(RefreshHour.starts_at).order_by(RefreshHour.starts_at)).all()
+
+    assert [(now - each).days for each in kept] == [7, 0]
 
 
 def test_the_state_is_kept_for_some_seconds(app: Flask, client: FlaskClient) -> None:
