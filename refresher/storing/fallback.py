@@ -32,7 +32,7 @@ Sessions = sessionmaker[Session]
 
 
 def store_batch(sessions: Sessions, results: Sequence[FetchResult], policy: DuePolicy) -> StoreResult:
-    """Raises the transient failures of the database."""
+    """Raises the transient failures of the database, and what not even failures can be stored for."""
     try:
         return _store_together(sessions, results, policy)
     except RowsLocked:
@@ -40,8 +40,10 @@ def store_batch(sessions: Sessions, results: Sequence[FetchResult], policy: DueP
     except DBAPIError as error:
         if is_transient(error):
             raise
-    # The database refuses one of the products, which must not take the others with it.
-    log.error("the database refuses a batch; storing its products one by one", exc_info=True)
+        log.exception("the database refuses a batch; storing its products one by one")
+    except Exception:
+        log.exception("a batch cannot be stored; storing its products one by one")
+    # One product is at fault, which must not take the others with it.
     return _store_each(sessions, results, policy)
 
 
@@ -94,5 +96,9 @@ def _store_alone(sessions: Sessions, result: FetchResult, policy: DuePolicy) -> 
     except DBAPIError as error:
         if is_transient(error):
             raise
-        refused = OffersProtocolError("The database refuses what the Offers service answered.")
-        return _store_together(sessions, [replace(result, offers=None, refused=(), error=refused)], policy)
+        problem = "The database refuses what the Offers service answered."
+    except Exception:
+        log.exception("offers cannot be stored", extra={"product_id": result.claim.product_id})
+        problem = "What the Offers service answered cannot be stored."
+    failed = replace(result, offers=None, refused=(), error=OffersProtocolError(problem))
+    return _store_together(sessions, [failed], policy)

@@ -100,6 +100,10 @@ class BatchWriter:
             stored = self._thread.take(wait_s=wait_s)
         except DBAPIError as error:
             return self._fail(error)
+        except Exception:
+            # Nobody foresaw it: the batch is tried again after a pause, until its claims have lapsed.
+            self._backoff.failed()
+            raise
         return StoreResult() if stored is None else self._end(stored)
 
     def finish(self, *, until: float, service_failing: bool) -> StoreResult:

@@ -432,9 +432,12 @@ def worker_with(sessions: Any, offers_of: dict[int, list[OfferData]]) -> Worker:
     )
 
 
-def test_an_answer_that_the_database_refuses_does_not_take_the_others_with_it(sessions: Sessions) -> None:
+@pytest.mark.parametrize("spoilt", [offer(price=-1), None], ids=["refused by the database", "a bug"])
+def test_an_answer_that_cannot_be_stored_does_not_take_the_others_with_it(
+    sessions: Sessions, spoilt: Any
+) -> None:
     product_ids = stored_products(sessions, 3, now=utc_now())
-    offers_of = {each: [offer()] for each in product_ids} | {product_ids[1]: [offer(price=-1)]}
+    offers_of = {each: [offer()] for each in product_ids} | {product_ids[1]: [spoilt]}
     worker = worker_with(sessions, offers_of)
     turn_until(worker, lambda: refresh_of(sessions, product_ids[1]).failures > 0)
     worker.finish(grace_s=1)

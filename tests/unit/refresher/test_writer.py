@@ -26,6 +26,16 @@ class FailingSessions:
         raise OperationalError("SELECT 1", {}, DriverError(self._code, "no"))
 
 
+class BrokenSessions:
+    """Each transaction meets an error that is none of the database."""
+
+    tried = 0
+
+    def begin(self) -> Any:
+        self.tried += 1
+        raise RuntimeError("a bug")
+
+
 def writer_on(code: int) -> BatchWriter:
     sessions: Any = FailingSessions(code)
     return BatchWriter(sessions, period=PERIOD, wake=lambda: None)
@@ -88,6 +98,19 @@ def test_a_batch_that_the_database_refuses_has_failed() -> None:
 
     assert (stored.failed, [product_id for product_id, _ in stored.errors]) == (2, [1, 2])
     assert writer.unstored == 0
+
+
+def test_after_an_error_that_nobody_foresaw_a_batch_is_not_tried_again_at_once() -> None:
+    sessions: Any = BrokenSessions()
+    writer = BatchWriter(sessions, period=PERIOD, wake=lambda: None)
+    writer.add([result(claim(1))])
+    writer.start(service_failing=False)
+    with pytest.raises(RuntimeError):
+        writer.take(wait_s=PATIENCE_S)
+    tried = sessions.tried
+    writer.take(wait_s=PATIENCE_S)
+
+    assert (sessions.tried, writer.unstored) == (tried, 1)
 
 
 def test_a_batch_is_lost_when_its_claims_lapse_while_the_database_is_away(writer: BatchWriter) -> None:
