@@ -89,7 +89,7 @@ def tell_now(session: Session, rule_id: int, *, now: datetime, currency: str | N
     """Tells what is true already, which else is no news; whether there was something to tell."""
     connection = session.connection()
     (found,) = shown(connection, [rules.get(connection, rule_id)])
-    if not found.is_true or found.product is None:
+    if not found.rule.active or not found.is_true or found.product is None:
         return False
     at = microseconds(now)
     firing = Firing(at, at, found.price, found.rule.price, None)

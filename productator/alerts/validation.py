@@ -119,6 +119,8 @@ def contradictions(rule: RuleIn) -> list[tuple[str, str]]:
         wrong.append(("/days", "A rule has days only if its kind is `new_low`."))
     if isinstance(rule, NewRuleIn) and rule.tell_now and rule.product_id is None:
         wrong.append(("/tell_now", "Only a rule about one product can tell at once what is true already."))
+    if isinstance(rule, NewRuleIn) and rule.tell_now and not rule.active:
+        wrong.append(("/tell_now", "A rule that is not active tells nothing."))
     if rule.kind == Kind.DROP and rule.percent is not None and rule.percent > 100:  # noqa: PLR2004
         wrong.append(("/percent", "A price cannot fall by more than 100 percent."))
     return wrong

@@ -42,7 +42,7 @@ DONE = {
     "muted": "The rule is muted: its events are kept, and delivered to nobody.",
     "unmuted": "The rule is no longer muted.",
     "told": "It is told now.",
-    "not-told": "It is not true any more, so nothing was told.",
+    "not-told": "Nothing was told: it is not true any more, or the rule is switched off.",
 }
 
 

@@ -135,6 +135,10 @@ def test_what_is_true_already_is_told_if_wished(client: FlaskClient, offer: Json
         ({"kind": "drop", "percent": 5, "days": 30}, {"/days"}),
         ({"kind": "out_of_stock", "q": "mill", "tell_now": True}, {"/tell_now"}),
         ({"kind": "service", "tell_now": True}, {"/tell_now"}),
+        (
+            {"kind": "failing", "product_id": 999, "active": False, "tell_now": True},
+            {"/tell_now", "/product_id"},
+        ),
     ],
 )
 def test_every_wrong_field_is_named(client: FlaskClient, body: Json, wrong: set[str]) -> None:

@@ -268,6 +268,17 @@ def test_what_is_not_true_is_not_told(client: FlaskClient, offer: Json, sessions
     assert client.get("/api/v1/events").get_json()["items"] == []
 
 
+def test_a_rule_that_is_switched_off_tells_nothing(
+    client: FlaskClient, offer: Json, sessions: Sessions
+) -> None:
+    about: Json = {"product_id": offer["product_id"], "channel_ids": [stored_channel(sessions)]}
+    rule = posted_rule(client, kind="threshold", price=100, active=False, **about)
+    answer = send_form(client, "/alerts", f"/alerts/{rule['id']}/tell")
+
+    assert "the rule is switched off" in get(client, answer.headers["Location"])
+    assert client.get("/api/v1/events").get_json()["items"] == []
+
+
 def test_rules_and_events_follow_each_other_in_pages(client: FlaskClient, sessions: Sessions) -> None:
     channel = stored_channel(sessions)
     for number in range(52):
