@@ -43,6 +43,10 @@ def wrong_mail_addresses(addresses: str) -> str | None:
 
 def _addresses(host: str) -> list[str]:
     """All addresses of the host; none: it is not known now. It reads numbers as the C library does."""
+    # To curl, a dot at the end changes nothing, and all names below localhost are loopback.
+    host = host.rstrip(".")
+    if host.endswith(".localhost"):
+        host = "localhost"
     future = Future[list[str]]()
     # A daemon: a lookup cannot be ended.
     threading.Thread(target=_look_up, args=(host, future), name="lookup", daemon=True).start()
