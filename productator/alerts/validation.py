@@ -6,17 +6,12 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 from productator.alerts.firing import Kind
-from productator.catalogue.validation import Name, StrictModel
+from productator.catalogue.validation import Name, StrictModel, Whole
 from productator.domain import MAX_AMOUNT, MAX_ID
 
 MAX_CHANNELS = 20
 _YEAR_S = 366 * 86_400
 _NEW_LOW_DAYS = 90
-
-
-def _whole(number: object) -> object:
-    # JSON has one kind of number: 5.0 is 5, and some languages write it so.
-    return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
 def _kind(value: object) -> object:
@@ -38,18 +33,17 @@ def _utc(time: datetime) -> datetime:
         raise ValueError("must be a time of the years 1 to 9999") from exc
 
 
-_Whole = BeforeValidator(_whole)
-RowIdIn = Annotated[int, Field(ge=1, le=MAX_ID, json_schema_extra={"format": "int64"}), _Whole]
+RowIdIn = Annotated[int, Field(ge=1, le=MAX_ID, json_schema_extra={"format": "int64"}), Whole]
 Percent = Annotated[float, Field(gt=0, le=1_000)]
 Moment = Annotated[
     AwareDatetime, BeforeValidator(_time, json_schema_input_type=AwareDatetime), AfterValidator(_utc)
 ]
 KindIn = Annotated[Kind, BeforeValidator(_kind, json_schema_input_type=Kind)]
-Cooldown = Annotated[int, Field(ge=0, le=_YEAR_S), _Whole]
-Confirm = Annotated[int, Field(ge=0, le=1_000), _Whole]
+Cooldown = Annotated[int, Field(ge=0, le=_YEAR_S), Whole]
+Confirm = Annotated[int, Field(ge=0, le=1_000), Whole]
 Rearm = Annotated[float, Field(ge=0, le=100)]
-Price = Annotated[int, Field(ge=0, le=MAX_AMOUNT), _Whole]
-Days = Annotated[int, Field(ge=1, le=36_500), _Whole]
+Price = Annotated[int, Field(ge=0, le=MAX_AMOUNT), Whole]
+Days = Annotated[int, Field(ge=1, le=36_500), Whole]
 Channels = Annotated[list[RowIdIn], Field(max_length=MAX_CHANNELS)]
 
 

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from productator.domain import DESCRIPTION_LENGTH, NAME_LENGTH, NewProduct
 
@@ -48,6 +48,14 @@ Name = Annotated[
 Description = Annotated[
     str, Field(max_length=DESCRIPTION_LENGTH, json_schema_extra=STORABLE), AfterValidator(storable)
 ]
+
+
+def _whole(number: object) -> object:
+    # JSON has one kind of number: 5.0 is 5, and some languages write it so.
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+Whole = BeforeValidator(_whole)
 
 
 class StrictModel(BaseModel):

@@ -161,6 +161,13 @@ def test_quiet_hours_are_set_and_removed(client: FlaskClient, channel: dict[str,
     assert without["quiet_hours"] is None
 
 
+def test_a_whole_number_may_be_written_with_a_point(client: FlaskClient, channel: dict[str, Any]) -> None:
+    changed = client.patch(_url(channel), json={"messages_an_hour": 5.0})
+
+    assert changed.get_json()["messages_an_hour"] == 5
+    assert wrong_fields(client.patch(_url(channel), json={"messages_an_hour": 5.5})) == {"/messages_an_hour"}
+
+
 def test_put_replaces_and_keeps_kind_and_secret(client: FlaskClient, channel: dict[str, Any]) -> None:
     replaced = client.put(_url(channel), json=BODY | {"name": "New", "messages_an_hour": None})
 

@@ -14,7 +14,7 @@ from productator.alerts.deliveries import DeliveryRow, Status
 from productator.alerts.targets import wrong_mail_addresses, wrong_url
 from productator.api.schemas.answers import Id, Time
 from productator.api.schemas.queries import Cursor, IdInQuery, Limit, Query
-from productator.catalogue.validation import NAME_PATTERN, StrictModel, is_blank, storable
+from productator.catalogue.validation import NAME_PATTERN, StrictModel, Whole, is_blank, storable
 from productator.domain import Network, time_json
 from productator.errors import InvalidInput
 from productator.models.alerts import ADDRESS_LENGTH, CHANNEL_NAME_LENGTH
@@ -96,7 +96,7 @@ _Secret = Annotated[
     ),
 ]
 _Messages = Annotated[
-    int, Field(ge=1, le=_MOST_MESSAGES, description="More are told in one digest; null: no limit.")
+    int, Field(ge=1, le=_MOST_MESSAGES, description="More are told in one digest; null: no limit."), Whole
 ]
 
 

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from productator.api.conventions.time_ranges import Moment
-from productator.catalogue.validation import NAME_PATTERN, Description, Name, StrictModel, not_blank
+from productator.catalogue.validation import NAME_PATTERN, Description, Name, StrictModel, Whole, not_blank
 from productator.domain import MAX_AMOUNT, TOKEN_NAME_LENGTH, OwnOffer
 
 MAX_BATCH = 1_000
@@ -42,12 +42,7 @@ class TokenIn(StrictModel):
     ] = None
 
 
-def _whole(number: object) -> object:
-    # JSON has one kind of number: 5.0 is 5, and some languages write it so.
-    return int(number) if isinstance(number, float) and number.is_integer() else number
-
-
-_Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT), BeforeValidator(_whole)]
+_Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT), Whole]
 
 
 class ProductBatch(StrictModel):
