@@ -1,5 +1,6 @@
 """Values that several layers use; this module knows no database, HTTP or Flask."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
@@ -15,6 +16,7 @@ MAX_ID = 2**63 - 1
 MAX_AMOUNT = 2**53 - 1
 # Offers that were not refreshed for so many periods are stale.
 STALE_AFTER_PERIODS = 3
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,18 @@ class RateWindow:
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def time_of_json(text: str) -> datetime:
+    """A time in RFC 3339 with a zone; the message of a ValueError says what is wrong."""
+    if not _RFC_3339.fullmatch(text):
+        raise ValueError(
+            "must be a time with a zone, such as 2026-11-23T12:00:00Z (in an address, a + is written %2B)"
+        )
+    try:
+        return datetime.fromisoformat(text.upper())
+    except ValueError as exc:
+        raise ValueError("is not a time of the calendar") from exc
 
 
 def time_json(time: datetime) -> str:

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 from productator.alerts.firing import Kind
 from productator.catalogue.validation import Name, StrictModel, Whole
-from productator.domain import MAX_AMOUNT, MAX_ID
+from productator.domain import MAX_AMOUNT, MAX_ID, time_of_json
 
 MAX_CHANNELS = 20
 _YEAR_S = 366 * 86_400
@@ -20,10 +20,7 @@ def _kind(value: object) -> object:
 
 def _time(value: object) -> object:
     """Strict models take no times from texts, and JSON has no other."""
-    try:
-        return datetime.fromisoformat(value) if isinstance(value, str) else value
-    except ValueError as exc:
-        raise ValueError("must be a time such as 2027-01-31T12:00:00Z") from exc
+    return time_of_json(value) if isinstance(value, str) else value
 
 
 def _utc(time: datetime) -> datetime:

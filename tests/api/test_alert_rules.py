@@ -145,6 +145,29 @@ def test_every_wrong_field_is_named(client: FlaskClient, body: Json, wrong: set[
     assert wrong_fields(client.post(RULES, json=body)) == wrong
 
 
+@pytest.mark.parametrize(
+    "time",
+    [
+        "20270131T120000Z",
+        "2027-W05-1T12:00:00Z",
+        "2027-01-31T12Z",
+        "2027-01-31_12:00:00Z",
+        "2027-01-31T12:00:00+0100",
+        "2027-02-30T12:00:00Z",
+    ],
+)
+def test_a_time_that_is_not_in_rfc_3339_is_refused(client: FlaskClient, time: str) -> None:
+    body = {"kind": "out_of_stock", "muted_until": time}
+
+    assert wrong_fields(client.post(RULES, json=body)) == {"/muted_until"}
+
+
+def test_a_time_may_have_small_letters(client: FlaskClient) -> None:
+    rule = posted(client, kind="out_of_stock", muted_until="2027-01-31t12:00:00z")
+
+    assert rule["muted_until"] == "2027-01-31T12:00:00.000000Z"
+
+
 def test_a_patch_changes_the_named_fields_and_null_removes(client: FlaskClient, channel: int) -> None:
     rule = posted(client, kind="out_of_stock", q="mill", channel_ids=[channel])
     url = f"{RULES}/{rule['id']}"
