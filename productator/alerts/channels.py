@@ -17,7 +17,7 @@ from productator.alerts.sealing import Seal
 from productator.catalogue import versions
 from productator.catalogue.versions import ANY_VERSION, Expected
 from productator.database.keyset import Page, Position, orders, read_page
-from productator.errors import ChannelNotFound, ChannelSignsNothing
+from productator.errors import ChannelNotFound, ChannelSignsNothing, InvalidInput
 from productator.models import Channel
 from productator.prices.segments import microseconds
 
@@ -27,6 +27,8 @@ BOTH_SECRETS_FOR = timedelta(hours=24)
 # As many sign beside the new one if several rotations follow each other.
 _OLD_SECRETS = 2
 _SECRET_BYTES = 24
+# The columns of their fields.
+_QUIET_HOURS = {"begin": "quiet_from", "end": "quiet_until", "time_zone": "time_zone"}
 
 
 class ChannelKind(StrEnum):
@@ -156,8 +158,9 @@ def stored(session: Session, channel_id: int, *, expected: Expected = ANY_VERSIO
 def change(
     session: Session, channel: Channel, changes: Mapping[str, Any], seal: Seal, *, now: datetime
 ) -> ChannelRow:
-    """Sets the named fields of a channel that `stored` has returned."""
+    """Sets the named fields of a channel that `stored` has returned; raises InvalidInput."""
     changes = dict(changes)
+    _refuse_wrong_quiet_hours(channel, changes)
     if changes.get("secret") is not None:
         is_same = channel.secret is not None and seal.open(channel.secret) == changes["secret"]
         changes["secret"] = channel.secret if is_same else seal.close(changes["secret"])
@@ -216,6 +219,18 @@ def test(session: Session, channel_id: int, *, now: datetime) -> DeliveryRow:
         now=now,
     )
     return deliveries.get(session.connection(), delivery_id)
+
+
+def _refuse_wrong_quiet_hours(channel: Channel, changes: Mapping[str, Any]) -> None:
+    """A patch may name one field of quiet hours: what it makes of them must be acceptable as a whole."""
+    if not changes.keys() & set(_QUIET_HOURS.values()):
+        return
+    values = {field: changes.get(column, getattr(channel, column)) for field, column in _QUIET_HOURS.items()}
+    missing = [field for field, value in values.items() if value is None]
+    if missing and len(missing) < len(values):
+        raise InvalidInput([(f"/quiet_hours/{field}", "Field required.") for field in missing])
+    if not missing and values["begin"] == values["end"]:
+        raise InvalidInput([("/quiet_hours/end", "Must differ from begin: no hour would be quiet.")])
 
 
 def _new_secret() -> str:

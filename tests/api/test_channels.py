@@ -161,6 +161,25 @@ def test_quiet_hours_are_set_and_removed(client: FlaskClient, channel: dict[str,
     assert without["quiet_hours"] is None
 
 
+def test_a_patch_of_quiet_hours_keeps_what_it_does_not_name(
+    client: FlaskClient, channel: dict[str, Any]
+) -> None:
+    quiet = {"begin": "22:00", "end": "07:00", "time_zone": "Europe/Prague"}
+    client.patch(_url(channel), json={"quiet_hours": quiet})
+
+    changed = client.patch(_url(channel), json={"quiet_hours": {"begin": "21:00"}}).get_json()
+    same = client.patch(_url(channel), json={"quiet_hours": {"end": "21:00"}})
+
+    assert changed["quiet_hours"] == quiet | {"begin": "21:00"}
+    assert wrong_fields(same) == {"/quiet_hours/end"}
+
+
+def test_a_patch_cannot_make_quiet_hours_of_a_part(client: FlaskClient, channel: dict[str, Any]) -> None:
+    patched = client.patch(_url(channel), json={"quiet_hours": {"begin": "21:00"}})
+
+    assert wrong_fields(patched) == {"/quiet_hours/end", "/quiet_hours/time_zone"}
+
+
 def test_a_whole_number_may_be_written_with_a_point(client: FlaskClient, channel: dict[str, Any]) -> None:
     changed = client.patch(_url(channel), json={"messages_an_hour": 5.0})
 

@@ -14,6 +14,7 @@ from productator.api.schemas.alert_channels import (
     DeliveryJson,
     QuietHoursIn,
     QuietHoursJson,
+    QuietHoursPatch,
 )
 from productator.api.schemas.answers import (
     AliveJson,
@@ -57,6 +58,7 @@ def _schemas() -> Json:
         ChannelIn,
         ChannelPatch,
         QuietHoursIn,
+        QuietHoursPatch,
     )
     bodies = {model.__name__: shape(model, mode="validation") for model in models}
     # Of any type, since no item makes the request invalid.

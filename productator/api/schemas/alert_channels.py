@@ -45,16 +45,25 @@ def _known_zone(name: str) -> str:
     return name
 
 
+def _without_defaults(schema: dict[str, Any]) -> None:
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
+_Clock = Annotated[str, Field(pattern=_TIME_PATTERN)]
+_Zone = Annotated[
+    str,
+    Field(max_length=64, pattern="^[A-Za-z0-9_+/-]+$", examples=["Europe/Prague"]),
+    AfterValidator(_known_zone),
+]
+
+
 class QuietHoursIn(StrictModel):
     """From the first time of the day to the second one, by the clocks of the zone; it may pass midnight."""
 
-    begin: Annotated[str, Field(pattern=_TIME_PATTERN, examples=["22:00"])]
-    end: Annotated[str, Field(pattern=_TIME_PATTERN, examples=["07:00"])]
-    time_zone: Annotated[
-        str,
-        Field(max_length=64, pattern="^[A-Za-z0-9_+/-]+$", examples=["Europe/Prague"]),
-        AfterValidator(_known_zone),
-    ]
+    begin: Annotated[_Clock, Field(examples=["22:00"])]
+    end: Annotated[_Clock, Field(examples=["07:00"])]
+    time_zone: _Zone
 
     @field_validator("end")
     @classmethod
@@ -63,12 +72,24 @@ class QuietHoursIn(StrictModel):
             raise ValueError("must differ from begin: no hour would be quiet")
         return end
 
-    def minutes(self) -> dict[str, Any]:
-        return {
-            "quiet_from": _minutes(self.begin),
-            "quiet_until": _minutes(self.end),
-            "time_zone": self.time_zone,
+    def columns(self) -> dict[str, Any]:
+        """Of the fields that are given."""
+        columns: dict[str, Any] = {
+            name: _minutes(getattr(self, field))
+            for field, name in (("begin", "quiet_from"), ("end", "quiet_until"))
+            if field in self.model_fields_set
         }
+        return columns | ({"time_zone": self.time_zone} if "time_zone" in self.model_fields_set else {})
+
+
+class QuietHoursPatch(QuietHoursIn):
+    """A merge patch: absent fields stay."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+    begin: Annotated[_Clock, Field(examples=["22:00"])] = ""
+    end: Annotated[_Clock, Field(examples=["07:00"])] = ""
+    time_zone: _Zone = ""
 
 
 _NO_QUIET_HOURS: dict[str, Any] = {"quiet_from": None, "quiet_until": None, "time_zone": None}
@@ -112,15 +133,10 @@ class ChannelIn(StrictModel):
         """Raises InvalidInput."""
         kind = ChannelKind(self.kind)
         refuse_wrong(kind, self.address, self.secret, allowed)
-        quiet = _NO_QUIET_HOURS if self.quiet_hours is None else self.quiet_hours.minutes()
+        quiet = _NO_QUIET_HOURS if self.quiet_hours is None else self.quiet_hours.columns()
         return NewChannel(
             self.name, kind, self.address, self.secret, messages_an_hour=self.messages_an_hour, **quiet
         )
-
-
-def _without_defaults(schema: dict[str, Any]) -> None:
-    for field in schema["properties"].values():
-        field.pop("default", None)
 
 
 class ChannelPatch(StrictModel):
@@ -131,7 +147,7 @@ class ChannelPatch(StrictModel):
     name: _Name = ""
     address: _Address = ""
     secret: _Secret | None = None
-    quiet_hours: QuietHoursIn | None = None
+    quiet_hours: QuietHoursPatch | None = None
     messages_an_hour: _Messages | None = None
 
     def changes(self, kind: ChannelKind, allowed: Collection[Network]) -> dict[str, Any]:
@@ -141,7 +157,7 @@ class ChannelPatch(StrictModel):
         if kind is ChannelKind.WEBHOOK:
             given.pop("secret", None)
         if "quiet_hours" in self.model_fields_set:
-            given |= _NO_QUIET_HOURS if self.quiet_hours is None else self.quiet_hours.minutes()
+            given |= _NO_QUIET_HOURS if self.quiet_hours is None else self.quiet_hours.columns()
         return given
 
 
