@@ -112,6 +112,8 @@ def release(session: Session, channel_id: int, now: datetime) -> None:
     """
     channel = session.get_one(Channel, channel_id)
     quiet = quiet_until(channel.quiet_from, channel.quiet_until, channel.time_zone, now)
+    limit = channel.messages_an_hour
+    room_at = now if limit is None else _room_at(session, channel_id, limit, now)
     digest = _Digest()
     last_id = 0
     while held := _held(session, channel_id, after=last_id, now=now):
@@ -122,7 +124,11 @@ def release(session: Session, channel_id: int, now: datetime) -> None:
             # The hour with too many messages ended within quiet hours.
             _set(session, held, Status.HELD, last_error=QUIET, next_try_at=quiet)
         else:
-            digest.add(_still_to_tell(session, held))
+            # The hour is not over if the channel's limit or quiet hours were changed within it.
+            waits = [each for each in held if room_at > now and not each.was_quiet]
+            _set(session, waits, Status.HELD, last_error=TOO_MANY, next_try_at=room_at)
+            ready = [each for each in held if room_at <= now or each.was_quiet]
+            digest.add(_still_to_tell(session, ready))
     if digest.first is not None:
         _send(session, channel_id, digest, digest.first, now)
 

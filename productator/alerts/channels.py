@@ -29,6 +29,7 @@ _OLD_SECRETS = 2
 _SECRET_BYTES = 24
 # The columns of their fields.
 _QUIET_HOURS = {"begin": "quiet_from", "end": "quiet_until", "time_zone": "time_zone"}
+_WHY_MESSAGES_WAIT = (*_QUIET_HOURS.values(), "messages_an_hour")
 
 
 class ChannelKind(StrEnum):
@@ -164,7 +165,12 @@ def change(
     if changes.get("secret") is not None:
         is_same = channel.secret is not None and seal.open(channel.secret) == changes["secret"]
         changes["secret"] = channel.secret if is_same else seal.close(changes["secret"])
+    is_judged_anew = any(
+        name in changes and changes[name] != getattr(channel, name) for name in _WHY_MESSAGES_WAIT
+    )
     versions.apply(session, channel, changes, now=now)
+    if is_judged_anew:
+        deliveries.judge_anew(session, channel.id, now=now)
     return _row(channel)
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, select, update
 from sqlalchemy.orm import Session
 
 from productator.database.keyset import Page, Position, orders, read_page
@@ -102,6 +102,12 @@ def redeliver(session: Session, delivery_id: int, *, now: datetime) -> DeliveryR
         delivery.delivered_at = None
         session.flush()
     return get(session.connection(), delivery_id)
+
+
+def judge_anew(session: Session, channel_id: int, *, now: datetime) -> None:
+    """Makes what the channel's messages wait for end now; what there still is a reason for is held again."""
+    held = update(Delivery).where(Delivery.channel_id == channel_id, Delivery.status == Status.HELD)
+    session.connection().execute(held.values(next_try_at=now))
 
 
 def announce(

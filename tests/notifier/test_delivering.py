@@ -484,6 +484,32 @@ def test_what_waited_for_its_hour_waits_on_if_quiet_hours_have_begun(
     assert all(each.next_try_at and each.next_try_at > utc_now() for each in found)
 
 
+@pytest.mark.parametrize("change", ["no quiet hours", "no limit", "a limit still reached"])
+def test_what_is_held_is_judged_anew_when_its_channel_changes(
+    sessions: Sessions, receiver: Receiver, change: str
+) -> None:
+    minute = utc_now().hour * 60 + utc_now().minute
+    quiet = {"quiet_from": minute, "quiet_until": (minute + 60) % 1440, "time_zone": "UTC"}
+    cases: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[int, int]]] = {
+        "no quiet hours": (quiet, dict.fromkeys(quiet), (0, 1)),
+        "no limit": ({"messages_an_hour": 1}, {"messages_an_hour": None}, (1, 2)),
+        "a limit still reached": ({"messages_an_hour": 2}, {"messages_an_hour": 1}, (2, 2)),
+    }
+    before, changes, sent = cases[change]
+    channel_id, _ = rows.new_channel(sessions, receiver.address, **before)
+    for _ in range(3):
+        rows.new_delivery(sessions, channel_id)
+    rows.deliver(sessions)
+    at_first = len(receiver.requests)
+    with sessions.begin() as session:
+        stored = channels.stored(session, channel_id)
+        channels.change(session, stored, changes, Seal(None), now=utc_now())
+
+    rows.deliver(sessions)
+
+    assert (at_first, len(receiver.requests)) == sent
+
+
 def _held_until_now(sessions: Sessions, channel_id: int, *, why: str) -> None:
     for _ in range(2):
         rows.new_delivery(sessions, channel_id)
