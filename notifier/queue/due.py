@@ -7,10 +7,10 @@ from functools import cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, exists, func, select
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from productator.alerts.deliveries import AT_ONCE, TEST, Status
+from productator.alerts.deliveries import AGAIN, AT_ONCE, TEST, Status
 from productator.alerts.quiet_hours import QuietHours, end_of_quiet
 from productator.models import Channel, Delivery, Event
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 HOUR = timedelta(hours=1)
 _TYPES = ", ".join(f"'{each}'" for each in AT_ONCE)
-AT_ONCE_SQL = f" AND event_id IN (SELECT id FROM events WHERE type IN ({_TYPES}))"  # noqa: S608 - constants
+AT_ONCE_SQL = f" AND (last_error = '{AGAIN}' OR event_id IN (SELECT id FROM events WHERE type IN ({_TYPES})))"  # noqa: S608 - constants
 
 
 class DueChannel(NamedTuple):
@@ -92,7 +92,8 @@ def is_due(now: datetime) -> ColumnElement[bool]:
 
 
 def waits_for_nothing() -> ColumnElement[bool]:
-    return exists().where(Event.id == Delivery.event_id, Event.type.in_(AT_ONCE))
+    is_at_once = exists().where(Event.id == Delivery.event_id, Event.type.in_(AT_ONCE))
+    return or_(func.coalesce(Delivery.last_error, "") == AGAIN, is_at_once)
 
 
 def is_test() -> ColumnElement[bool]:

@@ -19,6 +19,8 @@ TEST = "test"
 DIGEST = "digest"
 CHANNEL_DISABLED = "channel.disabled"
 AT_ONCE = (TEST, DIGEST)
+# The `last_error` of what an operator sends again, until it is tried: it waits for nothing either.
+AGAIN = "sent again by hand"
 
 
 class Status(StrEnum):
@@ -90,7 +92,10 @@ def get(connection: Connection, delivery_id: int) -> DeliveryRow:
 
 
 def redeliver(session: Session, delivery_id: int, *, now: datetime) -> DeliveryRow:
-    """Tries it again from the first try on, with the same message id; one that is under way goes on."""
+    """Tries it again from the first try on, with the same message id; one that is under way goes on.
+
+    The first try is at once, whatever the quiet hours and the limit; tries after a failure wait for these.
+    """
     delivery = session.get(Delivery, delivery_id, with_for_update=True)
     if delivery is None:
         raise DeliveryNotFound(delivery_id)
@@ -99,7 +104,7 @@ def redeliver(session: Session, delivery_id: int, *, now: datetime) -> DeliveryR
         raise ChannelDisabled(delivery.channel_id)
     if delivery.claim_token is None:
         delivery.status, delivery.attempts, delivery.next_try_at = Status.PENDING, 0, now
-        delivery.delivered_at = None
+        delivery.delivered_at, delivery.last_error = None, AGAIN
         session.flush()
     return get(session.connection(), delivery_id)
 

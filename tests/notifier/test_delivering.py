@@ -284,6 +284,30 @@ def test_what_is_delivered_again_has_its_id(sessions: Sessions, receiver: Receiv
     assert len(set(ids)) == 1
 
 
+@pytest.mark.parametrize("why", [holding.QUIET, holding.TOO_MANY])
+def test_what_is_held_is_sent_at_once_when_it_is_delivered_again(
+    sessions: Sessions, receiver: Receiver, why: str
+) -> None:
+    minute = utc_now().hour * 60 + utc_now().minute
+    quiet: dict[str, Any] = {"quiet_from": minute, "quiet_until": (minute + 60) % 1440, "time_zone": "UTC"}
+    options: dict[str, Any] = quiet if why == holding.QUIET else {"messages_an_hour": 1}
+    channel_id, _ = rows.new_channel(sessions, receiver.address, **options)
+    for _ in range(3):
+        rows.new_delivery(sessions, channel_id)
+    rows.deliver(sessions)
+    before, at_first = rows.deliveries(sessions)[1], len(receiver.requests)
+    with sessions.begin() as session:
+        redeliver(session, before.id, now=utc_now())
+
+    rows.deliver(sessions)
+
+    after = rows.deliveries(sessions)[1]
+    assert (before.status, before.last_error) == ("held", why)
+    assert (after.status, after.last_error) == ("delivered", None)
+    assert receiver.requests[-1].headers["webhook-id"] == before.message_id
+    assert len(receiver.requests) == at_first + 1
+
+
 @pytest.mark.parametrize("becomes", ["held", "dropped", "digested"])
 def test_what_a_killed_notifier_had_claimed_can_be_delivered_again(
     sessions: Sessions, receiver: Receiver, becomes: str
