@@ -96,6 +96,7 @@ def make_worker(
         allowed=settings.alert_networks,
         mute_link=_mute_link(sessions, settings.public_url),
         wake=http.wake,
+        price_decimals=settings.price_decimals,
     )
     return DeliveryWorker(
         evaluator=Evaluator(sessions, period, currency=settings.currency),
@@ -104,6 +105,7 @@ def make_worker(
         mail=mail,
         seal=Seal(settings.secret_key, settings.previous_secret_key),
         public_url=settings.public_url,
+        price_decimals=settings.price_decimals,
         metrics=metrics,
     )
 

@@ -52,9 +52,11 @@ class DeliveryWorker:
         seal: Seal,
         metrics: NotifierMetrics,
         public_url: str | None = None,
+        price_decimals: int = 0,
     ) -> None:
         """`public_url` is the address before the paths of pages; None: messages to people have no link."""
         self._public_url = public_url
+        self._price_decimals = price_decimals
         self._store = store
         self._http = http
         self._mail = mail
@@ -179,7 +181,7 @@ class DeliveryWorker:
                 self._mail.send(claim)
                 continue
             try:
-                request = request_for(claim, self._seal, now=utc_now())
+                request = request_for(claim, self._seal, now=utc_now(), decimals=self._price_decimals)
                 self._http.send(claim, request)
             except SecretUnreadable as error:
                 self._end([DeliveryOutcome(claim, str(error))])

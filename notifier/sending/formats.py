@@ -27,9 +27,9 @@ class HttpRequest(NamedTuple):
     body: bytes
 
 
-def request_for(claim: DeliveryClaim, seal: Seal, *, now: datetime) -> HttpRequest:
-    """Raises SecretUnreadable."""
-    return _FORMATS[ChannelKind(claim.channel.kind)](claim, seal, now)
+def request_for(claim: DeliveryClaim, seal: Seal, *, now: datetime, decimals: int = 0) -> HttpRequest:
+    """Raises SecretUnreadable. `decimals` is about prices in texts for people."""
+    return _FORMATS[ChannelKind(claim.channel.kind)](claim, seal, now, decimals)
 
 
 def payload(claim: DeliveryClaim) -> bytes:
@@ -38,7 +38,7 @@ def payload(claim: DeliveryClaim) -> bytes:
     return _json({"type": claim.event_type, "timestamp": timestamp, "data": claim.data})
 
 
-def _webhook(claim: DeliveryClaim, seal: Seal, now: datetime) -> HttpRequest:
+def _webhook(claim: DeliveryClaim, seal: Seal, now: datetime, decimals: int) -> HttpRequest:  # noqa: ARG001
     channel, body = claim.channel, payload(claim)
     stored = [channel.secret] if channel.secret else []
     stored += old_secrets(channel.old_secret, channel.old_secret_until, now)
@@ -47,39 +47,39 @@ def _webhook(claim: DeliveryClaim, seal: Seal, now: datetime) -> HttpRequest:
     return HttpRequest(channel.address, _JSON | headers, body)
 
 
-def _slack(claim: DeliveryClaim, seal: Seal, now: datetime) -> HttpRequest:  # noqa: ARG001 - one signature for all
-    said = _said(claim)
+def _slack(claim: DeliveryClaim, seal: Seal, now: datetime, decimals: int) -> HttpRequest:  # noqa: ARG001 - one signature for all
+    said = _said(claim, decimals)
     # Slack reads these three characters as its own marks.
     text = said.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _post(claim, {"text": _with_link(text, said)})
 
 
-def _mattermost(claim: DeliveryClaim, seal: Seal, now: datetime) -> HttpRequest:  # noqa: ARG001
-    said = _said(claim)
+def _mattermost(claim: DeliveryClaim, seal: Seal, now: datetime, decimals: int) -> HttpRequest:  # noqa: ARG001
+    said = _said(claim, decimals)
     return _post(claim, {"text": _with_link(said.text, said)})
 
 
-def _discord(claim: DeliveryClaim, seal: Seal, now: datetime) -> HttpRequest:  # noqa: ARG001
-    said = _said(claim)
+def _discord(claim: DeliveryClaim, seal: Seal, now: datetime, decimals: int) -> HttpRequest:  # noqa: ARG001
+    said = _said(claim, decimals)
     content = _with_link(said.text, said)[:_DISCORD_LENGTH]
     # A product called @everyone calls nobody.
     return _post(claim, {"content": content, "allowed_mentions": {"parse": []}})
 
 
-def _apprise(claim: DeliveryClaim, seal: Seal, now: datetime) -> HttpRequest:  # noqa: ARG001
-    said = _said(claim)
+def _apprise(claim: DeliveryClaim, seal: Seal, now: datetime, decimals: int) -> HttpRequest:  # noqa: ARG001
+    said = _said(claim, decimals)
     return _post(claim, {"title": said.title, "body": _with_link(said.text, said), "type": "info"})
 
 
-def _gotify(claim: DeliveryClaim, seal: Seal, now: datetime) -> HttpRequest:  # noqa: ARG001
-    said = _said(claim)
+def _gotify(claim: DeliveryClaim, seal: Seal, now: datetime, decimals: int) -> HttpRequest:  # noqa: ARG001
+    said = _said(claim, decimals)
     request = _post(claim, {"title": said.title, "message": _with_link(said.text, said), "priority": 5})
     token = {"X-Gotify-Key": seal.open(claim.channel.secret)} if claim.channel.secret else {}
     return request._replace(url=f"{request.url.rstrip('/')}/message", headers=request.headers | token)
 
 
-def _ntfy(claim: DeliveryClaim, seal: Seal, now: datetime) -> HttpRequest:  # noqa: ARG001
-    said = _said(claim)
+def _ntfy(claim: DeliveryClaim, seal: Seal, now: datetime, decimals: int) -> HttpRequest:  # noqa: ARG001
+    said = _said(claim, decimals)
     headers = {"Content-Type": "text/plain; charset=utf-8", "X-Title": _header(said.title)}
     if said.url:
         headers["X-Click"] = _header(said.url)
@@ -88,7 +88,7 @@ def _ntfy(claim: DeliveryClaim, seal: Seal, now: datetime) -> HttpRequest:  # no
     return HttpRequest(claim.channel.address, headers, _cut(said.text, _NTFY_BYTES))
 
 
-_FORMATS: dict[ChannelKind, Callable[[DeliveryClaim, Seal, datetime], HttpRequest]] = {
+_FORMATS: dict[ChannelKind, Callable[[DeliveryClaim, Seal, datetime, int], HttpRequest]] = {
     ChannelKind.WEBHOOK: _webhook,
     ChannelKind.SLACK: _slack,
     ChannelKind.MATTERMOST: _mattermost,
@@ -99,8 +99,8 @@ _FORMATS: dict[ChannelKind, Callable[[DeliveryClaim, Seal, datetime], HttpReques
 }
 
 
-def _said(claim: DeliveryClaim) -> Wording:
-    return wording(claim.event_type, claim.data)
+def _said(claim: DeliveryClaim, decimals: int) -> Wording:
+    return wording(claim.event_type, claim.data, decimals=decimals)
 
 
 def _with_link(text: str, said: Wording) -> str:

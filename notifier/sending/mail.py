@@ -37,6 +37,7 @@ class MailSender:
         mute_link: Callable[[int], str | None],
         wake: Callable[[], None],
         timeout_s: float = TIMEOUT_S,
+        price_decimals: int = 0,
     ) -> None:
         """`allowed` are networks that the server may be in, though they are not public.
 
@@ -46,6 +47,7 @@ class MailSender:
         self._allowed = allowed
         self._mute_link = mute_link
         self._timeout_s = timeout_s
+        self._price_decimals = price_decimals
         self._waiting: deque[DeliveryClaim] = deque()
         self._threads = [
             Background[DeliveryOutcome](f"mail-{number}", wake=wake) for number in range(_THREADS)
@@ -77,7 +79,9 @@ class MailSender:
         until = time.monotonic() + self._timeout_s
         try:
             mute_url = None if claim.rule_id is None else self._mute_link(claim.rule_id)
-            mail = mail_of(claim, sender=self._server.sender, mute_url=mute_url)
+            mail = mail_of(
+                claim, sender=self._server.sender, mute_url=mute_url, decimals=self._price_decimals
+            )
             refused = send(self._server, mail, self._allowed, until=until)
         except MailFailure as error:
             return DeliveryOutcome(claim, str(error))
@@ -95,8 +99,8 @@ class MailSender:
         )
 
 
-def mail_of(claim: DeliveryClaim, *, sender: str, mute_url: str | None) -> EmailMessage:
-    said = wording(claim.event_type, claim.data)
+def mail_of(claim: DeliveryClaim, *, sender: str, mute_url: str | None, decimals: int = 0) -> EmailMessage:
+    said = wording(claim.event_type, claim.data, decimals=decimals)
     lines = [said.text, *([said.url] if said.url else [])]
     footer = [f"Mute this rule: {mute_url}"] if mute_url else []
     mail = EmailMessage(policy=_POLICY)

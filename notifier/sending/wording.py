@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from productator.alerts.deliveries import CHANNEL_DISABLED, DIGEST, TEST
+from productator.alerts.sentences import decimal_amount, with_amount
 
 _Data = Mapping[str, Any]
 _LONGEST_NAME = 120
@@ -17,19 +18,22 @@ class Wording(NamedTuple):
     url: str | None
 
 
-def wording(event_type: str, data: _Data) -> Wording:
+def wording(event_type: str, data: _Data, *, decimals: int = 0) -> Wording:
+    """`decimals` says how many of a price's digits are decimals."""
     product = data.get("product") or {}
     if event_type == DIGEST:
-        return _digest(data)
+        return _digest(data, decimals)
     url = product.get("url")
     # A path alone leads nowhere from a mail or a chat.
     return Wording(
-        _title(event_type, data), _text(event_type, data), None if not url or url.startswith("/") else url
+        _title(event_type, data),
+        _text(event_type, data, decimals),
+        None if not url or url.startswith("/") else url,
     )
 
 
-def _digest(data: _Data) -> Wording:
-    lines = [_text(each["type"], each["data"]) for each in data["events"][:_LINES]]
+def _digest(data: _Data, decimals: int) -> Wording:
+    lines = [_text(each["type"], each["data"], decimals) for each in data["events"][:_LINES]]
     if data["count"] > len(lines):
         lines.append(f"And {data['count'] - len(lines)} more.")
     return Wording(f"{data['count']} alerts", "\n".join(lines), None)
@@ -45,7 +49,7 @@ def _title(event_type: str, data: _Data) -> str:
     return f"{_name(data)}: {_NEWS.get(event_type, event_type)}"
 
 
-def _text(event_type: str, data: _Data) -> str:
+def _text(event_type: str, data: _Data, decimals: int) -> str:
     if event_type == TEST:
         return f"This is a test of the channel {data['channel']['name']}."
     if event_type == CHANNEL_DISABLED:
@@ -53,11 +57,17 @@ def _text(event_type: str, data: _Data) -> str:
     text = f"{_title(event_type, data)}."
     if data.get("price") is not None:
         before = data.get("price_before")
-        text += f" Now {_price(data, data['price'])}" + (
-            f", before {_price(data, before)}." if before is not None else "."
+        text += f" Now {_price(data, data['price'], decimals)}" + (
+            f", before {_price(data, before, decimals)}." if before is not None else "."
         )
     sentence = (data.get("rule") or {}).get("sentence")
-    return f"{text} {sentence}" if sentence else text
+    if not sentence:
+        return text
+    # Events have it with whole numbers, as the API has all prices.
+    limit = data.get("limit")
+    if limit is not None:
+        sentence = with_amount(sentence, limit, decimal_amount(limit, decimals))
+    return f"{text} {sentence}"
 
 
 _NEWS = {
@@ -78,6 +88,6 @@ def _name(data: _Data) -> str:
     return " ".join(name.split())[:_LONGEST_NAME]
 
 
-def _price(data: _Data, price: int) -> str:
-    currency = data.get("currency")
-    return f"{price:,} {currency}" if currency else f"{price:,}"
+def _price(data: _Data, price: int, decimals: int) -> str:
+    amount, currency = decimal_amount(price, decimals), data.get("currency")
+    return f"{amount} {currency}" if currency else amount

@@ -27,6 +27,12 @@ def plain_amount(price: int) -> str:
     return f"{price:,}"
 
 
+def decimal_amount(price: int, decimals: int) -> str:
+    """Such as 1,234.50: prices are whole numbers of the smallest unit."""
+    whole, rest = divmod(price, 10**decimals)
+    return f"{whole:,}.{rest:0{decimals}d}" if decimals else plain_amount(price)
+
+
 def sentence(
     rule: Rule,
     *,
@@ -37,6 +43,14 @@ def sentence(
     """Such as: Tell Ops when Hand mill is at or below 4,990. `amount` writes its price."""
     whom = _listed(channels) if channels else "nobody yet"
     return f"Tell {whom} when {_subject(rule, product)} {_condition(rule, amount)}."
+
+
+def with_amount(sentence: str, price: int, amount: str) -> str:
+    """The plain sentence of a threshold with its price written otherwise; others have no price."""
+    end = _CONDITIONS[Kind.THRESHOLD].format(price=plain_amount(price)) + "."
+    if not sentence.endswith(end):
+        return sentence
+    return f"{sentence.removesuffix(end)}{_CONDITIONS[Kind.THRESHOLD].format(price=amount)}."
 
 
 def now_sentence(price: int | None) -> str:

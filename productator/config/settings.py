@@ -277,8 +277,9 @@ class Settings:
         "api.price_decimals",
         "PRODUCTATOR_PRICE_DECIMALS",
         parsers.whole(0, 6),
-        "How many of a price's digits are decimals on the pages: 2 where prices are whole cents."
-        " The API is not affected.",
+        "How many of a price's digits are decimals on the pages and in messages of alerts to people: 2 where"
+        " prices are whole cents. The API and webhooks have whole numbers all the same. The API and the"
+        " notifier need the same value.",
         default="0",
     )
     pages: bool = setting(

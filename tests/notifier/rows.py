@@ -90,6 +90,7 @@ def new_worker(
     mail_server: MailServer | None = None,
     timeout_s: float = 5.0,
     public_url: str | None = None,
+    price_decimals: int = 0,
     seal: Seal | None = None,
 ) -> DeliveryWorker:
     def mute_link(rule_id: int) -> str:
@@ -101,11 +102,17 @@ def new_worker(
         store=Store(sessions, random.Random(1)),
         http=http,
         mail=MailSender(
-            mail_server, allowed=LOOPBACK, mute_link=mute_link, wake=http.wake, timeout_s=timeout_s
+            mail_server,
+            allowed=LOOPBACK,
+            mute_link=mute_link,
+            wake=http.wake,
+            timeout_s=timeout_s,
+            price_decimals=price_decimals,
         ),
         seal=seal or Seal(None),
         metrics=NotifierMetrics(CollectorRegistry()),
         public_url=public_url,
+        price_decimals=price_decimals,
     )
 
 

@@ -566,6 +566,24 @@ def test_each_service_gets_the_text_in_its_own_member(
     assert "4,990 CZK" in request.json[member]
 
 
+def test_prices_have_decimals_for_people_and_none_for_programs(
+    sessions: Sessions, receiver: Receiver, other_receiver: Receiver
+) -> None:
+    people, _ = rows.new_channel(sessions, receiver.address, ChannelKind.SLACK)
+    programs, _ = rows.new_channel(sessions, other_receiver.address)
+    sentence = "Tell Ops when Hand mill is at or below 5,000."
+    rows.new_delivery(
+        sessions, people, programs, data=rows.DATA | {"limit": 5_000, "rule": {"sentence": sentence}}
+    )
+
+    rows.deliver(sessions, price_decimals=2)
+
+    text = receiver.requests[0].json["text"]
+    assert "Now 49.90 CZK, before 52.90 CZK. Tell Ops when Hand mill is at or below 50.00." in text
+    data = other_receiver.requests[0].json["data"]
+    assert (data["price"], data["limit"], data["rule"]["sentence"]) == (4_990, 5_000, sentence)
+
+
 def test_ntfy_gets_the_text_as_it_is_with_its_token(sessions: Sessions, receiver: Receiver) -> None:
     channel_id, _ = rows.new_channel(sessions, receiver.address, ChannelKind.NTFY, secret="tk_1")
     rows.new_delivery(sessions, channel_id, data=rows.DATA | {"product": {"name": "Kávovar"}})
