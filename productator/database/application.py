@@ -37,13 +37,17 @@ class RetryingFlask(Flask):
             return super().create_url_adapter(request)
         environ = request.environ
         host = request.host = get_host(environ)
+        path = _decoded(environ["PATH_INFO"])
+        # The router takes `//x` and `x` for `/x`, but privacy of answers is decided by the path as it is.
+        if path[:1] != "/" or path[1:2] == "/":
+            path = f"/.{path}"
         return self.url_map.bind(
             host,
             _decoded(environ.get("SCRIPT_NAME", "")),
             "",
             environ["wsgi.url_scheme"],
             environ["REQUEST_METHOD"],
-            _decoded(environ["PATH_INFO"]),
+            path,
             _decoded(environ.get("QUERY_STRING", "")),
         )
 

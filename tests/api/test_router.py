@@ -41,7 +41,6 @@ Json = dict[str, Any]
         f"{PRODUCTS}/1/offers/01",
         f"{PRODUCTS}/1/offers/x",
         f"{PRODUCTS}/1//offers",
-        "//api/v1/products",
         f"{OFFERS}/1",
         PRODUCTS.upper(),
         "/static/app.js",
@@ -52,6 +51,18 @@ Json = dict[str, Any]
 @SENDS_NO_SQL
 def test_anything_else_is_not_found(client: FlaskClient, product: Json, path: str) -> None:
     assert problem(client.open(path=path.partition("?")[0]), 404)["type"] == "/problems/not-found"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [f"/{PRODUCTS}", f"//{PRODUCTS}", "//livez", "//metrics", "//problems", "//", PRODUCTS[1:], "livez", ""],
+)
+@SENDS_NO_SQL
+def test_a_path_that_begins_with_no_slash_or_several_is_not_found(client: FlaskClient, path: str) -> None:
+    # The client of Flask takes such a path for a host. A server decodes /%2fapi to two slashes.
+    response = client.get("/", environ_overrides={"PATH_INFO": path})
+
+    assert problem(response, 404)["type"] == "/problems/not-found"
 
 
 @pytest.mark.parametrize(

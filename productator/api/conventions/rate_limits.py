@@ -97,8 +97,9 @@ class _RateLimits:
 
 
 def _is_exempt() -> bool:
-    # Browsers send OPTIONS before the request itself, and without a token.
-    return request.path in EXEMPT or (request.method == "OPTIONS" and not _has_token())
+    # Browsers send OPTIONS before the request itself, and without a token. `request.path` of `//livez` is
+    # `/livez`, too.
+    return request.environ["PATH_INFO"] in EXEMPT or (request.method == "OPTIONS" and not _has_token())
 
 
 def _has_token() -> bool:
