@@ -172,6 +172,13 @@ def test_a_malformed_token_is_refused_like_a_wrong_one(guarded: Guarded, method:
     assert response.headers["WWW-Authenticate"] == INVALID
 
 
+def test_blanks_around_the_header_are_no_part_of_it(guarded: Guarded) -> None:
+    client = guarded("write", admin_token=ADMIN_TOKEN)
+
+    for sent in (f"Bearer {ADMIN_TOKEN} ", f"\tBearer {ADMIN_TOKEN}\t"):
+        assert client.get(PRODUCTS, headers={"Authorization": sent}).status_code == 200
+
+
 def test_the_scheme_may_be_written_in_any_case(guarded: Guarded) -> None:
     client = guarded("all", admin_token=ADMIN_TOKEN)
 

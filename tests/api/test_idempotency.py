@@ -129,6 +129,10 @@ def test_a_bare_key_is_the_quoted_one(client: FlaskClient) -> None:
     assert post(client, "order-1").get_json() == post(client, '"order-1"').get_json()
 
 
+def test_blanks_around_a_key_are_no_part_of_it(client: FlaskClient) -> None:
+    assert post(client, ' "order-1"\t').get_json() == post(client).get_json()
+
+
 def test_a_refused_request_may_be_fixed_and_sent_with_its_key(client: FlaskClient) -> None:
     problem(post(client, name=5), 422)
 

@@ -172,6 +172,18 @@ def test_a_length_that_is_not_a_number_is_refused(client: FlaskClient, length: s
     assert problem(response, 400)["detail"] == "The Content-Length is not a number."
 
 
+@pytest.mark.parametrize("length", ["18 ", "18\t "])
+def test_blanks_behind_a_length_are_no_part_of_it(client: FlaskClient, length: str) -> None:
+    response = client.post(
+        PRODUCTS,
+        data='{"name": "Kettle"}',
+        content_type="application/json",
+        environ_overrides={"CONTENT_LENGTH": length},
+    )
+
+    assert response.status_code == 201
+
+
 @SENDS_NO_SQL
 def test_a_chunked_body_is_never_taken_as_empty(client: FlaskClient, product: Json) -> None:
     response = client.patch(

@@ -117,6 +117,10 @@ def test_a_sane_request_id_is_taken(client: FlaskClient, given: str) -> None:
     assert response.headers["X-Request-Id"] == given
 
 
+def test_blanks_around_a_request_id_are_no_part_of_it(client: FlaskClient) -> None:
+    assert client.get(PRODUCTS, headers={"X-Request-Id": " mine-7\t"}).headers["X-Request-Id"] == "mine-7"
+
+
 @pytest.mark.parametrize(
     "given", ["", " ", "x" * 129, "a b", 'a"b', "<b>", "\xc4\x8daj", "a;b", "a,b", "\x7f"]
 )

@@ -28,6 +28,7 @@ def answer_to(
     scheme: str = "http",
     trusted_proxies: int = 0,
     public_url: str | None = None,
+    target: str = "/products",
 ) -> dict[str, Any]:
     """What an application sees of a request with these headers, which the server says came over `scheme`."""
     app = Flask("forwarding")
@@ -48,8 +49,10 @@ def answer_to(
     app.wsgi_app = Forwarding(  # type: ignore[method-assign]
         app.wsgi_app, trusted_proxies=trusted_proxies, public_url=public_url
     )
+    # The client of Flask takes a whole address apart.
     environ = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()} | {
         "HTTP_HOST": host,
+        "PATH_INFO": target,
         "SERVER_NAME": "machine-7",
         "REMOTE_ADDR": "192.0.2.1",
         "wsgi.url_scheme": scheme,
@@ -70,6 +73,19 @@ def test_a_scheme_that_the_server_took_from_a_stranger_is_not_believed(name: str
     seen = answer_to({name: FORWARDED[name]}, scheme="https")
 
     assert seen["address"].startswith("http://")
+
+
+@pytest.mark.parametrize("target", ["http://shop.example/products", "HTTPS://shop.example/products"])
+def test_a_target_that_is_a_whole_address_gives_the_host_and_the_path(target: str) -> None:
+    seen = answer_to({}, target=target)
+
+    assert (seen["path"], seen["address"]) == ("/products", "http://shop.example/products?page=2")
+
+
+def test_the_address_in_the_settings_stands_before_that_of_the_target() -> None:
+    seen = answer_to({}, target="http://evil.example/products", public_url="https://shop.example")
+
+    assert seen["address"] == "https://shop.example/products?page=2"
 
 
 def test_a_server_that_speaks_https_is_believed() -> None:

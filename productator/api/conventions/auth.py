@@ -29,7 +29,8 @@ log = logging.getLogger(__name__)
 _EXTENSION = "productator-auth"
 PROTECTED = "/api/"
 _METRICS = "/metrics"
-_BEARER = re.compile("bearer +([!-~]+)", re.IGNORECASE)
+# uWSGI passes on what surrounds the value of a header.
+_BEARER = re.compile("[ \t]*bearer +([!-~]+)[ \t]*", re.IGNORECASE)
 _DOTS_OF_A_JWT = 2
 _READING = {"GET", "HEAD"}
 # For each PRODUCTATOR_AUTH, the scopes that need a token; "off" needs none.

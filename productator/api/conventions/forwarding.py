@@ -22,6 +22,8 @@ _STARTED = "HTTP_X_REQUEST_START"
 _TIME = re.compile(r"t=([0-9]{1,12}(?:\.[0-9]{1,6})?)")
 # The shipped proxy asks no replica after a longer wait. Clocks may differ by more.
 _MOST_WAITED_S = 5.0
+# A request may name its whole address in the place of its path, and then nothing else names the host.
+_ABSOLUTE = re.compile("https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 _PATH = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+")
 # A name has up to 253 characters, and a port five.
 _LONGEST_HOST = 260
@@ -42,6 +44,10 @@ class Forwarding:
         self._public_url = urlsplit(public_url) if public_url else None
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ.get("PATH_INFO", "")[:1] != "/" and (
+            absolute := _ABSOLUTE.fullmatch(environ["PATH_INFO"])
+        ):
+            environ["HTTP_HOST"], environ["PATH_INFO"] = absolute[1], absolute[2] or "/"
         forwarded = _taken_out(environ, self._kept)
         if _PROTO in forwarded or "HTTP_X_FORWARDED_SSL" in forwarded:
             # uWSGI has taken the scheme from them, no matter who sent them.

@@ -77,6 +77,7 @@ def _keyed_request() -> KeyedRequest | None:
     header = request.headers.get("Idempotency-Key")
     if header is None:
         return None
+    header = header.strip(" \t")  # uWSGI does not
     quoted = _QUOTED.fullmatch(header)
     if not quoted and not _BARE.fullmatch(header):
         raise MalformedKey

@@ -40,7 +40,8 @@ MAX_HEADERS_LENGTH = 32 * 1024
 MAX_HOST_LENGTH = 260
 JSON_TYPES = ("application/json",)
 PATCH_TYPES = ("application/merge-patch+json", "application/json")
-_SANE_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+# uWSGI passes on what surrounds the value of a header.
+_SANE_ID = re.compile(r"[ \t]*([A-Za-z0-9._:/+=-]{1,128})[ \t]*")
 
 
 class RowId(BaseConverter):
@@ -71,8 +72,8 @@ def refuse_unreadable(app: Flask) -> None:
 
 
 def _name_request() -> None:
-    given = request.environ.get("HTTP_X_REQUEST_ID", "")
-    g.request_id = request_id = given if _SANE_ID.fullmatch(given) else f"{getrandbits(128):032x}"
+    given = _SANE_ID.fullmatch(request.environ.get("HTTP_X_REQUEST_ID", ""))
+    g.request_id = request_id = given[1] if given else f"{getrandbits(128):032x}"
     # Every log line until the next request has this id, and nothing of the request before it.
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=request_id)
@@ -97,7 +98,8 @@ def _refuse_unreadable() -> None:
     coding = environ.get("HTTP_TRANSFER_ENCODING", "chunked")
     if coding.strip().lower() != "chunked":
         raise BodyEncoded("Transfer-Encoding", coding)
-    length = environ.get("CONTENT_LENGTH") or "0"
+    # uWSGI passes on the blanks behind it. With a tab before it, uWSGI reads no body.
+    length = (environ.get("CONTENT_LENGTH") or "0").rstrip(" \t")
     if not (length.isascii() and length.isdigit()):
         raise MalformedRequest("The Content-Length is not a number.")
 
