@@ -17,6 +17,8 @@ MAX_AMOUNT = 2**53 - 1
 # Offers that were not refreshed for so many periods are stale.
 STALE_AFTER_PERIODS = 3
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+# In a query it arrives as a blank.
+_UNESCAPED_PLUS = re.compile(r":\d\d(\.\d+)? \d\d:\d\d$", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +120,8 @@ def utc_now() -> datetime:
 def time_of_json(text: str) -> datetime:
     """A time in RFC 3339 with a zone; the message of a ValueError says what is wrong."""
     if not _RFC_3339.fullmatch(text):
-        raise ValueError(
-            "must be a time with a zone, such as 2026-11-23T12:00:00Z (in an address, a + is written %2B)"
-        )
+        advice = " (a + is written %2B)" if _UNESCAPED_PLUS.search(text) else ""
+        raise ValueError(f"must be a time with a zone, such as 2026-11-23T12:00:00Z{advice}")
     try:
         return datetime.fromisoformat(text.upper())
     except ValueError as exc:

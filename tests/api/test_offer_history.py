@@ -118,6 +118,12 @@ def test_a_time_may_have_any_zone(client: FlaskClient, changed: Json, zone: str)
     assert len(found.get_json()["items"]) == len(PRICES)
 
 
+def test_a_plus_that_was_not_escaped_is_explained(client: FlaskClient, changed: Json) -> None:
+    (wrong,) = problem(client.get(of_offer(changed) + "from=2026-11-20T00:00:00+02:00"), 422)["errors"]
+
+    assert "(a + is written %2B)" in wrong["detail"]
+
+
 @pytest.mark.parametrize(
     "query", ["from=0001-01-01T00:00:00%2B23:59", "from=1969-12-31T23:59:59Z", "to=9999-12-31T23:59:59-23:59"]
 )

@@ -92,6 +92,13 @@ def test_wrong_fields_are_named(client: FlaskClient, change: dict[str, Any], poi
     assert wrong_fields(client.post(TOKENS, json=NEW | change)) == {pointer}
 
 
+@pytest.mark.parametrize("expires_at", [1800000000, "tomorrow", "2999-01-31 12:00"])
+def test_a_wrong_time_in_a_body_gets_no_advice_about_addresses(client: FlaskClient, expires_at: Any) -> None:
+    (wrong,) = problem(client.post(TOKENS, json=NEW | {"expires_at": expires_at}), 422)["errors"]
+
+    assert wrong["detail"] == "Must be a time with a zone, such as 2026-11-23T12:00:00Z."
+
+
 def test_a_token_that_nobody_created_is_not_found(client: FlaskClient) -> None:
     for method in ("GET", "DELETE"):
         answer = client.open(f"{TOKENS}/999", method=method)
