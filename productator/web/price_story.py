@@ -21,6 +21,8 @@ RANGES: dict[str, float | None] = {"24h": 1, "7d": 7, "30d": 30, "90d": 90, "all
 RANGE_NAMES = {"24h": "24 hours", "7d": "7 days", "30d": "30 days", "90d": "90 days", "all": "all time"}
 DEFAULT_RANGE = "30d"
 _SHORTER_RANGES = ("24h", "7d")
+# The shortest axis.
+_LEAST_SPAN_S = 600
 
 
 class Extremes(NamedTuple):
@@ -89,21 +91,28 @@ def price_range(
             for point in history.points
         )
     )
-    start = steps[0].start if steps and RANGES[name] is None else within.start / SECOND
+    offer_steps = [_steps_of(each) for each in offers]
     lows = [step.lowest for step in steps if step.lowest is not None]
     return PriceRange(
         name=name,
         steps=steps,
         chart=price_chart(
             steps,
-            start,
+            _start_of_axis(within, steps, *offer_steps),
             within.end / SECOND,
             label=formats.price,
-            offers=[_steps_of(each) for each in offers],
+            offers=offer_steps,
         ),
         extremes=Extremes(min(lows), max(lows)) if lows else None,
         offers=offers,
     )
+
+
+def _start_of_axis(within: TimeRange, *lines: Sequence[Step]) -> float:
+    """Where the known time begins: in a day, the first minutes of a product could not be seen."""
+    end = within.end / SECOND
+    known = min((steps[0].start for steps in lines if steps), default=end)
+    return max(within.start / SECOND, min(known, end - _LEAST_SPAN_S))
 
 
 def _steps_of(offer: OfferLine) -> list[Step]:

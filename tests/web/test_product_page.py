@@ -120,6 +120,26 @@ def test_the_chart_of_a_young_product_shows_its_whole_life(
     assert f'aria-label="Lowest price over {words}: ' in get(client, page_of(watched))
 
 
+@pytest.mark.parametrize("span", ["24h", "all"])
+def test_the_axis_of_a_product_known_for_seconds_has_ten_minutes(
+    client: FlaskClient, product: Json, offer: Json, span: str
+) -> None:
+    html = get(client, page_of(product, f"?range={span}"))
+    found = re.search('data-start="([0-9]+)" data-end="([0-9]+)"', html)
+
+    assert found
+    assert int(found[2]) - int(found[1]) == 600
+    assert 'class="line now"' in html
+
+
+def test_the_axis_begins_where_the_known_time_does(client: FlaskClient, watched: Json) -> None:
+    html = get(client, page_of(watched, "?range=all"))
+    found = re.search('data-start="([0-9]+)" data-end="([0-9]+)"', html)
+
+    assert found
+    assert 99 <= (int(found[2]) - int(found[1])) / 86_400 <= 101
+
+
 def test_the_page_says_where_the_price_stands(client: FlaskClient, watched: Json) -> None:
     html = get(client, page_of(watched))
 

@@ -8,7 +8,7 @@ from itertools import chain
 from markupsafe import Markup
 
 from productator.web.charts.scales import Scale, ticks, time_ticks
-from productator.web.charts.steps import Step, band, line
+from productator.web.charts.steps import Step, band, line, point
 
 # The plot is as wide as the page lets it be; its labels keep their size.
 WIDTH, HEIGHT = 1000, 240
@@ -23,6 +23,8 @@ _PIXELS_OF_A_LETTER = 7
 @dataclass(frozen=True)
 class PriceChart:
     line: str
+    # The end of the line, as a point: a price of a second ago has no line that could be seen.
+    now: str
     band: str
     # Of single offers.
     offers: list[str]
@@ -47,7 +49,8 @@ class PriceChart:
             for number, path in enumerate(self.offers, 1)
         )
         whole = Markup('<path class="band" d="{}"/><path class="line" d="{}"/>').format(self.band, self.line)
-        return whole + drawn
+        now = Markup('<path class="line now" d="{}"/>').format(self.now) if self.now else Markup("")
+        return whole + drawn + now
 
 
 def price_chart(
@@ -67,6 +70,7 @@ def price_chart(
     x, y = Scale(start, end, 0, WIDTH), Scale(bottom, top, HEIGHT, _TOP)
     return PriceChart(
         line=line(steps, x, y),
+        now=point(steps[-1], x, y) if steps and steps[-1].end >= end else "",
         band=band(steps, x, y),
         offers=[line(each, x, y) for each in offers],
         price_ticks=[(y.at(each), label(each)) for each in ticks(bottom, top, most=_PRICE_TICKS)],

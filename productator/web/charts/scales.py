@@ -4,8 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
-_HOUR, _DAY = 3600, 86_400
-_TIME_STEPS = (_HOUR, 3 * _HOUR, 6 * _HOUR, _DAY, 2 * _DAY, 7 * _DAY, 14 * _DAY, 30 * _DAY, 90 * _DAY)
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+_TIME_STEPS = (
+    *(minutes * _MINUTE for minutes in (1, 2, 5, 10, 15, 30)),
+    *(hours * _HOUR for hours in (1, 3, 6)),
+    *(days * _DAY for days in (1, 2, 7, 14, 30, 90)),
+)
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ def ticks(low: float, high: float, *, most: int) -> list[int]:
 
 
 def time_ticks(start: float, end: float, *, most: int) -> Iterator[tuple[int, bool]]:
-    """Whole hours or days (UTC) in seconds since 1970, and whether they are days."""
+    """Whole minutes, hours or days (UTC) in seconds since 1970, and whether they are days."""
     step = next((each for each in _TIME_STEPS if (end - start) / each <= most), None)
     step = step or ceil((end - start) / most / _DAY) * _DAY
     for time in range(ceil(start / step) * step, floor(end) + 1, step):

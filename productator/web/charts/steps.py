@@ -42,6 +42,11 @@ def line(steps: Iterable[Step], x: Scale, y: Scale) -> str:
     return "".join(path)
 
 
+def point(step: Step, x: Scale, y: Scale) -> str:
+    """The path of the end of a step, without any length: a round cap makes a dot of it."""
+    return "" if step.lowest is None else f"M{x.at(step.end):g} {y.at(step.lowest):g}h0"
+
+
 def band(steps: Iterable[Step], x: Scale, y: Scale) -> str:
     """The area between the lowest and the highest price."""
     path: list[str] = []

@@ -37,6 +37,10 @@ def test_ticks_of_a_day_are_hours_and_of_a_month_days() -> None:
     assert next(iter(time_ticks(HOUR, 30 * DAY, most=7))) == (7 * DAY, True)
 
 
+def test_ticks_of_minutes_are_minutes() -> None:
+    assert list(time_ticks(30, 630, most=7)) == [(each * 120, False) for each in range(1, 6)]
+
+
 def test_ten_years_have_few_ticks() -> None:
     assert 2 <= len(list(time_ticks(0, 3_650 * DAY, most=7))) <= 8
 
@@ -97,6 +101,20 @@ def test_a_price_that_never_changed_has_a_chart() -> None:
     assert not chart.is_cut
     assert chart.line.startswith("M0 ")
     assert chart.price_ticks
+
+
+def test_the_price_now_is_a_point_which_is_seen_when_its_line_is_not() -> None:
+    chart = price_chart([Step(599, 600, 0, 0)], 0, 600, label=str)
+
+    assert chart
+    assert '<path class="line now" d="M1000 240h0"/>' in chart.path
+
+
+def test_a_product_that_is_not_in_stock_now_has_no_point() -> None:
+    chart = price_chart([Step(0, 300, 10, 10), Step(300, 600, None, None)], 0, 600, label=str)
+
+    assert chart
+    assert 'class="line now"' not in chart.path
 
 
 def test_nothing_in_stock_has_no_chart() -> None:
