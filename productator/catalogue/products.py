@@ -1,7 +1,7 @@
 """Products: create, read, change and delete them, and request a refresh."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple, cast
 from uuid import uuid4
@@ -76,6 +76,13 @@ class RefreshState(NamedTuple):
     refreshed_at: datetime | None
     failures: int
     last_error: str | None
+    claim_token: str | None
+
+    def is_expected(self, *, now: datetime) -> bool:
+        """Whether a refresh ends soon: it is under way, or due for so short a time that one may begin."""
+        if self.due_at > now:
+            return self.claim_token is not None
+        return now - self.due_at < _EXPECTED_FOR
 
 
 _REFRESH_OF_ONE = select(*[_REFRESHES.c[name] for name in RefreshState._fields]).where(
@@ -83,6 +90,7 @@ _REFRESH_OF_ONE = select(*[_REFRESHES.c[name] for name in RefreshState._fields])
 )
 _INSERT_PRODUCT, _INSERT_REFRESH = insert(_PRODUCTS), insert(_REFRESHES)
 _ROWS_A_READ = 1_000
+_EXPECTED_FOR = timedelta(minutes=1)
 _ROWS_A_DELETE = 10_000
 
 

@@ -1,6 +1,6 @@
 """The heartbeats of refreshers, and what they did in each hour."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -86,6 +86,12 @@ def beat(session: Session, vitals: Vitals, counted: Counted, *, now: datetime) -
 
 def read(connection: Connection) -> Sequence[LivingRefresher]:
     return [LivingRefresher._make(row) for row in connection.execute(_HEARTBEATS)]
+
+
+def down_since(refreshers: Iterable[LivingRefresher], *, now: datetime) -> datetime | None:
+    """Since when no refresher gets answers from the Offers service; None: one does, or none runs."""
+    since = [each.down_since for each in refreshers if each.is_alive(now=now)]
+    return min((each for each in since if each), default=None) if since and all(since) else None
 
 
 def hours(connection: Connection, *, now: datetime) -> Sequence[Hour]:

@@ -94,8 +94,7 @@ class SystemState:
     @property
     def down_since(self) -> datetime | None:
         """Since when no refresher gets answers from the Offers service; None: one does, or none runs."""
-        since = [each.down_since for each in self.living]
-        return min((each for each in since if each), default=None) if since and all(since) else None
+        return heartbeats.down_since(self.refreshers, now=self.now)
 
     @property
     def is_well(self) -> bool:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from productator.catalogue import cheapest_offers, offers, products
 from productator.database.web import reading, reading_one_state
 from productator.domain import ChangeKind, utc_now
+from productator.operation import heartbeats
 from productator.prices import offer_history, offer_lines
 from productator.prices.figures import PriceFigures
 from productator.prices.offer_history import LatestChange
@@ -37,6 +38,10 @@ _DONE = {
     "offer": "Your offer was saved.",
     "offer-deleted": "Your offer was deleted.",
 } | ALERTS_DONE
+_DONE_WHILE_DOWN = {
+    "refresh": "Fresh offers were asked for. They come when the Offers service is up again: it is down.",
+    "created": "The product was added. Its first offers come when the Offers service is up again.",
+}
 
 
 @product_page.get("/products/<id:product_id>")
@@ -75,6 +80,7 @@ def product_response(product_id: int, *, status: int = 200, **values: Any) -> Re
         changes = offer_history.latest(connection, product_id, limit=_CHANGES)
         past = _past_offers(connection, product_id) if shows_past else None
         alert_rules = rules_of_product(connection, product_id)
+        down_since = heartbeats.down_since(heartbeats.read(connection), now=now)
     return page(
         "product.html",
         status=status,
@@ -92,10 +98,17 @@ def product_response(product_id: int, *, status: int = 200, **values: Any) -> Re
         alert_rules=alert_rules,
         now=now,
         secret=secret,
-        done=_DONE.get(request.args.get("done", "")),
+        is_expected=state.is_expected(now=now),
+        down_since=down_since,
+        done=_done(is_down=down_since is not None),
         address_with=lambda **over: _address_with(product_id, over),
         **({"new_offer": Form(), "edited_offer": None} | values),
     )
+
+
+def _done(*, is_down: bool) -> str | None:
+    done = request.args.get("done", "")
+    return (_DONE_WHILE_DOWN.get(done) if is_down else None) or _DONE.get(done)
 
 
 def _past_offers(connection: Connection, product_id: int) -> list[LatestChange]:

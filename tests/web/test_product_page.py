@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 from sqlalchemy.orm import Session, sessionmaker
 
-from lab import made_up_history
+from lab import made_up_history, made_up_system
 from productator.domain import utc_now
 from productator.models import Product, Refresh
 from tests import factories
@@ -157,6 +157,36 @@ def test_old_prices_say_since_when_and_why(client: FlaskClient, sessions: Sessio
     assert f"not refreshed for 90{NBSP}s count as old" in html
     assert f"10{NBSP}min ago" in html
     assert "It answered 503." in html
+
+
+def test_a_page_asks_again_soon_while_a_refresh_is_due_or_under_way(
+    client: FlaskClient, sessions: Sessions, watched: Json
+) -> None:
+    def asks_soon(**values: Any) -> bool:
+        with sessions.begin() as session:
+            session.execute(update(Refresh).values(values))
+        return "data-soon" in get(client, page_of(watched))
+
+    now, minutes = utc_now(), timedelta(minutes=2)
+    assert not asks_soon(due_at=now + minutes)
+    assert asks_soon(due_at=now)
+    assert asks_soon(due_at=now + minutes, claim_token="x")
+    assert not asks_soon(due_at=now - minutes, claim_token=None)
+
+
+@pytest.mark.parametrize("is_registered", [True, False])
+@pytest.mark.parametrize("done", ["", "refresh", "created"])
+def test_a_service_that_is_down_is_told_and_nothing_is_promised(
+    client: FlaskClient, sessions: Sessions, product: Json, done: str, is_registered: bool
+) -> None:
+    with sessions.begin() as session:
+        made_up_system.add_refreshers(session, now=utc_now(), down_since=utc_now() - timedelta(minutes=4))
+        session.execute(update(Product).values(registered_at=utc_now() if is_registered else None))
+    html = get(client, page_of(product, f"?done={done}"))
+
+    assert "The Offers service is down since" in html
+    assert '<a href="/system">See why</a>' in html
+    assert "in about a second" not in html
 
 
 def test_prices_have_the_decimals_and_the_currency_of_the_settings(guarded: Any) -> None:
