@@ -17,7 +17,7 @@ from lab.processes.api import ADMIN_TOKEN, Api
 from lab.processes.system import System
 from lab.waiting import PATIENCE_S, eventually
 from productator.domain import utc_now
-from productator.models import Channel, Delivery
+from productator.models import Channel, Delivery, Product
 from tests import servers
 from tests.servers import SharedServer
 
@@ -239,6 +239,27 @@ def test_the_chart_says_what_holds_under_the_pointer_and_hides_lines(
 
     expect(page.locator("path.band")).to_be_hidden()
     assert complaints == []
+
+
+def test_fresh_values_leave_focus_hidden_lines_and_scrolled_tables_alone(
+    page: Page, api: Api, watched: int, engine: Engine
+) -> None:
+    page.set_viewport_size({"width": 360, "height": 700})
+    page.goto(api.url(f"/products/{watched}?range=90d"))
+    page.get_by_label("up to the highest").uncheck()
+    page.add_style_tag(content=".wide > table { width: 60rem }")
+    page.locator("#offers + .wide").evaluate("each => { each.scrollLeft = 50 }")
+    page.get_by_role("link", name="7 days").focus()
+    with Session(engine) as session:
+        session.execute(update(Product).values(registered_at=None))
+        session.commit()
+    page.evaluate(LOOK_AGAIN)
+    expect(page.get_by_text("Its registration with the Offers service is pending")).to_be_visible()
+
+    expect(page.get_by_role("link", name="7 days")).to_be_focused()
+    expect(page.locator("path.band")).to_be_hidden()
+    expect(page.get_by_label("up to the highest")).not_to_be_checked()
+    assert page.locator("#offers + .wide").evaluate("each => each.scrollLeft") == 50
 
 
 def test_lines_of_offers_and_ranges_come_and_go_in_place(

@@ -61,6 +61,25 @@
   const isInUse = (live) => live.contains(document.activeElement) && document.activeElement.matches("input, select, textarea")
     || one("details[open]", live) || String(getSelection());
 
+  // Focus, hidden lines and what is scrolled sideways outlive an exchange of the block.
+  const nameOf = (each) => each.id || each.getAttribute("href") || each.textContent;
+
+  function exchange(live, html) {
+    const focused = document.activeElement, hadFocus = live !== focused && live.contains(focused);
+    const alike = () => [...all(focused.tagName, live)].filter((each) => nameOf(each) === nameOf(focused));
+    const place = hadFocus ? alike().indexOf(focused) : 0;
+    const hidden = [...all("[data-toggle]", live)].filter((box) => !box.checked).map((box) => box.value);
+    const scrolled = [...all(".wide", live)].map((each) => each.scrollLeft);
+    live.innerHTML = html;
+    for (const box of all("[data-toggle]", live)) box.checked = !hidden.includes(box.value);
+    all(".wide", live).forEach((each, number) => { each.scrollLeft = scrolled[number] ?? 0 });
+    showTimes(live);
+    chart(live);
+    if (!hadFocus) return;
+    const found = alike();
+    (found[place] ?? found[0])?.focus({ preventScroll: true });
+  }
+
   async function refresh({ forced = false } = {}) {
     const live = one("[data-live]");
     if (!live) return;
@@ -78,9 +97,7 @@
       trouble("");
       if (answer.status === 200 && (forced || !isInUse(live))) {
         tag = answer.headers.get("ETag");
-        live.innerHTML = text;
-        showTimes(live);
-        chart(live);
+        exchange(live, text);
       }
     } catch (status) {
       if (number !== asked) return;
@@ -142,8 +159,11 @@
   function chart(within) {
     const figure = one("[data-chart]", within), table = one("[data-chart-table]", within);
     if (!figure || !table) return;
-    for (const box of all("[data-toggle]", figure))
-      box.addEventListener("change", () => figure.classList.toggle(`without-${box.dataset.toggle}`, !box.checked));
+    for (const box of all("[data-toggle]", figure)) {
+      const draw = () => figure.classList.toggle(`without-${box.dataset.toggle}`, !box.checked);
+      box.addEventListener("change", draw);
+      draw();
+    }
     const steps = [...all("tbody tr", table)].map((row) => ({
       from: new Date(one("time", row).dateTime) / 1000,
       text: [...row.cells].slice(1).map((cell) => cell.textContent.trim()).join(" to "),
