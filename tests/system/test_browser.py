@@ -339,6 +339,19 @@ def test_a_page_that_is_open_keeps_its_state_while_the_server_is_away(
     expect(page.get_by_text("Red cup")).to_be_visible()
 
 
+def test_an_open_page_of_a_deleted_product_says_so_and_asks_no_more(page: Page, api: Api) -> None:
+    make_product(page, api, "Red cup")
+    api.request("DELETE", "/products/" + page.url.partition("?")[0].rpartition("/")[2])
+    page.evaluate(LOOK_AGAIN)
+    expect(page.get_by_text("This product was deleted")).to_be_visible()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.evaluate(LOOK_AGAIN)
+
+    expect(page.get_by_text("Trying again")).to_have_count(0)
+    assert asked == []
+
+
 def work_through_alerts(page: Page, api: Api, product_id: int) -> None:
     page.goto(api.url("/alerts/channels"))
     page.get_by_role("link", name="Make the first one").click()

@@ -50,7 +50,7 @@
 
   // ---- fresh values: the block of the page that changes, every 30 s while somebody looks
 
-  let tag = null, timer = 0, asked = 0;
+  let tag = null, timer = 0, asked = 0, isGone = false;
 
   function trouble(text) {
     const notice = one("[data-trouble]");
@@ -82,7 +82,7 @@
 
   async function refresh({ forced = false } = {}) {
     const live = one("[data-live]");
-    if (!live) return;
+    if (!live || isGone) return;
     clearTimeout(timer);
     const number = ++asked;
     let wait;
@@ -93,6 +93,10 @@
       const text = await answer.text();
       if (number !== asked) return;
       if (answer.redirected) return void location.reload();  // the sign-in has ended
+      if (answer.status === 404) {
+        isGone = true;
+        return trouble(live.dataset.gone ?? "This page is no longer there.");
+      }
       if (!answer.ok && answer.status !== 304) throw answer.status;
       trouble("");
       if (answer.status === 200 && (forced || !isInUse(live))) {
