@@ -159,6 +159,15 @@ def test_who_signs_in_with_a_token_may_write_until_signing_out(
     assert complaints == []
 
 
+def test_what_a_form_has_done_is_not_told_again(page: Page, api: Api) -> None:
+    make_product(page, api, "Hand mill")
+    expect(page.get_by_text("The product was added")).to_be_visible()
+    page.reload()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Hand mill")
+    expect(page.get_by_text("The product was added")).to_have_count(0)
+
+
 def test_two_people_editing_lose_nothing(page: Page, open_context: Any, api: Api) -> None:
     make_product(page, api, "Hand mill")
     page.get_by_role("link", name="Edit", exact=True).click()

@@ -193,7 +193,16 @@
     plot.addEventListener("pointerleave", hide);
   }
 
+  // Loaded again, or from a bookmark, the page would say once more what a form has done.
+  function forgetWhatWasDone() {
+    const address = new URL(location);
+    if (!address.searchParams.has("done")) return;
+    address.searchParams.delete("done");
+    history.replaceState(null, "", address);
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
+    forgetWhatWasDone();
     const button = one("[data-theme-switch]"), form = one("[data-search]");
     if (button) switchTheme(button);
     if (form) search(form);
