@@ -214,8 +214,9 @@ def test_the_search_lists_what_is_typed_and_keeps_it_in_the_address(page: Page, 
     expect(page.locator("tbody tr")).to_have_count(3)
     page.fill("[name=q]", "cu")
     expect(page.locator("tbody tr")).to_have_count(2)
+    expect(page.locator("[data-found]")).to_have_text("2 products found.")
     page.get_by_label("In stock", exact=True).check()
-    expect(page.get_by_text("Nothing found")).to_be_visible()
+    expect(page.get_by_role("heading", name="Nothing found")).to_be_visible()
 
     assert page.url.endswith("/?q=cu&in_stock=1&sort=name")
     page.reload()

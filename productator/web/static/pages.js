@@ -102,6 +102,7 @@
       if (answer.status === 200 && (forced || !isInUse(live))) {
         tag = answer.headers.get("ETag");
         exchange(live, text);
+        if (forced) announce(live);
       }
     } catch (status) {
       if (number !== asked) return;
@@ -141,6 +142,13 @@
   }
 
   // ---- search as you type
+
+  function announce(live) {
+    const status = one("[data-found]"), count = all("tbody tr", live).length;
+    if (!status) return;
+    const more = one("[rel=next]", live) ? " or more" : "";
+    status.textContent = count ? `${count}${more} ${count === 1 ? "product" : "products"} found.` : "Nothing found.";
+  }
 
   function search(form) {
     for (const each of all("[data-without-script]", form)) each.hidden = true;
