@@ -252,9 +252,9 @@ def test_the_chart_says_what_holds_under_the_pointer_and_hides_lines(
 
 
 def test_fresh_values_leave_focus_hidden_lines_and_scrolled_tables_alone(
-    page: Page, api: Api, watched: int, engine: Engine
+    open_context: Any, api: Api, watched: int, engine: Engine
 ) -> None:
-    page.set_viewport_size({"width": 360, "height": 700})
+    page = open_context(viewport={"width": 360, "height": 700}, bypass_csp=True).new_page()
     page.goto(api.url(f"/products/{watched}?range=90d"))
     page.get_by_label("up to the highest").uncheck()
     page.add_style_tag(content=".wide > table { width: 60rem }")
