@@ -4,7 +4,7 @@ from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
 
-from flask import Blueprint, Response, render_template
+from flask import Blueprint, Response, current_app, render_template
 from werkzeug.exceptions import NotFound
 
 from productator.api.conventions.conditional import ASK_EACH_TIME, tagged_file
@@ -29,7 +29,11 @@ _POLICY = (
 @docs.get("/docs")
 def page() -> Response:
     """Swagger UI, which reads the document and can send requests."""
-    html = render_template("docs.html", version=version(_PACKAGE))
+    html = render_template(
+        "docs.html",
+        version=version(_PACKAGE),
+        has_pages="product_list.show" in current_app.view_functions,
+    )
     response = tagged_file(html, "text/html; charset=utf-8", cache_control=ASK_EACH_TIME)
     response.headers["Content-Security-Policy"] = _POLICY
     return response
