@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from productator.alerts.deliveries import CHANNEL_DISABLED, DIGEST, TEST
-from productator.alerts.sentences import decimal_amount, with_amount
+from productator.alerts.sentences import decimal_amount, isolated, with_amount
 
 _Data = Mapping[str, Any]
 _LONGEST_NAME = 120
@@ -43,7 +43,7 @@ def _title(event_type: str, data: _Data) -> str:
     if event_type == TEST:
         return "Test"
     if event_type == CHANNEL_DISABLED:
-        return f"Channel {data['channel']['name']} is disabled"
+        return f"Channel {isolated(data['channel']['name'])} is disabled"
     if event_type.startswith("service."):
         return f"The Offers service is {'up again' if event_type == 'service.up' else 'down'}"
     return f"{_name(data)}: {_NEWS.get(event_type, event_type)}"
@@ -51,7 +51,7 @@ def _title(event_type: str, data: _Data) -> str:
 
 def _text(event_type: str, data: _Data, decimals: int) -> str:
     if event_type == TEST:
-        return f"This is a test of the channel {data['channel']['name']}."
+        return f"This is a test of the channel {isolated(data['channel']['name'])}."
     if event_type == CHANNEL_DISABLED:
         return f"{_title(event_type, data)}. {data['reason']}"
     text = f"{_title(event_type, data)}."
@@ -85,7 +85,7 @@ _NEWS = {
 def _name(data: _Data) -> str:
     name = str((data.get("product") or {}).get("name") or "A product")
     # Titles are one line, also in the headers of mails.
-    return " ".join(name.split())[:_LONGEST_NAME]
+    return isolated(" ".join(name.split())[:_LONGEST_NAME])
 
 
 def _price(data: _Data, price: int, decimals: int) -> str:

@@ -2,8 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
+from unicodedata import bidirectional
 
 from productator.alerts.firing import Kind
+
+# Letters and marks of the Unicode Bidirectional Algorithm that change the order of what follows.
+_TURNING = frozenset({"R", "AL", "AN", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI", "FSI", "PDF", "PDI"})
 
 
 class Rule(Protocol):
@@ -21,6 +25,13 @@ class Rule(Protocol):
     def percent(self) -> float | None: ...
     @property
     def days(self) -> int | None: ...
+
+
+def isolated(name: str) -> str:
+    """The name; one that is written from the right is put between marks, so that it turns no text but itself."""
+    if _TURNING.isdisjoint(map(bidirectional, name)):
+        return name
+    return f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}"
 
 
 def plain_amount(price: int) -> str:
@@ -41,7 +52,7 @@ def sentence(
     amount: Callable[[int], str] = plain_amount,
 ) -> str:
     """Such as: Tell Ops when Hand mill is at or below 4,990. `amount` writes its price."""
-    whom = _listed(channels) if channels else "nobody yet"
+    whom = _listed([isolated(each) for each in channels]) if channels else "nobody yet"
     return f"Tell {whom} when {_subject(rule, product)} {_condition(rule, amount)}."
 
 
@@ -61,8 +72,8 @@ def _subject(rule: Rule, product: str | None) -> str:
     if rule.kind == Kind.SERVICE:
         return "the Offers service"
     if rule.product_id is not None:
-        return product or f"product {rule.product_id}"
-    return "any product" if rule.q is None else f"any product found by “{rule.q}”"
+        return isolated(product) if product else f"product {rule.product_id}"
+    return "any product" if rule.q is None else f"any product found by “{isolated(rule.q)}”"
 
 
 def _condition(rule: Rule, amount: Callable[[int], str]) -> str:

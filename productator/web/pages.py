@@ -9,6 +9,7 @@ from jinja2 import Template
 from sqlalchemy.exc import SQLAlchemyError
 
 from productator.alerts import channels
+from productator.alerts.sentences import isolated
 from productator.api.conventions.conditional import ASK_EACH_TIME, tagged_content
 from productator.api.conventions.page_routes import PageBlueprint
 from productator.database.web import reading
@@ -49,7 +50,7 @@ def page_blueprint(name: str, *, is_open: bool = False) -> PageBlueprint:
 
 def init_app(app: Flask, blueprints: tuple[PageBlueprint, ...]) -> None:
     formats.init_app(app)
-    app.jinja_env.filters |= {"sparkline": sparkline, "sentence": change_sentence}
+    app.jinja_env.filters |= {"sparkline": sparkline, "sentence": change_sentence, "isolated": isolated}
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals |= {
         "typed": lambda **values: Form(values),

@@ -28,4 +28,4 @@ def texts(html: str, path: str) -> list[str]:
 
 def names(html: str) -> list[str]:
     """The names of the products of a list."""
-    return [unescape(each) for each in re.findall(r'<td class="name"><a [^>]*>([^<]*)</a>', html)]
+    return [unescape(each) for each in re.findall(r'<td class="name"><a [^>]*><bdi>([^<]*)</bdi></a>', html)]

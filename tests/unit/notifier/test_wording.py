@@ -49,3 +49,9 @@ def test_prices_of_a_mail_have_their_decimals() -> None:
     mail = mail_of(claim, sender="shop@shop.example", mute_url=None, decimals=2)
 
     assert "Now 1,234.05 EUR." in mail.as_string().replace("=\r\n", "")
+
+
+def test_a_name_written_from_the_right_does_not_turn_the_sentence() -> None:
+    said = wording("stock.back", {"product": {"name": "\N{RIGHT-TO-LEFT OVERRIDE}abc 100"}})
+
+    assert said.title == "\u2068\u202eabc 100\u2069: back in stock"
