@@ -28,7 +28,7 @@ class Rule(Protocol):
 
 
 def isolated(name: str) -> str:
-    """The name; one that is written from the right is put between marks, so that it turns no text but itself."""
+    """The name; one that is written from the right is put between marks, so that it turns nothing else."""
     if _TURNING.isdisjoint(map(bidirectional, name)):
         return name
     return f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}"

@@ -54,7 +54,7 @@ def test_a_disabled_channel_is_told_of_on_all_pages_to_those_who_can_mend_it(
     stored_channel(sessions, name="Shop")
     disabled_channel(sessions)
     for path in ("/", f"/products/{product['id']}", "/system", "/alerts"):
-        assert "<strong>The channel Ops</strong> is disabled" in get(client, path)
+        assert "<strong>The channel <bdi>Ops</bdi></strong> is disabled" in get(client, path)
     assert "is disabled" not in get(guarded("write"), "/")
 
 

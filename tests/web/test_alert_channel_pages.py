@@ -133,7 +133,7 @@ def test_a_test_is_a_delivery_whose_fate_is_shown(client: FlaskClient, sessions:
     shown = get(client, answer.headers["Location"])
 
     assert (delivery["type"], delivery["status"]) == ("test", "pending")
-    assert "A test to Ops is under way." in shown
+    assert "A test to <bdi>Ops</bdi> is under way." in shown
     assert "data-soon" in shown
 
 
@@ -141,7 +141,10 @@ def test_a_test_is_a_delivery_whose_fate_is_shown(client: FlaskClient, sessions:
     ("fate", "said"),
     [
         ({"status": "delivered", "delivered_at": utc_now()}, "The test arrived at Ops"),
-        ({"status": "failed", "last_error": "timeout"}, "The test did not arrive at Ops: timeout."),
+        (
+            {"status": "failed", "last_error": "timeout"},
+            "The test did not arrive at Ops: timeout.",
+        ),
         ({"attempts": 1, "last_error": "refused"}, "did not arrive yet: refused. It is tried again."),
     ],
 )
@@ -189,7 +192,7 @@ def test_no_cache_keeps_a_form_with_the_address_of_a_channel(client: FlaskClient
 
 def test_deleting_a_channel_asks_first(client: FlaskClient, sessions: Sessions) -> None:
     page = f"{PAGE}/{stored_channel(sessions)}/delete"
-    assert "Delete the channel “Ops”?" in get(client, page)
+    assert "Delete the channel “<bdi>Ops</bdi>”?" in get(client, page)
     assert channels(client)
     send_form(client, page, page)
 

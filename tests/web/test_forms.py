@@ -68,7 +68,7 @@ def test_a_stale_form_shows_both_versions_and_saves_over_the_other_when_sent_aga
     refused = post(client, path, name="Mine", description="mine too", version="1")
     assert refused.status_code == 409
     assert client.get(f"{PRODUCTS}/{product['id']}").get_json()["name"] == "Theirs"
-    assert "<dd>Theirs</dd>" in refused.text
+    assert "<dd><bdi>Theirs</bdi></dd>" in refused.text
     assert 'value="Mine"' in refused.text
     assert "mine too</textarea>" in refused.text
     assert 'name="version" value="2"' in refused.text

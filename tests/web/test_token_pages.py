@@ -45,7 +45,7 @@ def test_revoking_asks_first_and_ends_the_sessions_of_the_token(
     sign_in(other, secret)
     page = f"/tokens/{token_id}/revoke"
     asked = admin.get(page)
-    assert "Revoke “till”?" in asked.text
+    assert "Revoke “<bdi>till</bdi>”?" in asked.text
     assert signed_in(other)
 
     answer = send_form(admin, page, page)
