@@ -123,8 +123,17 @@ def _require_reader() -> Response | None:
 
 
 def _sent_to_sign_in() -> Response:
-    # A form that was sent is not sent again.
-    return see(SIGN_IN, next=request.full_path.rstrip("?") if request.method == "GET" else None)
+    """It leads back to the page that was asked for, or to that of the form, which it says was not saved."""
+    if request.method != "POST":
+        return see(SIGN_IN, next=request.full_path.rstrip("?"))
+    return see(SIGN_IN, next=_page_of_form(), unsaved=1)
+
+
+def _page_of_form() -> str | None:
+    """The path of the page that sent this form; None: it is not known to be ours."""
+    page_url, root = request.referrer or "", request.url_root
+    is_ours = page_url.lower().startswith(root.lower())
+    return f"/{page_url[len(root) :]}" if is_ours else None
 
 
 def _navigation(viewer: Viewer) -> list[tuple[str, str, str]]:

@@ -84,7 +84,8 @@ def _start_session(secret: str) -> str | None:
 
 def _shown(*, is_wrong: bool = False) -> Response:
     status = HTTPStatus.UNPROCESSABLE_ENTITY if is_wrong else HTTPStatus.OK
-    response = page("sign_in.html", status=status, is_wrong=is_wrong, next=_next())
+    is_unsaved = bool(request.values.get("unsaved"))
+    response = page("sign_in.html", status=status, is_wrong=is_wrong, is_unsaved=is_unsaved, next=_next())
     response.headers["Cache-Control"] = "no-store"
     return response
 

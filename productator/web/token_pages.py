@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
-from flask import Response, request, url_for
+from flask import Response, request
 from pydantic import TypeAdapter, ValidationError
 
 from productator.access import api_tokens
@@ -12,13 +12,12 @@ from productator.api.schemas.bodies import TokenName
 from productator.catalogue.validation import wrong_fields
 from productator.database.web import reading, transaction
 from productator.domain import Scope, utc_now
-from productator.errors import ScopeMissing
 from productator.web.forms import check_form
-from productator.web.pages import SIGN_IN, page, page_blueprint, see
+from productator.web.pages import page, page_blueprint, require_admin, see
 from productator.web.parsing import Form
-from productator.web.viewer import current_viewer
 
 token_pages = page_blueprint("token_pages")
+token_pages.before_request(require_admin)
 
 _NAME: TypeAdapter[str] = TypeAdapter(TokenName)
 _SCOPES = {
@@ -75,17 +74,6 @@ def revoke(token_id: int) -> Response:
     with transaction() as session:
         api_tokens.revoke(session, token_id, now=utc_now())
     return see("token_pages.show")
-
-
-@token_pages.before_request
-def require_admin() -> Response | None:
-    """Sends viewers without a session to the sign-in."""
-    viewer = current_viewer()
-    if viewer.may_admin:
-        return None
-    if viewer.signed_in:
-        raise ScopeMissing(Scope.ADMIN)
-    return see(SIGN_IN, next=url_for("token_pages.show", _external=False).removeprefix(request.root_path))
 
 
 def _shown(

@@ -241,6 +241,29 @@ def test_where_everything_needs_a_token_pages_lead_to_the_sign_in_and_back(
     assert answer.headers["Location"] == "/?q=mill"
 
 
+@pytest.mark.parametrize(("mode", "page"), [("write", "/products/new"), ("all", "/alerts/new?product_id=7")])
+def test_a_form_that_arrives_after_the_session_ended_is_told_to_be_lost_and_leads_back(
+    guarded: Guarded, secret: str, mode: str, page: str
+) -> None:
+    client = guarded(mode)
+    sent = client.post("/products", data={"name": "Mill"}, headers={"Referer": f"http://localhost{page}"})
+    address = sent.headers["Location"]
+    asked, wrong = client.get(address), send_form(client, address, "/login", next=page, unsaved="1")
+    answer = send_form(client, address, "/login", token=secret, next=page, unsaved="1")
+
+    assert sent.status_code == 303
+    assert ["nothing of what you sent was saved" in shown.text for shown in (asked, wrong)] == [True, True]
+    assert f'name="next" value="{page}"' in asked.text
+    assert answer.headers["Location"] == page
+
+
+@pytest.mark.parametrize("page", ["http://evil.example/", "http://localhost.evil.example/", ""])
+def test_a_form_of_an_unknown_page_leads_to_the_sign_in_alone(guarded: Guarded, page: str) -> None:
+    sent = guarded("write").post("/products", data={"name": "Mill"}, headers={"Referer": page})
+
+    assert sent.headers["Location"] == "/login?unsaved=1"
+
+
 @pytest.mark.parametrize(
     "target", ["//evil.example", "/\\evil.example", "https://evil.example", "/\t/evil.example", "evil", ""]
 )
