@@ -14,6 +14,14 @@ from productator.web import formats
 from productator.web.parsing import Form, id_of
 
 _ABOUT = {"product", "search", "all"}
+# The choice of each field: the name of its radio buttons, the value, and the label of the button.
+_CHOICE_OF = {
+    "q": ("about", "search", "any product found by"),
+    "price": ("kind", Kind.THRESHOLD, "is at or below"),
+    "drop": ("kind", Kind.DROP, "falls by"),
+    "rise": ("kind", Kind.RISE, "rises by"),
+    "days": ("kind", Kind.NEW_LOW, "is cheaper than ever in the last"),
+}
 _HOUR_S = 3600
 # With so many no two times in seconds look alike.
 _HOUR_DECIMALS = 4
@@ -69,6 +77,7 @@ def rule_of(form: Form, *, offered: Iterable[int], stored: RuleRow | None = None
     given = {name: value for name, value in given.items() if value is not None} | _number_of_kind(
         form, kind, stored
     )
+    _refuse_unchosen(form, new_form() if stored is None else form_of(stored, ()))
     # Nobody who meant one product shall be told of all.
     if kind != Kind.SERVICE and (about not in _ABOUT or (about == "product" and "product_id" not in given)):
         form.errors["about"] = "Choose which products it is about."
@@ -81,6 +90,14 @@ def refuse(form: Form, errors: Iterable[tuple[str, str]]) -> None:
     """Puts what the catalogue finds wrong (JSON pointers) beside its fields."""
     for pointer, sentence in errors:
         form.errors.setdefault(_field(pointer.split("/")[1], form), sentence)
+
+
+def _refuse_unchosen(form: Form, filled: Form) -> None:
+    """Nothing that was typed is dropped without a word because another button is chosen."""
+    for name, (radio, value, label) in _CHOICE_OF.items():
+        is_typed = form.get(name).strip() not in {"", filled.get(name).strip()}
+        if is_typed and form.get(radio) != value:
+            form.errors[name] = f"Choose “{label}”, or empty this field."
 
 
 def _number_of_kind(form: Form, kind: str, stored: RuleRow | None) -> dict[str, Any]:

@@ -69,7 +69,8 @@ def stored_rules(client: FlaskClient) -> list[dict[str, Any]]:
 def form_of(product_id: Any = None, **over: Any) -> dict[str, Any]:
     """What the form of a rule sends."""
     about = {"about": "all"} if product_id is None else {"about": "product", "product_id": product_id}
-    fields = {"kind": "threshold", "price": "90", "days": "90", "active": "1"}
+    fields = {"kind": "threshold", "days": "90", "active": "1"}
+    fields |= {"price": "90"} if over.get("kind", "threshold") == "threshold" else {}
     limits = {"cooldown_h": "24", "confirm_periods": "2", "rearm_percent": "2"}
     return {**about, **fields, **limits, **over}
 

@@ -119,7 +119,7 @@ def test_a_rule_about_a_product_is_made_from_its_page_and_shown_there(
 def test_what_is_wrong_is_said_and_nothing_typed_is_lost(
     client: FlaskClient, fields: Json, said: str
 ) -> None:
-    given: Json = {"q": "<mill>"}
+    given: Json = {"about": "search", "q": "<mill>"}
     sent = form_of(**given | fields)
     answer = send_form(client, "/alerts/new", "/alerts", **sent)
 
@@ -128,6 +128,39 @@ def test_what_is_wrong_is_said_and_nothing_typed_is_lost(
     assert stored_rules(client) == []
     assert 'value="24"' in answer.text or fields.get("cooldown_h")
     assert "&lt;mill&gt;" in answer.text or fields.get("q")
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"q": "grinder"}, "Choose “any product found by”, or empty this field."),
+        ({"drop": "10"}, "Choose “falls by”, or empty this field."),
+        ({"kind": "stale", "rise": "x"}, "Choose “rises by”, or empty this field."),
+        ({"kind": "stale", "price": "90"}, "Choose “is at or below”, or empty this field."),
+        ({"days": "30"}, "Choose “is cheaper than ever in the last”, or empty this field."),
+    ],
+)
+def test_what_was_typed_beside_a_choice_that_was_not_made_is_not_dropped(
+    client: FlaskClient, fields: Json, said: str
+) -> None:
+    answer = send_form(client, "/alerts/new", "/alerts", **form_of(**fields))
+
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert stored_rules(client) == []
+
+
+def test_a_number_typed_into_the_form_of_a_rule_of_another_kind_is_not_dropped(client: FlaskClient) -> None:
+    rule = posted_rule(client, kind="threshold", price=90, q="mill")
+    page = f"/alerts/{rule['id']}/edit"
+    fields = form_of(about="search", q="mill", version="1")
+    refused = send_form(client, page, page, **fields | {"drop": "10"})
+    assert refused.status_code == 422
+    assert "Choose “falls by”, or empty this field." in refused.text
+
+    # What the form was filled with says nothing about what is wanted.
+    assert send_form(client, page, page, **fields | {"kind": "drop", "drop": "10"}).status_code == 303
+    assert stored_rules(client)[0]["percent"] == 10
 
 
 @pytest.mark.parametrize("product_id", ["", "x", "0", "9" * 30])
