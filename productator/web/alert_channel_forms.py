@@ -6,16 +6,19 @@ from typing import Any, TypeVar
 
 from flask import Response
 from pydantic import ValidationError
+from sqlalchemy.orm import Session
 
 from productator.alerts import channels
 from productator.alerts.channels import MESSAGES_AN_HOUR, TOKEN_KINDS, ChannelKind, ChannelRow
 from productator.api.conventions.channel_settings import alert_networks, channel_seal
+from productator.api.conventions.idempotency import once_for
 from productator.api.schemas.alert_channels import ChannelIn, ChannelPatch, channel_json
 from productator.catalogue.validation import wrong_fields
 from productator.database.web import reading, transaction
 from productator.domain import utc_now
 from productator.errors import InvalidInput, StaleVersion
 from productator.web.alert_channel_pages import KIND_NAMES, shortened
+from productator.web.form_keys import keyed_form
 from productator.web.forms import check_form
 from productator.web.pages import page, page_blueprint, require_admin, see
 from productator.web.parsing import Form
@@ -35,16 +38,16 @@ def new() -> Response:
 
 @alert_channel_forms.post("/alerts/channels")
 def create() -> Response:
-    """Makes the channel; of a webhook, this answer alone shows its secret."""
+    """Makes the channel once; of a webhook, this answer alone shows its secret."""
     check_form()
     form = Form.sent()
     given = _given(form) | {"kind": form.get("kind")}
     made = _checked(form, lambda: ChannelIn.model_validate(given).new_channel(alert_networks()))
     if made is None:
         return _shown(form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
-    with transaction() as session:
-        channel, secret = channels.create(session, made, channel_seal(), now=utc_now())
-    return _with_secret(channel, secret, is_new=True)
+    return _with_secret(
+        lambda session: channels.create(session, made, channel_seal(), now=utc_now()), is_new=True
+    )
 
 
 @alert_channel_forms.get("/alerts/channels/<id:channel_id>/edit")
@@ -96,9 +99,10 @@ def delete(channel_id: int) -> Response:
 def rotate(channel_id: int) -> Response:
     """Gives a webhook a new secret, which this answer alone shows; the old one signs for another day."""
     check_form()
-    with transaction() as session:
-        channel, secret = channels.rotate_secret(session, channel_id, channel_seal(), now=utc_now())
-    return _with_secret(channel, secret, is_new=False)
+    return _with_secret(
+        lambda session: channels.rotate_secret(session, channel_id, channel_seal(), now=utc_now()),
+        is_new=False,
+    )
 
 
 def _given(form: Form) -> dict[str, Any]:
@@ -154,9 +158,19 @@ def _shown(form: Form, *, status: HTTPStatus = HTTPStatus.OK, stored: ChannelRow
     return response
 
 
-def _with_secret(channel: ChannelRow, secret: str | None, *, is_new: bool) -> Response:
+def _with_secret(make: Callable[[Session], tuple[ChannelRow, str | None]], *, is_new: bool) -> Response:
+    """The page with the new secret; the form that is sent again makes and shows no other one."""
+    channel, secret = None, None
+
+    def work(session: Session) -> tuple[Response, Response]:
+        nonlocal channel, secret
+        channel, secret = make(session)
+        before = "made-before" if is_new else "rotated-before"
+        return see("alert_channel_pages.show", done="made"), see("alert_channel_pages.show", done=before)
+
+    answer = once_for(keyed_form(), work)
     if secret is None:
-        return see("alert_channel_pages.show", done="made")
+        return answer
     response = page("alert_channel_secret.html", channel=channel, secret=secret, is_new=is_new)
     response.headers["Cache-Control"] = "no-store"
     return response

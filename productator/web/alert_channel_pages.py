@@ -5,16 +5,19 @@ from urllib.parse import urlsplit
 
 from flask import Response, request
 from sqlalchemy import Connection
+from sqlalchemy.orm import Session
 
 from productator.alerts import channels, deliveries
 from productator.alerts.channels import ChannelKind, ChannelRow
 from productator.alerts.deliveries import DeliveryRow
 from productator.api.conventions.cursors import position_of
+from productator.api.conventions.idempotency import once_for
 from productator.api.schemas.alert_channels import QuietHoursJson, channel_json
-from productator.database.web import reading, transaction
+from productator.database.web import reading
 from productator.domain import utc_now
 from productator.errors import DeliveryNotFound
 from productator.web.alert_pages import A_PAGE, next_url
+from productator.web.form_keys import keyed_form
 from productator.web.forms import check_form
 from productator.web.pages import page, page_blueprint, require_admin, see
 from productator.web.parsing import id_of
@@ -36,6 +39,10 @@ KIND_NAMES = {
 _SECRET_PATHS = {ChannelKind.SLACK, ChannelKind.DISCORD, ChannelKind.MATTERMOST, ChannelKind.APPRISE}
 _DONE = {
     "made": "The channel was made. Test it: nobody likes an alert that does not come.",
+    "made-before": "This form was sent before, and had made the channel. Nothing was made again. If you have"
+    " not copied the secret of a webhook, make a new one on its page.",
+    "rotated-before": "This form was sent before, and had made a new secret. If you have not copied it, make"
+    " another one.",
     "changed": "The channel was changed.",
     "deleted": "The channel was deleted, with its deliveries. Rules go on without it.",
 }
@@ -70,11 +77,13 @@ def show() -> Response:
 
 @alert_channel_pages.post("/alerts/channels/<id:channel_id>/test")
 def test(channel_id: int) -> Response:
-    """Sends a test message, which takes the way of all others."""
+    """Sends a test message once, which takes the way of all others."""
     check_form()
-    with transaction() as session:
-        delivery = channels.test(session, channel_id, now=utc_now())
-    return see("alert_channel_pages.show", tested=delivery.id)
+
+    def work(session: Session) -> Response:
+        return see("alert_channel_pages.show", tested=channels.test(session, channel_id, now=utc_now()).id)
+
+    return once_for(keyed_form(), work)
 
 
 def shortened(channel: ChannelRow) -> str:

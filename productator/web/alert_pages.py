@@ -37,6 +37,7 @@ EVENT_NAMES = {
 # What a form that led here has done.
 DONE = {
     "rule": "The rule was made. If it is true already, that is no news: it is told when it comes true again.",
+    "rule-before": "This form was sent before, and had made the rule. Nothing was made again.",
     "rule-changed": "The rule was changed.",
     "rule-deleted": "The rule was deleted. Its events stay.",
     "muted": "The rule is muted: its events are kept, and delivered to nobody.",

@@ -3,16 +3,19 @@
 from http import HTTPStatus
 
 from flask import Response, current_app, request
+from sqlalchemy.orm import Session
 
 from productator.alerts import channels, mute_links, rules, truth
 from productator.alerts.rules import RuleRow
 from productator.alerts.truth import ShownRule
+from productator.api.conventions.idempotency import once_for
 from productator.catalogue import overview
 from productator.database.web import reading, transaction
 from productator.domain import utc_now
 from productator.errors import InvalidInput, ProductNotFound, StaleVersion
 from productator.web import formats
 from productator.web.alert_rule_fields import form_of, new_form, refuse, rule_of
+from productator.web.form_keys import keyed_form
 from productator.web.pages import page, page_blueprint, require_writer, see
 from productator.web.parsing import Form, id_of
 
@@ -31,19 +34,22 @@ def new() -> Response:
 
 @alert_rule_forms.post("/alerts")
 def create() -> Response:
-    """Makes the rule, or shows the form again with what is wrong."""
+    """Makes the rule once, or shows the form again with what is wrong."""
     require_writer()
     form = Form.sent()
     given = rule_of(form, offered=_offered())
     if given is None:
         return _shown(form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+
+    def work(session: Session) -> tuple[Response, Response]:
+        rule = rules.create(session, given, now=utc_now())
+        return _see(rule, "rule", on_product=True), _see(rule, "rule-before", on_product=True)
+
     try:
-        with transaction() as session:
-            rule = rules.create(session, given, now=utc_now())
+        return once_for(keyed_form(), work)
     except InvalidInput as error:
         refuse(form, error.errors)
-        return _shown(form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
-    return _see(rule, "rule", on_product=rule.product_id is not None)
+    return _shown(form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 @alert_rule_forms.get("/alerts/<id:rule_id>/edit")
@@ -111,13 +117,15 @@ def mute(rule_id: int) -> Response:
 
 @alert_rule_forms.post("/alerts/<id:rule_id>/tell")
 def tell(rule_id: int) -> Response:
-    """Tells what is true already."""
+    """Tells what is true already, once."""
     require_writer()
-    with transaction() as session:
+
+    def work(session: Session) -> Response:
         currency: str | None = current_app.config["CURRENCY"]
         was_told = truth.tell_now(session, rule_id, now=utc_now(), currency=currency)
-        rule = rules.get(session.connection(), rule_id)
-    return _see(rule, "told" if was_told else "not-told")
+        return _see(rules.get(session.connection(), rule_id), "told" if was_told else "not-told")
+
+    return once_for(keyed_form(), work)
 
 
 def _offered() -> list[int]:

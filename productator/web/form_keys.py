@@ -1,6 +1,8 @@
 """A form that is sent again, by the back button or a second click, has its effect once."""
 
 import hashlib
+import json
+import re
 import secrets
 
 from flask import request
@@ -9,6 +11,7 @@ from markupsafe import Markup
 from productator.idempotency import KeyedRequest
 
 _FIELD = "form_key"
+_KEY = re.compile(f'(name="{_FIELD}" value=")[^"]*')
 
 
 def form_key() -> Markup:
@@ -16,13 +19,18 @@ def form_key() -> Markup:
     return Markup('<input type="hidden" name="{}" value="{}">').format(_FIELD, secrets.token_urlsafe(16))
 
 
-def keyed_form(*typed: str) -> KeyedRequest | None:
+def without_keys(html: str) -> str:
+    """A part of a page, which is the same whatever keys its forms have."""
+    return _KEY.sub(r"\1", html)
+
+
+def keyed_form() -> KeyedRequest | None:
     """The form that was sent, with what was typed; None: it has no key.
 
     Other texts under the same key are another request: who went back to change them wants something else.
     """
-    key = request.form.get(_FIELD)
-    if not key:
+    if not request.form.get(_FIELD):
         return None
-    digest = hashlib.sha256("\0".join((request.path, key, *typed)).encode()).hexdigest()
+    typed = json.dumps([request.path, *sorted(request.form.items(multi=True))])
+    digest = hashlib.sha256(typed.encode()).hexdigest()
     return KeyedRequest(scope=digest, fingerprint=digest)

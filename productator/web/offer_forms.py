@@ -3,11 +3,14 @@
 from http import HTTPStatus
 
 from flask import Response
+from sqlalchemy.orm import Session
 
+from productator.api.conventions.idempotency import once_for
 from productator.catalogue import offers
 from productator.database.web import reading, transaction
 from productator.domain import utc_now
 from productator.errors import StaleVersion
+from productator.web.form_keys import keyed_form
 from productator.web.pages import page, page_blueprint, require_writer, see
 from productator.web.parsing import Form
 from productator.web.product_page import product_response
@@ -17,15 +20,18 @@ offer_forms = page_blueprint("offer_forms")
 
 @offer_forms.post("/products/<id:product_id>/offers")
 def create(product_id: int) -> Response:
-    """Adds an own offer."""
+    """Adds an own offer once."""
     require_writer()
     form = Form.sent()
     given = form.own_offer()
     if given is None:
         return product_response(product_id, status=HTTPStatus.UNPROCESSABLE_ENTITY, new_offer=form)
-    with transaction() as session:
+
+    def work(session: Session) -> tuple[Response, Response]:
         offers.create(session, product_id, given, now=utc_now())
-    return _see_product(product_id, "offer")
+        return _see_product(product_id, "offer"), _see_product(product_id, "offer-before")
+
+    return once_for(keyed_form(), work)
 
 
 @offer_forms.post("/products/<id:product_id>/offers/<id:offer_id>")

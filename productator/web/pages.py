@@ -81,7 +81,8 @@ def page(template: str, *, status: int = HTTPStatus.OK, **values: Any) -> Respon
     response.vary.update((PART, "Cookie", "Accept-Language"))
     if part:
         # The age of a price is a text that changes every second; what it is the age of does not.
-        return tagged_content(response, identity=_TIME_TEXT.sub(r"\1", html).encode())
+        identity = form_keys.without_keys(_TIME_TEXT.sub(r"\1", html))
+        return tagged_content(response, identity=identity.encode())
     return response
 
 

@@ -38,7 +38,7 @@ def create() -> Response:
         product_id = products.create(session, given, now=utc_now()).id
         return _see_product(product_id, "created"), _see_product(product_id, "created-before")
 
-    return once_for(keyed_form(given.name, given.description), work)
+    return once_for(keyed_form(), work)
 
 
 @product_forms.get("/products/<id:product_id>/edit")

@@ -36,6 +36,7 @@ _DONE = {
     "created-before": "This form was sent before, and had added this product. Nothing was added again.",
     "changed": "The product was changed.",
     "offer": "Your offer was saved.",
+    "offer-before": "This form was sent before, and had added this offer. Nothing was added again.",
     "offer-deleted": "Your offer was deleted.",
 } | ALERTS_DONE
 _DONE_WHILE_DOWN = {

@@ -5,13 +5,16 @@ from http import HTTPStatus
 
 from flask import Response, request
 from pydantic import TypeAdapter, ValidationError
+from sqlalchemy.orm import Session
 
 from productator.access import api_tokens
 from productator.api.conventions.cursors import next_url_of, position_of
+from productator.api.conventions.idempotency import once_for
 from productator.api.schemas.bodies import TokenName
 from productator.catalogue.validation import wrong_fields
 from productator.database.web import reading, transaction
 from productator.domain import Scope, utc_now
+from productator.web.form_keys import keyed_form
 from productator.web.forms import check_form
 from productator.web.pages import page, page_blueprint, require_admin, see
 from productator.web.parsing import Form
@@ -28,6 +31,11 @@ _SCOPES = {
 _A_PAGE = 50
 # Days until a token expires; 0: never.
 _EXPIRIES = {"7": "in 7 days", "30": "in 30 days", "90": "in 90 days", "365": "in a year", "0": "never"}
+_DONE = {
+    "made-before": "This form was sent before, and had created the token. Nothing was created again. If"
+    " you have not copied its secret, revoke it and create another one.",
+    "revoked": "The token was revoked.",
+}
 
 
 @token_pages.get("/tokens")
@@ -38,7 +46,7 @@ def show() -> Response:
 
 @token_pages.post("/tokens")
 def create() -> Response:
-    """Creates a token; this answer alone shows its secret."""
+    """Creates a token once; this answer alone shows its secret."""
     check_form()
     form = Form.sent()
     try:
@@ -49,12 +57,20 @@ def create() -> Response:
     scope, expires = form.get("scope"), form.get("expires")
     if scope not in set(Scope) or expires not in _EXPIRIES:
         return _shown(form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
-    now = utc_now()
-    with transaction() as session:
+    made, secret = None, None
+
+    def work(session: Session) -> Response:
+        nonlocal made, secret
+        now = utc_now()
         token, secret = api_tokens.create(
             session, name=name, scopes=[Scope(scope)], expires_at=_expiry(expires, now=now), now=now
         )
         made = token.id
+        return see("token_pages.show", done="made-before")
+
+    answer = once_for(keyed_form(), work)
+    if secret is None:
+        return answer
     response = _shown(Form({"scope": Scope.READ, "expires": "90"}), made=made, secret=secret)
     response.headers["Cache-Control"] = "no-store"
     return response
@@ -73,7 +89,7 @@ def revoke(token_id: int) -> Response:
     check_form()
     with transaction() as session:
         api_tokens.revoke(session, token_id, now=utc_now())
-    return see("token_pages.show")
+    return see("token_pages.show", done="revoked")
 
 
 def _shown(
@@ -94,6 +110,7 @@ def _shown(
         expiries=_EXPIRIES,
         made=made,
         secret=secret,
+        done=_DONE.get(request.args.get("done", "")),
     )
 
 

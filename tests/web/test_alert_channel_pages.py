@@ -43,6 +43,30 @@ def test_the_secret_of_a_new_webhook_is_shown_once(client: FlaskClient) -> None:
     assert "Ops" in get(client, PAGE)
 
 
+def test_a_form_that_is_sent_again_makes_no_second_channel_and_shows_no_secret(client: FlaskClient) -> None:
+    assert 'name="form_key"' in get(client, NEW)
+    first, again = (send_form(client, NEW, PAGE, **OPS | {"form_key": "k"}) for _ in range(2))
+    assert "whsec_" in first.text
+    assert "Nothing was made again." in get(client, again.headers["Location"])
+    assert len(channels(client)) == 1
+    page = f"{PAGE}/{channels(client)[0]['id']}/edit"
+    rotated, repeated = (
+        send_form(client, page, page.replace("edit", "rotate-secret"), form_key="r") for _ in range(2)
+    )
+
+    assert "whsec_" in rotated.text
+    assert "had made a new secret" in get(client, repeated.headers["Location"])
+
+
+def test_a_form_that_is_sent_again_sends_no_second_test(client: FlaskClient, sessions: Sessions) -> None:
+    test = f"{PAGE}/{stored_channel(sessions)}/test"
+    assert 'name="form_key"' in get(client, PAGE)
+    first, again = (send_form(client, PAGE, test, form_key="k") for _ in range(2))
+
+    assert first.headers["Location"] == again.headers["Location"]
+    assert len(deliveries(client)) == 1
+
+
 def test_quiet_hours_a_limit_and_a_token_are_kept(client: FlaskClient) -> None:
     given = OPS | QUIET | {"kind": "ntfy", "secret": "tk_1", "messages_an_hour": ""}
     answer = send_form(client, NEW, PAGE, **given)

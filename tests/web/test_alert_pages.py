@@ -79,6 +79,15 @@ def test_every_kind_of_rule_can_be_made(
     assert (rule["channel_ids"], rule["active"]) == ([channels[1]], True)
 
 
+def test_a_form_that_is_sent_again_makes_no_second_rule(client: FlaskClient) -> None:
+    assert 'name="form_key"' in get(client, "/alerts/new")
+    fields = form_of() | {"form_key": "k"}
+    _, again = (send_form(client, "/alerts/new", "/alerts", **fields) for _ in range(2))
+
+    assert "Nothing was made again." in get(client, again.headers["Location"])
+    assert len(stored_rules(client)) == 1
+
+
 def test_a_rule_about_a_product_is_made_from_its_page_and_shown_there(
     client: FlaskClient, offer: Json, sessions: Sessions
 ) -> None:
@@ -287,6 +296,19 @@ def test_what_is_true_already_is_told_when_asked_for(
         "Espresso machine",
         "100",
     ]
+
+
+def test_a_form_that_is_sent_again_tells_nothing_twice(
+    client: FlaskClient, offer: Json, sessions: Sessions
+) -> None:
+    channel = stored_channel(sessions)
+    rule = posted_rule(
+        client, kind="threshold", product_id=offer["product_id"], price=100, channel_ids=[channel]
+    )
+    for _ in range(2):
+        send_form(client, "/alerts", f"/alerts/{rule['id']}/tell", form_key="k")
+
+    assert len(client.get("/api/v1/deliveries").get_json()["items"]) == 1
 
 
 def test_what_is_not_true_is_not_told(client: FlaskClient, offer: Json, sessions: Sessions) -> None:

@@ -116,6 +116,16 @@ def test_an_own_offer_is_added_changed_and_deleted(client: FlaskClient, product:
     assert client.get(offers_url(product)).get_json()["items"] == []
 
 
+def test_a_form_that_is_sent_again_adds_no_second_offer(client: FlaskClient, product: Json) -> None:
+    path = f"/products/{product['id']}/offers"
+    assert 'name="form_key"' in get(client, f"/products/{product['id']}")
+    _, again = (post(client, path, price="90", items_in_stock="3", form_key="k") for _ in range(2))
+    post(client, path, price="80", items_in_stock="3", form_key="k")
+
+    assert "Nothing was added again." in get(client, again.location)
+    assert [each["price"] for each in client.get(offers_url(product)).get_json()["items"]] == [90, 80]
+
+
 @pytest.mark.parametrize("price", ["", "x", "-5", "1.5", "1e3", "9" * 17, "NaN"])
 def test_a_price_that_is_no_whole_number_is_refused_with_what_was_typed(
     client: FlaskClient, product: Json, price: str

@@ -86,6 +86,17 @@ def test_the_part_that_is_fetched_again_can_be_shown_alone(
     assert ('class="pager"' in part.text) == ('class="pager"' in whole)
 
 
+def test_a_part_that_has_not_changed_is_not_sent_again_for_the_keys_of_its_forms(
+    client: FlaskClient, product: Json
+) -> None:
+    path, headers = f"/products/{product['id']}", {"X-Page-Part": "live"}
+    first = client.get(path, headers=headers)
+    assert 'name="form_key"' in first.text
+
+    again = client.get(path, headers=headers | {"If-None-Match": first.headers["ETag"]})
+    assert again.status_code == 304
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_a_page_without_such_a_part_is_shown_whole(client: FlaskClient, product: Json, path: str) -> None:
     assert client.get(path.format(**product), headers={"X-Page-Part": "live"}).status_code == 200

@@ -37,6 +37,16 @@ def test_a_new_token_is_shown_once_and_works(admin: FlaskClient) -> None:
     assert answer.status_code == 201
 
 
+def test_a_form_that_is_sent_again_creates_no_second_token_and_shows_no_secret(admin: FlaskClient) -> None:
+    first, again = (send_form(admin, "/tokens", "/tokens", form_key="k", **TILL) for _ in range(2))
+    shown = admin.get(again.headers["Location"]).text
+
+    assert 'name="form_key"' in shown
+    assert "pt_" in first.text
+    assert "Nothing was created again." in shown
+    assert shown.count('<td class="name">till') == 1
+
+
 def test_revoking_asks_first_and_ends_the_sessions_of_the_token(
     admin: FlaskClient, guarded: Guarded, sessions: Sessions
 ) -> None:
@@ -50,7 +60,7 @@ def test_revoking_asks_first_and_ends_the_sessions_of_the_token(
 
     answer = send_form(admin, page, page)
 
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/tokens")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/tokens?done=revoked")
     assert not signed_in(other)
     assert "revoked" in admin.get("/tokens").text
 
