@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import Connection, Table, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from productator.alerts.firing import PRICE_KINDS, Kind, Terms
@@ -78,6 +78,11 @@ def of_product(connection: Connection, product_id: int, *, limit: int) -> list[R
     """The rules about this product alone, oldest first."""
     query = select(*_COLUMNS).where(_RULES.c.product_id == product_id).order_by(_RULES.c.id)
     return [RuleRow._make(row) for row in connection.execute(query.limit(limit))]
+
+
+def count_of_product(connection: Connection, product_id: int) -> int:
+    query = select(func.count()).select_from(_RULES).where(_RULES.c.product_id == product_id)
+    return connection.execute(query).scalar_one()
 
 
 def replace(

@@ -24,7 +24,8 @@ from productator.models import InstallationKey
 from productator.prices import price_changes
 from productator.prices.price_changes import PriceChange
 from productator.prices.segments import EPOCH
-from productator.web.pages import page_blueprint, require_writer, see
+from productator.web.pages import page, page_blueprint, require_writer, see
+from productator.web.parsing import id_of
 from productator.web.price_story import price_change_sentence
 from productator.web.viewer import current_viewer
 
@@ -85,15 +86,23 @@ def badge(secret: str) -> Response:
     return response
 
 
+@feeds.get("/feeds/revoke")
+def confirm_revocation() -> Response:
+    """Asks before the addresses are revoked; the page of the product that leads here is shown afterwards."""
+    _require_admin()
+    return page("feeds_revoke.html", product_id=id_of(request.args.get("product_id", "")))
+
+
 @feeds.post("/feeds/revoke")
 def revoke() -> Response:
     """Makes all addresses of feeds and badges invalid; their pages show new ones."""
-    require_writer()
-    if not current_viewer().may_admin:
-        raise ScopeMissing(Scope.ADMIN)
+    _require_admin()
     with transaction() as session:
         session.execute(delete(InstallationKey).where(InstallationKey.name == _KEY))
-    return see("product_list.show")
+    product_id = id_of(request.form.get("product_id", ""))
+    if product_id is None:
+        return see("product_list.show", done="revoked")
+    return see("product_page.show", product_id=product_id, done="revoked")
 
 
 def secret_of(connection: Connection, product_id: int | None = None) -> str:
@@ -101,6 +110,12 @@ def secret_of(connection: Connection, product_id: int | None = None) -> str:
     name = str(product_id or _ALL)
     key = installation_keys.find_or_make(connection, _KEY)
     return f"{name}-{hmac.new(key.encode(), name.encode(), 'sha256').hexdigest()[:40]}"
+
+
+def _require_admin() -> None:
+    require_writer()
+    if not current_viewer().may_admin:
+        raise ScopeMissing(Scope.ADMIN)
 
 
 def _feed_of_all(secret: str) -> Response:

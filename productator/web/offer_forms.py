@@ -6,10 +6,10 @@ from flask import Response
 from sqlalchemy.orm import Session
 
 from productator.api.conventions.idempotency import once_for
-from productator.catalogue import offers
+from productator.catalogue import offers, products
 from productator.database.web import reading, transaction
 from productator.domain import utc_now
-from productator.errors import StaleVersion
+from productator.errors import OfferIsExternal, StaleVersion
 from productator.web.form_keys import keyed_form
 from productator.web.pages import page, page_blueprint, require_writer, see
 from productator.web.parsing import Form
@@ -51,6 +51,18 @@ def change(product_id: int, offer_id: int) -> Response:
     except StaleVersion:
         return _conflict(product_id, offer_id, form)
     return _see_product(product_id, "offer")
+
+
+@offer_forms.get("/products/<id:product_id>/offers/<id:offer_id>/delete")
+def confirm_deletion(product_id: int, offer_id: int) -> Response:
+    """Asks before the own offer is deleted."""
+    require_writer()
+    with reading() as connection:
+        product = products.get(connection, product_id)
+        offer = offers.get(connection, product_id, offer_id)
+    if offer.remote_id is not None:
+        raise OfferIsExternal(offer_id)
+    return page("offer_delete.html", product=product, offer=offer)
 
 
 @offer_forms.post("/products/<id:product_id>/offers/<id:offer_id>/delete")

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from flask import Response
 from sqlalchemy.orm import Session
 
+from productator.alerts import rules
 from productator.api.conventions.idempotency import once_for
 from productator.catalogue import products
 from productator.database.web import reading, transaction
@@ -73,7 +74,9 @@ def confirm_deletion(product_id: int) -> Response:
     """Asks before anything is deleted."""
     require_writer()
     with reading() as connection:
-        return page("product_delete.html", product=products.get(connection, product_id))
+        product = products.get(connection, product_id)
+        rule_count = rules.count_of_product(connection, product_id)
+    return page("product_delete.html", product=product, rule_count=rule_count)
 
 
 @product_forms.post("/products/<id:product_id>/delete")
@@ -82,7 +85,7 @@ def delete(product_id: int) -> Response:
     require_writer()
     with transaction() as session:
         products.remove(session, product_id)
-    return see("product_list.show")
+    return see("product_list.show", done="deleted")
 
 
 @product_forms.post("/products/<id:product_id>/refresh")

@@ -31,6 +31,11 @@ FILTERS = {
     "at_low": "At 30-day low",
     "has_alert": "With an alert",
 }
+# What a form that led here has done.
+_DONE = {
+    "deleted": "The product was deleted, with its offers, its price history and its alert rules.",
+    "revoked": "The addresses of all feeds and badges were revoked. The pages of products have the new ones.",
+}
 
 
 class ProductListQuery(NamedTuple):
@@ -89,6 +94,7 @@ def show() -> Response:
         is_first_page=position is None,
         filters=FILTERS,
         sorts=SORTS,
+        done=_DONE.get(request.args.get("done", "")),
         without_price=asked.sort in overview.BY_PRICE,
     )
 

@@ -38,6 +38,7 @@ _DONE = {
     "offer": "Your offer was saved.",
     "offer-before": "This form was sent before, and had added this offer. Nothing was added again.",
     "offer-deleted": "Your offer was deleted.",
+    "revoked": "The addresses of all feeds and badges were revoked. This page has the new ones.",
 } | ALERTS_DONE
 _DONE_WHILE_DOWN = {
     "refresh": "Fresh offers were asked for. They come when the Offers service is up again: it is down.",

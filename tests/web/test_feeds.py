@@ -13,7 +13,7 @@ from productator.domain import utc_now
 from productator.prices import product_prices
 from tests import factories, servers
 from tests.api.checks import PRODUCTS, offer_url
-from tests.web.browser import send_form
+from tests.web.browser import send_form, sign_in
 from tests.web.pages import get
 
 Json = dict[str, Any]
@@ -22,7 +22,9 @@ ATOM = "{http://www.w3.org/2005/Atom}"
 
 def addresses(client: FlaskClient, product: Json) -> list[str]:
     """Of the feed and of the badge."""
-    return re.findall(r'href="(/(?:feeds|badges)/[^"]+)"', get(client, f"/products/{product['id']}"))
+    return re.findall(
+        r'href="(/(?:feeds|badges)/[^"]+\.(?:atom|svg))"', get(client, f"/products/{product['id']}")
+    )
 
 
 def test_each_change_of_the_lowest_price_is_an_entry_that_keeps_its_id(
@@ -89,6 +91,27 @@ def test_revoked_addresses_are_gone_and_there_are_new_ones(client: FlaskClient, 
 
     assert [client.get(address).status_code for address in old] == [404, 404]
     assert [client.get(address).status_code for address in addresses(client, product)] == [200, 200]
+
+
+def test_revoking_asks_first_and_leads_back_to_the_product(client: FlaskClient, product: Json) -> None:
+    page, question = f"/products/{product['id']}", f"/feeds/revoke?product_id={product['id']}"
+    assert f'href="{question}"' in get(client, page)
+    old = addresses(client, product)
+    asked = get(client, question)
+    assert "Revoke the addresses of all feeds and badges?" in asked
+    assert f'name="product_id" value="{product["id"]}"' in asked
+    assert addresses(client, product) == old
+    answer = send_form(client, question, "/feeds/revoke", product_id=product["id"])
+
+    assert answer.headers["Location"] == f"{page}?done=revoked"
+    assert "were revoked" in get(client, answer.headers["Location"])
+
+
+def test_only_admins_are_asked_whether_to_revoke(guarded: Any, sessions: sessionmaker[Session]) -> None:
+    writer = guarded("write")
+    sign_in(writer, factories.token(sessions, "write")[1])
+
+    get(writer, "/feeds/revoke", status=403)
 
 
 def test_a_feed_ends_with_its_product(client: FlaskClient, product: Json) -> None:

@@ -8,6 +8,7 @@ from werkzeug.test import TestResponse
 
 from tests import factories
 from tests.api.checks import PRODUCTS, offer_url, offers_url
+from tests.web.alerts import posted_rule
 from tests.web.pages import BROWSER, get
 
 Json = dict[str, Any]
@@ -92,8 +93,40 @@ def test_a_product_is_deleted_after_a_question(client: FlaskClient, product: Jso
     assert client.get(f"{PRODUCTS}/{product['id']}").status_code == 200
     response = post(client, path)
 
-    assert (response.status_code, response.location) == (303, "/")
+    assert response.status_code == 303
+    assert "The product was deleted" in get(client, response.location)
     assert client.get(f"{PRODUCTS}/{product['id']}").status_code == 404
+
+
+def test_the_question_before_a_deletion_names_the_alert_rules_of_the_product(
+    client: FlaskClient, product: Json
+) -> None:
+    path = f"/products/{product['id']}/delete"
+    assert "alert rule" not in get(client, path)
+    for price in (80, 90):
+        posted_rule(client, kind="threshold", product_id=product["id"], price=price)
+
+    assert "all of its price history and its 2 alert rules go with it" in get(client, path)
+
+
+def test_an_own_offer_is_deleted_after_a_question(client: FlaskClient, product: Json, offer: Json) -> None:
+    page = f"/products/{product['id']}"
+    path = f"{page}/offers/{offer['id']}/delete"
+    assert f'href="{path}"' in get(client, page)
+    assert f'formaction="{path}"' not in get(client, page)
+    asked = get(client, path)
+
+    assert f"Delete your offer {offer['id']} of “{product['name']}”?" in asked
+    assert 'name="version" value="1"' in asked
+    assert client.get(offer_url(offer)).status_code == 200
+
+
+def test_no_question_is_asked_about_an_offer_of_the_service(
+    client: FlaskClient, sessions: Any, product: Json
+) -> None:
+    offer_id = factories.external_offer(sessions, product["id"])
+
+    get(client, f"/products/{product['id']}/offers/{offer_id}/delete", status=409)
 
 
 def test_a_refresh_is_asked_for(client: FlaskClient, product: Json) -> None:

@@ -31,6 +31,7 @@ PATHS = [
     "/products/{id}?range=all&past=1",
     "/products/{id}/edit",
     "/products/{id}/delete",
+    "/feeds/revoke?product_id={id}",
     "/alerts",
     "/alerts/new",
     "/alerts/new?product_id={id}",
