@@ -12,8 +12,7 @@ from productator.alerts import channels
 from productator.alerts.channels import MESSAGES_AN_HOUR, TOKEN_KINDS, ChannelKind, ChannelRow
 from productator.api.conventions.channel_settings import alert_networks, channel_seal
 from productator.api.conventions.idempotency import once_for
-from productator.api.schemas.alert_channels import ChannelIn, ChannelPatch, channel_json
-from productator.catalogue.validation import wrong_fields
+from productator.api.schemas.alert_channels import ChannelIn, ChannelPatch, channel_json, refuse_wrong
 from productator.database.web import reading, transaction
 from productator.domain import utc_now
 from productator.errors import InvalidInput, StaleVersion
@@ -21,7 +20,7 @@ from productator.web.alert_channel_pages import KIND_NAMES, shortened
 from productator.web.form_keys import keyed_form
 from productator.web.forms import check_form
 from productator.web.pages import page, page_blueprint, require_admin, see
-from productator.web.parsing import Form
+from productator.web.parsing import Form, wrong_in_form
 
 alert_channel_forms = page_blueprint("alert_channel_forms")
 alert_channel_forms.before_request(require_admin)
@@ -42,7 +41,9 @@ def create() -> Response:
     check_form()
     form = Form.sent()
     given = _given(form) | {"kind": form.get("kind")}
-    made = _checked(form, lambda: ChannelIn.model_validate(given).new_channel(alert_networks()))
+    made = _checked(
+        form, given["kind"], given, lambda: ChannelIn.model_validate(given).new_channel(alert_networks())
+    )
     if made is None:
         return _shown(form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     return _with_secret(
@@ -65,7 +66,9 @@ def change(channel_id: int) -> Response:
     given = _given(form)
     kind = ChannelKind(stored.kind)
     # The address may have to be looked up, and no transaction waits for a name server.
-    changes = _checked(form, lambda: ChannelPatch.model_validate(given).changes(kind, alert_networks()))
+    changes = _checked(
+        form, kind, given, lambda: ChannelPatch.model_validate(given).changes(kind, alert_networks())
+    )
     if changes is None:
         return _shown(form, status=HTTPStatus.UNPROCESSABLE_ENTITY, stored=stored)
     try:
@@ -121,16 +124,31 @@ def _given(form: Form) -> dict[str, Any]:
     return given | ({"secret": token} if token else {})
 
 
-def _checked(form: Form, make: Callable[[], Made]) -> Made | None:
+def _checked(form: Form, kind: str, given: dict[str, Any], make: Callable[[], Made]) -> Made | None:
     """None: something is wrong, and the form says what."""
     try:
         made = make()
     except ValidationError as error:
-        for location, sentence in wrong_fields(error):
+        for location, sentence in wrong_in_form(error):
             form.errors.setdefault(str(location[-1]), sentence)
+        _check_target(form, kind, given)
     except InvalidInput as error:
-        form.errors |= {pointer.rpartition("/")[2]: sentence for pointer, sentence in error.errors}
+        _refuse(form, error)
     return None if form.errors else made
+
+
+def _check_target(form: Form, kind: str, given: dict[str, Any]) -> None:
+    """Tells of the address and the token, too, when something else is wrong."""
+    if kind not in set(ChannelKind) or form.errors.keys() & {"address", "secret"}:
+        return
+    try:
+        refuse_wrong(ChannelKind(kind), given["address"], given.get("secret"), alert_networks())
+    except InvalidInput as error:
+        _refuse(form, error)
+
+
+def _refuse(form: Form, error: InvalidInput) -> None:
+    form.errors |= {pointer.rpartition("/")[2]: sentence for pointer, sentence in error.errors}
 
 
 def _form_of(stored: ChannelRow) -> Form:

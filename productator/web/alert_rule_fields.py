@@ -9,9 +9,8 @@ from pydantic import ValidationError
 from productator.alerts.firing import Kind
 from productator.alerts.rules import RuleRow
 from productator.alerts.validation import NewRuleIn, contradictions
-from productator.catalogue.validation import wrong_fields
 from productator.web import formats
-from productator.web.parsing import Form, id_of
+from productator.web.parsing import Form, id_of, wrong_in_form
 
 _ABOUT = {"product", "search", "all"}
 # The choice of each field: the name of its radio buttons, the value, and the label of the button.
@@ -81,9 +80,8 @@ def rule_of(form: Form, *, offered: Iterable[int], stored: RuleRow | None = None
     # Nobody who meant one product shall be told of all.
     if kind != Kind.SERVICE and (about not in _ABOUT or (about == "product" and "product_id" not in given)):
         form.errors["about"] = "Choose which products it is about."
-    if form.errors:
-        return None
-    return _validated(form, given)
+    rule = _validated(form, given)
+    return None if form.errors else rule
 
 
 def refuse(form: Form, errors: Iterable[tuple[str, str]]) -> None:
@@ -108,7 +106,7 @@ def _number_of_kind(form: Form, kind: str, stored: RuleRow | None) -> dict[str, 
             name = "drop" if kind == Kind.DROP else "rise"
             percent = _percent(form, name, stored and stored.percent)
             if percent is None:
-                form.errors.setdefault(name, "Must be a number.")
+                form.errors.setdefault(name, "Enter a number.")
             return {"percent": percent}
         case Kind.NEW_LOW:
             return {"days": _whole(form.number("days"))}
@@ -119,7 +117,7 @@ def _validated(form: Form, given: dict[str, Any]) -> NewRuleIn | None:
     try:
         rule = NewRuleIn.model_validate(given)
     except ValidationError as error:
-        wrong = [("/" + str(location[0]), sentence) for location, sentence in wrong_fields(error)]
+        wrong = [("/" + str(location[0]), sentence) for location, sentence in wrong_in_form(error)]
     else:
         wrong = contradictions(rule)
         if not wrong:

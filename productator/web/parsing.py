@@ -3,17 +3,55 @@
 import re
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 from flask import current_app, request
 from pydantic import ValidationError
 
-from productator.catalogue.validation import ProductIn, wrong_fields
+from productator.catalogue.validation import Location, ProductIn, wrong_fields
 from productator.catalogue.versions import Expected
 from productator.domain import MAX_AMOUNT, MAX_ID, NewProduct, OwnOffer
 from productator.web import formats
 
-_AMOUNT = re.compile(r"[0-9]{1,16}(?:[.,][0-9]{1,6})?")
+_AMOUNT = re.compile(r"([-\u2212]?)0*([0-9]+)(?:[.,]([0-9]+?)0*)?")
+_MOST_DIGITS = 16
 _SPACES = re.compile(r"[\s\u00a0\u202f']")
+# What to enter where a validator's own sentence is for programs; by its type, then by the field.
+_SENTENCES = {
+    "string_too_short": "Fill in this field.",
+    "string_too_long": "Must have at most {max_length} characters.",
+    "greater_than": "Must be more than {gt:g}.",
+    "greater_than_equal": "Must be {ge:g} or more.",
+    "less_than_equal": "Must be {le:g} or less.",
+    "literal_error": "Choose one of the list.",
+    "enum": "Choose one of the list.",
+    "is_instance_of": "Choose one of the list.",
+}
+_OF_FIELD = {
+    "begin": "Enter a time such as 22:00.",
+    "end": "Enter a time such as 07:00.",
+    "time_zone": "Enter a time zone such as Europe/Prague.",
+    "secret": "Must have neither spaces nor accented letters.",
+    "cooldown_s": "Must be 8784 hours or less, which is a year.",
+}
+
+
+def wrong_in_form(error: ValidationError) -> list[tuple[Location, str]]:
+    """The location of each wrong value, and a sentence that says what to enter."""
+    details = error.errors(include_url=False, include_input=False)
+    return [
+        (
+            location,
+            _sentence(each["type"], str(location[-1]) if location else "", each.get("ctx", {})) or sentence,
+        )
+        for each, (location, sentence) in zip(details, wrong_fields(error), strict=True)
+    ]
+
+
+def _sentence(kind: str, name: str, context: dict[str, Any]) -> str | None:
+    if kind in {"string_pattern_mismatch", "less_than_equal"} and name in _OF_FIELD:
+        return _OF_FIELD[name]
+    return _SENTENCES[kind].format(**context) if kind in _SENTENCES else None
 
 
 def id_of(text: str) -> int | None:
@@ -49,7 +87,7 @@ class Form:
         try:
             return ProductIn.model_validate(given).new_product()
         except ValidationError as error:
-            self.errors |= {str(location[0]): sentence for location, sentence in wrong_fields(error)}
+            self.errors |= {str(location[0]): sentence for location, sentence in wrong_in_form(error)}
         return None
 
     def own_offer(self) -> OwnOffer | None:
@@ -73,13 +111,19 @@ class Form:
 
     def _amount(self, name: str, decimals: int) -> int | None:
         text = formats.without_thousands(_SPACES.sub("", self.get(name)), decimals=decimals)
-        if _AMOUNT.fullmatch(text):
-            amount = Decimal(text.replace(",", ".")).scaleb(decimals)
-            if amount == int(amount) and amount <= MAX_AMOUNT:
-                return int(amount)
-        self.errors[name] = (
-            f"Must be a number with up to {decimals} decimals."
-            if decimals
-            else "Must be a whole number, 0 or more."
-        )
+        sign, whole, fraction = found.groups("") if (found := _AMOUNT.fullmatch(text)) else ("", "", "")
+        if not text:
+            wrong = "Enter a number."
+        elif not whole:
+            wrong = "Must be a number in digits." if decimals else "Must be a whole number in digits."
+        elif sign:
+            wrong = "Must be 0 or more."
+        elif len(fraction.rstrip("0")) > decimals:
+            wrong = f"Must have at most {decimals} decimals." if decimals else "Must be a whole number."
+        else:
+            digits = whole + fraction.rstrip("0").ljust(decimals, "0")
+            if len(digits) <= _MOST_DIGITS and int(digits) <= MAX_AMOUNT:
+                return int(digits)
+            wrong = f"Is too large: enter at most {formats.number(MAX_AMOUNT // 10**decimals)}."
+        self.errors[name] = wrong
         return None

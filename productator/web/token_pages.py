@@ -11,13 +11,12 @@ from productator.access import api_tokens
 from productator.api.conventions.cursors import next_url_of, position_of
 from productator.api.conventions.idempotency import once_for
 from productator.api.schemas.bodies import TokenName
-from productator.catalogue.validation import wrong_fields
 from productator.database.web import reading, transaction
 from productator.domain import Scope, utc_now
 from productator.web.form_keys import keyed_form
 from productator.web.forms import check_form
 from productator.web.pages import page, page_blueprint, require_admin, see
-from productator.web.parsing import Form
+from productator.web.parsing import Form, wrong_in_form
 
 token_pages = page_blueprint("token_pages")
 token_pages.before_request(require_admin)
@@ -52,7 +51,7 @@ def create() -> Response:
     try:
         name = _NAME.validate_python(form.get("name").strip())
     except ValidationError as error:
-        form.errors["name"] = wrong_fields(error)[0][1]
+        form.errors["name"] = wrong_in_form(error)[0][1]
         return _shown(form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     scope, expires = form.get("scope"), form.get("expires")
     if scope not in set(Scope) or expires not in _EXPIRIES:

@@ -88,14 +88,14 @@ def test_mail_addresses_may_have_spaces_between_them(client: FlaskClient) -> Non
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"name": " "}, "at least 1 character"),
+        ({"name": " "}, "Fill in this field."),
         ({"address": "http://127.0.0.1/hook"}, "127.0.0.1 is not a public address"),
         ({"address": "ftp://ops.example"}, "Must be an http or https address"),
         ({"kind": "email", "address": "nobody"}, "Must be mail addresses"),
-        ({"kind": "pigeon"}, "Input should be"),
+        ({"kind": "pigeon"}, "Choose one of the list."),
         ({"secret": "mine"}, "Only ntfy and Gotify take a token."),
-        ({"messages_an_hour": "0"}, "greater than or equal to 1"),
-        ({"begin": "22:00"}, "String should match pattern"),
+        ({"messages_an_hour": "0"}, "Must be 1 or more."),
+        ({"begin": "22:00"}, "Enter a time such as 07:00."),
         ({**QUIET, "time_zone": "Europe/Nowhere"}, "Must be a time zone such as Europe/Prague"),
     ],
 )
@@ -108,6 +108,13 @@ def test_what_is_wrong_with_a_channel_is_said_and_nothing_typed_is_lost(
     assert said in answer.text
     assert channels(client) == []
     assert "/&lt;hook&gt;" in answer.text or "address" in fields
+
+
+def test_all_that_is_wrong_with_a_channel_is_told_at_once(client: FlaskClient) -> None:
+    answer = send_form(client, NEW, PAGE, **OPS | {"address": "ftp://x", "messages_an_hour": "0"})
+
+    assert "Must be 1 or more." in answer.text
+    assert "Must be an http or https address" in answer.text
 
 
 def test_two_people_editing_a_channel_lose_nothing(client: FlaskClient) -> None:

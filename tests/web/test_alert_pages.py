@@ -111,18 +111,20 @@ def test_a_rule_about_a_product_is_made_from_its_page_and_shown_there(
     ("fields", "said"),
     [
         ({"kind": "threshold", "price": "cheap"}, "Must be a whole number"),
-        ({"kind": "threshold", "price": ""}, "Must be a whole number"),
-        ({"kind": "drop", "drop": ""}, "Must be a number."),
+        ({"kind": "threshold", "price": ""}, "Enter a number."),
+        ({"kind": "drop", "drop": ""}, "Enter a number."),
         ({"kind": "drop", "drop": "101"}, "cannot fall by more than 100"),
-        ({"kind": "rise", "rise": "0"}, "greater than 0"),
-        ({"kind": "new_low", "days": "0"}, "greater than or equal to 1"),
-        ({"kind": "cheap"}, "Input should be"),
+        ({"kind": "rise", "rise": "0"}, "Must be more than 0."),
+        ({"kind": "new_low", "days": "0"}, "Must be 1 or more."),
+        ({"kind": "cheap"}, "Choose one of the list."),
+        ({"kind": "stale", "cooldown_h": "-1"}, "Must be 0 or more."),
+        ({"kind": "stale", "cooldown_h": "9000"}, "Must be 8784 hours or less"),
         ({"kind": "stale", "about": "nothing"}, "Choose which products"),
         ({"kind": "stale", "about": "product", "product_id": "x"}, "Choose which products"),
-        ({"kind": "stale", "about": "search", "q": " "}, "at least 1 character"),
+        ({"kind": "stale", "about": "search", "q": " "}, "Fill in this field."),
         ({"kind": "stale", "cooldown_h": "1e9"}, "Must be a number"),
-        ({"kind": "stale", "confirm_periods": "1001"}, "less than or equal to 1000"),
-        ({"kind": "stale", "rearm_percent": "101"}, "less than or equal to 100"),
+        ({"kind": "stale", "confirm_periods": "1001"}, "Must be 1000 or less."),
+        ({"kind": "stale", "rearm_percent": "101"}, "Must be 100 or less."),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_and_nothing_typed_is_lost(
@@ -137,6 +139,18 @@ def test_what_is_wrong_is_said_and_nothing_typed_is_lost(
     assert stored_rules(client) == []
     assert 'value="24"' in answer.text or fields.get("cooldown_h")
     assert "&lt;mill&gt;" in answer.text or fields.get("q")
+
+
+def test_all_that_is_wrong_with_a_rule_is_told_at_once(client: FlaskClient) -> None:
+    fields = form_of(price="", cooldown_h="-1", rearm_percent="900", confirm_periods="5000")
+    answer = send_form(client, "/alerts/new", "/alerts", **fields)
+
+    assert [name for name in fields if f'id="wrong-{name}"' in answer.text] == [
+        "price",
+        "cooldown_h",
+        "confirm_periods",
+        "rearm_percent",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -170,6 +170,24 @@ def test_a_price_that_is_no_whole_number_is_refused_with_what_was_typed(
     assert 'id="wrong-new-price"' in response.text
 
 
+@pytest.mark.parametrize(
+    ("price", "said"),
+    [
+        ("", "Enter a number."),
+        ("cheap", "Must be a number in digits."),
+        ("-5", "Must be 0 or more."),
+        ("1.234", "Must have at most 2 decimals."),
+        ("9" * 20, "Is too large: enter at most 90,071,992,547,409."),
+    ],
+)
+def test_what_is_wrong_with_a_price_is_said(guarded: Any, price: str, said: str) -> None:
+    client = guarded("off", price_decimals=2)
+    product = client.post(PRODUCTS, json={"name": "Mill"}).get_json()
+    response = post(client, f"/products/{product['id']}/offers", price=price, items_in_stock="3")
+
+    assert said in response.text
+
+
 def test_a_wrong_price_of_an_offer_below_the_shown_ones_is_refused_with_what_was_typed(
     client: FlaskClient, sessions: Any, product: Json
 ) -> None:
