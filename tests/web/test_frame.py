@@ -130,6 +130,12 @@ def test_a_browser_gets_an_error_as_a_page_and_a_client_as_a_problem(client: Fla
     problem(client.get("/products/77", headers=BROWSER | {"X-Page-Part": "live"}), 404)
 
 
+def test_browsers_keep_what_is_typed_into_forms_except_secrets(client: FlaskClient, product: Json) -> None:
+    for path in (f"/products/{product['id']}", "/alerts/new"):
+        assert 'autocomplete="off"' not in get(client, path)
+    assert get(client, "/alerts/channels/new").count('autocomplete="off"') == len(["address", "secret"])
+
+
 def test_a_database_that_is_away_is_told_and_tried_again(client: FlaskClient, monkeypatch: Any) -> None:
     def lost(*_: object, **__: object) -> None:
         raise failure(2003)
