@@ -182,6 +182,9 @@ def _problem_as_page(response: Response) -> Response:
     if not _is_for_people():
         return response
     status = response.status_code
+    if status == HTTPStatus.METHOD_NOT_ALLOWED and request.method == "GET":
+        # The address of a form's action, which somebody has opened by hand.
+        return current_app.make_response(redirect(request.root_path.rstrip("/") + _page_above()))
     shown = page(
         "error.html",
         status=status,
@@ -197,6 +200,15 @@ def _problem_as_page(response: Response) -> Response:
         if name in response.headers:
             shown.headers[name] = response.headers[name]
     return shown
+
+
+def _page_above() -> str:
+    """The path of the nearest page above this address."""
+    path, addresses = request.path, current_app.create_url_adapter(request)
+    while addresses and (path := path.rpartition("/")[0]):
+        if addresses.test(path, "GET"):
+            return path
+    return "/"
 
 
 def _viewer_of_problem(status: int) -> Viewer:

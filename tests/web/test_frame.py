@@ -130,6 +130,27 @@ def test_a_browser_gets_an_error_as_a_page_and_a_client_as_a_problem(client: Fla
     problem(client.get("/products/77", headers=BROWSER | {"X-Page-Part": "live"}), 404)
 
 
+@pytest.mark.parametrize(
+    ("path", "page"),
+    [
+        ("/products", "/"),
+        ("/products/2/offers", "/products/2"),
+        ("/products/2/offers/7", "/products/2"),
+        ("/products/2/refresh", "/products/2"),
+        ("/alerts/3/mute", "/alerts"),
+        ("/alerts/channels/3/rotate-secret", "/alerts/channels"),
+        ("/logout", "/"),
+    ],
+)
+def test_the_address_of_a_form_that_is_opened_by_hand_leads_to_its_page(
+    client: FlaskClient, path: str, page: str
+) -> None:
+    answer = client.get(path, headers=BROWSER)
+
+    assert (answer.status_code, answer.headers["Location"]) == (302, page)
+    problem(client.get(path), 405)
+
+
 def test_browsers_keep_what_is_typed_into_forms_except_secrets(client: FlaskClient, product: Json) -> None:
     for path in (f"/products/{product['id']}", "/alerts/new"):
         assert 'autocomplete="off"' not in get(client, path)
