@@ -66,11 +66,18 @@ class Form:
 
     values: dict[str, str] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
+    _has_focus: bool = False
 
     @classmethod
     def sent(cls) -> "Form":
         # Browsers send line breaks of a text as CRLF.
         return cls({name: text.replace("\r\n", "\n") for name, text in request.form.items()})
+
+    def takes_focus(self, name: str) -> bool:
+        """Whether the field is wrong, and the first such one that the page shows."""
+        is_first = name in self.errors and not self._has_focus
+        self._has_focus = self._has_focus or is_first
+        return is_first
 
     def get(self, name: str) -> str:
         return self.values.get(name, "")

@@ -1,5 +1,6 @@
 """Forms: each works without script, says what is wrong, and loses nothing of what was typed."""
 
+import re
 from typing import Any
 
 import pytest
@@ -157,6 +158,27 @@ def test_a_form_that_is_sent_again_adds_no_second_offer(client: FlaskClient, pro
 
     assert "Nothing was added again." in get(client, again.location)
     assert [each["price"] for each in client.get(offers_url(product)).get_json()["items"]] == [90, 80]
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "focused"),
+    [
+        ("/products", {"name": ""}, "name"),
+        ("/products/{id}/offers", {"price": "x", "items_in_stock": "y"}, "price"),
+        ("/products/{id}/offers", {"price": "1", "items_in_stock": "y"}, "items_in_stock"),
+        ("/alerts", {"about": "all", "kind": "threshold", "price": "x", "cooldown_h": "-1"}, "price"),
+        ("/alerts", {"kind": "stale"}, "about"),
+        ("/alerts/channels", {"name": "Ops", "kind": "slack", "messages_an_hour": "0"}, "address"),
+        ("/tokens", {"name": ""}, "name"),
+    ],
+)
+def test_the_first_wrong_field_has_the_focus(
+    guarded: Any, product: Json, path: str, fields: Json, focused: str
+) -> None:
+    response = post(guarded("off"), path.format(**product), **fields)
+
+    assert response.status_code == 422
+    assert re.findall('<[^>]* name="([^"]+)"[^>]* autofocus', response.text) == [focused]
 
 
 @pytest.mark.parametrize("price", ["", "x", "-5", "1.5", "1e3", "9" * 17, "NaN"])
