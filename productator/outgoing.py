@@ -1,10 +1,11 @@
-"""Every HTTP call of ours to somebody else's server: libcurl, set up in one way.
+"""HTTP calls to the Offers service and the identity provider: libcurl, set up in one way.
 
 libcurl bounds a call as a whole. `requests` starts its timeout anew with each byte that arrives, so a server
 that sends its answer in drips could hold a call for ever; and it reads passwords from `~/.netrc`.
 
 libcurl itself reads which proxies to use, from the variables `http_proxy` (in small letters only),
-`HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`.
+`HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`. The notifier sets up its own calls, which use no proxy and whose
+addresses are checked.
 """
 
 import re
