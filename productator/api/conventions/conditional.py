@@ -60,7 +60,7 @@ def tagged(
     return response
 
 
-def tagged_list(body: Mapping[str, Any]) -> Response:
+def tagged_json(body: Mapping[str, Any]) -> Response:
     return tagged_content(json_response(body))
 
 

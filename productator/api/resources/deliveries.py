@@ -4,7 +4,7 @@ from flask import Blueprint, Response
 from sqlalchemy.orm import Session
 
 from productator.alerts import deliveries as alerts
-from productator.api.conventions.conditional import tagged_list
+from productator.api.conventions.conditional import tagged_json
 from productator.api.conventions.cursors import page_answer, position_of
 from productator.api.conventions.idempotency import once
 from productator.api.conventions.parsing import read_query
@@ -38,7 +38,7 @@ def list_deliveries() -> Response:
 def get_delivery(delivery_id: int) -> Response:
     with reading() as connection:
         delivery = alerts.get(connection, delivery_id)
-    return tagged_list(delivery_json(delivery))
+    return tagged_json(delivery_json(delivery))
 
 
 @deliveries.post("/<id:delivery_id>/redeliver")

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, current_app
 from pydantic import Field
 
 from productator.api.conventions.addresses import address_of
-from productator.api.conventions.conditional import tagged_list
+from productator.api.conventions.conditional import tagged_json
 from productator.api.conventions.cursors import listed
 from productator.api.conventions.parsing import read_query
 from productator.api.conventions.time_ranges import Moment, wrong_order
@@ -77,7 +77,7 @@ def price_trend(product_id: int) -> Response:
     within = read_query(PriceRangeQuery).past(utc_now())
     with reading_one_state() as connection:
         trend = PriceFigures(connection, product_id).trend(within)
-    return tagged_list(trend_json(trend, product_id, within, currency=current_app.config["CURRENCY"]))
+    return tagged_json(trend_json(trend, product_id, within, currency=current_app.config["CURRENCY"]))
 
 
 @prices.get("/price-summary")
@@ -86,7 +86,7 @@ def price_summary(product_id: int) -> Response:
     now = microseconds(utc_now())
     with reading_one_state() as connection:
         summary = PriceFigures(connection, product_id).summary(now)
-    return tagged_list(summary_json(summary, product_id, now, currency=current_app.config["CURRENCY"]))
+    return tagged_json(summary_json(summary, product_id, now, currency=current_app.config["CURRENCY"]))
 
 
 def _next_url(product_id: int, rest: TimeRange) -> str:
