@@ -3,7 +3,7 @@
 import secrets
 from contextlib import suppress
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from productator.models import InstallationKey
@@ -24,3 +24,8 @@ def find_or_make(connection: Connection, name: str) -> str:
     with suppress(IntegrityError):
         connection.execute(new)
     return connection.scalars(stored).one()
+
+
+def revoke(connection: Connection, name: str) -> None:
+    """The next program that needs the key makes another one."""
+    connection.execute(delete(InstallationKey).where(InstallationKey.name == name))

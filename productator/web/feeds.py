@@ -10,7 +10,7 @@ from typing import NamedTuple
 from uuid import NAMESPACE_OID, NAMESPACE_URL, UUID, uuid5
 
 from flask import Response, render_template, request
-from sqlalchemy import Connection, delete
+from sqlalchemy import Connection
 from werkzeug.exceptions import NotFound
 
 from productator.access import installation_keys
@@ -20,7 +20,6 @@ from productator.catalogue import overview, products
 from productator.database.web import reading, transaction
 from productator.domain import Scope
 from productator.errors import ScopeMissing
-from productator.models import InstallationKey
 from productator.prices import price_changes
 from productator.prices.price_changes import PriceChange
 from productator.prices.segments import EPOCH
@@ -98,7 +97,7 @@ def revoke() -> Response:
     """Makes all addresses of feeds and badges invalid; their pages show new ones."""
     _require_admin()
     with transaction() as session:
-        session.execute(delete(InstallationKey).where(InstallationKey.name == _KEY))
+        installation_keys.revoke(session.connection(), _KEY)
     product_id = id_of(request.form.get("product_id", ""))
     if product_id is None:
         return see("product_list.show", done="revoked")
