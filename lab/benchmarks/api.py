@@ -33,7 +33,7 @@ from lab.benchmarks.scenarios import (
     require_equal_answers,
     unchanged_reads,
 )
-from lab.benchmarks.servers import BARE, Server
+from lab.benchmarks.servers import BARE, MeasuredServer
 from lab.processes.system import System
 
 _PERIOD_S = 10  # of the refresher: 10,000 products in it are 1,000 a second
@@ -148,7 +148,7 @@ class Bench:
             print(f"{each.scenario}, {each.server}: {', '.join(each.row())}", flush=True)
         return found
 
-    def _ask(self, scenario: Scenario, server: Server, script: Path) -> Figures:
+    def _ask(self, scenario: Scenario, server: MeasuredServer, script: Path) -> Figures:
         database = self._lab.server_pid
         before, database_before = server.processor_s, processor_s(database)
         answers = wrk.run(script, server.address, clients=scenario.clients, seconds=self._seconds)

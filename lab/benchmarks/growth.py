@@ -101,7 +101,7 @@ def _fill_history(lab: Laboratory, changes: int) -> int:
     return products
 
 
-def _microseconds(lab: Laboratory, server: servers.Server, script: Path, seconds: int) -> float:
+def _microseconds(lab: Laboratory, server: servers.MeasuredServer, script: Path, seconds: int) -> float:
     """Of the API and the database, for a request."""
     wrk.run(script, server.address, clients=8, seconds=_WARM_UP_S)
     before = server.processor_s + processor_s(lab.server_pid)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import requests
 
 from lab.benchmarks.filling import OFFERS
-from lab.benchmarks.servers import Server
+from lab.benchmarks.servers import MeasuredServer
 from lab.processes.api import ADMIN_TOKEN
 
 PRODUCTS = 10_000
@@ -66,7 +66,7 @@ WRITES = (
 )
 
 
-def unchanged_reads(server: Server) -> Scenario:
+def unchanged_reads(server: MeasuredServer) -> Scenario:
     """Reads of products that the caller knows already; peers, which have no tags, answer them in full."""
     tags = {
         each: requests.get(f"{server.address}/api/v1/products/{each}", timeout=10).headers["ETag"]
@@ -81,7 +81,7 @@ def unchanged_reads(server: Server) -> Scenario:
     )
 
 
-def require_equal_answers(ours: Server, peer: Server) -> None:
+def require_equal_answers(ours: MeasuredServer, peer: MeasuredServer) -> None:
     """A peer that answers something else is no peer."""
     for path in ("/1", "/7/offers", f"/7/offers/{7 * OFFERS}", "?limit=50"):
         expected, found = (

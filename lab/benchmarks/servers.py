@@ -28,7 +28,7 @@ _UWSGI = (
 
 
 @dataclass(frozen=True)
-class Server:
+class MeasuredServer:
     """Programs that answer together, such as a proxy and the API behind it; the first is asked."""
 
     name: str
@@ -60,17 +60,17 @@ class Server:
         return [pid for pid in parents_by_pid() if _session(pid) in sessions]
 
 
-def ours(system: System) -> Server:
-    return Server("ours", (system.api(),))
+def ours(system: System) -> MeasuredServer:
+    return MeasuredServer("ours", (system.api(),))
 
 
-def ours_proxied(system: System) -> Server:
+def ours_proxied(system: System) -> MeasuredServer:
     # As docker-compose sets them.
     api = system.api(PRODUCTATOR_TRUSTED_PROXIES="1", PRODUCTATOR_CACHE_S="1")
-    return Server("ours, through nginx", (start_proxy(system, api.port), api))
+    return MeasuredServer("ours, through nginx", (start_proxy(system, api.port), api))
 
 
-def peers(system: System) -> list[Server]:
+def peers(system: System) -> list[MeasuredServer]:
     if not _PEERS.is_dir():
         raise click.ClickException("The peers are not installed: run `make bench-tools`.")
     return [_peer(system, name, command) for name, command in PEERS.items()]
@@ -105,7 +105,7 @@ PEERS: dict[str, Callable[[int], list[str]]] = {
 }
 
 
-def _peer(system: System, name: str, command: Callable[[int], list[str]]) -> Server:
+def _peer(system: System, name: str, command: Callable[[int], list[str]]) -> MeasuredServer:
     port = free_port()
     program, *options = command(port)
     environment = system.environment(PYTHONPATH=str(REPOSITORY))
@@ -116,7 +116,7 @@ def _peer(system: System, name: str, command: Callable[[int], list[str]]) -> Ser
         return peer.answers("/api/v1/products/1")
 
     eventually(is_up)
-    return Server(name, (peer,))
+    return MeasuredServer(name, (peer,))
 
 
 def _session(pid: int) -> int | None:

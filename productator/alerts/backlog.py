@@ -12,7 +12,7 @@ from productator.models import ChangedProduct, Channel, Delivery
 _LATE = timedelta(minutes=2)
 
 
-class Backlog(NamedTuple):
+class NotifierBacklog(NamedTuple):
     # Since when the oldest change has not been looked at, or the oldest delivery is due; None: nothing waits.
     waiting_since: datetime | None
     # They failed for good, and nothing is sent to them.
@@ -22,7 +22,7 @@ class Backlog(NamedTuple):
         return self.waiting_since is not None and now - self.waiting_since > _LATE
 
 
-def read(connection: Connection, *, now: datetime) -> Backlog:
+def read(connection: Connection, *, now: datetime) -> NotifierBacklog:
     """Reads the ends of two indexes and all channels, which are few."""
     noted = select(ChangedProduct.noted_at).order_by(ChangedProduct.id).limit(1)
     due = (
@@ -32,6 +32,6 @@ def read(connection: Connection, *, now: datetime) -> Backlog:
     )
     disabled = select(func.count()).select_from(Channel).where(Channel.disabled_at.is_not(None))
     times = [connection.scalar(noted), connection.scalar(due)]
-    return Backlog(
+    return NotifierBacklog(
         min((each for each in times if each is not None), default=None), connection.scalar(disabled) or 0
     )

@@ -57,7 +57,7 @@ class _Record(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Task:
+class _Evaluation:
     """A rule that is brought up to date about a product, from `begins` on."""
 
     rule: AlertRule
@@ -95,29 +95,29 @@ def evaluate(
     all_rules = _rules(session, product_ids)
     # Another notifier waits here until this one has finished. What it reads afterwards is known to both.
     states = _states(session, all_rules, product_ids)
-    tasks = [
-        _Task(rule, known, row, _begins(rule, row, known, period))
+    evaluations = [
+        _Evaluation(rule, known, row, _begins(rule, row, known, period))
         for known in _known(session, product_ids, period, now)
         for rule in all_rules
         if _is_about(rule, known)
         for row in [states.get((rule.id, known.product_id))]
     ]
     connection = session.connection()
-    recent = _recent(connection, tasks)
+    recent = _recent(connection, evaluations)
     written = 0
-    reached: list[tuple[_Task, _Reached]] = []
-    for task in tasks:
-        firings, now_at = _bring_up_to_date(connection, task, recent, period=period, now=now)
+    reached: list[tuple[_Evaluation, _Reached]] = []
+    for evaluation in evaluations:
+        firings, now_at = _bring_up_to_date(connection, evaluation, recent, period=period, now=now)
         if now_at is not None:
-            reached.append((task, now_at))
+            reached.append((evaluation, now_at))
         for firing in firings:
             written += events.write(
                 session,
-                task.rule,
-                Subject(task.known.product_id, task.known.name),
+                evaluation.rule,
+                Subject(evaluation.known.product_id, evaluation.known.name),
                 firing,
                 now=now,
-                price_before=_price_before(connection, task.known, firing.since),
+                price_before=_price_before(connection, evaluation.known, firing.since),
                 currency=currency,
             )
     session.flush()
@@ -203,12 +203,12 @@ def _begins(rule: AlertRule, row: AlertState | None, known: Known, period: timed
     return begins if rule.q is None else max(begins, known.edited_at)
 
 
-def _recent(connection: Connection, tasks: Sequence[_Task]) -> Mapping[int, Sequence[_Record]]:
-    """The records of each product from the first task's beginning on, in one statement; none: too many."""
+def _recent(connection: Connection, evaluations: Sequence[_Evaluation]) -> Mapping[int, Sequence[_Record]]:
+    """Each product's records since its first evaluation begins, in one statement; none: too many."""
     begins: dict[int, int] = {}
-    for task in tasks:
-        product_id = task.known.product_id
-        begins[product_id] = min(task.begins, begins.get(product_id, task.begins))
+    for evaluation in evaluations:
+        product_id = evaluation.known.product_id
+        begins[product_id] = min(evaluation.begins, begins.get(product_id, evaluation.begins))
     if not begins:
         return {}
     query = select(
@@ -230,22 +230,22 @@ def _recent(connection: Connection, tasks: Sequence[_Task]) -> Mapping[int, Sequ
 
 def _bring_up_to_date(
     connection: Connection,
-    task: _Task,
+    evaluation: _Evaluation,
     recent: Mapping[int, Sequence[_Record]],
     *,
     period: timedelta,
     now: datetime,
 ) -> tuple[list[Firing], _Reached | None]:
     """What the rule tells, and how far it has come; None: nothing is known since it counts."""
-    rule, known = task.rule, task.known
+    rule, known = evaluation.rule, evaluation.known
     terms = rules.terms(rule, period)
-    state = None if task.row is None else state_of(task.row)
+    state = None if evaluation.row is None else state_of(evaluation.row)
     firings: list[Firing] = []
-    seen_at = task.begins
+    seen_at = evaluation.begins
     price_before: int | None = None
     until = known.until_for(rule.kind)
     records_since = recent.get(known.product_id, ())
-    for segment in _segments(connection, known.product_id, task.begins, until, records_since):
+    for segment in _segments(connection, known.product_id, evaluation.begins, until, records_since):
         seen = Observed(segment.start, segment.end, segment.price)
         if terms.kind in PAST_KINDS and _may_be_news(terms, segment.price, price_before):
             # At first sight, the price is compared with what was before it, not with itself.
@@ -285,14 +285,14 @@ def _segments(
         )
 
 
-def _store(connection: Connection, reached: Sequence[tuple[_Task, _Reached]]) -> None:
+def _store(connection: Connection, reached: Sequence[tuple[_Evaluation, _Reached]]) -> None:
     """Most states only move on, since few changes are news."""
     new, changed, moved = [], [], []
-    for task, (state, seen_at, check_at) in reached:
+    for evaluation, (state, seen_at, check_at) in reached:
         values = (*values_of(state), check_at, time_of(seen_at))
-        row = task.row
+        row = evaluation.row
         if row is None:
-            new.append((task.rule.id, task.known.product_id, 1, *values))
+            new.append((evaluation.rule.id, evaluation.known.product_id, 1, *values))
         elif values[:-1] != (*values_of(state_of(row)), row.check_at):
             changed.append((row.id, *values))
         elif values[-1] != row.seen_at:

@@ -64,7 +64,7 @@ _LOWEST = (
 
 
 @dataclass(frozen=True)
-class _Columns:
+class _RecordColumns:
     """The columns that are read of each record beside its start."""
 
     raw: Sequence[Any]
@@ -93,7 +93,7 @@ def _parsed(text: str | None, width: int) -> Iterable[PointNumbers]:
     return zip(*[numbers] * width, strict=True)
 
 
-_OF_THE_LOWEST = _Columns(
+_OF_THE_LOWEST = _RecordColumns(
     [PricePoint.lowest_price],
     [
         PricePoint.resolution_s,
@@ -104,7 +104,7 @@ _OF_THE_LOWEST = _Columns(
         IS_UNBROKEN,
     ],
 )
-_ALL = _Columns(
+_ALL = _RecordColumns(
     [
         *_OF_THE_LOWEST.raw,
         PricePoint.highest_price,

@@ -7,7 +7,7 @@ from importlib import metadata
 from flask import Blueprint, Flask, Response, current_app
 
 from productator.alerts import backlog
-from productator.alerts.backlog import Backlog
+from productator.alerts.backlog import NotifierBacklog
 from productator.api.conventions.conditional import tagged_content
 from productator.api.conventions.responses import json_response
 from productator.api.schemas.system import RetentionJson, VersionsJson, system_json
@@ -38,7 +38,7 @@ def current_state() -> SystemState:
     return kept.get(reading, now=utc_now(), stale_after=stale_after)
 
 
-def current_backlog() -> Backlog:
+def current_backlog() -> NotifierBacklog:
     with reading() as connection:
         return backlog.read(connection, now=utc_now())
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from productator.alerts.backlog import Backlog
+from productator.alerts.backlog import NotifierBacklog
 from productator.api.schemas.answers import Count, Id, Time
 from productator.domain import time_json
 from productator.operation.heartbeats import LivingRefresher
@@ -110,7 +110,7 @@ class SystemJson(TypedDict):
 
 
 def system_json(
-    state: SystemState, backlog: Backlog, *, retention: RetentionJson, versions: VersionsJson
+    state: SystemState, backlog: NotifierBacklog, *, retention: RetentionJson, versions: VersionsJson
 ) -> SystemJson:
     products = state.products
     oldest_s = products.oldest_offers_s
