@@ -1,1 +1,1 @@
-"""The API's promises, tested for long."""
+"""Promises of the API and the refresher, tested for long."""

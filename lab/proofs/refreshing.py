@@ -1,8 +1,8 @@
-"""The long forms of the system tests: the real programs, at their real pace, on any database.
+"""The refresher's promises, tested for long: the real programs, at their real pace, on any database.
 
-    python -m lab.benchmarks.soak two-refreshers --database-url mysql+pymysql://root@127.0.0.1/soak
-    python -m lab.benchmarks.soak faults
-    python -m lab.benchmarks.soak restarts --seconds 600
+    python -m lab.proofs.refreshing two-refreshers --database-url mysql+pymysql://root@127.0.0.1/proofs
+    python -m lab.proofs.refreshing faults
+    python -m lab.proofs.refreshing restarts --seconds 600
 
 The database must be empty; without --database-url it is an SQLite file that is removed afterwards. The exit
 code is 1 when a promise was broken.
@@ -62,13 +62,13 @@ class Promises:
 
 @contextmanager
 def running_system(database_url: str | None) -> Iterator[tuple[System, Catalogue]]:
-    with tempfile.TemporaryDirectory(prefix="productator-soak-") as folder:
-        url = database_url or f"sqlite:///{folder}/soak.db"
+    with tempfile.TemporaryDirectory(prefix="productator-refreshing-") as folder:
+        url = database_url or f"sqlite:///{folder}/refreshing.db"
         engine = make_engine(url)
         migrate.migrate(engine)
         catalogue = Catalogue(engine)
         if catalogue.remote_ids():
-            raise click.ClickException("The database is not empty: a soak needs an empty one.")
+            raise click.ClickException("The database is not empty: a proof needs an empty one.")
         say(f"database: {engine.url.render_as_string(hide_password=True)}")
         system = System(url, Path(folder))
         try:
