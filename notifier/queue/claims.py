@@ -156,7 +156,7 @@ def _due(session: Session, rooms: Iterable[tuple[DueChannel, int]], now: datetim
 def _within_limits(
     session: Session, due: Sequence[tuple[int, int]], channels: Iterable[DueChannel], now: datetime
 ) -> list[int]:
-    """The deliveries that their channels may get within this hour, whoever claimed the others."""
+    """The deliveries that their channels may get within this hour; claims of all notifiers count."""
     # What a channel gets that must wait is not limited.
     left = {each.id: each.limit for each in channels if each.limit is not None and not each.must_wait}
     limited = left.keys() & {channel_id for _, channel_id in due}

@@ -107,7 +107,10 @@ def sent_lately(session: Session, channel_ids: Iterable[int], now: datetime) -> 
 
 
 def sent_or_claimed(session: Session, channel_ids: Iterable[int], now: datetime) -> dict[int, int]:
-    """The same, with those that any notifier may be sending: in one statement, as these become those."""
+    """The same, with those that any notifier may be sending.
+
+    In one statement: between two, a delivery that is sent meanwhile could be counted twice or not at all.
+    """
     channel_ids = list(channel_ids)
     sent = _count(channel_ids, Delivery.delivered_at > now - HOUR)
     is_leased = (Delivery.status == Status.PENDING) & (Delivery.next_try_at > now)

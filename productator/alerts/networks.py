@@ -1,6 +1,6 @@
 """Which addresses alerts may be sent to: public ones, and those that the operator allows. Pure.
 
-Whoever may make a channel must not reach, through the notifier, what only the notifier's machine can reach:
+People who may make channels must not reach, through the notifier, what only the notifier's machine can reach:
 services on loopback and in private networks, and the metadata of clouds on link-local addresses.
 """
 

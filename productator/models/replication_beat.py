@@ -1,4 +1,4 @@
-"""By what the API measures how far a replica of the database is behind."""
+"""A number that is counted up, so that the API can measure how far a replica of the database is behind."""
 
 from sqlalchemy import BigInteger
 from sqlalchemy.orm import Mapped, mapped_column

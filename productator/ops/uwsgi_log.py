@@ -67,5 +67,5 @@ def _run(log_format: str) -> None:
 if __name__ == "__main__":
     if os.fork() == 0:
         _run(sys.argv[1])
-    # At once: whoever waits for the end of all processes waits for this one, too.
+    # At once: a caller that waits for the end of all processes waits for this one, too.
     os._exit(0)

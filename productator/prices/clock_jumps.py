@@ -49,7 +49,7 @@ class Clocks(NamedTuple):
 
     @property
     def future(self) -> datetime:
-        """What was recorded later than that was recorded by a clock that was ahead."""
+        """The latest time that a record can have unless a clock was ahead."""
         return self.latest + CLOCKS_DIFFER if self.latest > _NO_CLOCK_BEFORE else _NEVER
 
 

@@ -19,7 +19,7 @@ _OUTBOX = cast("Table", ChangedProduct.__table__)
 _IS_ABOUT_PRICES = and_(AlertRule.active, AlertRule.kind.not_in(WATCHED_KINDS))
 _FOR_MANY = exists().where(_IS_ABOUT_PRICES, AlertRule.product_id.is_(None))
 _NOTED_AT = bindparam("noted_at", type_=UtcDateTime)
-# Where no rule is, this reads two indexes in vain and writes nothing.
+# Without rules, this reads two indexes, finds nothing and writes nothing.
 _APPEND = insert(_OUTBOX).from_select(
     ["product_id", "noted_at"],
     union(

@@ -78,7 +78,7 @@ def _viewer() -> Viewer:
     )
     if found.token_id is None:
         return Viewer(True, "admin", frozenset({Scope.ADMIN}))
-    # What is written by forms, the token itself reads as well.
+    # A form notes its write in the token's row, so the token's own requests read from the primary afterwards.
     g.api_token = api_tokens.ValidToken(found.token_id, str(found.scopes), last_used_at=None, wrote_at=None)
     return Viewer(True, str(found.token_name), scopes_in(str(found.scopes)) | everyones)
 
