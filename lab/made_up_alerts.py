@@ -48,9 +48,9 @@ def add(session: Session, *, now: datetime) -> None:
         {"kind": "threshold", "product_id": first, "price": 14_000, "channel_ids": made[:2]},
     ):
         rule = rules.create(session, RuleIn(**fields), now=now - timedelta(days=9))
-    told_at = now - timedelta(hours=2)
+    fired_at = now - timedelta(hours=2)
     session.add(
-        AlertState(rule_id=rule.id, product_id=first, is_fired=True, told_at=told_at, seen_at=told_at)
+        AlertState(rule_id=rule.id, product_id=first, is_fired=True, fired_at=fired_at, seen_at=fired_at)
     )
     for event in _EVENTS:
         _add_event(session, made, products[(event[2] - 1) % len(products)], event, now=now)

@@ -34,21 +34,21 @@ class Stretch(NamedTuple):
     price: int | None
 
 
-class Told(NamedTuple):
+class PlainFiring(NamedTuple):
     since: int
     price: int | None
 
 
-def told(rule: PlainRule, history: Sequence[Stretch], begins: int) -> list[Told]:
+def firings(rule: PlainRule, history: Sequence[Stretch], begins: int) -> list[PlainFiring]:
     """What the rule tells of a product from `begins` on, by its whole history."""
     replay = {"back_in_stock": _returns, "out_of_stock": _absences}.get(rule.kind, _prices)
     return list(replay(rule, history, begins))
 
 
-def _prices(rule: PlainRule, history: Sequence[Stretch], begins: int) -> Iterator[Told]:
+def _prices(rule: PlainRule, history: Sequence[Stretch], begins: int) -> Iterator[PlainFiring]:
     is_armed, limit, since = True, None, None
     last_price: int | None = None
-    told_at: int | None = None
+    fired_at: int | None = None
     is_first = True
     for start, end, price in _from(history, begins):
         if is_first and _reached(rule, price, _limit(rule, _lowest_before(history, start))):
@@ -68,32 +68,32 @@ def _prices(rule: PlainRule, history: Sequence[Stretch], begins: int) -> Iterato
             since = None
             continue
         since = start if since is None else since
-        ready = _ready(rule, since, told_at, start)
+        ready = _ready(rule, since, fired_at, start)
         if ready <= end:
-            yield Told(since, price)
-            is_armed, since, last_price, told_at = False, None, price, ready
+            yield PlainFiring(since, price)
+            is_armed, since, last_price, fired_at = False, None, price, ready
 
 
-def _absences(rule: PlainRule, history: Sequence[Stretch], begins: int) -> Iterator[Told]:
-    is_told: bool | None = None
+def _absences(rule: PlainRule, history: Sequence[Stretch], begins: int) -> Iterator[PlainFiring]:
+    is_fired: bool | None = None
     since: int | None = None
-    told_at: int | None = None
+    fired_at: int | None = None
     for start, end, price in _from(history, begins):
-        is_told = price is None if is_told is None else is_told
+        is_fired = price is None if is_fired is None else is_fired
         if price is not None:
-            is_told, since = False, None
-        elif not is_told:
+            is_fired, since = False, None
+        elif not is_fired:
             since = start if since is None else since
-            ready = _ready(rule, since, told_at, start)
+            ready = _ready(rule, since, fired_at, start)
             if ready <= end:
-                yield Told(since, None)
-                is_told, since, told_at = True, None, ready
+                yield PlainFiring(since, None)
+                is_fired, since, fired_at = True, None, ready
 
 
-def _returns(rule: PlainRule, history: Sequence[Stretch], begins: int) -> Iterator[Told]:
+def _returns(rule: PlainRule, history: Sequence[Stretch], begins: int) -> Iterator[PlainFiring]:
     out_since: int | None = None
     since: int | None = None
-    told_at: int | None = None
+    fired_at: int | None = None
     for start, end, price in _from(history, begins):
         if price is None:
             out_since = start if out_since is None else out_since
@@ -102,12 +102,12 @@ def _returns(rule: PlainRule, history: Sequence[Stretch], begins: int) -> Iterat
             since = start if since is None else since
             if since + rule.confirm > end:
                 continue
-            ready = _ready(rule, since, told_at, start)
+            ready = _ready(rule, since, fired_at, start)
             if since - out_since < OUT_FOR:
                 out_since = since = None
             elif ready <= end:
-                yield Told(since, price)
-                out_since, since, told_at = None, None, ready
+                yield PlainFiring(since, price)
+                out_since, since, fired_at = None, None, ready
 
 
 def _from(history: Sequence[Stretch], begins: int) -> Iterator[Stretch]:
@@ -125,8 +125,8 @@ def _lowest_before(history: Sequence[Stretch], at: int) -> int | None:
     return min((each.price for each in before if each.price is not None), default=None)
 
 
-def _ready(rule: PlainRule, since: int, told_at: int | None, start: int) -> int:
-    return max(since + rule.confirm, start, 0 if told_at is None else told_at + rule.cooldown)
+def _ready(rule: PlainRule, since: int, fired_at: int | None, start: int) -> int:
+    return max(since + rule.confirm, start, 0 if fired_at is None else fired_at + rule.cooldown)
 
 
 def _reached(rule: PlainRule, price: int | None, limit: int | None) -> bool:
@@ -153,9 +153,9 @@ def _limit(rule: PlainRule, past: int | None) -> int | None:
     return min(past - 1, math.floor(past * (1 - share)))
 
 
-def _beyond(rule: PlainRule, told_price: int | None) -> int | None:
+def _beyond(rule: PlainRule, fired_price: int | None) -> int | None:
     """5 % beyond the price that was told, and at least 1."""
-    if told_price is None:
+    if fired_price is None:
         return None
-    step = max(1, math.ceil(Fraction(told_price * 5, 100)))
-    return told_price + step if rule.kind == "rise" else told_price - step
+    step = max(1, math.ceil(Fraction(fired_price * 5, 100)))
+    return fired_price + step if rule.kind == "rise" else fired_price - step

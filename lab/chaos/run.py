@@ -8,6 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from lab.catalogue import NEVER, Catalogue
+from lab.chaos.alert_events import (
+    check_alert_events,
+    is_all_delivered,
+    look_at_everything,
+    waiting,
+)
 from lab.chaos.alert_rules import add_rules
 from lab.chaos.faults import Disturbances, ServerKiller, ServiceFaults, Team
 from lab.chaos.nodes import DatabaseNode, WriteProbe
@@ -16,12 +22,6 @@ from lab.chaos.plan import Findings, Plan
 from lab.chaos.receivers import Receivers
 from lab.chaos.servers import DatabaseServers
 from lab.chaos.stored_state import check_stored_state
-from lab.chaos.told_events import (
-    check_told_events,
-    is_all_told,
-    look_at_everything,
-    waiting,
-)
 from lab.chaos.waits import LongestWaits, ScheduleObserver
 from lab.processes.api import Api
 from lab.processes.notifier import Notifier
@@ -156,11 +156,11 @@ class _Run:
         noted_until = look_at_everything(engine)
         last = self.system.notifier()
         try:
-            eventually(lambda: is_all_told(engine, noted_until), within_s=_TELLING_S)
+            eventually(lambda: is_all_delivered(engine, noted_until), within_s=_TELLING_S)
         except AssertionError:
             findings.expect(False, f"everything was told within {_TELLING_S:g} s: {waiting(engine)}")
         last.stop()
-        check_told_events(engine, self.receivers, self.plan, findings)
+        check_alert_events(engine, self.receivers, self.plan, findings)
 
 
 def _note_calls(

@@ -27,7 +27,7 @@ _A_STATEMENT = 500
 _MOST_BYTES = 14_000
 
 
-class _Held(NamedTuple):
+class _HeldDelivery(NamedTuple):
     delivery_id: int
     event_id: int
     rule_id: int | None
@@ -47,17 +47,17 @@ class _Digest:
     """What one message tells: all are counted, and as many as have room are told."""
 
     count: int = 0
-    first: _Held | None = None
-    told: list[dict[str, Any]] = field(default_factory=list)
+    first: _HeldDelivery | None = None
+    events: list[dict[str, Any]] = field(default_factory=list)
     _room: int = _MOST_BYTES
 
-    def add(self, some: Sequence[_Held]) -> None:
+    def add(self, some: Sequence[_HeldDelivery]) -> None:
         for each in some:
             self.first = self.first or each
             self.count += 1
             self._room -= len(each.data.encode()) + 100
             if self._room >= 0:
-                self.told.append(
+                self.events.append(
                     {
                         "type": each.event_type,
                         "timestamp": time_json(each.occurred_at),
@@ -133,7 +133,7 @@ def release(session: Session, channel_id: int, now: datetime) -> None:
         _send(session, channel_id, digest, digest.first, now)
 
 
-def _still_to_tell(session: Session, held: Sequence[_Held]) -> list[_Held]:
+def _still_to_tell(session: Session, held: Sequence[_HeldDelivery]) -> list[_HeldDelivery]:
     """Drops the others."""
     _set(session, [each for each in held if not each.is_wanted], Status.DROPPED, last_error=None)
     over = [each for each in held if each.is_wanted and each.was_quiet and each.is_over]
@@ -144,21 +144,21 @@ def _still_to_tell(session: Session, held: Sequence[_Held]) -> list[_Held]:
     return left
 
 
-def _send(session: Session, channel_id: int, digest: _Digest, first: _Held, now: datetime) -> None:
+def _send(session: Session, channel_id: int, digest: _Digest, first: _HeldDelivery, now: datetime) -> None:
     if digest.count == 1:
         _set(session, [first], Status.PENDING, last_error=None, next_try_at=now)
         return
     announce(
         session,
         DIGEST,
-        {"count": digest.count, "events": digest.told},
+        {"count": digest.count, "events": digest.events},
         cause=f"digest:{channel_id}:{first.delivery_id}:{microseconds(first.next_try_at)}",
         channel_ids=[channel_id],
         now=now,
     )
 
 
-def _held(session: Session, channel_id: int, *, after: int, now: datetime) -> list[_Held]:
+def _held(session: Session, channel_id: int, *, after: int, now: datetime) -> list[_HeldDelivery]:
     """Some of what has waited long enough, by id."""
     is_wanted = or_(Delivery.rule_id.is_(None), and_(AlertRule.active, _not_muted(now)))
     query = (
@@ -191,7 +191,7 @@ def _held(session: Session, channel_id: int, *, after: int, now: datetime) -> li
         .limit(_A_STATEMENT)
     )
     rows = session.execute(query.with_for_update(of=Delivery)).all()
-    return [_Held._make((*row[:8], *map(bool, row[8:]))) for row in rows]
+    return [_HeldDelivery._make((*row[:8], *map(bool, row[8:]))) for row in rows]
 
 
 def _is_over() -> ColumnElement[bool]:
@@ -199,7 +199,7 @@ def _is_over() -> ColumnElement[bool]:
     return and_(AlertState.is_fired.is_(False), AlertState.pending_since.is_(None))
 
 
-def _forget(session: Session, dropped: Sequence[_Held]) -> None:
+def _forget(session: Session, dropped: Sequence[_HeldDelivery]) -> None:
     """Events that no channel has sent start no cooldown: the next one is news."""
     if not dropped:
         return
@@ -214,7 +214,7 @@ def _forget(session: Session, dropped: Sequence[_Held]) -> None:
             products[each.rule_id].add(each.product_id)
     for rule_id, product_ids in products.items():
         states = and_(AlertState.rule_id == rule_id, AlertState.product_id.in_(product_ids))
-        forgetting = update(AlertState).where(states, _is_over()).values(told_at=None, told_price=None)
+        forgetting = update(AlertState).where(states, _is_over()).values(fired_at=None, fired_price=None)
         session.connection().execute(forgetting)
 
 
@@ -222,7 +222,7 @@ def _not_muted(now: datetime) -> ColumnElement[bool]:
     return or_(AlertRule.muted_until.is_(None), AlertRule.muted_until <= now)
 
 
-def _set(session: Session, held: Sequence[_Held], status: Status, **values: Any) -> None:
+def _set(session: Session, held: Sequence[_HeldDelivery], status: Status, **values: Any) -> None:
     if held:
         ids = [each.delivery_id for each in held]
         statement = update(Delivery).where(Delivery.id.in_(ids))

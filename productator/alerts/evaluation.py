@@ -18,7 +18,7 @@ from productator.alerts import events, rules
 from productator.alerts.events import Subject
 from productator.alerts.firing import PAST_KINDS, Firing, Kind, Observed, State, Terms, advance, start
 from productator.alerts.past import held_since, past_lowest
-from productator.alerts.states import FIELDS, state_of, values_of
+from productator.alerts.states import COLUMNS, state_of, values_of
 from productator.catalogue import search
 from productator.database.bulk import insert_rows, update_each
 from productator.models import AlertRule, AlertState, Offer, PricePoint, Product, Refresh
@@ -297,7 +297,7 @@ def _store(connection: Connection, reached: Sequence[tuple[_Evaluation, _Reached
             changed.append((row.id, *values))
         elif values[-1] != row.seen_at:
             moved.append((row.id, values[-1]))
-    names = (*FIELDS, "check_at", "seen_at")
+    names = (*COLUMNS, "check_at", "seen_at")
     insert_rows(connection, _STATES, ("rule_id", "product_id", "version", *names), new)
     update_each(connection, _STATES, ("id", *names), changed, counting="version")
     update_each(connection, _STATES, ("id", "seen_at"), moved, counting="version")
@@ -322,7 +322,7 @@ def _check_at(terms: Terms, state: State, period: timedelta, now: datetime) -> d
     if state.pending_since is None:
         return None
     ready = state.pending_since + terms.confirm
-    if state.told_at is not None:
-        ready = max(ready, state.told_at + terms.cooldown)
+    if state.fired_at is not None:
+        ready = max(ready, state.fired_at + terms.cooldown)
     # It is past if the product was not refreshed since, which may take long while the service is down.
     return max(time_of(ready), now + period / 4)

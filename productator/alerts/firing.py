@@ -57,8 +57,9 @@ class State(NamedTuple):
     limit: int | None = None
     # Since when the condition has held without having fired.
     pending_since: int | None = None
-    told_at: int | None = None
-    told_price: int | None = None
+    fired_at: int | None = None
+    # Where it was true from the start, the price at the start.
+    fired_price: int | None = None
     # Of `back_in_stock`: since when nothing has been in stock, until a return is confirmed.
     out_since: int | None = None
 
@@ -83,7 +84,7 @@ class Firing(NamedTuple):
     at: int
     price: int | None
     limit: int | None
-    told_before: int | None
+    fired_price_before: int | None
 
 
 def start(terms: Terms, seen: Observed) -> State:
@@ -91,7 +92,7 @@ def start(terms: Terms, seen: Observed) -> State:
     if terms.kind in PRICE_KINDS:
         limit = _limit(terms, State(), seen)
         is_reached = _reaches(terms, seen.price, limit)
-        return State(True, limit, told_price=seen.price) if is_reached else State()
+        return State(True, limit, fired_price=seen.price) if is_reached else State()
     if terms.kind is Kind.BACK_IN_STOCK:
         return State(out_since=seen.at if seen.price is None else None)
     return State(is_fired=_is_so(terms, seen))
@@ -111,20 +112,20 @@ def advance(terms: Terms, state: State, seen: Observed) -> tuple[State, Firing |
     if state.pending_since is None:
         return state, None
     ready = state.pending_since + terms.confirm
-    if state.told_at is not None:
-        ready = max(ready, state.told_at + terms.cooldown)
+    if state.fired_at is not None:
+        ready = max(ready, state.fired_at + terms.cooldown)
     if seen.until < ready:
         return state, None
     at = max(ready, seen.at)
-    firing = Firing(state.pending_since, at, seen.price, state.limit, state.told_price)
-    return State(is_fired=True, limit=state.limit, told_at=at, told_price=seen.price), firing
+    firing = Firing(state.pending_since, at, seen.price, state.limit, state.fired_price)
+    return State(is_fired=True, limit=state.limit, fired_at=at, fired_price=seen.price), firing
 
 
 def _by_price(terms: Terms, state: State, seen: Observed) -> State:
     if state.is_fired and _is_away(terms, state, seen):
-        state = State(told_at=state.told_at, told_price=state.told_price)
+        state = State(fired_at=state.fired_at, fired_price=state.fired_price)
     if state.is_fired:
-        if not _reaches(terms, seen.price, _further(terms, state.told_price)):
+        if not _reaches(terms, seen.price, _further(terms, state.fired_price)):
             return state._replace(pending_since=None)
         return state if state.pending_since is not None else state._replace(pending_since=seen.at)
     if state.pending_since is not None and _reaches(terms, seen.price, state.limit):
@@ -185,8 +186,8 @@ def _limit(terms: Terms, state: State, seen: Observed) -> int | None:
         if _rises(terms):
             return max(past + 1, -(-past * (whole + part) // whole))
         return min(past - 1, past * (whole - part) // whole)
-    told = _further(terms, state.told_price)
-    return past - 1 if told is None else min(past - 1, told)
+    further = _further(terms, state.fired_price)
+    return past - 1 if further is None else min(past - 1, further)
 
 
 @lru_cache(maxsize=1_000)
@@ -195,14 +196,15 @@ def _share(percent: float) -> tuple[int, int]:
     return (Decimal(repr(percent)) / 100).as_integer_ratio()
 
 
-def _further(terms: Terms, told: int | None) -> int | None:
-    """The price that is far enough beyond the one that was told; None: none was told."""
-    if told is None:
+def _further(terms: Terms, fired_price: int | None) -> int | None:
+    """The price that is far enough beyond the one that it fired at; None: there is none."""
+    if fired_price is None:
         return None
     # A price of 0 is not beyond 0, though it is so by percent.
     if _rises(terms):
-        return max(told + 1, -(-told * (100 + FURTHER) // 100))
-    return min(told - 1, told * (100 - (FURTHER_LOW if terms.kind is Kind.NEW_LOW else FURTHER)) // 100)
+        return max(fired_price + 1, -(-fired_price * (100 + FURTHER) // 100))
+    percent = FURTHER_LOW if terms.kind is Kind.NEW_LOW else FURTHER
+    return min(fired_price - 1, fired_price * (100 - percent) // 100)
 
 
 def _rises(terms: Terms) -> bool:

@@ -28,7 +28,7 @@ class ShownRule(NamedTuple):
     # None: nobody has looked at all of its products yet.
     is_true: bool | None
     # When it last told of any product.
-    told_at: datetime | None
+    fired_at: datetime | None
     # Of a rule about one product.
     product: Subject | None
     price: int | None
@@ -41,7 +41,7 @@ class _StateNow(NamedTuple):
     is_fired: bool = False
     # None: no product was looked at.
     holds: bool | None = None
-    told_at: datetime | None = None
+    fired_at: datetime | None = None
 
 
 class _ProductNow(NamedTuple):
@@ -111,7 +111,7 @@ def _shown(
         sentence,
         is_fired=state.is_fired,
         is_true=state.holds if product is None else _is_true(rule, product.price, holds=state.holds),
-        told_at=state.told_at,
+        fired_at=state.fired_at,
         product=about,
         price=product and product.price,
         refreshed_at=product and product.refreshed_at,
@@ -185,9 +185,9 @@ def _states(connection: Connection, rule_ids: Sequence[int]) -> dict[int, _State
     is_so = or_(AlertState.is_fired, AlertState.pending_since.is_not(None))
     holds = func.max(case((and_(is_so, _is_still_reached()), 1), else_=0))
     # Of other rules, the state of no product notes when the service was down.
-    has_told = or_(AlertState.product_id.is_not(None), AlertRule.kind == Kind.SERVICE)
-    told_at = func.max(case((has_told, AlertState.told_at)))
-    query = select(AlertState.rule_id, fired, holds, told_at).join(AlertRule)
+    has_fired = or_(AlertState.product_id.is_not(None), AlertRule.kind == Kind.SERVICE)
+    fired_at = func.max(case((has_fired, AlertState.fired_at)))
+    query = select(AlertState.rule_id, fired, holds, fired_at).join(AlertRule)
     query = query.outerjoin(ProductPrice, ProductPrice.product_id == AlertState.product_id)
     rows = connection.execute(query.where(AlertState.rule_id.in_(rule_ids)).group_by(AlertState.rule_id))
     return {
@@ -204,6 +204,6 @@ def _is_still_reached() -> ColumnElement[bool]:
     is_fall = and_(AlertRule.kind != Kind.RISE, price <= limit)
     # Dearer than the low that was told is no new low.
     is_low = or_(
-        AlertRule.kind != Kind.NEW_LOW, AlertState.is_fired.is_(False), price <= AlertState.told_price
+        AlertRule.kind != Kind.NEW_LOW, AlertState.is_fired.is_(False), price <= AlertState.fired_price
     )
     return or_(is_elsewhere, and_(AlertRule.kind == Kind.RISE, price >= limit), and_(is_fall, is_low))

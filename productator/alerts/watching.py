@@ -69,12 +69,12 @@ def _watch(session: Session, *, state_id: int, was_away: bool, period: timedelta
     if rule.kind == Kind.SERVICE:
         return _watch_service(session, rule, watch, down_since, period=period, now=now)
     if rule.kind == Kind.STALE:
-        # One event tells of an outage, not one for each product. `told_at` notes when there was one: after it
-        # the products are refreshed one after the other, and that takes some periods. So it is after a time
+        # One event tells of an outage, not one for each product. `fired_at` notes when there was one. After
+        # it the products are refreshed one after the other, for some periods. So it is after a time
         # in which nothing of ours ran.
         if down_since is not None or was_away:
-            watch.told_at = now
-        if watch.told_at is not None and now - watch.told_at <= STALE_AFTER_PERIODS * period:
+            watch.fired_at = now
+        if watch.fired_at is not None and now - watch.fired_at <= STALE_AFTER_PERIODS * period:
             return 0
     holding = {each.product_id: each for each in _holding(session, rule, period, now)}
     return _watch_products(session, rule, watch, holding, period=period, now=now)
@@ -115,7 +115,7 @@ def _watch_service(
     if firing is not None:
         return events.write(session, rule, None, firing, now=now)
     # An outage of which nobody was told has no end to tell.
-    if before.is_fired and before.told_at is not None and not state.is_fired:
+    if before.is_fired and before.fired_at is not None and not state.is_fired:
         up = Firing(at, at, None, None, None)
         return events.write(session, rule, None, up, now=now, type_=SERVICE_UP)
     return 0

@@ -40,7 +40,16 @@ _TRANSIENT |= {"database is locked", "no such table"}
 _UNMIGRATED = {1146, 1054, "no such table", "no such column"}
 # For metrics, in the order in which they are looked for. Busy: no place was free for the request.
 BUSY = "busy"
-KINDS = ("unreachable", "not-migrated", "nothing-stored", "lock", "constraint", "transient", "other", BUSY)
+FAILURE_KINDS = (
+    "unreachable",
+    "not-migrated",
+    "nothing-stored",
+    "lock",
+    "constraint",
+    "transient",
+    "other",
+    BUSY,
+)
 _NO_COLUMN_TO_WRITE = re.compile("table .* has no column named")
 NOT_MIGRATED = "The database is not migrated: run `productator migrate`."
 
@@ -103,7 +112,7 @@ def is_row_locked(error: DBAPIError) -> bool:
 
 
 def kind_of(error: DBAPIError) -> str:
-    """The first of the KINDS that the error is of."""
+    """The first of the FAILURE_KINDS that the error is of."""
     is_of = {
         "unreachable": is_unreachable(error),
         "not-migrated": is_unmigrated(error),
@@ -113,7 +122,7 @@ def kind_of(error: DBAPIError) -> str:
         "transient": is_transient(error),
         "other": True,
     }
-    return next(kind for kind in KINDS if is_of[kind])
+    return next(kind for kind in FAILURE_KINDS if is_of[kind])
 
 
 def _code(error: DBAPIError) -> object:

@@ -120,8 +120,9 @@ class AlertState(Base):
     is_fired: Mapped[bool]
     price_limit: Mapped[int | None] = mapped_column(BigId)
     pending_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    told_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    told_price: Mapped[int | None] = mapped_column(BigId)
+    # When it last fired, and at which price; see `State`.
+    fired_at: Mapped[datetime | None] = mapped_column("told_at", UtcDateTime)
+    fired_price: Mapped[int | None] = mapped_column("told_price", BigId)
     out_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # The start of the last record of the product's history that was looked at.
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -85,7 +85,7 @@ class ApiMetrics:
         )
         self._database = {kind: database.labels(kind) for kind in DATABASE_USES}
         self._database_errors = self._counters(
-            "productator_database_errors_total", "Errors of the database", "kind", failures.KINDS
+            "productator_database_errors_total", "Errors of the database", "kind", failures.FAILURE_KINDS
         )
         self._gauge(
             "productator_database_connections_limit", "Requests that may use the database at the same time"

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from productator.alerts.firing import Kind
 from productator.models import Event
 from tests.alerts.world import PERIOD, SECOND, World
-from tests.unit.alerts.plain_model import PlainRule, told
+from tests.unit.alerts.plain_model import PlainRule, firings
 
 Price = int | None
 HISTORIES = 4
@@ -75,6 +75,6 @@ def _compare(world: World, kind: Kind, random_: random.Random) -> int:
     with world.sessions() as session:
         found = session.execute(select(Event.occurred_at, Event.data).where(Event.rule_id == rule_id)).all()
     events = sorted(((at - begins) // SECOND, json.loads(data)["price"]) for at, data in found)
-    expected = [(each.since, each.price) for each in told(rule, prices, past)]
+    expected = [(each.since, each.price) for each in firings(rule, prices, past)]
     assert events == expected, f"{rule} {changes}"
     return len(expected)

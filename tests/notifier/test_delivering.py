@@ -422,22 +422,22 @@ def test_a_time_zone_that_is_not_installed_concerns_its_channel_alone(
 
 
 @pytest.mark.parametrize(
-    ("is_fired", "waits", "is_told"),
+    ("is_fired", "waits", "is_sent"),
     [(True, False, True), (False, True, True), (False, False, False)],
     ids=["still true", "true again", "over"],
 )
 def test_after_quiet_hours_what_is_over_is_dropped_and_starts_no_cooldown(
-    sessions: Sessions, receiver: Receiver, is_fired: bool, waits: bool, is_told: bool
+    sessions: Sessions, receiver: Receiver, is_fired: bool, waits: bool, is_sent: bool
 ) -> None:
     channel_id, _ = rows.new_channel(sessions, receiver.address)
     rule_id = _told_at_night(sessions, channel_id, is_fired=is_fired, waits=waits)
 
     rows.deliver(sessions)
 
-    assert len(receiver.requests) == int(is_told)
+    assert len(receiver.requests) == int(is_sent)
     with sessions() as session:
         state = session.scalars(select(AlertState).where(AlertState.rule_id == rule_id)).one()
-    assert (state.told_at is not None, state.told_price is not None) == (is_told, is_told)
+    assert (state.fired_at is not None, state.fired_price is not None) == (is_sent, is_sent)
 
 
 def test_what_one_channel_has_told_starts_a_cooldown_though_another_drops_it(
@@ -455,7 +455,7 @@ def test_what_one_channel_has_told_starts_a_cooldown_though_another_drops_it(
     rows.deliver(sessions)
 
     with sessions() as session:
-        assert session.scalars(select(AlertState.told_at)).one() is not None
+        assert session.scalars(select(AlertState.fired_at)).one() is not None
     assert [each.status for each in rows.deliveries(sessions)] == ["dropped", "delivered"]
 
 
@@ -467,7 +467,7 @@ def _told_at_night(sessions: Sessions, channel_id: int, *, is_fired: bool, waits
         rule = RuleIn.model_validate({"kind": "threshold", "product_id": product_id, "price": 4_990})
         rule_id = rules.create(session, rule, now=now).id
         state = AlertState(rule_id=rule_id, product_id=product_id, is_fired=is_fired, seen_at=now)
-        state.told_at, state.told_price = now - timedelta(hours=3), 4_990
+        state.fired_at, state.fired_price = now - timedelta(hours=3), 4_990
         state.pending_since = now if waits else None
         event = Event(type="price.threshold", rule_id=rule_id, product_id=product_id, cause="night")
         event.data, event.occurred_at, event.created_at = json.dumps(rows.DATA), now, now

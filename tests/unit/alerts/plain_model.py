@@ -23,7 +23,7 @@ class PlainRule:
 
 
 @dataclass(frozen=True)
-class Told:
+class PlainFiring:
     second: int
     since: int
     price: int | None
@@ -32,7 +32,7 @@ class Told:
 OUT_FOR_S = 600
 
 
-def told(rule: PlainRule, prices: Sequence[int | None], past: Sequence[int | None]) -> list[Told]:
+def firings(rule: PlainRule, prices: Sequence[int | None], past: Sequence[int | None]) -> list[PlainFiring]:
     """When the rule fires; `prices[s]` and `past[s]` are the price and the past lowest in the second s."""
     if rule.kind is Kind.BACK_IN_STOCK:
         return _returns(rule, prices)
@@ -41,8 +41,8 @@ def told(rule: PlainRule, prices: Sequence[int | None], past: Sequence[int | Non
     return _prices(rule, prices, past)
 
 
-def _prices(rule: PlainRule, prices: Sequence[int | None], past: Sequence[int | None]) -> list[Told]:
-    found: list[Told] = []
+def _prices(rule: PlainRule, prices: Sequence[int | None], past: Sequence[int | None]) -> list[PlainFiring]:
+    found: list[PlainFiring] = []
     rises = rule.kind is Kind.RISE
     last_price: int | None = None
     limit: Fraction | None = None
@@ -69,7 +69,7 @@ def _prices(rule: PlainRule, prices: Sequence[int | None], past: Sequence[int | 
         since = second if since is None else since
         ready = _ready(rule, found, since, second)
         if ready <= second + 1:
-            found.append(Told(ready, since, price))
+            found.append(PlainFiring(ready, since, price))
             is_armed, since, last_price = False, None, price
     return found
 
@@ -108,26 +108,26 @@ def _reached(rule: PlainRule, price: int | None, limit: Fraction | None) -> bool
     return price >= limit if rule.kind is Kind.RISE else price <= limit
 
 
-def _absences(rule: PlainRule, prices: Sequence[int | None]) -> list[Told]:
-    found: list[Told] = []
-    is_told = prices[0] is None
+def _absences(rule: PlainRule, prices: Sequence[int | None]) -> list[PlainFiring]:
+    found: list[PlainFiring] = []
+    is_fired = prices[0] is None
     since: int | None = None
     for second, price in enumerate(prices):
         if price is not None:
-            is_told, since = False, None
+            is_fired, since = False, None
             continue
-        if is_told:
+        if is_fired:
             continue
         since = second if since is None else since
         ready = _ready(rule, found, since, second)
         if ready <= second + 1:
-            found.append(Told(ready, since, None))
-            is_told, since = True, None
+            found.append(PlainFiring(ready, since, None))
+            is_fired, since = True, None
     return found
 
 
-def _returns(rule: PlainRule, prices: Sequence[int | None]) -> list[Told]:
-    found: list[Told] = []
+def _returns(rule: PlainRule, prices: Sequence[int | None]) -> list[PlainFiring]:
+    found: list[PlainFiring] = []
     out_since: int | None = None
     back_since: int | None = None
     for second, price in enumerate(prices):
@@ -144,12 +144,12 @@ def _returns(rule: PlainRule, prices: Sequence[int | None]) -> list[Told]:
         if back_since - out_since < OUT_FOR_S:
             out_since = back_since = None
         elif ready <= second + 1:
-            found.append(Told(ready, back_since, price))
+            found.append(PlainFiring(ready, back_since, price))
             out_since = back_since = None
     return found
 
 
-def _ready(rule: PlainRule, found: list[Told], since: int, second: int) -> int:
+def _ready(rule: PlainRule, found: list[PlainFiring], since: int, second: int) -> int:
     """When it may fire at the earliest: confirmed, after the cooldown, and not before this second."""
     cool = found[-1].second + rule.cooldown_s if found else 0
     return max(since + rule.confirm_s, cool, second)

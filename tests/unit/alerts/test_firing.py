@@ -8,7 +8,7 @@ import pytest
 
 from productator.alerts.firing import Firing, Kind, Observed, Terms, advance, start
 from productator.prices.segments import SECOND
-from tests.unit.alerts.plain_model import PlainRule, Told, told
+from tests.unit.alerts.plain_model import PlainFiring, PlainRule, firings
 
 HISTORIES = int(os.environ.get("TESTS_RANDOM_HISTORIES", "60"))
 KINDS = [
@@ -29,7 +29,7 @@ def test_random_histories_fire_as_the_plain_model_says(kind: Kind) -> None:
         random_ = random.Random(f"{kind} {seed}")
         rule = _random_rule(kind, random_)
         seconds = _random_seconds(random_)
-        expected = told(rule, [price for price, _ in seconds], [past for _, past in seconds])
+        expected = firings(rule, [price for price, _ in seconds], [past for _, past in seconds])
         found = _fired(rule, seconds, random_)
         assert found == expected, f"seed {seed}: {rule}"
         fired += len(expected)
@@ -56,7 +56,7 @@ def _random_seconds(random_: random.Random) -> list[Second]:
     return seconds
 
 
-def _fired(rule: PlainRule, seconds: list[Second], random_: random.Random) -> list[Told]:
+def _fired(rule: PlainRule, seconds: list[Second], random_: random.Random) -> list[PlainFiring]:
     """Feeds the history in observations, some of them in several parts as time goes by."""
     terms = Terms(
         rule.kind,
@@ -74,7 +74,7 @@ def _fired(rule: PlainRule, seconds: list[Second], random_: random.Random) -> li
         for until in [*cuts, seen.until]:
             state, firing = advance(terms, state, seen._replace(until=until))
             found += [firing] if firing else []
-    return [Told(each.at // SECOND, each.since // SECOND, each.price) for each in found]
+    return [PlainFiring(each.at // SECOND, each.since // SECOND, each.price) for each in found]
 
 
 def _observations(seconds: list[Second]) -> list[Observed]:

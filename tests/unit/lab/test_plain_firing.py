@@ -6,7 +6,7 @@ from itertools import accumulate, pairwise
 
 import pytest
 
-from lab.chaos.plain_firing import PlainRule, Stretch, Told, told
+from lab.chaos.plain_firing import PlainFiring, PlainRule, Stretch, firings
 from productator.alerts.firing import Kind, Observed, Terms, advance, start
 from productator.prices.segments import SECOND
 
@@ -40,23 +40,23 @@ def test_a_threshold_is_told_when_it_is_crossed_and_held() -> None:
     rule = rule_of(Kind.THRESHOLD, confirm=60 * SECOND)
     history = history_of((200, 120), (59, 90), (50, 120), (60, 95))
 
-    assert told(rule, history, BEGINS) == [Told(309 * SECOND, 95)]
+    assert firings(rule, history, BEGINS) == [PlainFiring(309 * SECOND, 95)]
 
 
 def test_what_holds_when_the_rule_begins_is_not_told() -> None:
-    assert told(rule_of(Kind.THRESHOLD), history_of((300, 90), (100, 90)), BEGINS) == []
+    assert firings(rule_of(Kind.THRESHOLD), history_of((300, 90), (100, 90)), BEGINS) == []
 
 
 def test_a_drop_that_was_seen_for_no_time_yet_is_told() -> None:
     history = history_of((200, 100), (0, 80))
 
-    assert told(rule_of(Kind.DROP), history, BEGINS) == [Told(200 * SECOND, 80)]
+    assert firings(rule_of(Kind.DROP), history, BEGINS) == [PlainFiring(200 * SECOND, 80)]
 
 
 def test_a_return_is_told_after_ten_minutes_out_of_stock() -> None:
     history = history_of((200, 90), (599, None), (100, 91), (600, None), (1, 92))
 
-    assert told(rule_of(Kind.BACK_IN_STOCK), history, BEGINS) == [Told(1_499 * SECOND, 92)]
+    assert firings(rule_of(Kind.BACK_IN_STOCK), history, BEGINS) == [PlainFiring(1_499 * SECOND, 92)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -77,7 +77,7 @@ def test_random_histories_that_arrive_in_pieces_fire_as_their_replay_says(kind: 
             (150, random_.randint(70, 130)),
             *(_random_stretch(random_) for _ in range(random_.randint(1, 40))),
         )
-        expected = told(rule, history, BEGINS)
+        expected = firings(rule, history, BEGINS)
         assert _fired(rule, history, random_) == expected, f"seed {seed}: {rule} {history}"
         fired += len(expected)
     assert fired > HISTORIES / 10, "the histories make the rule fire too seldom to show anything"
@@ -88,7 +88,7 @@ def _random_stretch(random_: random.Random) -> tuple[int, int | None]:
     return seconds, None if random_.random() < 0.2 else random_.choice([0, random_.randint(70, 130)])
 
 
-def _fired(rule: PlainRule, history: list[Stretch], random_: random.Random) -> list[Told]:
+def _fired(rule: PlainRule, history: list[Stretch], random_: random.Random) -> list[PlainFiring]:
     terms = Terms(
         Kind(rule.kind), rule.price or 0, rule.percent, rule.confirm, rule.cooldown, rule.rearm_percent
     )
@@ -102,5 +102,5 @@ def _fired(rule: PlainRule, history: list[Stretch], random_: random.Random) -> l
         state = start(terms, seen) if state is None else state
         for until in sorted([random_.randint(at, seen.until), seen.until]):
             state, firing = advance(terms, state, seen._replace(until=until))
-            found += [Told(firing.since, firing.price)] if firing else []
+            found += [PlainFiring(firing.since, firing.price)] if firing else []
     return found

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Engine, func, insert, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
-from lab.chaos.plain_firing import PlainRule, Stretch, told
+from lab.chaos.plain_firing import PlainRule, Stretch, firings
 from lab.chaos.plan import Findings, Plan
 from lab.chaos.receivers import Receivers
 from productator.database.transactions import run_transaction
@@ -47,7 +47,7 @@ def look_at_everything(engine: Engine) -> int:
     return run_transaction(sessionmaker(engine), note)
 
 
-def is_all_told(engine: Engine, noted_until: int) -> bool:
+def is_all_delivered(engine: Engine, noted_until: int) -> bool:
     """Whether nothing waits; what waits for its next try is tried at once, but no call that is under way."""
 
     def hurry(session: Session) -> bool:
@@ -72,7 +72,7 @@ def waiting(engine: Engine) -> str:
     return f"{noted[0]} products noted, pending {_rows(engine, pending.group_by(Delivery.last_error))}"
 
 
-def check_told_events(engine: Engine, receivers: Receivers, plan: Plan, findings: Findings) -> None:
+def check_alert_events(engine: Engine, receivers: Receivers, plan: Plan, findings: Findings) -> None:
     expected, events = _expected(engine, plan), _events(engine)
     missing = expected.keys() - events.keys()
     extra = events.keys() - expected.keys()
@@ -120,7 +120,7 @@ def _expected(engine: Engine, plan: Plan) -> dict[_Key, int | None]:
             if history:
                 begins = max(rule.counts_from, history[0].start + first_periods)
                 found |= {
-                    (rule.id, product_id, each.since): each.price for each in told(rule, history, begins)
+                    (rule.id, product_id, each.since): each.price for each in firings(rule, history, begins)
                 }
     return found
 
