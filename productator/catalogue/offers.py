@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from productator.catalogue import versions
 from productator.catalogue.versions import ANY_VERSION, Expected
+from productator.database.column_types import TimeText
 from productator.database.keyset import (
     Page,
     Position,
@@ -52,13 +53,16 @@ class ListedOffer(NamedTuple):
     remote_id: str | None
     price: int
     items_in_stock: int
-    created_at: datetime
-    updated_at: datetime
+    # As JSON has them.
+    created_at: str
+    updated_at: str
     product_id: int
 
 
 COLUMNS = [_OFFERS.c[name] for name in OfferRow._fields]
-_LISTED = [_OFFERS.c[name] for name in ListedOffer._fields]
+_LISTED: list[ColumnElement[Any]] = [
+    TimeText(_OFFERS.c[name]) if name.endswith("_at") else _OFFERS.c[name] for name in ListedOffer._fields
+]
 _ONE_OFFER = Prepared(
     select(*COLUMNS).where(Offer.id == bindparam("offer_id"), Offer.product_id == bindparam("product_id"))
 )

@@ -1,12 +1,15 @@
 """A product's offers through HTTP: own ones can be written, external ones only read."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import update
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator.app import create_app
+from productator.models import Offer
 from tests import factories
 from tests.api.checks import OFFERS, PRODUCTS, offer_url, offers_url, problem
 from tests.servers import dispose_of
@@ -159,6 +162,20 @@ def test_a_products_offers_are_its_own_and_the_external_ones(
     factories.posted_offer(client, other_product["id"])
 
     assert client.get(offers_url(product)).get_json()["items"] == [external, offer]
+
+
+def test_lists_show_a_whole_second_as_the_offer_does(
+    client: FlaskClient, sessions: sessionmaker[Session], product: Json, offer: Json
+) -> None:
+    second = datetime(2026, 11, 23, 20, 28, 55, tzinfo=UTC)
+    with sessions.begin() as session:
+        session.execute(update(Offer).values(created_at=second, updated_at=second))
+
+    shown = client.get(offer_url(offer)).get_json()
+
+    assert shown["created_at"] == shown["updated_at"] == "2026-11-23T20:28:55.000000Z"
+    assert client.get(offers_url(product)).get_json()["items"] == [shown]
+    assert client.get(OFFERS).get_json()["items"] == [shown]
 
 
 def test_the_currency_is_null_unless_one_is_set(offer: Json) -> None:

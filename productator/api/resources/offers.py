@@ -12,7 +12,7 @@ from productator.api.conventions.cursors import page_answer, position_of
 from productator.api.conventions.idempotency import once
 from productator.api.conventions.parsing import PATCH_TYPES, read_body, read_query
 from productator.api.conventions.responses import no_content
-from productator.api.schemas.answers import OfferJson, offer_json
+from productator.api.schemas.answers import OfferJson, listed_offer_json, offer_json
 from productator.api.schemas.bodies import OfferIn, OfferPatch
 from productator.api.schemas.queries import OffersQuery, ProductOffersQuery
 from productator.catalogue import offers as catalogue
@@ -110,7 +110,7 @@ def _change(product_id: int, offer_id: int, changes: dict[str, int]) -> Response
 
 def _items(offers: Iterable[ListedOffer]) -> list[OfferJson]:
     currency = _currency()
-    return [offer_json(offer, currency=currency) for offer in offers]
+    return [listed_offer_json(offer, currency=currency) for offer in offers]
 
 
 def _currency() -> str | None:

@@ -190,7 +190,17 @@ def product_json(product: ProductRow) -> ProductJson:
     }
 
 
-def offer_json(offer: OfferRow | ListedOffer, *, currency: str | None) -> OfferJson:
+def offer_json(offer: OfferRow, *, currency: str | None) -> OfferJson:
+    return _offer_json(offer, time_json(offer.created_at), time_json(offer.updated_at), currency=currency)
+
+
+def listed_offer_json(offer: ListedOffer, *, currency: str | None) -> OfferJson:
+    return _offer_json(offer, offer.created_at, offer.updated_at, currency=currency)
+
+
+def _offer_json(
+    offer: OfferRow | ListedOffer, created_at: str, updated_at: str, *, currency: str | None
+) -> OfferJson:
     return {
         "id": offer.id,
         "product_id": offer.product_id,
@@ -199,6 +209,6 @@ def offer_json(offer: OfferRow | ListedOffer, *, currency: str | None) -> OfferJ
         "price": offer.price,
         "currency": currency,
         "items_in_stock": offer.items_in_stock,
-        "created_at": time_json(offer.created_at),
-        "updated_at": time_json(offer.updated_at),
+        "created_at": created_at,
+        "updated_at": updated_at,
     }
