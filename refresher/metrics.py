@@ -23,7 +23,6 @@ _BATCH_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _MOST_ERRORS_NAMED = 3
 # A cycle ends when the worker is idle; if it never is, after so long.
 _LONGEST_CYCLE_S = 30.0
-# As the API calls offers stale.
 # How long cycles without news share a line.
 _CALM_S = 10.0
 

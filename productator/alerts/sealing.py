@@ -25,10 +25,6 @@ class Seal:
         keys = [_fernet_of(key) for key in (secret_key, previous_key) if key is not None]
         self._fernet = None if secret_key is None else MultiFernet(keys)
 
-    @property
-    def encrypts(self) -> bool:
-        return self._fernet is not None
-
     def close(self, secret: str) -> str:
         return secret if self._fernet is None else _SEALED + self._fernet.encrypt(secret.encode()).decode()
 

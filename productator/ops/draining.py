@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from productator.ops.descriptors import internet_sockets, is_listening
+from productator.ops.threads import without_signals
 
 # The variable that switches it on in uwsgi.ini: a setting can also come from a file.
 SWITCH = "PRODUCTATOR_DRAINS"
@@ -38,12 +39,8 @@ class Draining:
         self.has_begun = False
 
     def start(self) -> None:
-        """Starts the thread. It gets no signals: uWSGI handles them in its own threads only."""
-        allowed = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        try:
+        with without_signals():
             threading.Thread(target=self._run, name="draining", daemon=True).start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, allowed)
 
     def _run(self) -> None:
         master = os.getppid()

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from productator.prices.changes import rounded
 from productator.prices.segments import DAY, LowestPrice
 
 # Today, and the 30 days before.
@@ -20,11 +21,13 @@ class DayLows(NamedTuple):
 
     @property
     def change_permille(self) -> int | None:
-        """From the first known day to now; None: there is no price now, or none to compare it with."""
+        """From the first known day to now, half away from 0; None: there are no two prices to compare."""
         known = [low for low in self.lows if low is not None]
         if self.lowest_price is None or not known or not known[0]:
             return None
-        return (self.lowest_price - known[0]) * 1_000 // known[0]
+        change = self.lowest_price - known[0]
+        permille = rounded(abs(change) * 1_000, known[0])
+        return permille if change > 0 else -permille
 
     @property
     def is_lowest(self) -> bool:

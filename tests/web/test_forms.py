@@ -117,7 +117,7 @@ def test_an_own_offer_is_deleted_after_a_question(client: FlaskClient, product: 
     assert f'formaction="{path}"' not in get(client, page)
     asked = get(client, path)
 
-    assert f"Delete your offer {offer['id']} of “{product['name']}”?" in asked
+    assert f"Delete your offer {offer['id']} of “<bdi>{product['name']}</bdi>”?" in asked
     assert 'name="version" value="1"' in asked
     assert client.get(offer_url(offer)).status_code == 200
 

@@ -6,13 +6,14 @@ from functools import cache
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from typing_extensions import TypedDict
 
 from productator.alerts.channels import MESSAGES_AN_HOUR, TOKEN_KINDS, ChannelKind, ChannelRow, NewChannel
 from productator.alerts.deliveries import DeliveryRow, Status
 from productator.alerts.targets import wrong_mail_addresses, wrong_url
 from productator.api.schemas.answers import Id, Time
+from productator.api.schemas.bodies import Patch
 from productator.api.schemas.queries import Cursor, IdInQuery, Limit, Query
 from productator.catalogue.validation import NAME_PATTERN, StrictModel, Whole, is_blank, storable
 from productator.domain import Network, time_json
@@ -43,11 +44,6 @@ def _known_zone(name: str) -> str:
     if name not in _zones():
         raise ValueError("must be a time zone such as Europe/Prague")
     return name
-
-
-def _without_defaults(schema: dict[str, Any]) -> None:
-    for field in schema["properties"].values():
-        field.pop("default", None)
 
 
 _Clock = Annotated[str, Field(pattern=_TIME_PATTERN)]
@@ -82,10 +78,8 @@ class QuietHoursIn(StrictModel):
         return columns | ({"time_zone": self.time_zone} if "time_zone" in self.model_fields_set else {})
 
 
-class QuietHoursPatch(QuietHoursIn):
+class QuietHoursPatch(QuietHoursIn, Patch):
     """A merge patch: absent fields stay."""
-
-    model_config = ConfigDict(json_schema_extra=_without_defaults)
 
     begin: Annotated[_Clock, Field(examples=["22:00"])] = ""
     end: Annotated[_Clock, Field(examples=["07:00"])] = ""
@@ -139,10 +133,8 @@ class ChannelIn(StrictModel):
         )
 
 
-class ChannelPatch(StrictModel):
+class ChannelPatch(Patch):
     """A merge patch: absent fields stay, and null removes."""
-
-    model_config = ConfigDict(json_schema_extra=_without_defaults)
 
     name: _Name = ""
     address: _Address = ""

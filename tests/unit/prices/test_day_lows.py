@@ -53,7 +53,17 @@ def test_days_that_a_clock_ahead_has_invented_are_dropped() -> None:
 
 @pytest.mark.parametrize(
     ("lows", "permille"),
-    [((100, 90), -100), ((100, 100), 0), ((None, 100, 130), 300), ((0, 5), None), ((100,), 0)],
+    [
+        ((100, 90), -100),
+        ((100, 100), 0),
+        ((None, 100, 130), 300),
+        ((0, 5), None),
+        ((100,), 0),
+        ((10_000, 9_999), 0),
+        ((10_000, 10_001), 0),
+        ((10_000, 9_995), -1),
+        ((10_000, 10_005), 1),
+    ],
 )
 def test_the_change_is_from_the_first_known_day(lows: tuple[int | None, ...], permille: int | None) -> None:
     assert known(*lows).change_permille == permille
