@@ -193,7 +193,7 @@ class Worker:
     def _judge_service(self, result: FetchResult) -> None:
         """Opens or closes the circuit by a result, and acts when it turns."""
         now, error = time.monotonic(), result.error
-        was_open = self._breaker.is_open
+        was_open, was_down = self._breaker.is_open, self._breaker.awaits_recovery
         recovered = self._breaker.record(
             result.claim.product_id, _outcome(result), sent_at=result.sent_at, now=now
         )
@@ -203,7 +203,9 @@ class Worker:
             log.warning("the Offers service is down; probing it once a period", extra={"error": str(error)})
             self._leases.give_back(self._fetcher.stand_back())
         if recovered:
-            log.info("the Offers service is up again")
+            # The first refresh after a start is a recovery, too, but of nothing that the log has told.
+            if was_down:
+                log.info("the Offers service is up again")
             self._leases.make_delayed_products_due()
             self._claim_at = 0.0
 

@@ -88,6 +88,24 @@ def test_after_an_answer_the_first_refreshed_product_is_the_recovery(breaker: Ci
     assert succeed(breaker, 7, 8, now=31.0) == [True, False]
 
 
+def test_a_service_that_was_down_awaits_its_recovery_until_a_product_is_refreshed(
+    breaker: CircuitBreaker,
+) -> None:
+    fail(breaker, 1, 2, 3, 4, 5)
+    breaker.record(6, Outcome.REFUSED, sent_at=30.0, now=30.0)
+    assert breaker.awaits_recovery
+
+    succeed(breaker, 7, now=31.0)
+    assert not breaker.awaits_recovery
+
+
+def test_a_service_that_was_never_down_awaits_no_recovery() -> None:
+    breaker = CircuitBreaker(probe_every_s=PROBE_EVERY_S)
+    fail(breaker, 1, 2, 3, 4)
+
+    assert not breaker.awaits_recovery
+
+
 def test_a_service_that_refuses_everything_from_the_start_never_recovers() -> None:
     breaker = CircuitBreaker(probe_every_s=PROBE_EVERY_S)
 
