@@ -38,7 +38,13 @@ main.add_command(tokens)
 
 
 @main.command()
-@click.option("--wait", default=0.0, help="Seconds to wait for the database to answer.", show_default=True)
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    help="Seconds to wait for the database to answer.",
+    show_default=True,
+)
 @with_plain_errors
 def migrate(wait: float) -> None:
     """Brings the schema to the newest version; safe to run from several places at once."""

@@ -70,6 +70,14 @@ def test_a_database_that_cannot_be_created_is_one_sentence(run: Run) -> None:
     assert result.output.startswith("Error: Could not open file")
 
 
+def test_a_wait_of_less_than_no_time_is_refused(run: Run, tmp_path: Path) -> None:
+    result = run("migrate", "--wait", "-3", DATABASE_URL="sqlite:///new.db")
+
+    assert result.exit_code == 2
+    assert "Invalid value for '--wait'" in result.output
+    assert not tmp_path.joinpath("new.db").exists()
+
+
 @pytest.mark.parametrize("command", [["migrate"], *DATABASE_COMMANDS, ["dump"], ["openapi"]], ids=" ".join)
 def test_a_command_needs_no_config_file(run: Run, command: list[str]) -> None:
     for needed in (["migrate"], ["demo"], ["tokens", "create", "x", "--scope", "read"]):
