@@ -5,10 +5,18 @@ import os
 import sys
 import tempfile
 from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
 import click
+
+# The image of the refresher and the notifier has the wheel, and with it this command, but not what it needs.
+if find_spec("flask") is None:
+    sys.exit(
+        "Error: The `productator` command needs the API's packages, and only those of the refresher and the"
+        " notifier are installed here. Run it in the API's image: `docker-compose exec api productator ...`."
+    )
 
 from productator.access import installation_keys
 from productator.api.openapi import document

@@ -1,5 +1,7 @@
 """The `productator` command outside of the checkout, and on databases that are not there."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,3 +88,15 @@ def test_a_command_needs_no_config_file(run: Run, command: list[str]) -> None:
     result = run(*command)
 
     assert result.exit_code == 0, result.output
+
+
+def test_without_the_packages_of_the_api_the_command_says_where_it_runs() -> None:
+    as_in_the_refreshers_image = "import sys; sys.modules['flask'] = None; import productator.cli"
+
+    command = subprocess.run(
+        [sys.executable, "-c", as_in_the_refreshers_image], capture_output=True, text=True, check=False
+    )
+
+    assert command.returncode == 1
+    assert command.stderr.startswith("Error: The `productator` command needs the API's packages")
+    assert len(command.stderr.splitlines()) == 1
