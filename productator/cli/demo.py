@@ -39,6 +39,7 @@ def load(engine: Engine) -> int:
 def banner(settings: Settings, loaded: int, new_token: str | None) -> str:
     """The addresses of the programs, and commands ready to paste."""
     api = f"http://127.0.0.1:{settings.port}"
+    metrics = f"http://127.0.0.1:{settings.refresher_metrics_port}/metrics"
     bearer = ' -H "Authorization: Bearer $TOKEN"'
     reading, writing = {"off": ("", ""), "write": ("", bearer), "all": (bearer, bearer)}[settings.auth]
     pretty = "| python3 -m json.tool"
@@ -51,7 +52,7 @@ def banner(settings: Settings, loaded: int, new_token: str | None) -> str:
             *([f"  Pages for people       {api}/"] if settings.pages else []),
             f"  API                    {api}/api/v1/products",
             f"  API documentation      {api}/docs",
-            f"  Refresher's metrics    http://127.0.0.1:{settings.refresher_metrics_port}/metrics",
+            *([f"  Refresher's metrics    {metrics}"] if settings.refresher_metrics_port else []),
             f"  Offers service         {settings.offers_address}",
             f"  {demo}",
             "",

@@ -107,6 +107,11 @@ def test_every_service_is_limited(services: dict[str, Any]) -> None:
         assert service["logging"]["options"]["max-size"], name
 
 
+def test_the_greeting_names_the_port_that_the_proxy_publishes(services: dict[str, Any]) -> None:
+    assert services["migrate"]["environment"]["PORT"] == "${PORT:-}"
+    assert services["proxy"]["ports"] == ["${PUBLISH_ADDRESS:-127.0.0.1}:${PORT:-6606}:8080"]
+
+
 def test_services_that_are_scaled_have_no_fixed_port(services: dict[str, Any]) -> None:
     assert "ports" not in services["api"]
     assert services["refresher"]["ports"] == ["127.0.0.1::6608"]

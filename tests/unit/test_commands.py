@@ -72,6 +72,21 @@ def test_a_database_that_cannot_be_created_is_one_sentence(run: Run) -> None:
     assert result.output.startswith("Error: Could not open file")
 
 
+def test_the_demo_names_the_addresses_of_the_settings(run: Run) -> None:
+    run("migrate")
+
+    printed = run("demo", PORT="6806", REFRESHER_METRICS_PORT="6808").output
+
+    assert "http://127.0.0.1:6806/docs" in printed
+    assert "http://127.0.0.1:6808/metrics" in printed
+
+
+def test_the_demo_names_no_metrics_where_there_are_none(run: Run) -> None:
+    run("migrate")
+
+    assert "metrics" not in run("demo", REFRESHER_METRICS_PORT="0").output
+
+
 def test_a_wait_of_less_than_no_time_is_refused(run: Run, tmp_path: Path) -> None:
     result = run("migrate", "--wait", "-3", DATABASE_URL="sqlite:///new.db")
 
