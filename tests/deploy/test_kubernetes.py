@@ -79,10 +79,23 @@ def test_no_secret_is_a_plain_variable_or_part_of_the_manifests(manifests: Manif
 def test_each_program_gets_only_the_secrets_that_it_needs(manifests: Manifests) -> None:
     secrets = {name_of(each): secrets_of(each) for each in manifests.workloads}
 
-    assert secrets["api"] - {"productator-replica"} == {"productator-database", "productator-api"}
+    of_production = {"productator-replica", "productator-keys"}
+    assert secrets["api"] - of_production == {"productator-database", "productator-api"}
     assert secrets["refresher"] <= {"productator-database", "productator-offers"}
-    assert secrets["notifier"] == {"productator-database"}
+    assert secrets["notifier"] - {"productator-keys"} == {"productator-database"}
     assert secrets["proxy"] == set()
+
+
+def test_in_production_api_and_notifier_have_the_same_key_for_secrets_of_channels() -> None:
+    manifests = Manifests(rendered("production"))
+    having = [name_of(each) for each in manifests.workloads if "productator-keys" in secrets_of(each)]
+    files = {
+        manifests.variables(manifests.named("Deployment", each))["PRODUCTATOR_SECRET_KEY_FILE"]
+        for each in having
+    }
+
+    assert sorted(having) == ["api", "notifier"]
+    assert files == {"/run/secrets/keys/secret-key"}
 
 
 def test_only_the_api_knows_and_reaches_a_replica_for_reads() -> None:
