@@ -19,8 +19,9 @@ from productator.prices import offer_history
 from productator.prices.offer_history import RecordedChange, Span
 from productator.transfer.writing import RowWriter, write_excel, write_jsonl
 from productator.web import formats
-from productator.web.pages import page_blueprint
+from productator.web.pages import control_caches, page_blueprint
 from productator.web.product_list import ProductListQuery
+from productator.web.viewer import current_viewer
 
 exports = page_blueprint("exports")
 
@@ -106,6 +107,7 @@ def _download(pages: Iterable[Rows], write: RowWriter, columns: tuple[str, ...],
     body = stream_with_context(chain([first], chunks))
     response = current_app.response_class(body, content_type=content_type)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    control_caches(response, current_viewer())
     return response
 
 

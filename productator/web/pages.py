@@ -77,13 +77,19 @@ def page(template: str, *, status: int = HTTPStatus.OK, **values: Any) -> Respon
     response = current_app.response_class(html, status=status, content_type="text/html; charset=utf-8")
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["Referrer-Policy"] = "same-origin"
-    response.headers["Cache-Control"] = f"private, {ASK_EACH_TIME}" if viewer.signed_in else ASK_EACH_TIME
-    response.vary.update((PART, "Cookie", "Accept-Language"))
+    control_caches(response, viewer)
+    response.vary.update((PART, "Accept-Language"))
     if part:
         # The age of a price is a text that changes every second; what it is the age of does not.
         identity = form_keys.without_keys(_TIME_TEXT.sub(r"\1", html))
         return tagged_content(response, identity=identity.encode())
     return response
+
+
+def control_caches(response: Response, viewer: Viewer) -> None:
+    """Keeps what a viewer may see from everybody else."""
+    response.headers["Cache-Control"] = f"private, {ASK_EACH_TIME}" if viewer.signed_in else ASK_EACH_TIME
+    response.vary.add("Cookie")
 
 
 def see(endpoint: str, **values: Any) -> Response:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from flask.testing import FlaskClient
 
 from tests import factories
 from tests.api.checks import offer_url
+from tests.web.browser import sign_in
 
 Json = dict[str, Any]
 
@@ -60,3 +62,20 @@ def test_a_history_is_the_same_in_both_forms(client: FlaskClient, product: Json,
 
 def test_an_unknown_product_has_no_history(client: FlaskClient) -> None:
     assert client.get("/products/77/history.csv").status_code == 404
+
+
+def test_what_a_viewer_downloads_is_for_nobody_else(guarded: Callable[..., FlaskClient]) -> None:
+    client = guarded("all", admin_token="an-admin-token-of-this-test")
+    sign_in(client, "an-admin-token-of-this-test")
+    response = client.get("/products.csv")
+
+    assert response.status_code == 200
+    assert response.headers["Cache-Control"] == "private, no-cache"
+    assert "Cookie" in response.vary
+
+
+def test_a_download_for_everybody_depends_on_the_cookie(client: FlaskClient) -> None:
+    response = client.get("/products.csv")
+
+    assert response.headers["Cache-Control"] == "no-cache"
+    assert "Cookie" in response.vary
