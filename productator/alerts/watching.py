@@ -152,7 +152,7 @@ def _watch_products(
     rows = {row.product_id: row for row in session.scalars(query)}
     for product_id, row in rows.items():
         if product_id not in holding:
-            set_state(row, advance(terms, state_of(row), Observed(until, until))[0], seen_at=until)
+            _change(row, advance(terms, state_of(row), Observed(until, until))[0], seen_at=until)
     is_first = watch.seen_at == rule.counts_from
     told = {product_id for product_id, row in rows.items() if row.is_fired}
     new = [each for each in holding.values() if each.product_id not in told]
@@ -170,9 +170,17 @@ def _watch_products(
         if found is None:
             found = AlertState(rule_id=rule.id, product_id=each.product_id)
             session.add(found)
-        set_state(found, state, seen_at=each.since)
+            set_state(found, state, seen_at=each.since)
+        else:
+            _change(found, state, seen_at=each.since)
         if firing is not None:
             about = Subject(each.product_id, each.name)
             written += events.write(session, rule, about, firing, now=now)
     session.flush()
     return written
+
+
+def _change(row: AlertState, state: State, *, seen_at: int) -> None:
+    """Leaves a state that is the same, of which there may be one for each product that ever fired."""
+    if state != state_of(row):
+        set_state(row, state, seen_at=seen_at)

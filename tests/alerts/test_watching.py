@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator.alerts import watching
-from productator.models import Event, Refresh, RefresherHeartbeat
+from productator.models import AlertState, Event, Refresh, RefresherHeartbeat
 from productator.operation import heartbeats
 from productator.operation.heartbeats import Counted, Vitals
 from tests.alerts.world import PERIOD, World
@@ -43,6 +43,12 @@ def told_products(world: World) -> list[tuple[str, int | None]]:
         return [(each.type, each.product_id) for each in session.scalars(select(Event))]
 
 
+def written_state(world: World, product: int) -> tuple[datetime, bool]:
+    with world.sessions() as session:
+        state = session.scalars(select(AlertState).where(AlertState.product_id == product)).one()
+        return state.seen_at, state.is_fired
+
+
 def test_one_product_that_is_stale_is_told_once(world: World) -> None:
     stale, fresh = world.product("Mill"), world.product("Pot")
     world.rule("stale")
@@ -51,6 +57,19 @@ def test_one_product_that_is_stale_is_told_once(world: World) -> None:
     assert types(world) == ["product.stale"]
     go_on(world, 10, refreshed=(stale, fresh))
     assert types(world) == ["product.stale"]
+
+
+def test_a_product_that_has_recovered_is_written_no_more(world: World) -> None:
+    stale, fresh = world.product("Mill"), world.product("Pot")
+    world.rule("stale")
+    go_on(world, 10, refreshed=(fresh,))
+    go_on(world, 3, refreshed=(stale, fresh))
+    recovered = written_state(world, stale)
+    go_on(world, 10, refreshed=(stale, fresh))
+
+    assert written_state(world, stale) == recovered
+    go_on(world, 10, refreshed=(fresh,))
+    assert written_state(world, stale) != recovered
 
 
 def test_an_outage_of_the_service_is_one_event_and_its_end_another(world: World) -> None:
