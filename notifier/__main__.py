@@ -26,6 +26,7 @@ from productator.alerts.mute_links import mute_path
 from productator.alerts.sealing import Seal
 from productator.config import Settings
 from productator.database.engine import make_engine
+from productator.database.failures import reason
 from productator.errors import ConfigError
 from productator.ops import logging as log_lines
 from productator.workers import probes
@@ -53,12 +54,12 @@ def main() -> None:
     sessions = sessionmaker(make_engine(settings.database_url))
     metrics = NotifierMetrics(registry)
     worker = make_worker(settings, sessions, metrics)
-    maintenance = _InBackground(NotifierMaintenance(sessions, metrics).turn)
+    maintenance = InBackground(NotifierMaintenance(sessions, metrics).turn)
 
     def on_turn() -> None:
         maintenance.turn()
         # A loop that turns while a thread does not get on has stalled as well.
-        if worker.waits_for_database_s < heartbeat.longest_s:
+        if max(worker.waits_for_database_s, maintenance.busy_s) < heartbeat.longest_s:
             heartbeat.beat(has_database=worker.has_database)
 
     log.info(
@@ -137,18 +138,22 @@ def _mute_link(sessions: sessionmaker[Session], public_url: str | None) -> Calla
     return link
 
 
-class _InBackground:
+class InBackground:
     """Repeats a piece of work in a thread; no failure ends it."""
 
     def __init__(self, work: Callable[[], None]) -> None:
         self._work = work
         self._thread: Background[None] = Background("maintenance", wake=lambda: None)
 
+    @property
+    def busy_s(self) -> float:
+        return self._thread.busy_s
+
     def turn(self) -> None:
         try:
             self._thread.take()
         except SQLAlchemyError as error:
-            log.warning("maintenance failed; it is repeated", extra={"error": str(error)})
+            log.warning("maintenance failed; it is repeated", extra={"error": reason(error)})
         if not self._thread.is_busy:
             self._thread.start(self._work)
 
