@@ -9,6 +9,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
+from typing import Any
 
 import certifi
 
@@ -84,6 +85,11 @@ class _CheckedSmtp(smtplib.SMTP):
         self._until = until
         self._limit: _TimeLimit | None = None
         super().__init__(server.host, server.port, timeout=_STEP_S)
+
+    def __exit__(self, *raised: Any) -> None:
+        # Once a mail is accepted, a farewell that fails must not make it fail: it would be sent again.
+        with suppress(OSError, smtplib.SMTPException):
+            super().__exit__(*raised)
 
     def close(self) -> None:
         super().close()

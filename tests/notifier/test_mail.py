@@ -36,6 +36,7 @@ _LETTERS = 100
 @dataclass
 class Inbox:
     answer: str = "250 OK"
+    farewell: str = "221 Bye"
     recipients: list[str] = field(default_factory=list)
     mails: list[EmailMessage] = field(default_factory=list)
     refused: str | None = None
@@ -52,6 +53,9 @@ class Inbox:
         self.recipients += envelope.rcpt_tos
         self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
         return self.answer
+
+    async def handle_QUIT(self, _server: Any, _session: Any, _envelope: Any) -> str:  # noqa: N802
+        return self.farewell
 
 
 @pytest.fixture
@@ -205,6 +209,15 @@ def test_a_mail_is_sent_encrypted_to_a_server_of_a_private_authority(
     _send(replace(encrypting, ca_file=str(certificate)), rows.LOOPBACK)
 
     assert inbox.recipients == ["a@x.example"]
+
+
+def test_a_mail_that_was_accepted_stays_so_whatever_the_farewell(
+    inbox: Inbox, mail_server: MailServer
+) -> None:
+    inbox.farewell = "421 too busy to say goodbye"
+    _send(mail_server, rows.LOOPBACK)
+
+    assert len(inbox.mails) == 1
 
 
 def test_a_server_whose_certificate_nobody_knows_gets_nothing(inbox: Inbox, encrypting: MailServer) -> None:
