@@ -1,6 +1,7 @@
 """One run of the database's work: stores outcomes, holds back, releases and claims deliveries."""
 
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -37,10 +38,12 @@ class Store:
     def __init__(self, sessions: sessionmaker[Session], chance: random.Random) -> None:
         self._sessions = sessions
         self._chance = chance
+        # What is stored, but was returned by no run yet, since a later part of it failed.
+        self._counts: Counter[str] = Counter()
 
     def run(self, outcomes: Sequence[DeliveryOutcome], in_hand: Mapping[int, int], *, most: int) -> Run:
         """`in_hand` counts the claims of each channel that are neither stored nor among `outcomes`."""
-        counts = self.save(outcomes)
+        self._counts.update(self.save(outcomes))
         self._release()
         now = utc_now()
         channels = run_transaction(self._sessions, lambda session: due_channels(session, now))
@@ -48,7 +51,7 @@ class Store:
         for some in slices([each for each in channels if each.must_wait], holding.CHANNELS_AT_A_TIME):
             run_transaction(self._sessions, partial(holding.hold, channels=some, now=now))
         if most <= 0 or not channels:
-            return Run(counts=counts)
+            return self._run()
         claiming = partial(
             claims.claim,
             token=uuid4().hex,
@@ -58,7 +61,11 @@ class Store:
             now=now,
             lease=LEASE,
         )
-        return Run(run_transaction(self._sessions, claiming), counts)
+        return self._run(run_transaction(self._sessions, claiming))
+
+    def _run(self, claimed: Sequence[DeliveryClaim] = ()) -> Run:
+        counts, self._counts = self._counts, Counter()
+        return Run(claimed, counts)
 
     def save(self, outcomes: Sequence[DeliveryOutcome]) -> Mapping[str, int]:
         if not outcomes:
