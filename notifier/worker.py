@@ -121,6 +121,8 @@ class DeliveryWorker:
             last.take(wait_s=_STORING_S)
         except DBAPIError as error:
             log.warning("outcomes were not stored: their leases end", extra={"error": reason(error)})
+        if last.is_busy:
+            log.warning("outcomes were not stored in time: what was sent is sent again when its lease ends")
 
     def _store_last(self, outcomes: list[DeliveryOutcome], unsent: list[DeliveryClaim]) -> None:
         self._store.save(outcomes)

@@ -140,11 +140,14 @@ class Leases:
             while (left_s := until - time.monotonic()) > 0:
                 self.give_back(self._thread.take(wait_s=left_s) or [])
                 if self._thread.is_busy or not self._next.returned:
-                    return
+                    break
                 work, self._next = _Work(self._next.returned), _Work()
                 self._start(work)
         except (DBAPIError, RowsLocked) as error:
             log.warning("claims were not given back; they lapse", extra={"error": str(error)})
+        else:
+            if self._thread.is_busy or self._next.returned:
+                log.warning("claims were not given back in time; they lapse")
 
     def _start(self, work: _Work) -> None:
         self._running = work

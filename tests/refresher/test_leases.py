@@ -1,5 +1,6 @@
 """Leases hand claims out and take them back, also when the database is away for a while."""
 
+import logging
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -191,6 +192,18 @@ def test_what_comes_too_soon_is_done_when_the_period_is_over(sessions: Sessions)
         return is_due(sessions, product_id)
 
     until(is_made_due)
+
+
+def test_claims_for_which_no_time_is_left_are_told_of(
+    sessions: Sessions, caplog: pytest.LogCaptureFixture
+) -> None:
+    stored_products(sessions, 1)
+    leases = leases_on(sessions)
+    leases.give_back(claims_of(run(leases, 1)))
+    with caplog.at_level(logging.WARNING):
+        leases.finish(until=time.monotonic())
+
+    assert "claims were not given back in time; they lapse" in caplog.text
 
 
 def test_at_the_end_all_claims_are_given_back(sessions: Sessions) -> None:

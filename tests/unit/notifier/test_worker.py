@@ -1,6 +1,8 @@
 """What the notifier's loop does when something goes wrong that nobody foresaw."""
 
+import logging
 import math
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -158,3 +160,22 @@ def test_a_mail_whose_claim_lapsed_while_it_waited_for_a_thread_is_not_sent() ->
 
     assert outcome.is_lapsed
     assert mail.under_way == 0
+
+
+def test_a_stop_while_the_database_hangs_says_what_follows(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "_STORING_S", 0.1)
+    answers = threading.Event()
+
+    class Hanging(FakeStore):
+        def save(self, outcomes: Sequence[DeliveryOutcome]) -> Mapping[str, int]:
+            answers.wait()
+            return super().save(outcomes)
+
+    worker = worker_with(Hanging(), HttpSender((), concurrency=5))
+    with caplog.at_level(logging.WARNING):
+        worker.finish()
+    answers.set()
+
+    assert "what was sent is sent again when its lease ends" in caplog.text
