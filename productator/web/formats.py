@@ -63,7 +63,7 @@ def without_thousands(text: str, *, decimals: int) -> str:
         # 1.234 could be either: fields are filled with a point before decimals in every language.
         return text
     thousands, point = map(re.escape, _writing()[:2])
-    is_grouped = re.fullmatch(f"[0-9]{{1,3}}(?:{thousands}[0-9]{{3}})+(?:{point}[0-9]+)?", text)
+    is_grouped = re.fullmatch(f"[1-9][0-9]{{0,2}}(?:{thousands}[0-9]{{3}})+(?:{point}[0-9]+)?", text)
     return re.sub(thousands, "", text) if is_grouped else text
 
 

@@ -177,8 +177,12 @@ def _disabled_channels() -> list[str]:
 
 
 def _is_for_people() -> bool:
-    is_of_the_api = request.path.startswith("/api/") or PART in request.headers
-    return not is_of_the_api and "text/html" in request.headers.get("Accept", "")
+    is_of_the_script = PART in request.headers
+    return not _is_of_the_api() and not is_of_the_script and "text/html" in request.headers.get("Accept", "")
+
+
+def _is_of_the_api() -> bool:
+    return request.path.startswith("/api/")
 
 
 def _problem_as_page(response: Response) -> Response:
@@ -186,6 +190,8 @@ def _problem_as_page(response: Response) -> Response:
     if response.status_code < HTTPStatus.BAD_REQUEST or response.mimetype != "application/problem+json":
         return response
     if not _is_for_people():
+        if not _is_of_the_api():
+            response.vary.update(("Accept", PART))
         return response
     status = response.status_code
     if status == HTTPStatus.METHOD_NOT_ALLOWED and request.method == "GET":
@@ -202,6 +208,7 @@ def _problem_as_page(response: Response) -> Response:
         # A form is not sent again, nor is its page loaded anew: what was typed would be lost.
         is_tried_again=status == HTTPStatus.SERVICE_UNAVAILABLE and request.method == "GET",
     )
+    shown.vary.add("Accept")
     for name in ("Retry-After", "Allow", "X-Request-Id"):
         if name in response.headers:
             shown.headers[name] = response.headers[name]

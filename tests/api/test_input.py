@@ -158,6 +158,12 @@ def test_a_body_over_one_mebibyte_is_refused(client: FlaskClient) -> None:
     assert found["detail"] == "The body may have up to 1 MiB (1048576 bytes)."
 
 
+@SENDS_NO_SQL
+@pytest.mark.parametrize("length", [str(1024 * 1024 + 1), "9" * 5_000])
+def test_a_body_over_one_mebibyte_is_refused_where_nobody_reads_it(client: FlaskClient, length: str) -> None:
+    problem(client.post(f"{PRODUCTS}/1/refresh", environ_overrides={"CONTENT_LENGTH": length}), 413)
+
+
 def test_a_body_of_one_mebibyte_is_read(client: FlaskClient) -> None:
     body = b'{"name": "Kettle"}'.ljust(1024 * 1024)
 

@@ -39,7 +39,7 @@ def test_every_answer_to_a_named_origin_may_be_read(client_of: MakeClient, path:
 
     assert headers["Access-Control-Allow-Origin"] == SHOP
     assert {"ETag", "Retry-After"} <= set(headers["Access-Control-Expose-Headers"].split(", "))
-    assert headers["Vary"].startswith("Origin")
+    assert "Origin" in headers["Vary"].split(", ")
 
 
 @pytest.mark.parametrize(

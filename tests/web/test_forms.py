@@ -262,7 +262,9 @@ def test_a_price_is_taken_as_the_page_shows_it(
     assert client.get(offers_url(product)).get_json()["items"][0]["price"] == stored
 
 
-@pytest.mark.parametrize(("language", "typed"), [("de", "2,374"), ("en", "2.374"), ("en", "23,74")])
+@pytest.mark.parametrize(
+    ("language", "typed"), [("de", "2,374"), ("en", "2.374"), ("en", "23,74"), ("de", "0.005")]
+)
 def test_a_separator_that_the_reader_uses_for_decimals_separates_no_thousands(
     client: FlaskClient, product: Json, language: str, typed: str
 ) -> None:

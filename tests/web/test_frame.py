@@ -287,3 +287,12 @@ def test_addresses_have_the_prefix_that_a_proxy_puts_before_ours(guarded: Any) -
 
 def test_the_documents_of_the_api_leave_pages_out(client: FlaskClient) -> None:
     assert "/products/{id}/edit" not in json.loads(client.get("/openapi.json").text)["paths"]
+
+
+def test_an_unknown_address_differs_by_what_the_caller_accepts(client: FlaskClient) -> None:
+    page, problem = (client.get("/nope", headers={"Accept": each}) for each in ("text/html", "*/*"))
+
+    assert (page.mimetype, problem.mimetype) == ("text/html", "application/problem+json")
+    assert "Accept" in page.vary
+    assert "Accept" in problem.vary
+    assert "Accept" not in client.get("/api/v1/nope").vary

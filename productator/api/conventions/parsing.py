@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 from werkzeug.exceptions import (
     LengthRequired,
+    RequestEntityTooLarge,
     RequestHeaderFieldsTooLarge,
     RequestURITooLarge,
     UnsupportedMediaType,
@@ -102,6 +103,14 @@ def _refuse_unreadable() -> None:
     length = (environ.get("CONTENT_LENGTH") or "0").rstrip(" \t")
     if not (length.isascii() and length.isdigit()):
         raise MalformedRequest("The Content-Length is not a number.")
+    if length != "0" and _is_too_long(length):
+        raise RequestEntityTooLarge
+
+
+def _is_too_long(length: str) -> bool:
+    # Python refuses to read a number of thousands of digits.
+    digits = length.lstrip("0")
+    return len(digits) > len(str(MAX_BODY_BYTES)) or int(digits or 0) > MAX_BODY_BYTES
 
 
 def _refuse_long_or_encoded(path: str, query: str, environ: Mapping[str, Any]) -> None:
