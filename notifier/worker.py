@@ -39,6 +39,7 @@ _IDLE_S = 0.4
 _PAUSE_S = 1.0
 # Of a stop, at most ten seconds: calls, and then storing what became of them.
 _CALLS_S, _STORING_S = 5.0, 3.0
+_NO_DATABASE = "the database is not available"
 
 
 class DeliveryWorker:
@@ -152,11 +153,14 @@ class DeliveryWorker:
             if not isinstance(error, DBAPIError):
                 raise
             self.has_database = not (is_transient(error) or is_unmigrated(error))
-            log.warning("deliveries were not stored; they will be", extra={"error": reason(error)})
+            what = "deliveries were not stored; they will be" if self._outcomes else _NO_DATABASE
+            log.warning(what, extra={"error": reason(error)})
             return
         if run is None:
             return
-        self.has_database, self._being_stored = True, []
+        if self._paused_until and not self.has_database:
+            log.info("the database is available again")
+        self._paused_until, self.has_database, self._being_stored = 0.0, True, []
         self._queue.add(run.claimed)
         self._has_claimed_all = not run.claimed
         self._metrics.count_deliveries(run.counts)

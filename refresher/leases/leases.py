@@ -126,6 +126,8 @@ class Leases:
             raise
         if found is None:
             return None
+        if self._backoff.failures:
+            log.info("the database is available again")
         self._backoff.succeeded()
         if self._running.makes_delayed_due:
             self._delayed_due_at = time.monotonic()

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import cast
 
+import pymysql
 import pytest
 from prometheus_client import CollectorRegistry
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from notifier import worker as loop
 from notifier.metrics import NotifierMetrics
@@ -179,3 +180,18 @@ def test_a_stop_while_the_database_hangs_says_what_follows(
     answers.set()
 
     assert "what was sent is sent again when its lease ends" in caplog.text
+
+
+def test_the_log_says_when_the_database_goes_and_comes_back(
+    http: HttpSender, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "_PAUSE_S", 0.0)
+    store = FakeStore()
+    store.errors = [OperationalError("SELECT 1", {}, pymysql.OperationalError(2013, "lost"))]
+    worker = worker_with(store, http)
+    with caplog.at_level(logging.INFO):
+        for _ in range(TURNS):
+            worker.turn()
+
+    told = [each.message for each in caplog.records]
+    assert told == ["the database is not available", "the database is available again"]
