@@ -1,8 +1,8 @@
 """Deadlines for the head and the body of a request, and for its answer, whatever moves in between.
 
 uWSGI only limits each wait for more. So a thread of each worker looks at the worker's connections, and ends
-those that are late. A connection is known by the number of its inode: the system gives the number of its
-descriptor to the next connection.
+those that are late. A connection is known by the number of its inode: the system gives the
+number of its descriptor to the next connection.
 """
 
 import logging
@@ -11,10 +11,8 @@ import os
 import socket
 import threading
 import time
-from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
 
 from productator.ops.descriptors import internet_sockets, is_listening
 from productator.ops.threads import without_signals
@@ -28,17 +26,11 @@ WHOLE_S = 40.0
 # Each look takes some milliseconds: a worker has a hundred descriptors and more.
 _EVERY_S = 1.0
 
-# A client's address and port, as uWSGI writes them.
-_Client = tuple[str, str]
-
 
 class SlowClients:
     """The connections of this process whose requests are not complete yet."""
 
     def __init__(self) -> None:
-        # Clients whose heads have arrived since the last look, and when. To ask the system for an inode would
-        # let another thread run first, which costs a request a fiftieth of its processor time.
-        self._heads: deque[tuple[_Client, float]] = deque()
         # By inode: until when a connection may stay.
         self._until: dict[int, float] = {}
         self._bodies: dict[socket.socket, float] = {}
@@ -48,10 +40,8 @@ class SlowClients:
         with without_signals():
             threading.Thread(target=self._run, name="slow-clients", daemon=True).start()
 
-    def head_arrived(self, environ: Mapping[str, Any]) -> None:
-        # A request that is not HTTP has no address: its answer has the time that a head has.
-        if "REMOTE_PORT" in environ:
-            self._heads.append(((environ["REMOTE_ADDR"], environ["REMOTE_PORT"]), time.monotonic()))
+    def head_arrived(self, descriptor: int) -> None:
+        self._until[os.fstat(descriptor).st_ino] = time.monotonic() + WHOLE_S
 
     @contextmanager
     def receiving_body(self, descriptor: int, *, until: float) -> Iterator[None]:
@@ -79,20 +69,13 @@ class SlowClients:
                 _shut(connection, socket.SHUT_RD)
 
     def _end_late_connections(self, now: float) -> None:
-        # First the heads, then the connections: one that is not found is over.
-        heads: dict[_Client | None, float] = {}
-        while self._heads:
-            client, arrived = self._heads.popleft()
-            heads[client] = arrived
+        known = set(self._until)
         found = _accepted()
-        for inode in self._until.keys() - found.keys():
+        for inode in known - found.keys():
             del self._until[inode]
         for inode, connection in found.items():
-            until = self._until.setdefault(inode, now + HEAD_S)
-            arrived_at = heads.get(_client_of(connection))
-            if arrived_at is not None and until is not math.inf:
-                until = self._until[inode] = arrived_at + WHOLE_S
-            if until < now:
+            # New ones have not sent their heads.
+            if self._until.setdefault(inode, now + HEAD_S) < now:
                 _log_end(connection)
                 _shut(connection, socket.SHUT_RDWR)
                 self._until[inode] = math.inf  # once is enough
@@ -114,14 +97,6 @@ def _accepted() -> dict[int, socket.socket]:
         if connection.getsockname()[1] not in ports:
             found.pop(inode).close()
     return found
-
-
-def _client_of(connection: socket.socket) -> _Client | None:
-    try:
-        address, port, *_ = connection.getpeername()
-    except OSError:  # the client has ended it
-        return None
-    return address.removeprefix("::ffff:"), str(port)
 
 
 def _log_end(connection: socket.socket) -> None:

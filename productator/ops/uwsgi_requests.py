@@ -52,7 +52,7 @@ class RequestCorrection:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if uwsgi is not None:
-            self._slow_clients.head_arrived(environ)
+            self._slow_clients.head_arrived(uwsgi.connection_fd())
         # Also of a head that ended early, as one does whose deadline has passed.
         if not {"REQUEST_METHOD", "PATH_INFO"} <= environ.keys():
             environ |= {"REQUEST_METHOD": "GET", "PATH_INFO": "/", UNREADABLE: "This is not HTTP."}

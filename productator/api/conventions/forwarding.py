@@ -44,9 +44,8 @@ class Forwarding:
         self._public_url = urlsplit(public_url) if public_url else None
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if environ.get("PATH_INFO", "")[:1] != "/" and (
-            absolute := _ABSOLUTE.fullmatch(environ["PATH_INFO"])
-        ):
+        path = environ.get("PATH_INFO", "")  # what is not HTTP has none
+        if path[:1] != "/" and (absolute := _ABSOLUTE.fullmatch(path)):
             environ["HTTP_HOST"], environ["PATH_INFO"] = absolute[1], absolute[2] or "/"
         forwarded = _taken_out(environ, self._kept)
         if _PROTO in forwarded or "HTTP_X_FORWARDED_SSL" in forwarded:
