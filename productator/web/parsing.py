@@ -13,7 +13,8 @@ from productator.catalogue.versions import Expected
 from productator.domain import MAX_AMOUNT, MAX_ID, NewProduct, OwnOffer
 from productator.web import formats
 
-_AMOUNT = re.compile(r"([-\u2212]?)0*([0-9]+)(?:[.,]([0-9]+?)0*)?")
+# Each character fits one part only: else a long field of zeros would take minutes.
+_AMOUNT = re.compile(r"([-\u2212]?)([0-9]+)(?:[.,]([0-9]+))?")
 _MOST_DIGITS = 16
 _SPACES = re.compile(r"[\s\u00a0\u202f']")
 # What to enter where a validator's own sentence is for programs; by its type, then by the field.
@@ -119,16 +120,17 @@ class Form:
     def _amount(self, name: str, decimals: int) -> int | None:
         text = formats.without_thousands(_SPACES.sub("", self.get(name)), decimals=decimals)
         sign, whole, fraction = found.groups("") if (found := _AMOUNT.fullmatch(text)) else ("", "", "")
+        fraction = fraction.rstrip("0")
         if not text:
             wrong = "Enter a number."
         elif not whole:
             wrong = "Must be a number in digits." if decimals else "Must be a whole number in digits."
         elif sign:
             wrong = "Must be 0 or more."
-        elif len(fraction.rstrip("0")) > decimals:
+        elif len(fraction) > decimals:
             wrong = f"Must have at most {decimals} decimals." if decimals else "Must be a whole number."
         else:
-            digits = whole + fraction.rstrip("0").ljust(decimals, "0")
+            digits = (whole + fraction.ljust(decimals, "0")).lstrip("0") or "0"
             if len(digits) <= _MOST_DIGITS and int(digits) <= MAX_AMOUNT:
                 return int(digits)
             wrong = f"Is too large: enter at most {formats.number(MAX_AMOUNT // 10**decimals)}."
