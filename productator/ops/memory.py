@@ -20,23 +20,26 @@ _EVERY_S = 1.0
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
-def start_watch() -> None:
+def start_watch(most_bytes: int = MOST_BYTES) -> None:
+    """Looks each second, in a thread; above the limit it ends this process as the kernel would.
+
+    uWSGI replaces it.
+    """
     with without_signals():
-        threading.Thread(target=_watch, name="memory", daemon=True).start()
+        threading.Thread(target=_watch, args=(most_bytes,), name="memory", daemon=True).start()
 
 
-def _watch() -> None:
+def _watch(most_bytes: int) -> None:
     while True:
         time.sleep(_EVERY_S)
-        end_if_above(MOST_BYTES)
-
-
-def end_if_above(most_bytes: int) -> None:
-    """Ends this process at once, as the kernel would; uWSGI replaces it."""
-    used = _used_bytes()
-    if used > most_bytes:
-        log.error("a worker uses too much memory and is replaced", extra={"mib": used // 2**20})
-        os.kill(os.getpid(), signal.SIGKILL)
+        try:
+            used = _used_bytes()
+        except OSError as error:  # no descriptor is free; the next look may succeed
+            log.warning("the memory of a worker cannot be read", extra={"error": str(error)})
+            continue
+        if used > most_bytes:
+            log.error("a worker uses too much memory and is replaced", extra={"mib": used // 2**20})
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _used_bytes() -> int:
