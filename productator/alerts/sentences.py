@@ -6,8 +6,9 @@ from unicodedata import bidirectional
 
 from productator.alerts.firing import Kind
 
-# Letters and marks of the Unicode Bidirectional Algorithm that change the order of what follows.
-_TURNING = frozenset({"R", "AL", "AN", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI", "FSI", "PDF", "PDI"})
+# By the Unicode Bidirectional Algorithm: letters written from the right, and marks that set an order.
+_FROM_THE_RIGHT = frozenset({"R", "AL", "AN"})
+_MARKS = frozenset({"RLE", "RLO", "RLI", "LRE", "LRO", "LRI", "FSI", "PDF", "PDI"})
 
 
 class Rule(Protocol):
@@ -28,8 +29,12 @@ class Rule(Protocol):
 
 
 def isolated(name: str) -> str:
-    """The name; one that is written from the right is put between marks, so that it turns nothing else."""
-    if _TURNING.isdisjoint(map(bidirectional, name)):
+    """The name; one that is written from the right is put between marks, so that it turns nothing else.
+
+    Marks of its own are left out: they could end what it is put between.
+    """
+    name = "".join(each for each in name if bidirectional(each) not in _MARKS)
+    if _FROM_THE_RIGHT.isdisjoint(map(bidirectional, name)):
         return name
     return f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}"
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from notifier.queue.claims import DeliveryClaim, Target
 from notifier.sending.mail import mail_of
 from notifier.sending.wording import wording
@@ -51,7 +53,14 @@ def test_prices_of_a_mail_have_their_decimals() -> None:
     assert "Now 1,234.05 EUR." in mail.as_string().replace("=\r\n", "")
 
 
-def test_a_name_written_from_the_right_does_not_turn_the_sentence() -> None:
-    said = wording("stock.back", {"product": {"name": "\N{RIGHT-TO-LEFT OVERRIDE}abc 100"}})
-
-    assert said.title == "\u2068\u202eabc 100\u2069: back in stock"
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("\u05de\u05d8\u05d7\u05e0\u05d4 5", "\u2068\u05de\u05d8\u05d7\u05e0\u05d4 5\u2069"),
+        # Its own marks would end what it is put between, and turn the rest.
+        ("\u05de\u2069\u202e 100", "\u2068\u05de 100\u2069"),
+        ("\u202eabc 100", "abc 100"),
+    ],
+)
+def test_a_name_written_from_the_right_does_not_turn_the_sentence(name: str, shown: str) -> None:
+    assert wording("stock.back", {"product": {"name": name}}).title == f"{shown}: back in stock"
