@@ -39,7 +39,6 @@ _IDLE_S = 0.4
 _PAUSE_S = 1.0
 # Of a stop, at most ten seconds: calls, and then storing what became of them.
 _CALLS_S, _STORING_S = 5.0, 3.0
-_NO_DATABASE = "the database is not available"
 
 
 class DeliveryWorker:
@@ -153,8 +152,10 @@ class DeliveryWorker:
             if not isinstance(error, DBAPIError):
                 raise
             self.has_database = not (is_transient(error) or is_unmigrated(error))
-            what = "deliveries were not stored; they will be" if self._outcomes else _NO_DATABASE
-            log.warning(what, extra={"error": reason(error)})
+            what = (
+                "the database refuses a statement" if self.has_database else "the database is not available"
+            )
+            log.warning(what, extra={"error": reason(error), "deliveries_to_store": len(self._outcomes)})
             return
         if run is None:
             return

@@ -97,8 +97,9 @@ def _store_alone(sessions: Sessions, result: FetchResult, policy: DuePolicy) -> 
         if is_transient(error):
             raise
         problem = "The database refuses what the Offers service answered."
-    except Exception:
-        log.exception("offers cannot be stored", extra={"product_id": result.claim.product_id})
-        problem = "What the Offers service answered cannot be stored."
+    except Exception as error:  # noqa: BLE001 - the line about the batch has the traceback
+        facts = {"product_id": result.claim.product_id, "error": repr(error)}
+        log.warning("offers cannot be stored", extra=facts)
+        problem = "The offers could not be stored: the refresher's log says why."
     failed = replace(result, offers=None, refused=(), error=OffersProtocolError(problem))
     return _store_together(sessions, [failed], policy)
