@@ -203,7 +203,7 @@ class Worker:
             log.warning("the Offers service is down; probing it once a period", extra={"error": str(error)})
             self._leases.give_back(self._fetcher.stand_back())
         if recovered:
-            # The first refresh after a start is a recovery, too, but of nothing that the log has told.
+            # The first refresh after a start is a recovery, too, but of nothing that the log has reported.
             if was_down:
                 log.info("the Offers service is up again")
             self._leases.make_delayed_products_due()

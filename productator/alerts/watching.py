@@ -85,10 +85,9 @@ def _down_since(session: Session, period: timedelta, now: datetime) -> datetime 
 
     The refreshers know it by their circuit breakers. Where none runs, what nobody refreshes counts as down.
     """
-    living = [each for each in heartbeats.read(session.connection()) if each.is_alive(now=now)]
-    if living:
-        since = [each.down_since for each in living if each.down_since is not None]
-        return min(since) if len(since) == len(living) else None
+    refreshers = heartbeats.read(session.connection())
+    if any(each.is_alive(now=now) for each in refreshers):
+        return heartbeats.down_since(refreshers, now=now)
     last: datetime | None = session.scalar(select(func.max(Refresh.refreshed_at)))
     if last is None or now - last <= STALE_AFTER_PERIODS * period:
         return None

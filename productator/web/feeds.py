@@ -18,15 +18,13 @@ from productator.api.conventions.addresses import address_of
 from productator.api.conventions.conditional import tagged_content
 from productator.catalogue import overview, products
 from productator.database.web import reading, transaction
-from productator.domain import Scope
-from productator.errors import ScopeMissing
 from productator.prices import price_changes
 from productator.prices.price_changes import PriceChange
 from productator.prices.segments import EPOCH
-from productator.web.pages import page, page_blueprint, require_writer, see
+from productator.web.forms import check_form
+from productator.web.pages import page, page_blueprint, require_admin, see
 from productator.web.parsing import id_of
 from productator.web.price_story import price_change_sentence
-from productator.web.viewer import current_viewer
 
 feeds = page_blueprint("feeds", is_open=True)
 feed_of_all = page_blueprint("feed_of_all")
@@ -88,14 +86,17 @@ def badge(secret: str) -> Response:
 @feeds.get("/feeds/revoke")
 def confirm_revocation() -> Response:
     """Asks before the addresses are revoked; the page of the product that leads here is shown afterwards."""
-    _require_admin()
+    if to_sign_in := require_admin():
+        return to_sign_in
     return page("feeds_revoke.html", product_id=id_of(request.args.get("product_id", "")))
 
 
 @feeds.post("/feeds/revoke")
 def revoke() -> Response:
     """Makes all addresses of feeds and badges invalid; their pages show new ones."""
-    _require_admin()
+    if to_sign_in := require_admin():
+        return to_sign_in
+    check_form()
     with transaction() as session:
         installation_keys.revoke(session.connection(), _KEY)
     product_id = id_of(request.form.get("product_id", ""))
@@ -109,12 +110,6 @@ def secret_of(connection: Connection, product_id: int | None = None) -> str:
     name = str(product_id or _ALL)
     key = installation_keys.find_or_make(connection, _KEY)
     return f"{name}-{hmac.new(key.encode(), name.encode(), 'sha256').hexdigest()[:40]}"
-
-
-def _require_admin() -> None:
-    require_writer()
-    if not current_viewer().may_admin:
-        raise ScopeMissing(Scope.ADMIN)
 
 
 def _feed_of_all(secret: str) -> Response:

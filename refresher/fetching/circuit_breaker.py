@@ -45,17 +45,13 @@ class CircuitBreaker:
         self._paused_until = 0.0
         # True at first: before the start products may have been delayed by failures of the service.
         self._was_failing = True
-        self._has_opened = False
+        # The circuit has opened, and no product was refreshed since.
+        self.awaits_recovery = False
 
     @property
     def is_open(self) -> bool:
         """The service is down: it is only probed until it answers again."""
         return self._failed_in_row >= _OPENS_AFTER
-
-    @property
-    def awaits_recovery(self) -> bool:
-        """The circuit has opened, and no product was refreshed since."""
-        return self._has_opened
 
     @property
     def is_failing(self) -> bool:
@@ -100,7 +96,7 @@ class CircuitBreaker:
             self._recent.clear()
             self._paused_until = 0.0
         recovered = outcome is Outcome.REFRESHED and self._was_failing and not self.is_failing
-        self._has_opened = self.is_open or (self._has_opened and not recovered)
+        self.awaits_recovery = self.is_open or (self.awaits_recovery and not recovered)
         self._was_failing = self.is_failing or (self._was_failing and not recovered)
         return recovered
 

@@ -1,5 +1,6 @@
 """Forms are accepted from our own pages alone."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -81,6 +82,20 @@ def test_a_form_from_before_the_sign_in_is_refused_after_it(
     fields = NAME | {"form_token": before}
 
     assert client.post("/products", data=fields, headers=SAME_ORIGIN).status_code == 403
+
+
+def test_every_form_needs_its_token(guarded: Guarded) -> None:
+    client = guarded("off")
+    paths = {
+        re.sub("<[^>]*>", "1", rule.rule)
+        for rule in client.application.url_map.iter_rules()
+        # Mail programs send the form of a link that mutes a rule, which is signed instead.
+        if "POST" in (rule.methods or ()) and not rule.rule.startswith(("/api/", "/alerts/mute/"))
+    }
+    answers = {path: client.post(path, headers=SAME_ORIGIN).status_code for path in sorted(paths)}
+
+    assert "/feeds/revoke" in answers
+    assert {path for path, status in answers.items() if status != 403} == set()
 
 
 @pytest.mark.parametrize("path", ["/login", "/logout"])
