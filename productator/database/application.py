@@ -39,6 +39,7 @@ class RetryingFlask(Flask):
         host = request.host = get_host(environ)
         path = _decoded(environ["PATH_INFO"])
         # The router takes `//x` and `x` for `/x`, but privacy of answers is decided by the path as it is.
+        # So such a path leads below `/.`, where nothing is.
         if path[:1] != "/" or path[1:2] == "/":
             path = f"/.{path}"
         return self.url_map.bind(

@@ -77,6 +77,7 @@ def show() -> Response:
             # Maintenance may have removed it in between.
             if each.event_id in by_id
         ],
+        again=deliveries.AGAIN,
         asked=asked,
         offered=offered,
         statuses=STATUS_NAMES,

@@ -176,23 +176,19 @@ def _disabled_channels() -> list[str]:
         return channels.disabled_names(connection)
 
 
-def _is_for_people() -> bool:
-    is_of_the_script = PART in request.headers
-    return not _is_of_the_api() and not is_of_the_script and "text/html" in request.headers.get("Accept", "")
-
-
-def _is_of_the_api() -> bool:
-    return request.path.startswith("/api/")
-
-
 def _problem_as_page(response: Response) -> Response:
     """A browser gets a page where the API's clients get problem+json, and the script, which needs no more."""
     if response.status_code < HTTPStatus.BAD_REQUEST or response.mimetype != "application/problem+json":
         return response
-    if not _is_for_people():
-        if not _is_of_the_api():
-            response.vary.update(("Accept", PART))
+    if request.path.startswith("/api/"):
         return response
+    is_for_people = PART not in request.headers and "text/html" in request.headers.get("Accept", "")
+    shown = _page_of_problem(response) if is_for_people else response
+    shown.vary.update(("Accept", PART))
+    return shown
+
+
+def _page_of_problem(response: Response) -> Response:
     status = response.status_code
     if status == HTTPStatus.METHOD_NOT_ALLOWED and request.method == "GET":
         # The address of a form's action, which somebody has opened by hand.
@@ -208,7 +204,6 @@ def _problem_as_page(response: Response) -> Response:
         # A form is not sent again, nor is its page loaded anew: what was typed would be lost.
         is_tried_again=status == HTTPStatus.SERVICE_UNAVAILABLE and request.method == "GET",
     )
-    shown.vary.add("Accept")
     for name in ("Retry-After", "Allow", "X-Request-Id"):
         if name in response.headers:
             shown.headers[name] = response.headers[name]

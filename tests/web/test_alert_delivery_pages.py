@@ -55,6 +55,7 @@ def test_a_failed_delivery_is_sent_again_with_the_same_message_id(
 
     assert answer.headers["Location"] == f"{DELIVERIES}?status=failed&done=again"
     assert (after["status"], after["message_id"]) == ("pending", before["message_id"])
+    assert '<span class="soft">sent again by hand</span>' in get(client, DELIVERIES)
 
 
 def test_nothing_is_sent_again_to_a_disabled_channel(client: FlaskClient, sessions: Sessions) -> None:

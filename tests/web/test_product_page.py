@@ -184,7 +184,7 @@ def test_a_service_that_is_down_is_told_and_nothing_is_promised(
         session.execute(update(Product).values(registered_at=utc_now() if is_registered else None))
     html = get(client, page_of(product, f"?done={done}"))
 
-    assert "The Offers service is down since" in html
+    assert "The Offers service has been down since" in html
     assert '<a href="/system">See why</a>' in html
     assert "in about a second" not in html
 

@@ -93,7 +93,8 @@
       const text = await answer.text();
       if (number !== asked) return;
       if (answer.redirected) return void location.reload();  // the sign-in has ended
-      if (answer.status === 404) {
+      // A proxy's 404, as during a roll-out, passes.
+      if (answer.status === 404 && answer.headers.get("Content-Type") === "application/problem+json") {
         isGone = true;
         return trouble(live.dataset.gone ?? "This page is no longer there.");
       }
