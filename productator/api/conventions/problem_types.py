@@ -228,7 +228,7 @@ STALE_VERSION = _declare(
     412,
     "stale-version",
     "It was changed meanwhile",
-    meaning="No tag in `If-Match` is the current one, which is in `ETag`; nothing was changed.",
+    meaning="No tag in `If-Match` is of the current version, which `ETag` has; nothing was changed.",
     advice="Read it again, and send the change with the new tag if you still want it.",
     example=errors.StaleVersion(8),
     headers=("ETag",),
@@ -247,7 +247,7 @@ VERSION_EXCLUDED = _declare(
     412,
     "version-excluded",
     "The current version is excluded",
-    meaning="`If-None-Match` names the current tag, which is in `ETag`, or is `*`; nothing was changed.",
+    meaning="`If-None-Match` names the current version, which `ETag` has, or is `*`; nothing was changed.",
     advice="Omit `If-None-Match`: only a POST creates anything. `If-Match` is for a change of what you have"
     " read.",
     example=errors.VersionExcluded(8),

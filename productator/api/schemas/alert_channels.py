@@ -111,7 +111,7 @@ _Secret = Annotated[
     ),
 ]
 _Messages = Annotated[
-    int, Field(ge=1, le=_MOST_MESSAGES, description="More are told in one digest; null: no limit."), Whole
+    int, Field(ge=1, le=_MOST_MESSAGES, description="More are sent in one digest; null: no limit."), Whole
 ]
 
 
