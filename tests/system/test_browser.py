@@ -349,6 +349,17 @@ def test_a_page_that_is_open_keeps_its_state_while_the_server_is_away(
     expect(page.get_by_text("Red cup")).to_be_visible()
 
 
+def test_a_proxy_that_answers_404_for_a_while_does_not_end_a_page(page: Page, api: Api, watched: int) -> None:
+    page.goto(api.url(f"/products/{watched}"))
+    address = f"**/products/{watched}*"
+    page.route(address, lambda route: route.fulfill(status=404, content_type="text/html", body="no route"))
+    page.evaluate(LOOK_AGAIN)
+    expect(page.get_by_text("this is the last state it showed")).to_be_visible()
+    page.unroute(address)
+
+    expect(page.get_by_text("this is the last state it showed")).to_be_hidden(timeout=30_000)
+
+
 def test_an_open_page_of_a_deleted_product_says_so_and_asks_no_more(page: Page, api: Api) -> None:
     make_product(page, api, "Red cup")
     api.request("DELETE", "/products/" + page.url.partition("?")[0].rpartition("/")[2])
