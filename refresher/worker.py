@@ -164,7 +164,8 @@ class Worker:
         if not self._leases.is_ready:
             return
         capacity = self._fetcher.capacity
-        room = capacity - self._fetcher.unfinished - self._writer.unstored
+        # Behind a slow database, results would only become old.
+        room = 0 if self._writer.is_behind else capacity - self._fetcher.unfinished
         limit, now = 0, time.monotonic()
         # Few claims of many products cost less than many claims of few.
         if now >= self._claim_at and room >= max(1, capacity // 4):

@@ -53,6 +53,11 @@ class BatchWriter:
         return len(self._collected) + len(self._batch)
 
     @property
+    def is_behind(self) -> bool:
+        """Whether a whole batch waits until another one is stored."""
+        return bool(self._batch) and len(self._collected) >= _BATCH
+
+    @property
     def unstored_bytes(self) -> int:
         """How long the answers were that the unstored offers come from."""
         return self._unstored_bytes

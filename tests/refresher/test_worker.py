@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
+from sqlalchemy import func, select
 
 from productator.domain import OfferData, utc_now
+from productator.models import Refresh
 from productator.workers.stopping import StopFlag
 from refresher.fetching.circuit_breaker import CircuitBreaker
 from refresher.fetching.fetcher import Fetched
@@ -420,12 +422,14 @@ class FakeFetcher:
     drop_all = drop_waiting
 
 
-def worker_with(sessions: Any, offers_of: dict[int, list[OfferData]]) -> Worker:
+def worker_with(
+    sessions: Any, offers_of: dict[int, list[OfferData]], *, writer: BatchWriter | None = None
+) -> Worker:
     fetcher: Any = FakeFetcher(offers_of)
     return Worker(
         Leases(sessions, Rhythm(period=PERIOD, lease=LEASE), wake=lambda: None),
         fetcher,
-        BatchWriter(sessions, period=PERIOD, wake=lambda: None),
+        writer or BatchWriter(sessions, period=PERIOD, wake=lambda: None),
         CircuitBreaker(probe_every_s=30),
         Metrics(CollectorRegistry()),
         idle_s=IDLE_S,
@@ -514,6 +518,27 @@ def test_while_the_database_does_not_answer_the_loop_turns_and_says_how_long(stu
     turn(worker, 20)
 
     assert 0 < worker.waits_for_database_s < PATIENCE_S
+
+
+def refreshed_products(sessions: Sessions) -> int | None:
+    with sessions() as session:
+        return session.scalar(select(func.count()).where(Refresh.refreshed_at.is_not(None)))
+
+
+def test_while_two_batches_wait_for_the_database_nothing_more_is_claimed(
+    sessions: Sessions, stuck: StuckSessions
+) -> None:
+    product_ids = stored_products(sessions, 1_500, now=utc_now())
+    writer = BatchWriter(stuck, period=PERIOD, wake=lambda: None)  # type: ignore[arg-type]
+    worker = worker_with(sessions, {each: [] for each in product_ids}, writer=writer)
+    turn_until(worker, lambda: writer.is_behind)
+    claimed = writer.unstored
+    turn(worker, 20)
+
+    # What was being claimed when the second batch was whole.
+    assert writer.unstored <= claimed + FakeFetcher.capacity < len(product_ids)
+    stuck.answers.set()
+    turn_until(worker, lambda: refreshed_products(sessions) == len(product_ids))
 
 
 @SENDS_NO_SQL
