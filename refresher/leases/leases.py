@@ -28,6 +28,13 @@ log = logging.getLogger(__name__)
 _AVOIDED_S = 30.0
 
 
+class _Run(NamedTuple):
+    """What a run has claimed, and of how many products that it found due: another refresher may be faster."""
+
+    claims: list[Claim] = []  # noqa: RUF012 - nobody changes it
+    found: int = 0
+
+
 class Claimed(NamedTuple):
     claims: list[Claim]
     # Whether no other product was due.
@@ -52,7 +59,7 @@ class Leases:
         """The thread calls `wake` when a run has ended."""
         self._sessions = sessions
         self._rhythm = rhythm
-        self._thread: Background[list[Claim]] = Background("leases", wake=wake)
+        self._thread: Background[_Run] = Background("leases", wake=wake)
         self._next = _Work()
         self._running = _Work()
         self._backoff = Backoff()
@@ -115,7 +122,7 @@ class Leases:
     def take(self) -> Claimed | None:
         """What the last run has claimed, once; None: nothing new. Logs a failure, and pauses after it."""
         try:
-            found = self._thread.take()
+            run = self._thread.take()
         except (DBAPIError, RowsLocked) as error:
             self._fail(error.error if isinstance(error, RowsLocked) else error)
             return None
@@ -124,7 +131,7 @@ class Leases:
             self._backoff.failed()
             self._keep_running_work()
             raise
-        if found is None:
+        if run is None:
             return None
         if self._backoff.failures:
             log.info("the database is available again")
@@ -134,13 +141,14 @@ class Leases:
         request = self._running.request
         if request is None:
             return None
-        return Claimed(found, is_all=len(found) < request.limit, is_probe=request.is_probe)
+        return Claimed(run.claims, is_all=run.found < request.limit, is_probe=request.is_probe)
 
     def finish(self, *, until: float) -> None:
         """Gives all claims back, also those of a run that is still going on."""
         try:
             while (left_s := until - time.monotonic()) > 0:
-                self.give_back(self._thread.take(wait_s=left_s) or [])
+                run = self._thread.take(wait_s=left_s)
+                self.give_back(run.claims if run else [])
                 if self._thread.is_busy or not self._next.returned:
                     break
                 work, self._next = _Work(self._next.returned), _Work()
@@ -169,7 +177,7 @@ class Leases:
         self._next.returned = self._running.returned + self._next.returned
         self._next.makes_delayed_due |= self._running.makes_delayed_due
 
-    def _run(self, work: _Work, *, now: datetime) -> list[Claim]:
+    def _run(self, work: _Work, *, now: datetime) -> _Run:
         """Runs in the thread; raises RowsLocked, and what else the database raises."""
         if work.returned or work.makes_delayed_due:
             try:
@@ -179,7 +187,7 @@ class Leases:
                 locked = row_locks.find(self._sessions, sorted(each.product_id for each in work.returned))
                 rest = [each for each in work.returned if each.product_id not in locked]
                 self._take_back(_Work(rest), now=now)
-        return self._claim(work.request, now=now) if work.request else []
+        return self._claim(work.request, now=now) if work.request else _Run()
 
     def _take_back(self, work: _Work, *, now: datetime) -> None:
         def take_back(session: Session) -> None:
@@ -191,14 +199,15 @@ class Leases:
 
         run_transaction(self._sessions, take_back)
 
-    def _claim(self, request: ClaimRequest, *, now: datetime) -> list[Claim]:
+    def _claim(self, request: ClaimRequest, *, now: datetime) -> _Run:
         claim = self._claim_transaction(request, now)
         try:
-            return run_transaction(self._sessions, claim)
+            return _Run(run_transaction(self._sessions, claim), len(claim.tried))
         except RowsLocked:
             until = time.monotonic() + _AVOIDED_S
             self._avoided_until |= dict.fromkeys(row_locks.find(self._sessions, sorted(claim.tried)), until)
-        return run_transaction(self._sessions, self._claim_transaction(request, now))
+        claim = self._claim_transaction(request, now)
+        return _Run(run_transaction(self._sessions, claim), len(claim.tried))
 
     def _claim_transaction(self, request: ClaimRequest, now: datetime) -> ClaimTransaction:
         return ClaimTransaction(replace(request, avoiding=self.avoided), now=now, lease=self._rhythm.lease)

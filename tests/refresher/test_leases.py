@@ -4,14 +4,16 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from productator.domain import utc_now
-from refresher.leases.claims import Claim
+from refresher.leases import claims as claims_module
+from refresher.leases.claims import Claim, ClaimRequest
 from refresher.leases.leases import Claimed, Leases
 from refresher.leases.schedule import Rhythm
 from tests.refresher.builders import LEASE, NOW, PERIOD
@@ -71,6 +73,33 @@ def test_a_claim_shows_whether_other_products_may_be_due(
 
     assert found is not None
     assert found.is_all is is_all
+
+
+# On SQLite the first transaction that writes keeps all others out.
+@pytest.mark.parametrize("server", ["mariadb", "mysql"], indirect=True)
+def test_a_worker_that_is_slower_than_another_goes_on_with_the_next_products(
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It took the others' claims for a sign that nothing was due, and paused."""
+    product_ids = stored_products(sessions, 5)
+    leases, races = leases_on(sessions), iter([True])
+    find_due = claims_module._due  # noqa: SLF001 - between it and the UPDATE another worker is faster
+
+    def find_slowly(connection: Connection, request: ClaimRequest) -> dict[int, datetime]:
+        found = find_due(connection, request)
+        if next(races, False):
+            assert len(claimed(sessions, limit=2, now=utc_now())) == 2
+        return found
+
+    monkeypatch.setattr(claims_module, "_due", find_slowly)
+    claims: list[Claim] = []
+    is_all = False
+    while not is_all:
+        found = run(leases, 2)
+        assert found is not None
+        claims, is_all = claims + found.claims, found.is_all
+
+    assert [each.product_id for each in claims] == product_ids[2:]
 
 
 def test_without_anything_to_do_no_transaction_is_run(sessions: Sessions, statements: list[str]) -> None:
