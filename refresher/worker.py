@@ -115,13 +115,15 @@ class Worker:
         """Stores what arrives within `grace_s`, and gives the other claims back; returns what was stored."""
         deadline = time.monotonic() + grace_s
         self._leases.give_back(self._fetcher.drop_waiting())
+        stored = StoreResult()
         while (left_s := deadline - time.monotonic()) > 0 and self._fetcher.is_busy:
             fetched = self._fetcher.fetch(min(left_s, self._idle_s))
             self._writer.add(fetched.results)
             self._leases.give_back(fetched.unsent)
+            stored.add(self._store())
         self._leases.give_back(self._fetcher.drop_all())
         until = time.monotonic() + _STORING_S
-        stored = self._writer.finish(until=until, service_failing=self._breaker.is_failing)
+        stored.add(self._writer.finish(until=until, service_failing=self._breaker.is_failing))
         self._metrics.count_stored(stored, idle=True)
         self._leases.give_back(self._writer.drop())
         self._leases.finish(until=time.monotonic() + _GIVING_BACK_S)

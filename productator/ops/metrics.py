@@ -56,7 +56,7 @@ class ApiMetrics:
         self._registry = registry = CollectorRegistry()
         self._shown = registry
         if uwsgi is not None and FOLDER in os.environ:
-            # uWSGI removes it when it ends, and also when it only reloads.
+            # uWSGI removes it when it ends, and also when it starts itself anew.
             Path(os.environ[FOLDER]).mkdir(mode=0o700, exist_ok=True)
             values.ValueClass = values.MultiProcessValue(uwsgi.worker_id)  # type: ignore[no-untyped-call]
             self._shown = CollectorRegistry()

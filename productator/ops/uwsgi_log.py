@@ -41,7 +41,7 @@ def application_output() -> TextIO:
     """Where the application logs to: the standard output of the process that called `start`."""
     try:
         return os.fdopen(int(os.environ[_OUTPUT]), "w")
-    except (KeyError, OSError):  # not under uWSGI, or after a reload, in which uWSGI closes what it inherited
+    except (KeyError, OSError):  # not under uWSGI, or uWSGI has started itself anew, and closed what it had
         return sys.stdout
 
 
@@ -55,7 +55,7 @@ def formatted(line: bytes, log_format: str) -> str:
 
 
 def _run(log_format: str) -> None:
-    # A stop is for uWSGI, whose last lines are still to come.
+    # These are for uWSGI, whose last lines are still to come.
     for number in _STOPS:
         signal.signal(number, signal.SIG_IGN)
     for line in sys.stdin.buffer:

@@ -73,7 +73,7 @@ class CircuitBreaker:
         return min(1, wanted)
 
     def return_probe(self, *, now: float) -> None:
-        """No product was due to probe with: the next one that is due may be the probe at once."""
+        """No product was claimed to probe with: the next one that is due may be the probe at once."""
         self._paused_until = now
 
     def record(self, product_id: int, outcome: Outcome, *, sent_at: float, now: float) -> bool:

@@ -29,10 +29,10 @@ _AVOIDED_S = 30.0
 
 
 class _Run(NamedTuple):
-    """What a run has claimed, and of how many products that it found due: another refresher may be faster."""
+    """What a run has claimed, and how many due products it found: others may have been faster."""
 
-    claims: list[Claim] = []  # noqa: RUF012 - nobody changes it
-    found: int = 0
+    claims: list[Claim]
+    found: int
 
 
 class Claimed(NamedTuple):
@@ -187,7 +187,7 @@ class Leases:
                 locked = row_locks.find(self._sessions, sorted(each.product_id for each in work.returned))
                 rest = [each for each in work.returned if each.product_id not in locked]
                 self._take_back(_Work(rest), now=now)
-        return self._claim(work.request, now=now) if work.request else _Run()
+        return self._claim(work.request, now=now) if work.request else _Run([], 0)
 
     def _take_back(self, work: _Work, *, now: datetime) -> None:
         def take_back(session: Session) -> None:
@@ -202,12 +202,15 @@ class Leases:
     def _claim(self, request: ClaimRequest, *, now: datetime) -> _Run:
         claim = self._claim_transaction(request, now)
         try:
-            return _Run(run_transaction(self._sessions, claim), len(claim.tried))
+            return self._run_claim(claim)
         except RowsLocked:
             until = time.monotonic() + _AVOIDED_S
             self._avoided_until |= dict.fromkeys(row_locks.find(self._sessions, sorted(claim.tried)), until)
-        claim = self._claim_transaction(request, now)
-        return _Run(run_transaction(self._sessions, claim), len(claim.tried))
+        return self._run_claim(self._claim_transaction(request, now))
+
+    def _run_claim(self, claim: ClaimTransaction) -> _Run:
+        claims = run_transaction(self._sessions, claim)
+        return _Run(claims, len(claim.tried))
 
     def _claim_transaction(self, request: ClaimRequest, now: datetime) -> ClaimTransaction:
         return ClaimTransaction(replace(request, avoiding=self.avoided), now=now, lease=self._rhythm.lease)

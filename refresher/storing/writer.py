@@ -42,6 +42,7 @@ class BatchWriter:
         self._backoff = Backoff()
         self._collected: list[FetchResult] = []
         self._collected_since = 0.0
+        self._collected_offers = 0
         self._unstored_bytes = 0
         # The batch that is being stored, or waits for the database, and how its products are rescheduled.
         self._batch: Sequence[FetchResult] = ()
@@ -55,7 +56,8 @@ class BatchWriter:
     @property
     def is_behind(self) -> bool:
         """Whether a whole batch waits until another one is stored."""
-        return bool(self._batch) and len(self._collected) >= _BATCH
+        is_whole = len(self._collected) >= _BATCH or self._collected_offers >= _OFFERS_A_BATCH
+        return is_whole and bool(self._batch)
 
     @property
     def unstored_bytes(self) -> int:
@@ -79,6 +81,7 @@ class BatchWriter:
             self._collected_since = time.monotonic()
         added = list(results)
         self._collected += added
+        self._collected_offers += _offers_of(added)
         self._unstored_bytes += _bytes_of(added)
 
     def has_batch(self, *, is_complete: bool) -> bool:
@@ -91,6 +94,7 @@ class BatchWriter:
         """Starts to store what was collected, or a part of it; only while no batch is being stored."""
         length = _batch_length(self._collected)
         self._batch, self._collected = self._collected[:length], self._collected[length:]
+        self._collected_offers = _offers_of(self._collected)
         self._policy = replace(self._policy, service_failing=service_failing)
         self._start_thread()
 
@@ -126,7 +130,7 @@ class BatchWriter:
     def drop(self) -> list[Claim]:
         """Gives up what is not being stored at this moment; returns its claims."""
         dropped = [*self._collected, *(() if self._thread.is_busy else self._batch)]
-        self._collected = []
+        self._collected, self._collected_offers = [], 0
         if not self._thread.is_busy:
             self._batch = ()
         self._unstored_bytes = _bytes_of(self._batch)
@@ -154,6 +158,10 @@ class BatchWriter:
 
 def _bytes_of(results: Iterable[FetchResult]) -> int:
     return sum(result.answer_bytes for result in results)
+
+
+def _offers_of(results: Iterable[FetchResult]) -> int:
+    return sum(len(result.offers or ()) for result in results)
 
 
 def _batch_length(results: Sequence[FetchResult]) -> int:

@@ -539,6 +539,7 @@ def test_while_two_batches_wait_for_the_database_nothing_more_is_claimed(
     assert writer.unstored <= claimed + FakeFetcher.capacity < len(product_ids)
     stuck.answers.set()
     turn_until(worker, lambda: refreshed_products(sessions) == len(product_ids))
+    worker.finish(grace_s=1)
 
 
 @SENDS_NO_SQL
