@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from productator.domain import OfferData, utc_now
 from productator.models import Refresh
 from productator.workers.stopping import StopFlag
+from refresher import worker as worker_module
 from refresher.fetching.circuit_breaker import CircuitBreaker
 from refresher.fetching.fetcher import Fetched
 from refresher.fetching.journey import FetchResult
@@ -410,7 +411,7 @@ class FakeFetcher:
     def start(self, claims: Iterable[Claim]) -> None:
         self._results += [FetchResult(each, self._offers_of[each.product_id]) for each in claims]
 
-    def fetch(self, _wait_s: float, *, unstored_bytes: int) -> Fetched:
+    def fetch(self, _wait_s: float, *, unstored_bytes: int = 0) -> Fetched:
         assert unstored_bytes >= 0
         time.sleep(0.005)
         results, self._results = self._results, []
@@ -586,6 +587,22 @@ def test_a_worker_that_stops_gives_its_claims_back(installation2: Installation) 
 
     assert {each.claim_token for each in rows} == {None}
     assert [each.due_at for each in rows] == slots
+
+
+def test_a_worker_that_stops_stores_while_it_waits_for_calls(
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There may be more results than fit into the time for storing."""
+    (product_id,) = stored_products(sessions, 1, now=utc_now())
+    writer = BatchWriter(sessions, period=PERIOD, wake=lambda: None)
+    worker = worker_with(sessions, {product_id: [offer()]}, writer=writer)
+    monkeypatch.setattr(FakeFetcher, "unfinished", 1)
+    monkeypatch.setattr(FakeFetcher, "is_busy", True)
+    monkeypatch.setattr(worker_module, "_STORING_S", 0.0)
+    turn_until(worker, lambda: writer.unstored == 1)
+    worker.finish(grace_s=1)
+
+    assert stored_offers(sessions, product_id) == {offer()}
 
 
 def test_a_worker_that_stops_stores_what_arrives_in_time(installation2: Installation) -> None:
