@@ -166,11 +166,12 @@ class Worker:
         if not self._leases.is_ready:
             return
         capacity = self._fetcher.capacity
-        # Behind a slow database, results would only become old.
-        room = 0 if self._writer.is_behind else capacity - self._fetcher.unfinished
+        room = capacity - self._fetcher.unfinished
         limit, now = 0, time.monotonic()
         # Few claims of many products cost less than many claims of few.
-        if now >= self._claim_at and room >= max(1, capacity // 4):
+        may_claim = now >= self._claim_at and room >= max(1, capacity // 4)
+        # Behind a slow database, results would only become old.
+        if may_claim and not self._writer.is_behind:
             limit = self._breaker.allow(min(room, _MOST_CLAIMS), now=now)
         self._leases.start(limit, due_by=due_by, is_probe=self._breaker.is_open)
 

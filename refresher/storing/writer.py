@@ -42,7 +42,6 @@ class BatchWriter:
         self._backoff = Backoff()
         self._collected: list[FetchResult] = []
         self._collected_since = 0.0
-        self._collected_offers = 0
         self._unstored_bytes = 0
         # The batch that is being stored, or waits for the database, and how its products are rescheduled.
         self._batch: Sequence[FetchResult] = ()
@@ -56,8 +55,9 @@ class BatchWriter:
     @property
     def is_behind(self) -> bool:
         """Whether a whole batch waits until another one is stored."""
-        is_whole = len(self._collected) >= _BATCH or self._collected_offers >= _OFFERS_A_BATCH
-        return is_whole and bool(self._batch)
+        if not self._batch:
+            return False
+        return len(self._collected) >= _BATCH or _offers_of(self._collected) >= _OFFERS_A_BATCH
 
     @property
     def unstored_bytes(self) -> int:
@@ -81,7 +81,6 @@ class BatchWriter:
             self._collected_since = time.monotonic()
         added = list(results)
         self._collected += added
-        self._collected_offers += _offers_of(added)
         self._unstored_bytes += _bytes_of(added)
 
     def has_batch(self, *, is_complete: bool) -> bool:
@@ -94,7 +93,6 @@ class BatchWriter:
         """Starts to store what was collected, or a part of it; only while no batch is being stored."""
         length = _batch_length(self._collected)
         self._batch, self._collected = self._collected[:length], self._collected[length:]
-        self._collected_offers = _offers_of(self._collected)
         self._policy = replace(self._policy, service_failing=service_failing)
         self._start_thread()
 
@@ -130,7 +128,7 @@ class BatchWriter:
     def drop(self) -> list[Claim]:
         """Gives up what is not being stored at this moment; returns its claims."""
         dropped = [*self._collected, *(() if self._thread.is_busy else self._batch)]
-        self._collected, self._collected_offers = [], 0
+        self._collected = []
         if not self._thread.is_busy:
             self._batch = ()
         self._unstored_bytes = _bytes_of(self._batch)

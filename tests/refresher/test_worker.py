@@ -526,12 +526,15 @@ def refreshed_products(sessions: Sessions) -> int | None:
         return session.scalar(select(func.count()).where(Refresh.refreshed_at.is_not(None)))
 
 
+# A batch has 500 products or 5,000 offers.
+@pytest.mark.parametrize(("products", "offers"), [(1_500, 0), (800, 20)])
 def test_while_two_batches_wait_for_the_database_nothing_more_is_claimed(
-    sessions: Sessions, stuck: StuckSessions
+    sessions: Sessions, stuck: StuckSessions, products: int, offers: int
 ) -> None:
-    product_ids = stored_products(sessions, 1_500, now=utc_now())
+    product_ids = stored_products(sessions, products, now=utc_now())
     writer = BatchWriter(stuck, period=PERIOD, wake=lambda: None)  # type: ignore[arg-type]
-    worker = worker_with(sessions, {each: [] for each in product_ids}, writer=writer)
+    answer = [offer(str(number)) for number in range(offers)]
+    worker = worker_with(sessions, dict.fromkeys(product_ids, answer), writer=writer)
     turn_until(worker, lambda: writer.is_behind)
     claimed = writer.unstored
     turn(worker, 20)
