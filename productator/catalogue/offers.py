@@ -6,16 +6,27 @@ from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    String,
+    Table,
+    and_,
+    bindparam,
+    case,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from productator.catalogue import versions
 from productator.catalogue.versions import ANY_VERSION, Expected
-from productator.database.column_types import TimeText
+from productator.database.json_objects import JsonObject, constant
 from productator.database.keyset import (
     Page,
     Position,
-    cut_page,
+    cut_json_page,
     orders,
     page_query,
     page_values,
@@ -23,7 +34,7 @@ from productator.database.keyset import (
 from productator.database.prepared import Prepared
 from productator.domain import OwnOffer
 from productator.errors import OfferIsExternal, OfferNotFound, ProductNotFound
-from productator.models import Offer, Product, Refresh
+from productator.models import Offer, Refresh
 from productator.prices import recording
 from productator.prices.changes import Offers, OfferState
 from productator.prices.recording import Observation
@@ -46,23 +57,19 @@ class OfferRow(NamedTuple):
     updated_at: datetime
 
 
-class ListedOffer(NamedTuple):
-    """An offer of a list, which has no version; every column costs time in each of its rows."""
-
-    id: int
-    remote_id: str | None
-    price: int
-    items_in_stock: int
-    # As JSON has them.
-    created_at: str
-    updated_at: str
-    product_id: int
-
-
 COLUMNS = [_OFFERS.c[name] for name in OfferRow._fields]
-_LISTED: list[ColumnElement[Any]] = [
-    TimeText(_OFFERS.c[name]) if name.endswith("_at") else _OFFERS.c[name] for name in ListedOffer._fields
-]
+# As `OfferJson` of the API describes an offer.
+_JSON = JsonObject(
+    id=_OFFERS.c.id,
+    product_id=_OFFERS.c.product_id,
+    source=case((_OFFERS.c.remote_id.is_(None), constant("own")), else_=constant("external")),
+    external_id=_OFFERS.c.remote_id,
+    price=_OFFERS.c.price,
+    currency=bindparam("currency", type_=String()),
+    items_in_stock=_OFFERS.c.items_in_stock,
+    created_at=_OFFERS.c.created_at,
+    updated_at=_OFFERS.c.updated_at,
+)
 _ONE_OFFER = Prepared(
     select(*COLUMNS).where(Offer.id == bindparam("offer_id"), Offer.product_id == bindparam("product_id"))
 )
@@ -108,7 +115,8 @@ class Filter:
 @dataclass(frozen=True)
 class ProductOffers:
     refreshed_at: datetime | None
-    page: Page[ListedOffer]
+    # Each offer as JSON.
+    page: Page[str]
 
 
 def page_of_product(
@@ -116,36 +124,40 @@ def page_of_product(
     product_id: int,
     wanted: Filter,
     *,
+    currency: str | None,
     sort: str,
     limit: int,
     position: Position | None,
 ) -> ProductOffers:
     """A page of a product's offers, and when all of them were last refreshed."""
     order = ORDERS[sort]
-    values = {"product_id": product_id} | wanted.values | page_values(order, limit=limit, position=position)
-    read = _page_of_product(wanted.shape, sort, is_first=position is None)
-    rows = read.rows(connection, values)
+    values = {"product_id": product_id, "currency": currency}
+    values |= wanted.values | page_values(order, limit=limit, position=position)
+    is_first = position is None
+    rows = _page_of_product(wanted.shape, sort, is_first=is_first).rows(connection, values)
+    if not rows:
+        may_be_empty = _page_of_product(wanted.shape, sort, is_first=is_first, may_be_empty=True)
+        rows = may_be_empty.rows(connection, values)
     if not rows:
         raise ProductNotFound(product_id)
-    refreshed_at, first_id, *_ = rows[0]
     # A product without such offers has one row, whose offer is null.
-    found = [] if first_id is None else [ListedOffer._make((*row[1:], product_id)) for row in rows]
-    return ProductOffers(refreshed_at, cut_page(found, order, limit=limit))
+    found = [offer for _, offer in rows if offer is not None]
+    return ProductOffers(rows[0][0], cut_json_page(found, order, limit=limit))
 
 
 @cache
-def _page_of_product(shape: Filter, sort: str, *, is_first: bool) -> Prepared:
-    # One statement reads the offers and the time of their refresh together.
+def _page_of_product(shape: Filter, sort: str, *, is_first: bool, may_be_empty: bool = False) -> Prepared:
+    # One statement reads the offers and the time of their refresh together. Servers sort all offers first if
+    # it may find none, so it is asked so only when it did.
     order = ORDERS[sort]
-    conditions = [Offer.product_id == Product.id, *shape.conditions()]
+    conditions = [Offer.product_id == Refresh.product_id, *shape.conditions()]
     if not is_first:
         conditions.append(order.behind())
+    columns: tuple[Any, ...] = (Refresh.refreshed_at, _JSON)
     query = (
-        select(Refresh.refreshed_at, *_LISTED[:-1])
-        .select_from(Product)
-        .join(Refresh, Refresh.product_id == Product.id)
-        .outerjoin(Offer, and_(*conditions))
-        .where(Product.id == bindparam("product_id"))
+        select(*columns)
+        .join(Offer, and_(*conditions), isouter=may_be_empty)
+        .where(Refresh.product_id == bindparam("product_id"))
     )
     return Prepared(page_query(query, order, is_first=True))
 
@@ -155,15 +167,17 @@ def page(
     wanted: Filter,
     *,
     product_id: int | None,
+    currency: str | None,
     sort: str,
     limit: int,
     position: Position | None,
-) -> Page[ListedOffer]:
-    """A page of the offers of all products, or of one."""
+) -> Page[str]:
+    """A page of the offers of all products, or of one, each as JSON."""
     order = ORDERS[sort]
-    values = {"product_id": product_id} | wanted.values | page_values(order, limit=limit, position=position)
+    values = {"product_id": product_id, "currency": currency}
+    values |= wanted.values | page_values(order, limit=limit, position=position)
     read = _page_of_all(wanted.shape, sort, is_of_one=product_id is not None, is_first=position is None)
-    return cut_page([ListedOffer._make(row) for row in read.rows(connection, values)], order, limit=limit)
+    return cut_json_page([offer for (offer,) in read.rows(connection, values)], order, limit=limit)
 
 
 @cache
@@ -171,7 +185,7 @@ def _page_of_all(shape: Filter, sort: str, *, is_of_one: bool, is_first: bool) -
     conditions = shape.conditions()
     if is_of_one:
         conditions.append(Offer.product_id == bindparam("product_id"))
-    return Prepared(page_query(select(*_LISTED).where(*conditions), ORDERS[sort], is_first=is_first))
+    return Prepared(page_query(select(_JSON).where(*conditions), ORDERS[sort], is_first=is_first))
 
 
 def get(connection: Connection, product_id: int, offer_id: int) -> OfferRow:

@@ -40,26 +40,6 @@ def _microseconds_on_sqlite(element: MicrosecondsSince1970, compiler: SQLCompile
     return f"(CAST(strftime('%s', {column}) AS INTEGER) * 1000000 + CAST(substr({column}, 21) AS INTEGER))"
 
 
-class TimeText(FunctionElement[str]):
-    """The value of a UtcDateTime column as `domain.time_json` writes it: 2026-11-23T20:28:55.485399Z.
-
-    To make a datetime of it only to write it again took a twentieth of a read of ten offers.
-    """
-
-    inherit_cache = True
-    type = Text()
-
-
-@compiles(TimeText)
-def _text_on_servers(element: TimeText, compiler: SQLCompiler, **options: Any) -> str:
-    return f"CONCAT(REPLACE({compiler.process(element.clauses, **options)}, ' ', 'T'), 'Z')"
-
-
-@compiles(TimeText, "sqlite")
-def _text_on_sqlite(element: TimeText, compiler: SQLCompiler, **options: Any) -> str:
-    return f"(replace({compiler.process(element.clauses, **options)}, ' ', 'T') || 'Z')"
-
-
 class CommaJoined(FunctionElement[str]):
     """The values of all rows that meet the condition (the first argument), in one text, in no order.
 

@@ -1,8 +1,10 @@
 """Keyset pages: the rows behind a known position, in a total order."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any, Generic, TypeGuard, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Integer, Row, Select, String, bindparam
@@ -119,6 +121,13 @@ def cut_page(rows: Sequence[Item], order: Order, *, limit: int) -> Page[Item]:
     if len(rows) <= limit:
         return Page(rows, None)
     return Page(rows[:limit], order.position(rows[limit - 1]))
+
+
+def cut_json_page(objects: Sequence[str], order: Order, *, limit: int) -> Page[str]:
+    """The same of JSON objects whose members have the names of the columns."""
+    if len(objects) <= limit:
+        return Page(objects, None)
+    return Page(objects[:limit], order.position(SimpleNamespace(**json.loads(objects[limit - 1]))))
 
 
 def read_page(

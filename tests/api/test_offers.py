@@ -178,6 +178,22 @@ def test_lists_show_a_whole_second_as_the_offer_does(
     assert client.get(OFFERS).get_json()["items"] == [shown]
 
 
+@pytest.mark.parametrize(
+    "external_id", ['"', "\\", "a'b", "%s", "a/b", "\x01\t\n\x7f", "null", "1", " ", ":id"]
+)
+def test_lists_show_an_external_id_as_the_offer_does(
+    client: FlaskClient, sessions: sessionmaker[Session], product: Json, external_id: str
+) -> None:
+    offer_id = factories.external_offer(sessions, product["id"], remote_id=external_id)
+
+    shown = client.get(f"{offers_url(product)}/{offer_id}").get_json()
+
+    assert shown["external_id"] == external_id
+    for path in (offers_url(product), OFFERS):
+        (listed,) = client.get(path).get_json()["items"]
+        assert list(listed.items()) == list(shown.items())
+
+
 def test_the_currency_is_null_unless_one_is_set(offer: Json) -> None:
     assert offer["currency"] is None
 

@@ -8,11 +8,12 @@ from typing import Any, TypeVar
 from flask import Flask, Response, current_app, request
 from itsdangerous import BadData, Signer
 from itsdangerous.encoding import base64_decode, base64_encode
+from pydantic_core import to_json
 
 from productator.access import installation_keys
 from productator.api.conventions.addresses import address_of
 from productator.api.conventions.conditional import tagged_content
-from productator.api.conventions.responses import json_response
+from productator.api.conventions.responses import json_content, json_response
 from productator.api.schemas.answers import PageJson
 from productator.database.keyset import Order, Page, Position
 from productator.database.web import reading
@@ -58,14 +59,29 @@ def signed_position(cursor: str) -> object:
 
 def page_answer(page: Page[Any], items: Iterable[Item], **facts: str | bool | None) -> Response:
     """A page, with the facts that its list has beside the items."""
-    next_url = None if page.position is None else next_url_of(page.position)
+    next_url = _next_url(page)
     return listed({**PageJson(items=list(items), next=next_url), **facts}, next_url)
+
+
+def json_page_answer(page: Page[str], **facts: str | bool | None) -> Response:
+    """The same of a page whose items are JSON already."""
+    next_url = _next_url(page)
+    rest = to_json({"next": next_url, **facts})
+    content = b'{"items":[%b],%b' % (",".join(page.rows).encode(), rest[1:])
+    return tagged_content(json_content(content, headers=_link(next_url)))
+
+
+def _next_url(page: Page[Any]) -> str | None:
+    return None if page.position is None else next_url_of(page.position)
 
 
 def listed(body: Mapping[str, Any], next_url: str | None) -> Response:
     """A page of a list; both the body and the header `Link` (RFC 8288) give the address of the next one."""
-    headers = {"Link": f'<{next_url}>; rel="next"'} if next_url else None
-    return tagged_content(json_response({**body, "next": next_url}, headers=headers))
+    return tagged_content(json_response({**body, "next": next_url}, headers=_link(next_url)))
+
+
+def _link(next_url: str | None) -> dict[str, str] | None:
+    return {"Link": f'<{next_url}>; rel="next"'} if next_url else None
 
 
 def next_url_of(position: Position) -> str:

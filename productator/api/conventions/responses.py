@@ -37,7 +37,17 @@ def json_response(
     *,
     content_type: str = "application/json",
 ) -> Response:
-    return JsonResponse(to_json(body), status, headers.items() if headers else (), content_type)
+    return json_content(to_json(body), status, headers, content_type=content_type)
+
+
+def json_content(
+    content: bytes,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    *,
+    content_type: str = "application/json",
+) -> Response:
+    return JsonResponse(content, status, headers.items() if headers else (), content_type)
 
 
 def init_app(app: Flask) -> None:

@@ -1,6 +1,5 @@
 """Routes of a product's offers, and of the offers of all products."""
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from flask import Blueprint, Response, current_app
@@ -8,15 +7,14 @@ from sqlalchemy.orm import Session
 
 from productator.api.conventions.addresses import address_of
 from productator.api.conventions.conditional import expected_version, offer_tag, tagged
-from productator.api.conventions.cursors import page_answer, position_of
+from productator.api.conventions.cursors import json_page_answer, position_of
 from productator.api.conventions.idempotency import once
 from productator.api.conventions.parsing import PATCH_TYPES, read_body, read_query
 from productator.api.conventions.responses import no_content
-from productator.api.schemas.answers import OfferJson, listed_offer_json, offer_json
+from productator.api.schemas.answers import offer_json
 from productator.api.schemas.bodies import OfferIn, OfferPatch
 from productator.api.schemas.queries import OffersQuery, ProductOffersQuery
 from productator.catalogue import offers as catalogue
-from productator.catalogue.offers import ListedOffer
 from productator.database.web import reading, transaction
 from productator.domain import STALE_AFTER_PERIODS, time_json, utc_now
 
@@ -33,11 +31,12 @@ def list_offers() -> Response:
             connection,
             query.filter(),
             product_id=query.product_id,
+            currency=_currency(),
             sort=query.sort,
             limit=query.limit,
             position=position,
         )
-    return page_answer(page, _items(page.rows))
+    return json_page_answer(page)
 
 
 @offers.get("/products/<id:product_id>/offers")
@@ -50,13 +49,13 @@ def list_offers_of_product(product_id: int) -> Response:
             connection,
             product_id,
             query.filter(),
+            currency=_currency(),
             sort=query.sort,
             limit=query.limit,
             position=position,
         )
-    return page_answer(
+    return json_page_answer(
         found.page,
-        _items(found.page.rows),
         refreshed_at=None if found.refreshed_at is None else time_json(found.refreshed_at),
         stale=_is_stale(found.refreshed_at, now=utc_now()),
     )
@@ -106,11 +105,6 @@ def _change(product_id: int, offer_id: int, changes: dict[str, int]) -> Response
     with transaction() as session:
         offer = catalogue.change(session, product_id, offer_id, changes, expected=expected, now=utc_now())
     return tagged(offer_json(offer, currency=_currency()), offer_tag(offer))
-
-
-def _items(offers: Iterable[ListedOffer]) -> list[OfferJson]:
-    currency = _currency()
-    return [listed_offer_json(offer, currency=currency) for offer in offers]
 
 
 def _currency() -> str | None:

@@ -9,7 +9,7 @@ from typing import Annotated, Generic, Literal, NotRequired, TypeVar
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from productator.catalogue.offers import ListedOffer, OfferRow
+from productator.catalogue.offers import OfferRow
 from productator.catalogue.products import ProductRow, RefreshState
 from productator.domain import (
     DESCRIPTION_LENGTH,
@@ -191,16 +191,6 @@ def product_json(product: ProductRow) -> ProductJson:
 
 
 def offer_json(offer: OfferRow, *, currency: str | None) -> OfferJson:
-    return _offer_json(offer, time_json(offer.created_at), time_json(offer.updated_at), currency=currency)
-
-
-def listed_offer_json(offer: ListedOffer, *, currency: str | None) -> OfferJson:
-    return _offer_json(offer, offer.created_at, offer.updated_at, currency=currency)
-
-
-def _offer_json(
-    offer: OfferRow | ListedOffer, created_at: str, updated_at: str, *, currency: str | None
-) -> OfferJson:
     return {
         "id": offer.id,
         "product_id": offer.product_id,
@@ -209,6 +199,6 @@ def _offer_json(
         "price": offer.price,
         "currency": currency,
         "items_in_stock": offer.items_in_stock,
-        "created_at": created_at,
-        "updated_at": updated_at,
+        "created_at": time_json(offer.created_at),
+        "updated_at": time_json(offer.updated_at),
     }
