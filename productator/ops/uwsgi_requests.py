@@ -23,8 +23,8 @@ except ImportError:  # another server, which decodes chunked bodies
 UNREADABLE = "productator.unreadable"
 # The requests that a process works on at the same time: more would get in each other's way. The other threads
 # receive what clients send.
-AT_WORK = 4
-# They are answered beside those: while the database hangs, one of the four may wait for it, too.
+AT_WORK = 6
+# They are answered beside those: while the database hangs, one of the six may wait for it, too.
 _PROBES = frozenset({"/livez", "/readyz"})
 # The longest wait for more of a chunked body.
 _CHUNK_TIMEOUT_S = 10
