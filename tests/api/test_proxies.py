@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from productator.app import create_app
 from tests import factories
-from tests.api.checks import PRODUCTS
+from tests.api.checks import PRODUCTS, problem
 from tests.servers import dispose_of
 
 NewClient = Callable[..., FlaskClient]
@@ -70,6 +70,15 @@ def test_addresses_begin_with_the_public_address(new_client: NewClient) -> None:
 @pytest.mark.parametrize("host", ["a b", "<script>", "shop.example:x"])
 def test_addresses_are_relative_where_the_host_is_none(new_client: NewClient, host: str) -> None:
     assert addresses(new_client(), {"Host": host}) == {""}
+
+
+@pytest.mark.parametrize("host", ["shop..example", f"{'a' * 64}.example"])
+def test_a_host_that_no_address_may_have_creates_nothing(new_client: NewClient, host: str) -> None:
+    client = new_client()
+
+    problem(client.post(PRODUCTS, json={"name": "Kettle"}, headers={"Host": host}), 400)
+
+    assert client.get(PRODUCTS).get_json()["items"] == []
 
 
 def test_a_next_page_can_be_read_below_a_prefix(
