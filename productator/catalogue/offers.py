@@ -147,8 +147,8 @@ def page_of_product(
 
 @cache
 def _page_of_product(shape: Filter, sort: str, *, is_first: bool, may_be_empty: bool = False) -> Prepared:
-    # One statement reads the offers and the time of their refresh together. Servers sort all offers first if
-    # it may find none, so it is asked so only when it did.
+    # One statement reads the offers and the time of their refresh together. Servers sort all offers if the
+    # join may find none. So such a join runs only after the other one has found nothing.
     order = ORDERS[sort]
     conditions = [Offer.product_id == Refresh.product_id, *shape.conditions()]
     if not is_first:

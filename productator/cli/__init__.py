@@ -97,7 +97,7 @@ def serve(*, development: bool) -> None:
     os.environ[metrics.FOLDER] = tempfile.mkdtemp(prefix="productator-metrics-")
     uwsgi_log.start(settings.log_format)
     ini = str(resources.files("productator.ops") / "uwsgi.ini")
-    # glibc gives 128 threads 16 arenas on two cores, and each keeps what it once used. Four requests at a
+    # glibc gives 128 threads 16 arenas on two cores, and each keeps what it once used. Six requests at a
     # time, of which one holds the interpreter, need no more than two.
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     # Each thread would keep what it has freed for itself, and it takes hours until all 128 have done so.

@@ -68,7 +68,9 @@ def name_caller(caller: str) -> None:
 
 
 def _add_request(_logger: object, _method: str, event: EventDict) -> EventDict:
-    return {**_of_request.get(), **event}
+    for name, value in _of_request.get().items():
+        event.setdefault(name, value)
+    return event
 
 
 def log_request(line: RequestLine) -> None:

@@ -17,6 +17,7 @@ from lab.processes.api import Api
 from lab.processes.program import HOST
 from lab.processes.system import System
 from lab.waiting import PATIENCE_S, eventually
+from productator.ops.uwsgi_requests import AT_WORK
 
 ROUTE = "/problems"
 RESPAWNS = 6
@@ -68,7 +69,7 @@ def test_the_counts_of_all_workers_add_up_and_survive_their_deaths(system: Syste
     assert answers == RESPAWNS * 100
     assert counted(api) == answers
     assert api.metric("productator_http_requests_in_progress") == 1
-    assert api.metric("productator_database_connections_limit") == 3 * workers
+    assert api.metric("productator_database_connections_limit") == (AT_WORK - 1) * workers
     files = list(tmp_path.glob("temporary/productator-metrics-*/*"))
     assert len(files) <= FILES_OF_A_WORKER * workers
     assert sum(file.stat().st_size for file in files) < 1024 * 1024
