@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
 from flask import Response, after_this_request, current_app, g, request
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -13,7 +14,6 @@ from productator.api.conventions import auth
 from productator.database.failures import reason
 from productator.database.web import readers, reading, retried
 from productator.domain import Caller, Scope, scopes_in, utc_now
-from productator.ops.logging import name_caller
 from productator.web import cookies
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ def _viewer() -> Viewer:
         return everybody()
     now = utc_now()
     if (caller := _caller_at_proxy(rules, now)) is not None:
-        name_caller(caller.name)
+        structlog.contextvars.bind_contextvars(caller=caller.name)
         return Viewer(True, caller.name.rpartition("|")[2], caller.scopes | everyones)
     session_id = cookies.read(cookies.SESSION)
     found = _find_session(session_id, rules.admin, now=now) if session_id else None
@@ -73,7 +73,9 @@ def _viewer() -> Viewer:
         return everybody()
     if sessions.is_use_due(found, now=now):
         _record_use_later(session_id, found, now)
-    name_caller("admin" if found.token_id is None else f"token:{found.token_id}")
+    structlog.contextvars.bind_contextvars(
+        caller="admin" if found.token_id is None else f"token:{found.token_id}"
+    )
     if found.token_id is None:
         return Viewer(True, "admin", frozenset({Scope.ADMIN}))
     # A form notes its write in the token's row, so the token's own requests read from the primary afterwards.

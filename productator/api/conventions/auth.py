@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import structlog
 from flask import Flask, Response, after_this_request, current_app, g, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.routing import Rule
@@ -22,7 +23,6 @@ from productator.database.kept import KeptConnections
 from productator.database.web import readers, reading, retried
 from productator.domain import Caller, Scope, scopes_in, utc_now
 from productator.errors import ScopeMissing, TokenInvalid, TokenRequired
-from productator.ops.logging import name_caller
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ def _authenticate(access: AccessRules) -> Caller | None:
     found = _caller_of(bearer[1], access) if bearer else None
     if found is None:
         raise TokenInvalid
-    name_caller(found.name)
+    structlog.contextvars.bind_contextvars(caller=found.name)
     return found
 
 

@@ -9,6 +9,7 @@ from random import getrandbits
 from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
+import structlog
 from flask import Flask, Response, g, request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
@@ -27,7 +28,6 @@ from productator.api.schemas.queries import Query
 from productator.catalogue.validation import Location, wrong_fields
 from productator.domain import MAX_ID
 from productator.errors import MOST_ERRORS, BodyEncoded, CursorRejected, InvalidInput, MalformedRequest
-from productator.ops.logging import begin_request
 from productator.ops.uwsgi_requests import UNREADABLE
 
 Schema = TypeVar("Schema", bound=BaseModel)
@@ -75,7 +75,9 @@ def refuse_unreadable(app: Flask) -> None:
 def _name_request() -> None:
     given = _SANE_ID.fullmatch(request.environ.get("HTTP_X_REQUEST_ID", ""))
     g.request_id = request_id = given[1] if given else f"{getrandbits(128):032x}"
-    begin_request(request_id)
+    # Every log line until the next request has this id, and nothing of the request before it.
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=request_id)
 
 
 def _refuse_unreadable() -> None:
