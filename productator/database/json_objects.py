@@ -13,7 +13,7 @@ from productator.database.column_types import UtcDateTime
 class JsonObject(FunctionElement[str]):
     """An object of these members: texts, which may be null, whole numbers, and times as `time_json` has them.
 
-    Rows that become JSON here took a twelfth of a read of ten offers, and a tenth of the database's part.
+    With rows that became JSON here, a read of ten offers took a tenth more.
     """
 
     inherit_cache = True
