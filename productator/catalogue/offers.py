@@ -14,7 +14,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
-    insert,
     select,
     update,
 )
@@ -31,7 +30,7 @@ from productator.database.keyset import (
     page_query,
     page_values,
 )
-from productator.database.prepared import Prepared
+from productator.database.prepared import Prepared, insert_into
 from productator.domain import OwnOffer
 from productator.errors import OfferIsExternal, OfferNotFound, ProductNotFound
 from productator.models import Offer, Refresh
@@ -74,11 +73,17 @@ _ONE_OFFER = Prepared(
     select(*COLUMNS).where(Offer.id == bindparam("offer_id"), Offer.product_id == bindparam("product_id"))
 )
 _OF_PRODUCT = bindparam("of_product", type_=_OFFERS.c.product_id.type)
-_LOCK = update(_REFRESHES).where(_REFRESHES.c.product_id == _OF_PRODUCT)
-_LOCK = _LOCK.values(own_writes=_REFRESHES.c.own_writes + 1)
-_STATES = select(*(_OFFERS.c[name] for name in ("id", *OfferState._fields)))
-_STATES = _STATES.where(_OFFERS.c.product_id == _OF_PRODUCT)
-_INSERT = insert(_OFFERS)
+_LOCK = Prepared(
+    update(_REFRESHES)
+    .where(_REFRESHES.c.product_id == _OF_PRODUCT)
+    .values(own_writes=_REFRESHES.c.own_writes + 1)
+)
+_STATES = Prepared(
+    select(*(_OFFERS.c[name] for name in ("id", *OfferState._fields))).where(
+        _OFFERS.c.product_id == _OF_PRODUCT
+    )
+)
+_INSERT = insert_into(_OFFERS, "product_id", "price", "items_in_stock", "version", "created_at", "updated_at")
 
 ORDERS = orders(Offer.id, id=Offer.id, price=Offer.price)
 
@@ -206,7 +211,7 @@ def create(session: Session, product_id: int, new: OwnOffer, *, now: datetime) -
         "version": 1,
     }
     times = {"created_at": now, "updated_at": now}
-    offer_id = session.connection().execute(_INSERT, values | times).lastrowid
+    offer_id = _INSERT.run(session.connection(), values | times).last_id
     offer = OfferRow(offer_id, product_id, None, new.price, new.items_in_stock, 1, now, now)
     after = {**before, offer_id: _state(offer)}
     recording.record(session, [Observation(product_id, now, before, after)])
@@ -246,9 +251,9 @@ def _lock_offers(session: Session, product_id: int) -> Offers | None:
     # The refresher locks and writes this row, too. The same order everywhere prevents deadlocks, and a
     # cluster refuses one of two commits that wrote the row on different nodes.
     connection, of_product = session.connection(), {"of_product": product_id}
-    if not connection.execute(_LOCK, of_product).rowcount:
+    if not _LOCK.run(connection, of_product).rows:
         return None
-    rows = connection.execute(_STATES, of_product)
+    rows = _STATES.rows(connection, of_product)
     return {offer_id: OfferState._make(state) for offer_id, *state in rows}
 
 

@@ -35,11 +35,12 @@ from productator.database.keyset import (
     page_values,
     read_page,
 )
-from productator.database.prepared import Prepared
+from productator.database.prepared import Prepared, insert_into
 from productator.database.transactions import changed_rows
 from productator.domain import NewProduct
 from productator.errors import ProductNotFound
 from productator.models import OfferChange, PricePoint, Product, Refresh
+from productator.models.search_terms import index_terms
 
 _PRODUCTS = cast("Table", Product.__table__)
 _REFRESHES = cast("Table", Refresh.__table__)
@@ -88,7 +89,10 @@ class RefreshState(NamedTuple):
 _REFRESH_OF_ONE = select(*[_REFRESHES.c[name] for name in RefreshState._fields]).where(
     _REFRESHES.c.product_id == bindparam("product_id")
 )
-_INSERT_PRODUCT, _INSERT_REFRESH = insert(_PRODUCTS), insert(_REFRESHES)
+_INSERT_PRODUCT = insert_into(
+    _PRODUCTS, "name", "description", "remote_id", "version", "created_at", "updated_at", "words"
+)
+_INSERT_REFRESH = insert_into(_REFRESHES, "product_id", "due_at")
 _ROWS_A_READ = 1_000
 _EXPECTED_FOR = timedelta(minutes=1)
 _ROWS_A_DELETE = 10_000
@@ -98,8 +102,8 @@ def create(session: Session, new: NewProduct, *, now: datetime) -> ProductRow:
     """Creates a product that is due now: the refresher registers it and fetches its first offers."""
     remote_id = str(uuid4())
     connection = session.connection()
-    product_id = connection.execute(_INSERT_PRODUCT, _values(new, remote_id, now=now)).lastrowid
-    connection.execute(_INSERT_REFRESH, {"product_id": product_id, "due_at": now})
+    product_id = _INSERT_PRODUCT.run(connection, _values(new, remote_id, now=now)).last_id
+    _INSERT_REFRESH.run(connection, {"product_id": product_id, "due_at": now})
     return ProductRow(product_id, new.name, new.description, remote_id, 1, now, now, None)
 
 
@@ -124,12 +128,12 @@ def _insert(session: Session, new: Mapping[str, NewProduct], *, now: datetime) -
     if not new:
         return
     rows = [_values(each, remote_id, now=now) for remote_id, each in new.items()]
-    session.execute(_INSERT_PRODUCT, rows)
+    session.execute(insert(_PRODUCTS), rows)
     # Not every database returns the ids of the rows of one INSERT, so the remote ids find them.
     ids = session.scalars(
         select(_PRODUCTS.c.id).where(_PRODUCTS.c.remote_id.in_(new)).order_by(_PRODUCTS.c.id)
     )
-    session.execute(_INSERT_REFRESH, [{"product_id": product_id, "due_at": now} for product_id in ids])
+    session.execute(insert(_REFRESHES), [{"product_id": product_id, "due_at": now} for product_id in ids])
 
 
 def _values(new: NewProduct, remote_id: str, *, now: datetime) -> dict[str, Any]:
@@ -141,6 +145,7 @@ def _values(new: NewProduct, remote_id: str, *, now: datetime) -> dict[str, Any]
         "version": 1,
         "created_at": now,
         "updated_at": now,
+        "words": index_terms(new.name),
     }
 
 

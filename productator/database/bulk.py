@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Integer, Table
 
 from productator.database.column_types import UtcDateTime
+from productator.database.prepared import execute
 
 # The time for a CASE grows with the square of its length.
 _UPDATES_A_STATEMENT = 100
@@ -43,7 +44,7 @@ def _write_rows(
         texts = ", ".join(f"({', '.join(row)})" for row in zip(*(each for each, _ in columns), strict=True))
         parameters = chain.from_iterable(zip(*(each for _, each in columns if each), strict=True))
         statement = f"{verb} INTO {table.name} ({', '.join(names)}) VALUES {texts}"
-        connection.exec_driver_sql(statement, tuple(parameters))
+        execute(connection, statement, tuple(parameters)).close()
 
 
 def update_each(
@@ -67,7 +68,8 @@ def update_each(
         if counting is not None:
             settings.append(f"{counting} = {counting} + 1")
         statement = f"UPDATE {table.name} SET {', '.join(settings)} WHERE {key} IN ({', '.join(keys)})"  # noqa: S608 - see above
-        connection.exec_driver_sql(statement, tuple(chain.from_iterable(each for _, each in columns)))
+        parameters = tuple(chain.from_iterable(each for _, each in columns))
+        execute(connection, statement, parameters).close()
 
 
 def slices(rows: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from productator.database.bulk import insert_rows
 from productator.database.column_types import ServerTime
+from productator.database.prepared import Prepared
 from productator.domain import utc_now
 from productator.models import ProductPrice, Refresh
 from productator.prices import day_figures
@@ -32,7 +33,7 @@ CLOCKS_DIFFER = timedelta(seconds=2)
 
 _REFRESHES = cast("Table", Refresh.__table__)
 _PRICES = cast("Table", ProductPrice.__table__)
-_SERVER_TIME = select(ServerTime())
+_SERVER_TIME = Prepared(select(ServerTime()))
 # A clock that shows less was reset: it is behind, and no record is ahead.
 _NO_CLOCK_BEFORE = datetime(2025, 1, 1, tzinfo=UTC)
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -79,7 +80,8 @@ _HISTORIES = (
 def clocks(session: Session) -> Clocks:
     ours = utc_now()
     # SQLite has no other clock.
-    servers = session.connection().scalar(_SERVER_TIME) or ours
+    ((servers,),) = _SERVER_TIME.rows(session.connection(), {})
+    servers = servers or ours
     return Clocks(min(ours, servers), max(ours, servers))
 
 

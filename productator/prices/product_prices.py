@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from productator.database.bulk import replace_rows
 from productator.database.number_lists import in_list
+from productator.database.prepared import Prepared
 from productator.models import Offer, ProductPrice, Refresh
 from productator.prices import records
 from productator.prices.day_lows import DAYS, DayLows, lows_in, observed, of_history, text_of
@@ -16,9 +17,11 @@ from productator.prices.segments import DAY, EPOCH, TimeRange, microseconds
 
 _PRICES = cast("Table", ProductPrice.__table__)
 _NAMES = ("product_id", "lowest_price", "change_permille", "is_lowest", "day", "day_lows", "changed_at")
-_KNOWN = select(
-    *(_PRICES.c[name] for name in ("product_id", "changed_at", "lowest_price", "day", "day_lows"))
-).where(in_list(_PRICES.c.product_id, "product_ids"))
+_KNOWN = Prepared(
+    select(
+        *(_PRICES.c[name] for name in ("product_id", "changed_at", "lowest_price", "day", "day_lows"))
+    ).where(in_list(_PRICES.c.product_id, "product_ids"))
+)
 # Some hundredths of a second's work, and no lock lasts longer.
 _PRODUCTS_A_STEP = 200
 # A product without a row may have very many records.
@@ -110,7 +113,7 @@ def _from_history(session: Session, product_id: int, lowest_price: int | None, n
 
 
 def _known(session: Session, product_ids: Iterable[int]) -> dict[int, _Known]:
-    rows = session.connection().execute(_KNOWN, {"product_ids": product_ids})
+    rows = _KNOWN.rows(session.connection(), {"product_ids": product_ids})
     return {
         product_id: _Known(DayLows(price, day, lows_in(lows)), changed_at)
         for product_id, changed_at, price, day, lows in rows

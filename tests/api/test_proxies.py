@@ -57,10 +57,11 @@ def test_addresses_say_https_where_a_trusted_proxy_does(
     assert addresses(new_client(trusted_proxies=proxies), FORWARDED) == {f"{scheme}://shop.example"}
 
 
-def test_addresses_begin_with_the_prefix_of_a_trusted_proxy(new_client: NewClient) -> None:
-    headers = FORWARDED | {"X-Forwarded-Prefix": "/shop"}
+@pytest.mark.parametrize("prefix", ["/shop", "/sh%C3%B3p"])
+def test_addresses_begin_with_the_prefix_of_a_trusted_proxy(new_client: NewClient, prefix: str) -> None:
+    headers = FORWARDED | {"X-Forwarded-Prefix": prefix}
 
-    assert addresses(new_client(trusted_proxies=1), headers) == {"https://shop.example/shop"}
+    assert addresses(new_client(trusted_proxies=1), headers) == {f"https://shop.example{prefix}"}
 
 
 def test_addresses_begin_with_the_public_address(new_client: NewClient) -> None:

@@ -24,7 +24,11 @@ class JsonResponse(Response):
         super().__init__([content], status, own)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if self.status_code != HTTPStatus.OK or environ["REQUEST_METHOD"] == "HEAD" or self._on_close:
+        # An address in `Location` is complete, too, unless it begins with a prefix that has to be quoted.
+        is_complete = self.status_code == HTTPStatus.OK or (
+            self.status_code == HTTPStatus.CREATED and not environ.get("SCRIPT_NAME")
+        )
+        if not is_complete or environ["REQUEST_METHOD"] == "HEAD" or self._on_close:
             return super().__call__(environ, start_response)
         start_response(self.status, list(self.headers))
         return self.response  # type: ignore[return-value]
