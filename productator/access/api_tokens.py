@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from productator.database.keyset import Order, Page, Position, read_page
+from productator.database.prepared import Prepared
 from productator.domain import Scope
 from productator.errors import TokenNotFound
 from productator.models import ApiToken
@@ -44,10 +45,12 @@ class ListedToken(NamedTuple):
 
 _TOKENS = select(*(getattr(ApiToken, name) for name in ListedToken._fields))
 BY_ID = Order(ApiToken.id, ApiToken.id)
-_VALID_TOKEN = select(ApiToken.id, ApiToken.scopes, ApiToken.last_used_at, ApiToken.wrote_at).where(
-    ApiToken.token_hash == bindparam("token_hash"),
-    ApiToken.revoked_at.is_(None),
-    or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > bindparam("now")),
+_VALID_TOKEN = Prepared(
+    select(*(getattr(ApiToken, name) for name in ValidToken._fields)).where(
+        ApiToken.token_hash == bindparam("token_hash"),
+        ApiToken.revoked_at.is_(None),
+        or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > bindparam("now")),
+    )
 )
 
 
@@ -91,8 +94,8 @@ def find_valid(connection: Connection, secret: str, *, now: datetime) -> ValidTo
 
     The lookup uses the digest, which a guesser cannot approach byte by byte: its duration reveals nothing.
     """
-    row = connection.execute(_VALID_TOKEN, {"token_hash": digest(secret), "now": now}).one_or_none()
-    return None if row is None else ValidToken._make(row)
+    rows = _VALID_TOKEN.rows(connection, {"token_hash": digest(secret), "now": now})
+    return ValidToken._make(rows[0]) if rows else None
 
 
 def is_use_due(token: ValidToken, *, now: datetime) -> bool:

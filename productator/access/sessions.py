@@ -12,6 +12,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from productator.access.api_tokens import digest
+from productator.database.prepared import Prepared
 from productator.models import ApiToken, SignInSession
 
 IDLE_FOR = timedelta(hours=12)
@@ -29,7 +30,7 @@ class OpenSession(NamedTuple):
     last_seen_at: datetime
 
 
-_OPEN_SESSION = (
+_OPEN_SESSION = Prepared(
     select(
         SignInSession.token_id,
         ApiToken.name,
@@ -75,10 +76,10 @@ def start(session: Session, *, token_id: int | None, admin: str | None, now: dat
 def find(connection: Connection, session_id: str, *, admin: str | None, now: datetime) -> OpenSession | None:
     """The session with this id, if it and its token are valid now; `admin` is the admin token's digest."""
     times = {"created_after": now - VALID_FOR, "seen_after": now - IDLE_FOR, "now": now}
-    row = connection.execute(_OPEN_SESSION, {"id_hash": digest(session_id)} | times).one_or_none()
-    if row is None:
+    rows = _OPEN_SESSION.rows(connection, {"id_hash": digest(session_id)} | times)
+    if not rows:
         return None
-    found = OpenSession._make(row)
+    found = OpenSession._make(rows[0])
     if found.token_id is None:
         is_admins = bool(admin and found.admin_proof)
         if not (is_admins and hmac.compare_digest(_proof(session_id, str(admin)), str(found.admin_proof))):

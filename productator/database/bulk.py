@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Integer, Table
 
 from productator.database.column_types import UtcDateTime
-from productator.database.prepared import execute
+from productator.database.prepared import write
 
 # The time for a CASE grows with the square of its length.
 _UPDATES_A_STATEMENT = 100
@@ -44,7 +44,7 @@ def _write_rows(
         texts = ", ".join(f"({', '.join(row)})" for row in zip(*(each for each, _ in columns), strict=True))
         parameters = chain.from_iterable(zip(*(each for _, each in columns if each), strict=True))
         statement = f"{verb} INTO {table.name} ({', '.join(names)}) VALUES {texts}"
-        execute(connection, statement, tuple(parameters)).close()
+        write(connection, statement, tuple(parameters))
 
 
 def update_each(
@@ -69,7 +69,7 @@ def update_each(
             settings.append(f"{counting} = {counting} + 1")
         statement = f"UPDATE {table.name} SET {', '.join(settings)} WHERE {key} IN ({', '.join(keys)})"  # noqa: S608 - see above
         parameters = tuple(chain.from_iterable(each for _, each in columns))
-        execute(connection, statement, parameters).close()
+        write(connection, statement, parameters)
 
 
 def slices(rows: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import (
     BindParameter,
@@ -20,23 +20,26 @@ from sqlalchemy.sql.selectable import CompoundSelect
 
 Row = tuple[Any, ...]
 Convert = Callable[[Any], Any]
-Query = Select[Any] | CompoundSelect[Any]
+Query = Select[*tuple[Any, ...]] | CompoundSelect[*tuple[Any, ...]]
 Write = Insert | Update | Delete
+Result = TypeVar("Result")
 
 
 class Written(NamedTuple):
-    """What a write did: the rows that it met, and the id of the one that it inserted."""
+    """What a write did."""
 
+    # Those that it inserted, deleted or found to update, also if they stayed as they were.
     rows: int
+    # Of the row that an INSERT inserted.
     last_id: int
 
 
 class Prepared:
-    """A statement whose parameters are all named when it runs.
+    """A statement that gets values for its parameters each time it runs; a missing one raises KeyError.
 
     SQLAlchemy builds a key of the statement, a context and a result each time it runs one. For a few rows
-    this costs half as much as all that the driver does. Listeners and errors are those of any other
-    statement.
+    this costs half as much as all that the driver does. What listens to statements of an engine hears of
+    these, too, and errors are the same.
     """
 
     def __init__(self, statement: Query | Write) -> None:
@@ -45,16 +48,10 @@ class Prepared:
 
     def rows(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Row]:
         compiled = self._compiled_for(connection.dialect)
-        cursor = execute(connection, *compiled.with_values(values))
-        rows = cursor.fetchall()
-        cursor.close()
-        return compiled.converted(rows)
+        return compiled.converted(_run(connection, *compiled.with_values(values), _all_rows))
 
     def run(self, connection: Connection, values: Mapping[str, Any]) -> Written:
-        cursor = execute(connection, *self._compiled_for(connection.dialect).with_values(values))
-        written = Written(cursor.rowcount, cursor.lastrowid)
-        cursor.close()
-        return written
+        return write(connection, *self._compiled_for(connection.dialect).with_values(values))
 
     def _compiled_for(self, dialect: Dialect) -> "_Compiled":
         found = self._compiled.get(dialect.name)
@@ -64,24 +61,43 @@ class Prepared:
 
 
 def insert_into(table: Table, *names: str) -> Prepared:
-    """Inserts a row; each parameter has the name of its column. Other columns get their defaults."""
+    """An INSERT of one row, with a parameter for each named column. Others get their defaults."""
     return Prepared(insert(table).values({name: bindparam(name) for name in names}))
 
 
-def execute(connection: Connection, text: str, parameters: Any) -> Any:
-    """Runs a statement as the driver takes it, in the connection's transaction; returns the cursor, open."""
-    cursor = connection.connection.cursor()
+def write(connection: Connection, text: str, parameters: Any) -> Written:
+    """Runs a statement as the driver takes it, in the connection's transaction, or begins one."""
+    if not connection.in_transaction():
+        connection.begin()
+    return _run(connection, text, parameters, _written)
+
+
+def _run(connection: Connection, text: str, parameters: Any, result: Callable[[Any], Result]) -> Result:
+    driver = connection.connection
     execution: Any = _Execution()
-    call = (connection, cursor, text, parameters, execution, False)
+    cursor: Any = None
     try:
+        cursor = driver.cursor()
+        call = (connection, cursor, text, parameters, execution, False)
         for listener in connection.dispatch.before_cursor_execute:
             listener(*call)
         cursor.execute(text, parameters)
+        # SQLite looks for a row when it is fetched: that takes time, and may fail.
+        found = result(cursor)
         for listener in connection.dispatch.after_cursor_execute:
             listener(*call)
+        cursor.close()
     except BaseException as error:  # noqa: BLE001 - it is raised again, as after any other statement
         connection._handle_dbapi_exception(error, text, parameters, cursor, execution)  # noqa: SLF001 - only this finds lost connections
-    return cursor
+    return found
+
+
+def _all_rows(cursor: Any) -> Sequence[Row]:
+    return cursor.fetchall()  # type: ignore[no-any-return]
+
+
+def _written(cursor: Any) -> Written:
+    return Written(cursor.rowcount, cursor.lastrowid)
 
 
 class _Execution:
@@ -105,7 +121,7 @@ class _Compiled:
     to_database: tuple[tuple[str, Convert], ...]
     # By the number of the column.
     from_database: tuple[tuple[int, Convert], ...]
-    # The parameters that are part of the text, by their place in it.
+    # The parameters that become part of the text: the marker there, the name, and what makes the text.
     literals: tuple[tuple[str, str, Convert], ...]
 
     def with_values(self, values: Mapping[str, Any]) -> tuple[str, Any]:
@@ -114,8 +130,8 @@ class _Compiled:
         for name, convert in self.to_database:
             given[name] = convert(given[name])
         text = self.text
-        for place, name, convert in self.literals:
-            text = text.replace(place, convert(values[name]))
+        for marker, name, convert in self.literals:
+            text = text.replace(marker, convert(values[name]))
         return text, [given[name] for name in self.names] if self.is_positional else given
 
     def converted(self, rows: Sequence[Row]) -> Sequence[Row]:
@@ -132,8 +148,10 @@ class _Compiled:
 
 def _compiled(statement: Query | Write, dialect: Dialect) -> _Compiled:
     compiled: Any = statement.compile(dialect=dialect)
+    _require_simple(compiled)
     literals = {each.key: each for each in compiled.literal_execute_params}
     ordinary = {name: each for each, name in compiled.bind_names.items() if name not in literals}
+    defaults = {column.key: column.default.arg for column in compiled.insert_prefetch}
     from_database = (
         (number, column.type.dialect_impl(dialect).result_processor(dialect, None))
         for number, column in enumerate(getattr(statement, "selected_columns", ()))
@@ -143,7 +161,7 @@ def _compiled(statement: Query | Write, dialect: Dialect) -> _Compiled:
     )
     return _Compiled(
         str(compiled),
-        compiled.construct_params(_check=False) | _defaults(compiled),
+        {name: each.effective_value for name, each in ordinary.items() if not each.required} | defaults,
         tuple(name for name in compiled.positiontup or ordinary if name not in literals),
         is_positional=compiled.positional,
         to_database=tuple((name, convert) for name, convert in to_database if convert),
@@ -152,12 +170,16 @@ def _compiled(statement: Query | Write, dialect: Dialect) -> _Compiled:
     )
 
 
-def _defaults(compiled: Any) -> dict[str, Any]:
-    """Of the columns that an INSERT does not name. Raises ValueError for one that is computed."""
-    for column in compiled.insert_prefetch:
-        if not column.default.is_scalar:
-            raise ValueError(f"An INSERT that is prepared has to name {column}, whose default is computed.")
-    return {column.key: column.default.arg for column in compiled.insert_prefetch}
+def _require_simple(compiled: Any) -> None:
+    """Raises ValueError for what only SQLAlchemy's own execution can do."""
+    computed = [each for each in compiled.insert_prefetch if not each.default.is_scalar]
+    if computed or compiled.update_prefetch:
+        column = (*computed, *compiled.update_prefetch)[0]
+        raise ValueError(f"This statement has to name {column}, whose value would be computed.")
+    if compiled.post_compile_params:
+        raise ValueError("A list in a prepared statement has to be one of `in_list`.")
+    if compiled.effective_returning:
+        raise ValueError("A prepared statement cannot return what it wrote.")
 
 
 def _literal(parameter: BindParameter[Any], dialect: Dialect) -> tuple[str, str, Convert]:

@@ -17,6 +17,7 @@ from productator.models import AlertRule, ChangedProduct, Product
 from productator.models.alerts import WATCHED_KINDS
 
 _OUTBOX = cast("Table", ChangedProduct.__table__)
+# A prepared statement takes no list of texts.
 _IS_ABOUT_PRICES = and_(AlertRule.active, *(AlertRule.kind != each for each in WATCHED_KINDS))
 _FOR_MANY = exists().where(_IS_ABOUT_PRICES, AlertRule.product_id.is_(None))
 _NOTED_AT = bindparam("noted_at", type_=UtcDateTime)

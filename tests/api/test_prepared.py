@@ -1,11 +1,17 @@
 """Statements that the driver runs itself, on every database."""
 
 from datetime import UTC, datetime, timedelta, timezone
-from typing import cast
+from typing import Any, cast
 
 import pytest
-from sqlalchemy import Engine, Table, bindparam, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Engine, Table, bindparam, event, or_, select, update
+from sqlalchemy.exc import (
+    DBAPIError,
+    IntegrityError,
+    InvalidRequestError,
+    OperationalError,
+    PendingRollbackError,
+)
 from sqlalchemy.orm import sessionmaker
 
 from productator.database.number_lists import in_list
@@ -86,6 +92,104 @@ def test_a_write_in_a_session_is_committed_with_it(engine: Engine) -> None:
 
     with sessions() as session:
         assert written == Written(rows=1, last_id=session.scalars(select(Product.id)).one())
+
+
+def test_a_write_without_a_transaction_begins_one(engine: Engine) -> None:
+    with engine.connect() as connection:
+        INSERT.run(connection, new_product("a"))
+        connection.commit()
+        INSERT.run(connection, new_product("b"))
+
+    with engine.connect() as connection:
+        assert connection.scalars(select(PRODUCTS.c.name)).all() == ["a"]
+
+
+def test_a_write_after_the_end_of_a_transaction_is_refused(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.rollback()
+
+        with pytest.raises(InvalidRequestError):
+            INSERT.run(connection, new_product("a"))
+
+
+def test_a_list_of_numbers_may_stand_in_several_places_of_a_write(engine: Engine) -> None:
+    is_named = in_list(PRODUCTS.c.id, "ids")
+    raise_all = Prepared(update(PRODUCTS).where(or_(is_named, ~is_named)).values(version=2))
+    with engine.begin() as connection:
+        ids = [INSERT.run(connection, new_product(name)).last_id for name in ("a", "b", "c")]
+
+        assert raise_all.run(connection, {"ids": ids[:2]}).rows == 3
+
+
+def test_a_value_that_is_missing_is_an_error(engine: Engine) -> None:
+    with engine.begin() as connection, pytest.raises(KeyError, match="remote_id"):
+        INSERT.run(connection, {**VALUES, "name": "a"})
+
+
+def test_listeners_hear_of_writes_and_of_failures(engine: Engine) -> None:
+    heard: list[str] = []
+    listeners = {
+        "before_cursor_execute": lambda *_: heard.append("before"),
+        "after_cursor_execute": lambda *_: heard.append("after"),
+        "handle_error": lambda *_: heard.append("error"),
+    }
+    with engine.begin() as connection:
+        for name, listener in listeners.items():
+            event.listen(engine, name, listener)
+        try:
+            INSERT.run(connection, new_product("a"))
+            with pytest.raises(IntegrityError):
+                INSERT.run(connection, new_product("a"))
+        finally:
+            for name, listener in listeners.items():
+                event.remove(engine, name, listener)
+
+    assert heard == ["before", "after", "before", "error"]
+
+
+@pytest.mark.parametrize("server", ["mariadb", "mysql"], indirect=True)
+def test_a_lost_connection_is_noticed_within_a_transaction(engine: Engine) -> None:
+    with engine.connect() as connection, engine.connect() as other:
+        INSERT.run(connection, new_product("a"))
+        own_id = connection.connection.thread_id()
+        other.exec_driver_sql(f"KILL {own_id}")
+
+        with pytest.raises(DBAPIError) as lost:
+            INSERT.run(connection, new_product("b"))
+        assert lost.value.connection_invalidated
+        with pytest.raises(PendingRollbackError):
+            INSERT.run(connection, new_product("c"))
+        connection.rollback()
+        INSERT.run(connection, new_product("d"))
+        connection.commit()
+
+    with engine.connect() as connection:
+        assert connection.scalars(select(PRODUCTS.c.name)).all() == ["d"]
+
+
+@pytest.mark.parametrize("server", ["sqlite"], indirect=True)
+def test_a_row_that_cannot_be_read_is_an_error_of_the_database(engine: Engine) -> None:
+    names = Prepared(select(PRODUCTS.c.name).order_by(PRODUCTS.c.id))
+    with engine.begin() as connection:
+        for name in ("a", "b"):
+            INSERT.run(connection, new_product(name))
+        connection.exec_driver_sql("UPDATE products SET name = CAST(x'ff' AS TEXT) WHERE name = 'b'")
+
+        with pytest.raises(OperationalError, match="UTF-8"):
+            names.rows(connection, {})
+
+
+@pytest.mark.parametrize("server", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        (select(PRODUCTS.c.id).where(PRODUCTS.c.name.in_(["a", "b"])), "in_list"),
+        (update(REFRESHES).values(failures=0).returning(REFRESHES.c.product_id), "return"),
+    ],
+)
+def test_what_only_sqlalchemy_can_run_is_refused(engine: Engine, statement: Any, message: str) -> None:
+    with engine.begin() as connection, pytest.raises(ValueError, match=message):
+        Prepared(statement).run(connection, {})
 
 
 @pytest.mark.parametrize("server", ["sqlite"], indirect=True)
