@@ -41,10 +41,15 @@ def _terms(text: str) -> list[str]:
 
 def _plain(text: str) -> str:
     """Without accents and case, and in one form where Unicode has several."""
+    if text.isascii():
+        # As most texts are: looking at each character takes longer than all else.
+        return text.lower()
     without_marks = "".join(each for each in normalize("NFKD", text) if not category(each).startswith("M"))
     return normalize("NFC", without_marks.casefold().translate(_PLAINLY))
 
 
 def _ascii(word: str) -> str:
+    if word.isascii():
+        return word
     # Hexadecimal in capitals: the words have no capitals left, so no two words have the same term.
     return "".join(each if each.isascii() else each.encode().hex().upper() for each in word)
