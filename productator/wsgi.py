@@ -16,6 +16,7 @@ except ImportError:  # another server
 if uwsgi is not None:
     # Before it starts any other thread.
     processors.keep_to_one(uwsgi.worker_id(), workers=uwsgi.numproc)
+    processors.finish_turns()
 try:
     settings = Settings.load(os.environ.get("PRODUCTATOR_CONFIG"), os.environ)
     traces = tracing.start(settings.traces_address, service="productator-api")

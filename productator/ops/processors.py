@@ -1,4 +1,4 @@
-"""Which processor a worker of the API runs on."""
+"""Which processor a worker of the API runs on, and for how long at a time."""
 
 import os
 import socket
@@ -16,11 +16,21 @@ def keep_to_one(worker: int, *, workers: int) -> None:
     With fewer workers than processors, the system decides: a worker that is kept would wait for a neighbour
     while another processor is idle.
     """
-    # The system may not allow it.
-    with suppress(OSError):
+    # The system may not allow it, or have no such call.
+    with suppress(OSError, AttributeError):
         allowed = sorted(os.sched_getaffinity(0))
         if len(allowed) == workers:
             os.sched_setaffinity(0, {allowed[(_first() + worker) % workers]})
+
+
+def finish_turns() -> None:
+    """Lets the calling thread, and those that it starts, work on when another one of them wakes up.
+
+    Only one thread of a worker runs Python at a time: one that wakes up would interrupt it, only to wait for
+    it. The system still divides a processor's time evenly among all programs.
+    """
+    with suppress(OSError, AttributeError):
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _first() -> int:

@@ -66,6 +66,14 @@ def test_the_threads_of_a_worker_run_on_one_processor(api: Api) -> None:
         assert sum(number for _, number in others) <= 1
 
 
+def test_the_threads_of_a_worker_finish_their_turns(api: Api) -> None:
+    for worker in api.children:
+        policies = Counter(os.sched_getscheduler(each) for each in _all_threads(worker))
+
+        assert policies[os.SCHED_BATCH] > 128
+        assert policies.total() - policies[os.SCHED_BATCH] <= 1
+
+
 def _all_threads(worker: int) -> list[int]:
     """When all of them have started."""
     folder = Path(f"/proc/{worker}/task")

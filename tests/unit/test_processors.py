@@ -1,7 +1,8 @@
-"""Each worker of the API keeps to one processor."""
+"""Each worker of the API keeps to one processor, and lets its threads finish their turns."""
 
 import os
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -23,6 +24,26 @@ def _kept(worker: int, *, workers: int) -> set[int]:
     thread.start()
     thread.join()
     return found[0]
+
+
+def _policies_after(call: Callable[[], None]) -> list[int]:
+    """How the system schedules a thread that has called this, and one that it has started then."""
+    found: list[int] = []
+
+    def note() -> None:
+        found.append(os.sched_getscheduler(0))
+
+    def work() -> None:
+        call()
+        note()
+        inner = threading.Thread(target=note)
+        inner.start()
+        inner.join()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    return found
 
 
 def _allowed(monkeypatch: pytest.MonkeyPatch, processors: set[int]) -> list[set[int]]:
@@ -69,3 +90,32 @@ def test_a_worker_starts_where_the_system_does_not_tell_its_processors(
     processors.keep_to_one(1, workers=1)
 
     assert asked == []
+
+
+def test_the_threads_of_a_worker_finish_their_turns_and_others_stay_as_they_are() -> None:
+    before = os.sched_getscheduler(0)
+
+    assert _policies_after(processors.finish_turns) == [os.SCHED_BATCH, os.SCHED_BATCH]
+    assert os.sched_getscheduler(0) == before
+
+
+@pytest.mark.parametrize("missing", ["sched_getaffinity", "sched_setscheduler"])
+def test_a_worker_starts_on_a_system_without_such_calls(
+    monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    monkeypatch.delattr(os, missing)
+
+    processors.keep_to_one(1, workers=-1)
+    assert len(_policies_after(processors.finish_turns)) == 2
+
+
+def test_a_worker_starts_where_the_system_refuses_to_schedule_it_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    before = os.sched_getscheduler(0)
+    monkeypatch.setattr(os, "sched_setscheduler", refuse)
+
+    assert _policies_after(processors.finish_turns) == [before, before]
