@@ -38,8 +38,8 @@ class Prepared:
     """A statement that gets values for its parameters each time it runs; a missing one raises KeyError.
 
     SQLAlchemy builds a key of the statement, a context and a result each time it runs one. For a few rows
-    this costs half as much as all that the driver does. What listens to statements of an engine hears of
-    these, too, and errors are the same.
+    this costs about as much as all that the driver does. Listeners before and after each statement, and of
+    errors, hear of these, too. Errors are the same.
     """
 
     def __init__(self, statement: Query | Write) -> None:
@@ -47,10 +47,12 @@ class Prepared:
         self._compiled: dict[str, _Compiled] = {}
 
     def rows(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Row]:
+        """Of a SELECT: within the connection's transaction, if it is in one; it begins none."""
         compiled = self._compiled_for(connection.dialect)
         return compiled.converted(_run(connection, *compiled.with_values(values), _all_rows))
 
     def run(self, connection: Connection, values: Mapping[str, Any]) -> Written:
+        """Of any other statement: within the connection's transaction, which it begins if need be."""
         return write(connection, *self._compiled_for(connection.dialect).with_values(values))
 
     def _compiled_for(self, dialect: Dialect) -> "_Compiled":

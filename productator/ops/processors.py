@@ -24,13 +24,15 @@ def keep_to_one(worker: int, *, workers: int) -> None:
 
 
 def finish_turns() -> None:
-    """Lets the calling thread, and those that it starts, work on when another one of them wakes up.
+    """Keeps the calling thread, and those that it starts, from interrupting others when they wake up.
 
     Only one thread of a worker runs Python at a time: one that wakes up would interrupt it, only to wait for
-    it. The system still divides a processor's time evenly among all programs.
+    it. They wait for the turns of other programs, too, some milliseconds, and get as much time as before.
+    What an operator has chosen stays.
     """
     with suppress(OSError, AttributeError):
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        if os.sched_getscheduler(0) == os.SCHED_OTHER:
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _first() -> int:

@@ -99,7 +99,15 @@ def test_the_threads_of_a_worker_finish_their_turns_and_others_stay_as_they_are(
     assert os.sched_getscheduler(0) == before
 
 
-@pytest.mark.parametrize("missing", ["sched_getaffinity", "sched_setscheduler"])
+def test_a_policy_that_an_operator_has_chosen_stays() -> None:
+    def start_idle() -> None:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        processors.finish_turns()
+
+    assert _policies_after(start_idle) == [os.SCHED_IDLE, os.SCHED_IDLE]
+
+
+@pytest.mark.parametrize("missing", ["sched_getaffinity", "sched_setscheduler", "SCHED_BATCH"])
 def test_a_worker_starts_on_a_system_without_such_calls(
     monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
