@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,26 @@ def test_an_anonymous_read_is_answered_from_the_cache_until_it_expires(proxy: Ap
     time.sleep(EXPIRED_S)
 
     assert read(proxy).json() == {"number": 2}
+
+
+def test_the_files_of_few_kept_answers_stay_open(proxy: Api, api: StandIn) -> None:
+    """A file that was removed takes space until it is closed."""
+    keep_for_long(api)
+    with requests.Session() as session:
+        for number in range(300):
+            for _ in range(2):
+                session.get(proxy.url(f"/api/v1/products?page={number}"), timeout=10)
+
+    counts = [sum("/cache/" in each for each in _open_files(worker)) for worker in proxy.children]
+    assert 1 <= max(counts) <= 200
+
+
+def _open_files(process: int) -> list[str]:
+    found = []
+    for each in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(OSError):
+            found.append(str(each.readlink()))
+    return found
 
 
 def test_an_answer_from_the_cache_has_a_request_id_of_its_own(proxy: Api, api: StandIn) -> None:
