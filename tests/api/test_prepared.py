@@ -48,12 +48,12 @@ def test_an_insert_tells_the_id_and_fills_other_columns_with_their_defaults(engi
 
 
 def test_an_update_tells_how_many_rows_it_met_even_if_they_stay_as_they_are(engine: Engine) -> None:
-    rename = Prepared(update(PRODUCTS).where(PRODUCTS.c.name != bindparam("other")).values(version=1))
+    unchanged = Prepared(update(PRODUCTS).where(PRODUCTS.c.name != bindparam("other")).values(version=1))
     with engine.begin() as connection:
         for name in ("a", "b", "c"):
             INSERT.run(connection, new_product(name))
 
-        assert rename.run(connection, {"other": "a"}).rows == 2
+        assert unchanged.run(connection, {"other": "a"}).rows == 2
 
 
 def test_a_list_of_numbers_is_part_of_the_statement(engine: Engine) -> None:

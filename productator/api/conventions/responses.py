@@ -8,6 +8,9 @@ from flask import Flask, Response, current_app
 from pydantic_core import to_json
 from werkzeug.datastructures import Headers
 
+# The others have no body, or are rare.
+_COMPLETE = {HTTPStatus.OK, HTTPStatus.CREATED}
+
 
 class JsonResponse(Response):
     """An answer that is complete, so that nothing of it is left to complete or to correct."""
@@ -24,10 +27,8 @@ class JsonResponse(Response):
         super().__init__([content], status, own)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        # An address in `Location` is complete, too, unless it begins with a prefix that has to be quoted.
-        is_complete = self.status_code == HTTPStatus.OK or (
-            self.status_code == HTTPStatus.CREATED and not environ.get("SCRIPT_NAME")
-        )
+        # `Location` is complete, too: `Forwarding` and the settings let no prefix pass that has to be quoted.
+        is_complete = self.status_code in _COMPLETE
         if not is_complete or environ["REQUEST_METHOD"] == "HEAD" or self._on_close:
             return super().__call__(environ, start_response)
         start_response(self.status, list(self.headers))
