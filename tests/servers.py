@@ -16,7 +16,7 @@ from lab.databases import REQUIRE_ALL, Databases, Missing
 from productator.app import create_app
 from productator.database import migrate
 from productator.database.engine import make_engine
-from productator.database.web import db, readers
+from productator.database.web import database, db
 from productator.models import Base, SchemaCompatibility
 from tests import factories
 
@@ -120,6 +120,7 @@ def url_of(engine: Engine) -> str:
 def dispose_of(app: Flask) -> None:
     """Closes the application's database connections."""
     with app.app_context():
-        readers().close()
+        for kept in (database().readers, database().writers):
+            kept.close()
         for engine in db.engines.values():
             engine.dispose()

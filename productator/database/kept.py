@@ -17,7 +17,7 @@ class KeptConnection(NamedTuple):
 
 
 class KeptConnections:
-    """Of an engine on which every statement is a transaction of its own, for all threads."""
+    """Of one engine, for all threads."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -43,15 +43,26 @@ class KeptConnections:
         return KeptConnection(self.engine.connect(), now + KEPT_S)
 
     def give_back(self, kept: KeptConnection) -> None:
+        """Ends the transaction if need be. One that could not commit belongs to `discard`."""
         connection = kept.connection
         if connection.invalidated:
-            # The others lead to the same server.
-            connection.close()
-            self.close()
+            self.discard(kept)
             return
         if connection.in_transaction():
-            connection.rollback()  # which the server does not see
+            connection.rollback()  # of SELECTs
         self._idle.append(kept)
+
+    def discard(self, kept: KeptConnection) -> None:
+        """The engine's pool gets the connection, and undoes what it has not committed."""
+        is_lost = kept.connection.invalidated
+        try:
+            # Without this, `close` would leave a transaction open whose commit failed.
+            kept.connection.rollback()
+        finally:
+            kept.connection.close()
+            if is_lost:
+                # The others lead to the same server.
+                self.close()
 
     def close(self) -> None:
         """Closes those that nobody uses."""

@@ -8,7 +8,7 @@ from typing import ParamSpec, TypeVar
 
 from flask import Flask, current_app, g, request
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, ExceptionContext, Transaction, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
@@ -41,6 +41,7 @@ class Database:
     use: DatabaseUse
     # Every statement on them is a transaction of its own.
     readers: KeptConnections
+    writers: KeptConnections
     # Whether the database refused to store something, and has stored nothing large since.
     have_writes_failed: bool = False
     # None: all reads go to the primary.
@@ -71,7 +72,9 @@ def init_app(
         engine.prepare(db.engines[_READER], autocommit=True)
         for each in db.engines.values():
             _watch(each, slow_statement_ms, metrics)
-        app.extensions[_EXTENSION] = Database(use, KeptConnections(db.engines[_READER]))
+        app.extensions[_EXTENSION] = Database(
+            use, readers=KeptConnections(db.engines[_READER]), writers=KeptConnections(db.engine)
+        )
 
 
 def _watch(watched: Engine, slow_statement_ms: int, metrics: DatabaseMetrics) -> None:
@@ -131,25 +134,39 @@ def database() -> Database:
 
 @contextmanager
 def transaction() -> Iterator[Session]:
+    """A session whose connection is in a transaction; commits at the end, or undoes everything."""
     here = database()
     if here.before_write is not None:
         here.before_write()
     with here.use.place("write"):
-        session = db.session()
+        kept = here.writers.take()
         try:
+            begun = kept.connection.begin()
+            session = _OneConnection(kept.connection)
             yield session
             session.flush()
-            _commit(session)
+            session.close()
+            _commit(begun)
         except BaseException as error:
             if isinstance(error, DBAPIError) and why_nothing_is_stored(error):
                 here.have_writes_failed = True
-            session.rollback()
+            here.writers.discard(kept)
             raise
+        here.writers.give_back(kept)
 
 
-def _commit(session: Session) -> None:
+class _OneConnection(Session):
+    """A session of a connection: others look for theirs, and prepare it, each time they are asked for it."""
+
+    bind: Connection
+
+    def connection(self, *_: object, **__: object) -> Connection:
+        return self.bind
+
+
+def _commit(transaction: Transaction) -> None:
     try:
-        session.commit()
+        transaction.commit()
     except DBAPIError as error:
         # A retry could repeat a commit that succeeded, so the client has to decide.
         if error.connection_invalidated:

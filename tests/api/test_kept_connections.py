@@ -1,14 +1,19 @@
-"""Connections that are kept between reads."""
+"""Connections that are kept between reads, and between writes."""
 
 from collections.abc import Iterator
 
 import pytest
+from flask import Flask
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
+from productator.catalogue import products
 from productator.database import engine as engines
 from productator.database import kept
 from productator.database.kept import KeptConnections
+from productator.database.web import transaction
+from productator.domain import NewProduct, utc_now
+from productator.models import Product
 from tests.servers import url_of
 
 on_servers = pytest.mark.parametrize("server", ["mariadb", "mysql"], indirect=True)
@@ -69,3 +74,37 @@ def test_when_one_is_lost_none_of_the_others_is_taken_again(
     assert lost.closed
     with connections.connect() as fresh:
         assert fresh.scalar(text("SELECT 1")) == 1
+
+
+def test_one_write_after_another_takes_the_same_connection(app: Flask) -> None:
+    with app.app_context():
+        with transaction() as first:
+            products.create(first, NewProduct("Kettle", ""), now=utc_now())
+        with transaction() as second:
+            assert second.connection() is first.connection()
+            assert products.count(second) == 1
+
+
+def test_a_write_that_fails_is_undone_and_holds_nothing_up(app: Flask) -> None:
+    def fail() -> None:
+        with transaction() as session:
+            products.create(session, NewProduct("Kettle", ""), now=utc_now())
+            raise ValueError
+
+    with app.app_context():
+        with pytest.raises(ValueError):  # noqa: PT011 - ours, which has no text
+            fail()
+
+        with transaction() as session:
+            assert products.count(session) == 0
+            products.create(session, NewProduct("Toaster", ""), now=utc_now())
+
+
+def test_what_a_write_read_stays_readable_after_it(app: Flask) -> None:
+    with app.app_context():
+        with transaction() as session:
+            row = products.create(session, NewProduct("Kettle", ""), now=utc_now())
+        with transaction() as session:
+            product = session.get_one(Product, row.id)
+        assert product.name == "Kettle"
+        assert product not in session

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, event, text
 from productator.app import create_app
 from productator.database import migrate
 from productator.database.engine import make_engine
-from productator.database.web import db, readers
+from productator.database.web import database, db
 from tests import factories
 from tests.api.checks import OFFERS, PRODUCTS, failure, offer_url, problem
 from tests.servers import MigratedDatabase, SharedServer, dispose_of
@@ -70,7 +70,7 @@ def end_connections(engine: Engine, app: Flask) -> None:
     if engine.dialect.name == "sqlite":
         return
     with app.app_context():
-        sources = (db.engine, readers())
+        sources = (database().writers, database().readers)
     for source in sources:
         with source.connect() as connection:
             number = connection.scalar(text("SELECT CONNECTION_ID()"))

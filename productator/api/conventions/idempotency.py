@@ -62,7 +62,6 @@ def _run(keyed: KeyedRequest, work: Callable[[Session], Answers]) -> Response | 
     with transaction() as session:
         now = utc_now()
         if not idempotency.take_key(session, keyed, now=now):
-            session.rollback()
             return None
         response, stored = _to_send_and_to_store(work(session))
         idempotency.store_answer(session, keyed, _answer(stored), now=now)
