@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pymysql
 from pymysql.connections import Connection, MySQLResult
-from pymysql.constants import SERVER_STATUS
+from pymysql.constants import COMMAND, SERVER_STATUS
 from pymysql.protocol import NULL_COLUMN
 
 # By the first byte of a value: how many bytes of its length follow.
@@ -19,6 +19,12 @@ _BYTES_OF_LENGTH = {252: 2, 253: 3, 254: 8}
 _END_OF_COLUMNS_BYTES = 9
 # Before each packet: three bytes of its length, and its number.
 _HEADER_BYTES = 4
+# The first byte of an answer without rows, and the last one that tells the number of columns.
+_FIRST_OF_OK = 0
+_LAST_OF_COLUMNS = 250
+# What follows the numbers of an answer without rows: the status, and the number of warnings.
+_END_OF_OK = Struct("<HH")
+_LEAST_OK_BYTES = 7
 # A packet that begins with this byte or a higher one is the end of the rows, an error, or a row of 16 MiB.
 _FIRST_OF_NO_ROW = _FIRST_OF_END = 254
 # The end of the rows: that byte, the number of warnings, and the status.
@@ -44,7 +50,8 @@ class LeanConnection(Connection):  # type: ignore[misc]  # it has no types
         super().__init__(*arguments, **options)
 
     def commit(self) -> None:
-        super().commit()
+        self._execute_command(COMMAND.COM_QUERY, "COMMIT")
+        self._read_query_result()
         self._has_just_ended_transaction = True
 
     def rollback(self) -> None:
@@ -56,6 +63,16 @@ class LeanConnection(Connection):  # type: ignore[misc]  # it has no types
     def _execute_command(self, command: int, sql: Any) -> None:
         self._has_just_ended_transaction = False
         super()._execute_command(command, sql)
+
+    def escape(self, value: Any, mapping: Any = None) -> str:
+        if type(value) is int:  # most values are, and a subclass may have a conversion of its own
+            return str(value)
+        return super().escape(value, mapping)  # type: ignore[no-any-return]
+
+    @property
+    def has_limit_of_reads(self) -> bool:
+        """Whether its socket has the time limit that the next read sets."""
+        return bool(self._current_timeout == self._read_timeout)
 
     def arrived(self) -> bytes:
         """What is there to read, or will be next, without taking it."""
@@ -97,7 +114,34 @@ class LeanConnection(Connection):  # type: ignore[misc]  # it has no types
 
 
 class _LeanResult(MySQLResult):  # type: ignore[misc]  # it has no types
-    connection: LeanConnection
+    connection: Any
+
+    def read(self) -> None:
+        """Takes the first packet as it has arrived; PyMySQL reads the others, and those that raise errors."""
+        connection: LeanConnection = self.connection
+        arrived = connection.arrived() if connection.has_limit_of_reads else b""
+        size = int.from_bytes(arrived[: _HEADER_BYTES - 1], "little")
+        end = _HEADER_BYTES + size
+        is_next = _HEADER_BYTES < end <= len(arrived) and arrived[_HEADER_BYTES - 1] == connection.next_packet
+        first = arrived[_HEADER_BYTES] if is_next else _FIRST_OF_NO_ROW
+        if first == _FIRST_OF_OK and size >= _LEAST_OK_BYTES:
+            connection.skip(end, packets=1)
+            self._take_ok(arrived[_HEADER_BYTES + 1 : end])
+        elif _FIRST_OF_OK < first <= _LAST_OF_COLUMNS and size == 1:
+            connection.skip(end, packets=1)
+            self.field_count = first
+            self._get_descriptions()
+            self._read_rowdata_packet()
+        else:
+            super().read()
+        self.connection = None  # which has this result
+
+    def _take_ok(self, data: bytes) -> None:
+        self.affected_rows, position = _number(data, 0)
+        self.insert_id, position = _number(data, position)
+        self.server_status, self.warning_count = _END_OF_OK.unpack_from(data, position)
+        self.message = data[position + _END_OF_OK.size :]
+        self.has_next = self.server_status & SERVER_STATUS.SERVER_MORE_RESULTS_EXISTS
 
     def _get_descriptions(self) -> None:
         arrived = self.connection.arrived()
@@ -163,11 +207,20 @@ class _LeanResult(MySQLResult):  # type: ignore[misc]  # it has no types
                 row.append(None)
                 continue
             if length > NULL_COLUMN:
-                begin, position = position, position + _BYTES_OF_LENGTH[length]
-                length = int.from_bytes(data[begin:position], "little")
+                length, position = _number(data, position - 1)
             value: Any = data[position : position + length]
             position += length
             if encoding is not None:
                 value = value.decode(encoding)
             row.append(value if convert is None else convert(value))
         return tuple(row)
+
+
+def _number(data: bytes, position: int) -> tuple[int, int]:
+    """The number that begins there, and where it ends."""
+    first = data[position]
+    begin = position + 1
+    if first < NULL_COLUMN:
+        return first, begin
+    end = begin + _BYTES_OF_LENGTH[first]
+    return int.from_bytes(data[begin:end], "little"), end

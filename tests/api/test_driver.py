@@ -87,6 +87,64 @@ def test_all_results_of_several_statements_are_read_with_their_warnings(
     assert [read(plain), read(lean), read(lean)] == [expected] * 3
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        *(
+            f"INSERT INTO counted (id, name) VALUES ({first}, 'x')"
+            for first in (1, 250, 251, 65_535, 65_536, 16_777_215, 16_777_216, 2**40, 2**63 - 1)
+        ),
+        "INSERT INTO counted (name) SELECT name FROM ("
+        + " UNION ALL ".join(["SELECT 'x' AS name"] * 300)
+        + ") AS x",
+        "INSERT IGNORE INTO counted (id, name) VALUES (1, 'x'), (1, 'y')",
+        "UPDATE counted SET name = 'y'",
+        "UPDATE counted SET name = 'too long for the column' WHERE id < 0",
+        "DELETE FROM counted",
+        "DO 1",
+        "SET @x = 1",
+    ],
+)
+def test_what_a_write_did_is_that_of_the_plain_driver(
+    connections: tuple[LeanConnection, Any], statement: str
+) -> None:
+    def write(connection: Any) -> tuple[Any, ...]:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "CREATE TEMPORARY TABLE counted (id BIGINT AUTO_INCREMENT PRIMARY KEY, name CHAR(1))"
+            )
+            cursor.execute("INSERT INTO counted (id, name) VALUES (1000, 'z')")
+            cursor.execute(statement)
+            did = (cursor.rowcount, cursor.lastrowid, cursor.warning_count, cursor.fetchall())
+            cursor.execute("SELECT COUNT(*) FROM counted")
+            return *did, cursor.fetchall()
+
+    lean, plain = connections
+
+    assert write(lean) == write(plain)
+
+
+@pytest.mark.parametrize("size", [0, 2, 4, 5, 10])
+def test_an_answer_of_which_only_a_part_has_arrived_is_read_whole(
+    connections: tuple[LeanConnection, Any], monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    lean, plain = connections
+    arrived = LeanConnection.arrived
+    monkeypatch.setattr(LeanConnection, "arrived", lambda connection: arrived(connection)[:size])
+
+    for statement in ("DO 1", "SELECT 1 UNION ALL SELECT 2"):
+        assert _read(lean, statement) == _read(plain, statement)
+
+
+@pytest.mark.parametrize("value", [0, -1, 2**64, True, None, 1.5, "it's \\ 100 %", b"\x00'", [1, "a"]])
+def test_a_value_is_written_as_by_the_plain_driver(
+    connections: tuple[LeanConnection, Any], value: Any
+) -> None:
+    lean, plain = connections
+
+    assert lean.escape(value) == plain.escape(value)
+
+
 def test_statements_in_turn_do_not_take_each_others_columns(connections: tuple[LeanConnection, Any]) -> None:
     lean, plain = connections
     statements = [f"SELECT {number} AS {name}" for number in range(20) for name in ("id", "id_of_another")]
