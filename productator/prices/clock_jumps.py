@@ -53,6 +53,13 @@ class Clocks(NamedTuple):
         """The latest time that a record can have unless a clock was ahead."""
         return self.latest + CLOCKS_DIFFER if self.latest > _NO_CLOCK_BEFORE else _NEVER
 
+    @classmethod
+    def with_server(cls, server_time: datetime | None) -> "Clocks":
+        """None: SQLite, which has no other clock."""
+        ours = utc_now()
+        servers = server_time or ours
+        return cls(min(ours, servers), max(ours, servers))
+
 
 class _History(NamedTuple):
     """A table of records; `columns` are those with `names`: the product, the time, and what was recorded."""
@@ -78,11 +85,8 @@ _HISTORIES = (
 
 
 def clocks(session: Session) -> Clocks:
-    ours = utc_now()
-    # SQLite has no other clock.
-    ((servers,),) = _SERVER_TIME.rows(session.connection(), {})
-    servers = servers or ours
-    return Clocks(min(ours, servers), max(ours, servers))
+    ((server_time,),) = _SERVER_TIME.rows(session.connection(), {})
+    return Clocks.with_server(server_time)
 
 
 def move_some_to_now(session: Session, *, after: int) -> int:
@@ -93,7 +97,7 @@ def move_some_to_now(session: Session, *, after: int) -> int:
     if not product_ids:
         return 0
     now = clocks(session)
-    found = recorded_since(session.connection(), now.future, product_ids)
+    found = recorded_since(session.connection(), now.future, product_ids).latest
     ahead = sorted({product_id for product_id, _ in found})[:_MOVED_A_STEP]
     if ahead:
         # As everybody does who changes a product's offers: a cluster refuses one of two such commits.

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from productator.database.bulk import insert_rows
 from productator.prices import changes, clock_jumps, outbox, product_prices
 from productator.prices.changes import Aggregate, Offers
-from productator.prices.clock_jumps import CLOCKS_DIFFER, TICK
+from productator.prices.clock_jumps import CLOCKS_DIFFER, TICK, Clocks
 from productator.prices.history_tables import CHANGE_COLUMNS, CHANGES, POINT_COLUMNS, POINTS, recorded_since
 
 
@@ -44,12 +44,16 @@ def _times(session: Session, observations: Iterable[Observation]) -> dict[int, d
 
     Until the time of a change has come nobody would see it, nor any later one.
     """
-    now = clock_jumps.clocks(session)
+    seen = {each.product_id: each.at for each in observations}
+    connection, first = session.connection(), min(seen.values())
+    found, server_time = recorded_since(connection, first, seen)
+    now = Clocks.with_server(server_time)
     times = {
-        each.product_id: each.at if each.at <= now.earliest + CLOCKS_DIFFER else now.earliest
-        for each in observations
+        product_id: at if at <= now.earliest + CLOCKS_DIFFER else now.earliest
+        for product_id, at in seen.items()
     }
-    found = recorded_since(session.connection(), min(times.values()), times)
+    if min(times.values()) < first:  # our clock is ahead
+        found, _ = recorded_since(connection, min(times.values()), seen)
     ahead = {product_id for product_id, recorded_at in found if recorded_at > now.future}
     moved = clock_jumps.move_to_now(session, ahead, now) if ahead else {}
     for product_id, recorded_at in found:
