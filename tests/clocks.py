@@ -4,11 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
 
-import pymysql
 import pytest
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
 from productator import domain
 
@@ -39,12 +36,15 @@ def server_clock_ahead(by: timedelta) -> Iterator[None]:
         if connection.dialect.name != "sqlite":
             connection.exec_driver_sql(f"SET TIMESTAMP = {(datetime.now(UTC) + by).timestamp():.6f}")
 
-    def put_right(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
-        if isinstance(connection, pymysql.Connection):
-            connection.query("SET TIMESTAMP = DEFAULT")
+    def put_right(connection: Connection) -> None:
+        # The application keeps connections between its transactions.
+        if connection.dialect.name != "sqlite":
+            connection.exec_driver_sql("SET TIMESTAMP = DEFAULT")
 
     event.listen(Engine, "begin", change)
-    event.listen(Pool, "checkin", put_right)
+    for end in ("commit", "rollback"):
+        event.listen(Engine, end, put_right)
     yield
     event.remove(Engine, "begin", change)
-    event.remove(Pool, "checkin", put_right)
+    for end in ("commit", "rollback"):
+        event.remove(Engine, end, put_right)

@@ -14,10 +14,12 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    delete,
     select,
     update,
 )
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import StaleDataError
 
 from productator.catalogue import versions
 from productator.catalogue.versions import ANY_VERSION, Expected
@@ -30,7 +32,7 @@ from productator.database.keyset import (
     page_query,
     page_values,
 )
-from productator.database.prepared import Prepared, insert_into
+from productator.database.prepared import Prepared, Written, insert_into
 from productator.domain import OwnOffer
 from productator.errors import OfferIsExternal, OfferNotFound, ProductNotFound
 from productator.models import Offer, Refresh
@@ -84,6 +86,14 @@ _STATES = Prepared(
     )
 )
 _INSERT = insert_into(_OFFERS, "product_id", "price", "items_in_stock", "version", "created_at", "updated_at")
+_CHANGED = ("price", "items_in_stock", "version", "updated_at")
+# Whoever changes or deletes an offer names the version that was read.
+_AS_READ = (
+    _OFFERS.c.id == bindparam("of_offer", type_=_OFFERS.c.id.type),
+    _OFFERS.c.version == bindparam("of_version", type_=_OFFERS.c.version.type),
+)
+_UPDATE = Prepared(update(_OFFERS).where(*_AS_READ).values({name: bindparam(name) for name in _CHANGED}))
+_DELETE = Prepared(delete(_OFFERS).where(*_AS_READ))
 
 ORDERS = orders(Offer.id, id=Offer.id, price=Offer.price)
 
@@ -227,21 +237,27 @@ def change(
     expected: Expected = ANY_VERSION,
     now: datetime,
 ) -> OfferRow:
-    """Sets the named fields of an own offer."""
+    """Sets the named fields of an own offer. If none differs, version and time stay as they are."""
     before = _lock_offers(session, product_id) or {}
     offer = _own_offer(session, product_id, offer_id, expected)
-    versions.apply(session, offer, changes, now=now)
-    after = {**before, offer_id: _state(offer)}
+    price, items = changes.get("price", offer.price), changes.get("items_in_stock", offer.items_in_stock)
+    changed = offer._replace(price=price, items_in_stock=items)
+    if changed == offer:
+        return offer
+    changed = changed._replace(version=offer.version + 1, updated_at=now)
+    values = {name: getattr(changed, name) for name in _CHANGED}
+    _require_one(_UPDATE.run(session.connection(), values | _as_read(offer)))
+    after = {**before, offer_id: _state(changed)}
     recording.record(session, [Observation(product_id, now, before, after)])
-    return OfferRow._make(getattr(offer, name) for name in OfferRow._fields)
+    return changed
 
 
 def remove(
     session: Session, product_id: int, offer_id: int, *, expected: Expected = ANY_VERSION, now: datetime
 ) -> None:
     before = _lock_offers(session, product_id) or {}
-    session.delete(_own_offer(session, product_id, offer_id, expected))
-    session.flush()
+    offer = _own_offer(session, product_id, offer_id, expected)
+    _require_one(_DELETE.run(session.connection(), _as_read(offer)))
     after = {each: state for each, state in before.items() if each != offer_id}
     recording.record(session, [Observation(product_id, now, before, after)])
 
@@ -257,14 +273,21 @@ def _lock_offers(session: Session, product_id: int) -> Offers | None:
     return {offer_id: OfferState._make(state) for offer_id, *state in rows}
 
 
-def _state(offer: Offer | OfferRow) -> OfferState:
+def _state(offer: OfferRow) -> OfferState:
     return OfferState(offer.remote_id, offer.price, offer.items_in_stock)
 
 
-def _own_offer(session: Session, product_id: int, offer_id: int, expected: Expected) -> Offer:
-    offer = session.get(Offer, offer_id, with_for_update=True)
-    if offer is None or offer.product_id != product_id:
-        raise OfferNotFound(product_id, offer_id)
+def _as_read(offer: OfferRow) -> dict[str, int]:
+    return {"of_offer": offer.id, "of_version": offer.version}
+
+
+def _require_one(written: Written) -> None:
+    if not written.rows:
+        raise StaleDataError("another node of a cluster changed this offer")
+
+
+def _own_offer(session: Session, product_id: int, offer_id: int, expected: Expected) -> OfferRow:
+    offer = get(session.connection(), product_id, offer_id)
     if offer.remote_id is not None:
         raise OfferIsExternal(offer_id)
     versions.check(offer, expected)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 from uuid import uuid4
 
 from sqlalchemy import (
@@ -22,9 +22,10 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm.exc import StaleDataError
 
 from productator.catalogue import search, versions
-from productator.catalogue.versions import ANY_VERSION, Expected
+from productator.catalogue.versions import ANY_VERSION, Expected, Versioned
 from productator.database.column_types import UtcDateTime
 from productator.database.keyset import (
     Page,
@@ -41,6 +42,8 @@ from productator.domain import NewProduct
 from productator.errors import ProductNotFound
 from productator.models import OfferChange, PricePoint, Product, Refresh
 from productator.models.search_terms import index_terms
+
+Read = TypeVar("Read", bound=Versioned)
 
 _PRODUCTS = cast("Table", Product.__table__)
 _REFRESHES = cast("Table", Refresh.__table__)
@@ -93,6 +96,17 @@ _INSERT_PRODUCT = insert_into(
     _PRODUCTS, "name", "description", "remote_id", "version", "created_at", "updated_at", "words"
 )
 _INSERT_REFRESH = insert_into(_REFRESHES, "product_id", "due_at")
+_LOCK = Prepared(select(*_COLUMNS).where(Product.id == bindparam("product_id")).with_for_update())
+_CHANGED = ("name", "description", "version", "updated_at")
+_UPDATE = Prepared(
+    update(_PRODUCTS)
+    # On a cluster another node may have changed it.
+    .where(
+        _PRODUCTS.c.id == bindparam("of_product", type_=_PRODUCTS.c.id.type),
+        _PRODUCTS.c.version == bindparam("of_version", type_=_PRODUCTS.c.version.type),
+    )
+    .values({name: bindparam(name) for name in (*_CHANGED, "words")})
+)
 _ROWS_A_READ = 1_000
 _EXPECTED_FOR = timedelta(minutes=1)
 _ROWS_A_DELETE = 10_000
@@ -149,10 +163,6 @@ def _values(new: NewProduct, remote_id: str, *, now: datetime) -> dict[str, Any]
     }
 
 
-def _row(product: Product) -> ProductRow:
-    return ProductRow._make(getattr(product, name) for name in ProductRow._fields)
-
-
 def get(connection: Connection, product_id: int) -> ProductRow:
     rows = _ONE_PRODUCT.rows(connection, {"product_id": product_id})
     if not rows:
@@ -202,13 +212,23 @@ def change(
     expected: Expected = ANY_VERSION,
     now: datetime,
 ) -> ProductRow:
-    """Sets the named fields.
+    """Sets the named fields. If none differs, version and time stay as they are.
 
     The Offers service cannot update a product, so it keeps the name it was registered with.
     """
-    product = _check(session.get(Product, product_id, with_for_update=True), product_id, expected)
-    versions.apply(session, product, changes, now=now)
-    return _row(product)
+    connection = session.connection()
+    rows = _LOCK.rows(connection, {"product_id": product_id})
+    product = _check(ProductRow._make(rows[0]) if rows else None, product_id, expected)
+    name, description = changes.get("name", product.name), changes.get("description", product.description)
+    changed = product._replace(name=name, description=description)
+    if changed == product:
+        return product
+    changed = changed._replace(version=product.version + 1, updated_at=now)
+    values = {name: getattr(changed, name) for name in _CHANGED} | {"words": index_terms(changed.name)}
+    as_read = {"of_product": product_id, "of_version": product.version}
+    if not _UPDATE.run(connection, values | as_read).rows:
+        raise StaleDataError("another node of a cluster changed this product")
+    return changed
 
 
 def remove(session: Session, product_id: int, *, expected: Expected = ANY_VERSION) -> None:
@@ -223,7 +243,7 @@ def remove(session: Session, product_id: int, *, expected: Expected = ANY_VERSIO
     session.flush()
 
 
-def _check(product: Product | None, product_id: int, expected: Expected) -> Product:
+def _check(product: Read | None, product_id: int, expected: Expected) -> Read:
     if product is None:
         raise ProductNotFound(product_id)
     versions.check(product, expected)

@@ -13,6 +13,13 @@ from productator.errors import StaleVersion, VersionExcluded, WeakTagSent
 class Versioned(Protocol):
     """A row with a version, which each change raises."""
 
+    @property
+    def version(self) -> int: ...
+
+
+class Changeable(Protocol):
+    """A row of the ORM, whose mapper raises the version."""
+
     version: Any
     updated_at: Any
 
@@ -46,7 +53,7 @@ def check(row: Versioned, expected: Expected) -> None:
         raise VersionExcluded(row.version)
 
 
-def apply(session: Session, row: Versioned, changes: Mapping[str, Any], *, now: datetime) -> None:
+def apply(session: Session, row: Changeable, changes: Mapping[str, Any], *, now: datetime) -> None:
     """Sets the named fields. If none differs, version and time stay as they are."""
     if all(getattr(row, field) == value for field, value in changes.items()):
         return
