@@ -64,6 +64,8 @@ def init_app(
     use = DatabaseUse(budget_s=budget_s, places=places, metrics=metrics)
     app.before_request(lambda: use.begin_request(request.environ.get(WAITED_S, 0.0)))
     db.init_app(app)
+    # It would end a session after each request, where none has one.
+    app.teardown_appcontext_funcs.remove(db._teardown_session)  # noqa: SLF001 - it has no other way
     with app.app_context():
         # Its listener changes the limits of a new connection, which that of `prepare` then opens.
         for each in db.engines.values():

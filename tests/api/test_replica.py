@@ -11,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.orm import Session
 
 from lab.replication import ReplicatedMariadb, replicated_mariadb
 from lab.waiting import eventually
@@ -73,9 +74,8 @@ def token(app: Flask) -> Callable[..., Headers]:
     """Makes the headers of a new token: `token(Scope.WRITE)`."""
 
     def make(*scopes: Scope) -> Headers:
-        with app.app_context():
-            _, secret = api_tokens.create(db.session(), name="x", scopes=scopes, now=utc_now())
-            db.session.commit()
+        with app.app_context(), Session(db.engine) as session, session.begin():
+            _, secret = api_tokens.create(session, name="x", scopes=scopes, now=utc_now())
         return {"Authorization": f"Bearer {secret}"}
 
     return make
