@@ -74,8 +74,9 @@ def patch_alert_rule(rule_id: int) -> Response:
 @alerts.delete("/alert-rules/<id:rule_id>")
 def delete_alert_rule(rule_id: int) -> Response:
     """Its events stay."""
+    expected = expected_version()
     with transaction() as session:
-        rules.remove(session, rule_id, expected=expected_version())
+        rules.remove(session, rule_id, expected=expected)
     return no_content()
 
 

@@ -84,8 +84,9 @@ def patch_channel(channel_id: int) -> Response:
 @channels.delete("/<id:channel_id>")
 def delete_channel(channel_id: int) -> Response:
     """Delete a channel with its deliveries; rules go on without it."""
+    expected = expected_version()
     with transaction() as session:
-        alerts.remove(session, channel_id, expected=expected_version())
+        alerts.remove(session, channel_id, expected=expected)
     return no_content()
 
 

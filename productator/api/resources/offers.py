@@ -95,8 +95,9 @@ def patch_offer(product_id: int, offer_id: int) -> Response:
 
 @offers.delete("/products/<id:product_id>/offers/<id:offer_id>")
 def delete_offer(product_id: int, offer_id: int) -> Response:
+    expected = expected_version()
     with transaction() as session:
-        catalogue.remove(session, product_id, offer_id, expected=expected_version(), now=utc_now())
+        catalogue.remove(session, product_id, offer_id, expected=expected, now=utc_now())
     return no_content()
 
 

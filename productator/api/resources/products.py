@@ -87,8 +87,9 @@ def patch_product(product_id: int) -> Response:
 @products.delete("/<id:product_id>")
 def delete_product(product_id: int) -> Response:
     """Delete a product with its offers."""
+    expected = expected_version()
     with transaction() as session:
-        catalogue.remove(session, product_id, expected=expected_version())
+        catalogue.remove(session, product_id, expected=expected)
     return no_content()
 
 
