@@ -224,7 +224,7 @@ def change(
     if changed == product:
         return product
     changed = changed._replace(version=product.version + 1, updated_at=now)
-    values = {name: getattr(changed, name) for name in _CHANGED} | {"words": index_terms(changed.name)}
+    values = {each: getattr(changed, each) for each in _CHANGED} | {"words": index_terms(changed.name)}
     as_read = {"of_product": product_id, "of_version": product.version}
     if not _UPDATE.run(connection, values | as_read).rows:
         raise StaleDataError("another node of a cluster changed this product")

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import pymysql
 from pymysql.connections import Connection, MySQLResult
-from pymysql.constants import COMMAND, SERVER_STATUS
+from pymysql.constants import COMMAND, CR, SERVER_STATUS
+from pymysql.err import OperationalError
 from pymysql.protocol import NULL_COLUMN
 
 # By the first byte of a value: how many bytes of its length follow.
@@ -52,6 +53,9 @@ class LeanConnection(Connection):  # type: ignore[misc]  # it has no types
     def commit(self) -> None:
         self._execute_command(COMMAND.COM_QUERY, "COMMIT")
         self._read_query_result()
+        if self._result and self._result.field_count:
+            self._force_close()
+            raise OperationalError(CR.CR_COMMANDS_OUT_OF_SYNC, "These are rows, not the answer to COMMIT.")
         self._has_just_ended_transaction = True
 
     def rollback(self) -> None:
@@ -134,7 +138,8 @@ class _LeanResult(MySQLResult):  # type: ignore[misc]  # it has no types
             self._read_rowdata_packet()
         else:
             super().read()
-        self.connection = None  # which has this result
+        # As PyMySQL does, since the connection refers to this result.
+        self.connection = None
 
     def _take_ok(self, data: bytes) -> None:
         self.affected_rows, position = _number(data, 0)

@@ -43,7 +43,7 @@ class KeptConnections:
         return KeptConnection(self.engine.connect(), now + KEPT_S)
 
     def give_back(self, kept: KeptConnection) -> None:
-        """Ends the transaction if need be. One that could not commit belongs to `discard`."""
+        """Ends the transaction if need be. After a commit that failed, call `discard`."""
         connection = kept.connection
         if connection.invalidated:
             self.discard(kept)
@@ -54,11 +54,11 @@ class KeptConnections:
 
     def discard(self, kept: KeptConnection) -> None:
         """The engine's pool gets the connection, and undoes what it has not committed."""
-        is_lost = kept.connection.invalidated
         try:
             # Without this, `close` would leave a transaction open whose commit failed.
             kept.connection.rollback()
         finally:
+            is_lost = kept.connection.invalidated
             kept.connection.close()
             if is_lost:
                 # The others lead to the same server.

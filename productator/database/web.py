@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import NoReturn, ParamSpec, TypeVar
 
 from flask import Flask, current_app, g, request
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, Engine, ExceptionContext, Transaction, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InvalidRequestError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -64,7 +64,7 @@ def init_app(
     use = DatabaseUse(budget_s=budget_s, places=places, metrics=metrics)
     app.before_request(lambda: use.begin_request(request.environ.get(WAITED_S, 0.0)))
     db.init_app(app)
-    # It would end a session after each request, where none has one.
+    # Requests use no session of the extension, so there is none to end after each.
     app.teardown_appcontext_funcs.remove(db._teardown_session)  # noqa: SLF001 - it has no other way
     with app.app_context():
         # Its listener changes the limits of a new connection, which that of `prepare` then opens.
@@ -158,12 +158,20 @@ def transaction() -> Iterator[Session]:
 
 
 class _OneConnection(Session):
-    """A session of a connection: others look for theirs, and prepare it, each time they are asked for it."""
+    """A session of a connection: others look for theirs, and prepare it, each time they are asked for it.
+
+    So it does not know the transaction, which only `transaction` ends.
+    """
 
     bind: Connection
 
     def connection(self, *_: object, **__: object) -> Connection:
         return self.bind
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise InvalidRequestError("This session cannot begin or end a transaction.")
+
+    begin_nested = commit = rollback = _refuse
 
 
 def _commit(transaction: Transaction) -> None:

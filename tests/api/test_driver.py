@@ -254,3 +254,18 @@ def test_what_follows_a_commit_that_failed_is_rolled_back(connections: tuple[Lea
 
     with pytest.raises(pymysql.MySQLError):
         lean.rollback()
+
+
+def test_rows_are_no_answer_to_a_commit(
+    connections: tuple[LeanConnection, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lean, _ = connections
+    execute = LeanConnection._execute_command  # noqa: SLF001 - what the driver sends
+    monkeypatch.setattr(
+        LeanConnection, "_execute_command", lambda self, number, _: execute(self, number, "SELECT 1")
+    )
+
+    with pytest.raises(pymysql.OperationalError, match="not the answer"):
+        lean.commit()
+
+    assert not lean.open

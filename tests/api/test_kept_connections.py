@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InvalidRequestError
 
 from productator.catalogue import products
 from productator.database import engine as engines
@@ -108,3 +108,9 @@ def test_what_a_write_read_stays_readable_after_it(app: Flask) -> None:
             product = session.get_one(Product, row.id)
         assert product.name == "Kettle"
         assert product not in session
+
+
+@pytest.mark.parametrize("name", ["begin_nested", "commit", "rollback"])
+def test_only_the_end_of_the_block_ends_its_transaction(app: Flask, name: str) -> None:
+    with app.app_context(), pytest.raises(InvalidRequestError), transaction() as session:
+        getattr(session, name)()

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
+from contextlib import suppress
 
 from flask import Response, current_app, g, request
 from sqlalchemy.orm import Session
@@ -28,6 +29,10 @@ _STORED_HEADERS = ("Content-Type", "ETag", "Location")
 
 # An answer with a secret comes with the one to store, which has none.
 Answers = Response | tuple[Response, Response]
+
+
+class _KeyTaken(Exception):
+    """Undoes the transaction."""
 
 
 def once(work: Callable[[Session], Answers]) -> Response:
@@ -59,13 +64,14 @@ def _replay(keyed: KeyedRequest) -> Response | None:
 
 def _run(keyed: KeyedRequest, work: Callable[[Session], Answers]) -> Response | None:
     """None: another request has taken the key since we looked."""
-    with transaction() as session:
+    with suppress(_KeyTaken), transaction() as session:
         now = utc_now()
         if not idempotency.take_key(session, keyed, now=now):
-            return None
+            raise _KeyTaken
         response, stored = _to_send_and_to_store(work(session))
         idempotency.store_answer(session, keyed, _answer(stored), now=now)
         return response
+    return None
 
 
 def _to_send_and_to_store(answers: Answers) -> tuple[Response, Response]:
