@@ -19,7 +19,6 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.orm import Session
-from sqlalchemy.orm.exc import StaleDataError
 
 from productator.catalogue import versions
 from productator.catalogue.versions import ANY_VERSION, Expected
@@ -32,7 +31,7 @@ from productator.database.keyset import (
     page_query,
     page_values,
 )
-from productator.database.prepared import Prepared, Written, insert_into
+from productator.database.prepared import Prepared, insert_into
 from productator.domain import OwnOffer
 from productator.errors import OfferIsExternal, OfferNotFound, ProductNotFound
 from productator.models import Offer, Refresh
@@ -87,13 +86,10 @@ _STATES = Prepared(
 )
 _INSERT = insert_into(_OFFERS, "product_id", "price", "items_in_stock", "version", "created_at", "updated_at")
 _CHANGED = ("price", "items_in_stock", "version", "updated_at")
-# Whoever changes or deletes an offer names the version that was read.
-_AS_READ = (
-    _OFFERS.c.id == bindparam("of_offer", type_=_OFFERS.c.id.type),
-    _OFFERS.c.version == bindparam("of_version", type_=_OFFERS.c.version.type),
+_UPDATE = Prepared(
+    update(_OFFERS).where(versions.as_read(_OFFERS)).values({name: bindparam(name) for name in _CHANGED})
 )
-_UPDATE = Prepared(update(_OFFERS).where(*_AS_READ).values({name: bindparam(name) for name in _CHANGED}))
-_DELETE = Prepared(delete(_OFFERS).where(*_AS_READ))
+_DELETE = Prepared(delete(_OFFERS).where(versions.as_read(_OFFERS)))
 
 ORDERS = orders(Offer.id, id=Offer.id, price=Offer.price)
 
@@ -246,7 +242,8 @@ def change(
         return offer
     changed = changed._replace(version=offer.version + 1, updated_at=now)
     values = {name: getattr(changed, name) for name in _CHANGED}
-    _require_one(_UPDATE.run(session.connection(), values | _as_read(offer)))
+    written = _UPDATE.run(session.connection(), values | versions.parameters_as_read(offer))
+    versions.require_one(written)
     after = {**before, offer_id: _state(changed)}
     recording.record(session, [Observation(product_id, now, before, after)])
     return changed
@@ -257,7 +254,7 @@ def remove(
 ) -> None:
     before = _lock_offers(session, product_id) or {}
     offer = _own_offer(session, product_id, offer_id, expected)
-    _require_one(_DELETE.run(session.connection(), _as_read(offer)))
+    versions.require_one(_DELETE.run(session.connection(), versions.parameters_as_read(offer)))
     after = {each: state for each, state in before.items() if each != offer_id}
     recording.record(session, [Observation(product_id, now, before, after)])
 
@@ -275,15 +272,6 @@ def _lock_offers(session: Session, product_id: int) -> Offers | None:
 
 def _state(offer: OfferRow) -> OfferState:
     return OfferState(offer.remote_id, offer.price, offer.items_in_stock)
-
-
-def _as_read(offer: OfferRow) -> dict[str, int]:
-    return {"of_offer": offer.id, "of_version": offer.version}
-
-
-def _require_one(written: Written) -> None:
-    if not written.rows:
-        raise StaleDataError("another node of a cluster changed this offer")
 
 
 def _own_offer(session: Session, product_id: int, offer_id: int, expected: Expected) -> OfferRow:

@@ -22,7 +22,6 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session
-from sqlalchemy.orm.exc import StaleDataError
 
 from productator.catalogue import search, versions
 from productator.catalogue.versions import ANY_VERSION, Expected, Versioned
@@ -100,11 +99,7 @@ _LOCK = Prepared(select(*_COLUMNS).where(Product.id == bindparam("product_id")).
 _CHANGED = ("name", "description", "version", "updated_at")
 _UPDATE = Prepared(
     update(_PRODUCTS)
-    # On a cluster another node may have changed it.
-    .where(
-        _PRODUCTS.c.id == bindparam("of_product", type_=_PRODUCTS.c.id.type),
-        _PRODUCTS.c.version == bindparam("of_version", type_=_PRODUCTS.c.version.type),
-    )
+    .where(versions.as_read(_PRODUCTS))
     .values({name: bindparam(name) for name in (*_CHANGED, "words")})
 )
 _ROWS_A_READ = 1_000
@@ -225,9 +220,7 @@ def change(
         return product
     changed = changed._replace(version=product.version + 1, updated_at=now)
     values = {each: getattr(changed, each) for each in _CHANGED} | {"words": index_terms(changed.name)}
-    as_read = {"of_product": product_id, "of_version": product.version}
-    if not _UPDATE.run(connection, values | as_read).rows:
-        raise StaleDataError("another node of a cluster changed this product")
+    versions.require_one(_UPDATE.run(connection, values | versions.parameters_as_read(product)))
     return changed
 
 

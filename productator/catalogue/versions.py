@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from sqlalchemy import ColumnElement, Table, and_, bindparam
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import StaleDataError
 
+from productator.database.prepared import Written
 from productator.errors import StaleVersion, VersionExcluded, WeakTagSent
 
 
@@ -15,6 +18,11 @@ class Versioned(Protocol):
 
     @property
     def version(self) -> int: ...
+
+
+class StoredRow(Versioned, Protocol):
+    @property
+    def id(self) -> int: ...
 
 
 class Changeable(Protocol):
@@ -51,6 +59,27 @@ def check(row: Versioned, expected: Expected) -> None:
         raise WeakTagSent(row.version) if expected.has_weak_tags else StaleVersion(row.version)
     if row.version in expected.excluded:
         raise VersionExcluded(row.version)
+
+
+def as_read(table: Table) -> ColumnElement[bool]:
+    """The condition of an UPDATE or DELETE: the row, unless it was changed since it was read.
+
+    `parameters_as_read` has the values.
+    """
+    return and_(
+        table.c.id == bindparam("of_row", type_=table.c.id.type),
+        table.c.version == bindparam("of_version", type_=table.c.version.type),
+    )
+
+
+def parameters_as_read(row: StoredRow) -> dict[str, int]:
+    return {"of_row": row.id, "of_version": row.version}
+
+
+def require_one(written: Written) -> None:
+    """The caller has locked the row, which holds on one node of a cluster only."""
+    if not written.rows:
+        raise StaleDataError("another node of a cluster changed this row")
 
 
 def apply(session: Session, row: Changeable, changes: Mapping[str, Any], *, now: datetime) -> None:

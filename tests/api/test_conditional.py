@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import event
 from sqlalchemy.orm import Session, sessionmaker
 
 from productator.app import create_app
+from productator.database.web import db
 from productator.models import Product
 from tests import factories
 from tests.api.checks import OFFERS, PRODUCTS, offer_url, offers_url, problem
@@ -238,3 +240,34 @@ def test_of_many_writers_with_tags_none_overwrites_another(app: Flask, offer: Js
     made = sum(answer.status_code == 200 for answer in answers)
     assert {answer.status_code for answer in answers} <= {200, 412}
     assert app.test_client().get(offer_url(offer)).get_json()["price"] == offer["price"] + made
+
+
+@pytest.mark.parametrize(
+    ("table", "method", "body"),
+    [
+        ("products", "PATCH", {"name": "Toaster"}),
+        ("offers", "PATCH", {"price": 1}),
+        ("offers", "DELETE", None),
+    ],
+)
+def test_a_row_that_another_node_changed_after_it_was_read_is_read_again(
+    client: FlaskClient, offer: Json, table: str, method: str, body: Json | None
+) -> None:
+    tries: list[str] = []
+
+    def change_first(_connection: object, cursor: Any, statement: str, *_: object) -> None:
+        if statement.startswith((f"UPDATE {table} ", f"DELETE FROM {table} ")):
+            tries.append(statement)
+            if len(tries) == 1:
+                cursor.execute(f"UPDATE {table} SET version = version + 1")
+
+    with client.application.app_context():
+        writing = db.engine
+    url = f"/api/v1/products/{offer['product_id']}" if table == "products" else offer_url(offer)
+    event.listen(writing, "before_cursor_execute", change_first)
+    try:
+        status = client.open(url, method=method, json=body).status_code
+    finally:
+        event.remove(writing, "before_cursor_execute", change_first)
+
+    assert (status, len(tries)) == (204 if method == "DELETE" else 200, 2)
